@@ -87,7 +87,7 @@ fn rows_are_about_two_things_in_the_order_of_both() {
     let keys: Vec<_> = shown.lines().skip(2).take(3).map(|line| line.split("   ").next().unwrap()).collect();
     assert_eq!(keys, [" bob", " ada", ""], "what is the same as above is not repeated:\n{shown}");
     for (args, message) in [
-        (["--by", "day,tool"], "billing windows and tool calls are told by nothing else"),
+        (["--by", "day,tool"], "billing windows and tool calls go with no other grouping"),
         (["--by", "day,user,model"], "a row is about two things at most"),
     ] {
         let said = world.mill(&[&["report", "--no-refresh"], &args[..]].concat());

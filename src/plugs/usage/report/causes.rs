@@ -113,7 +113,7 @@ pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
 /// ```text
 /// response             1   2   3   4   5
 /// with a failed Bash   x   x       x   x
-/// the how manieth      1   2       3   4
+/// its number           1   2       3   4
 /// difference           0   0       1   1
 /// ```
 ///
@@ -190,7 +190,7 @@ pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Tr
 /// The session and the id of a subagent.
 type Subagent = (Option<String>, String);
 
-/// A subagent that made so many responses, and so many times as many as half of all subagents do, ran on.
+/// A subagent ran on that made at least this number of responses, and at least this number of times the median.
 const RESPONSES: i128 = 30;
 const TIMES: i128 = 10;
 

@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many calls at least, in so many sessions at least, are no accident.
+/// Fewer calls, or calls in fewer sessions, can be an accident.
 const CALLS: i128 = 3;
 const SESSIONS: usize = 2;
 
@@ -53,7 +53,7 @@ pub struct Recurring {
     pub cause: String,
     /// Calls that came to nothing.
     pub count: i128,
-    /// Of so many calls of the tool.
+    /// All calls of the tool.
     pub of: i128,
     pub sessions: usize,
     /// List price of the responses that made the calls.

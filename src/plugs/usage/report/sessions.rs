@@ -82,7 +82,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
     Ok(part(reader, filter, &filter.condition(), prices, Order::Cost, [0, usize::MAX])?.sessions)
 }
 
-/// Reads so many sessions of a list, behind the first ones. The condition is that of the filter, or one that leaves out
+/// Reads a page of a list of sessions: `most` of them, from the one at `from` on. The condition is that of the filter, or one that leaves out
 /// more.
 ///
 /// # Errors

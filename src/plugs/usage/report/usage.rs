@@ -98,7 +98,7 @@ type Groups = BTreeMap<Vec<Option<String>>, Sums>;
 
 fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let Some(mut keys) = Keys::of(by, reader, filter)? else {
-        let error = Error::new(Status::Usage, "billing windows and tool calls are told by nothing else");
+        let error = Error::new(Status::Usage, "billing windows and tool calls go with no other grouping");
         return Err(error.hint("--by block and --by tool stand alone"));
     };
     let mut groups = Groups::new();
