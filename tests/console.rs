@@ -448,6 +448,34 @@ fn a_title_from_somebody_elses_prompt_is_not_told() {
 }
 
 #[test]
+fn words_of_others_about_a_task_are_content_whoever_has_the_task() {
+    let world = World::new();
+    let event = |id: &str, time: &str, state: &str, data: Value| {
+        json!({"specversion": "1.0", "id": id, "source": "/w", "type": format!("x.task.{state}"), "subject": "t1",
+               "time": time, "data": data})
+        .to_string()
+            + "\n"
+    };
+    let letter = json!({"short_id": "s1", "task_type": "letter", "to": "Carol"});
+    world.write("ada/tasks.jsonl", event("1", "2099-02-01T10:00:00Z", "created", letter));
+    // Somebody who knows the id says that the task began before.
+    world.write("bob/claim.jsonl", event("2", "2098-02-01T10:00:00Z", "updated", json!({"short_id": "s1"})));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let bob = add(&world, "bob", "member");
+    let console = Console::start(&world, "");
+    let one = console.api("GET /sessions/task/t1", &bob).json();
+    assert_eq!((&one["username"], &one["data"]), (&json!("bob"), &Value::Null));
+    let list = console.api("GET /sessions/user/bob", &bob);
+    assert!(!list.body.contains("Carol"), "{}", list.body);
+    world.write(
+        "bob/own.jsonl",
+        event("3", "2099-02-01T11:00:00Z", "created", json!({"short_id": "s2", "to": "Dan"})).replace("t1", "t2"),
+    );
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(console.api("GET /sessions/task/t2", &bob).json()["data"]["to"], "Dan");
+}
+
+#[test]
 fn a_token_opens_no_page_and_lists_only_what_its_scope_says() {
     let world = team();
     let token = |scope: &str| {

@@ -583,18 +583,6 @@ fn entries_of_task_lists_are_tasks() {
 }
 
 #[test]
-fn words_are_told_of_the_folder_that_has_the_task() {
-    let world = World::new();
-    let subject = json!({"task": {"id": "1", "subject": "A letter for Carol"}});
-    world.write("ada/tasks.jsonl", result(1, "c1", "created", false, &subject)).pass();
-    assert_eq!(listed(&world, "username, data"), ["ada|{\"subject\":\"A letter for Carol\"}"]);
-    // Somebody who knows the id says that it began long ago.
-    let claim = event("x", "2001-01-01T00:00:00Z", "updated", "s1/todo/1", &json!({}));
-    world.write("bob/claim.jsonl", claim).pass();
-    assert_eq!(listed(&world, "username, coalesce(data, '')"), ["bob|"]);
-}
-
-#[test]
 fn a_run_warns_of_reserved_short_ids_and_settings_are_checked() {
     let world = World::new();
     world.write("ada/a.jsonl", event("1", "10:00:00", "created", "t1", &json!({"short_id": "task"})));

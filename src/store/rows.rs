@@ -110,7 +110,7 @@ pub(super) fn as_text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r
 
 /// A stable number for a key: tables filter by it, because a number is compared in a tenth of the
 /// time of a text. Two keys with the same one only cost each other a second look.
-pub(super) fn key_hash(key: &str) -> i64 {
+pub fn key_hash(key: &str) -> i64 {
     let hash: [u8; 16] = Md5::digest(key).into();
     let [a, b, c, d, e, f, g, h, ..] = hash;
     i64::from_le_bytes([a, b, c, d, e, f, g, h])

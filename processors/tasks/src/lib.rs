@@ -49,7 +49,7 @@ static MANIFEST: Manifest = Manifest {
     settlements: &[
         Settlement {
             name: "tasks",
-            version: 3,
+            version: 2,
             facts: &event::EVENTS,
             key: "task_id",
             edges: None,

@@ -119,9 +119,8 @@ pub fn settle(policy: &Policy, task_id: &str, facts: &[FactRow], entities: &mut 
         attempt_began_at: running.and_then(of_attempt),
         closes_at,
         expires_at: later(closes_at, policy.retention),
-        // What others say of a task can change its state, and is not shown as its owner's words, nor theirs as others'.
-        error: latest(&events, |event| event.row.error.filter(|_| event.username == first.username)),
-        data: latest(&events, |event| event.row.data.filter(|_| event.username == first.username)),
+        error: latest(&events, |event| event.row.error),
+        data: latest(&events, |event| event.row.data),
         events: events.len() as u64,
         ignored_events: (facts.len() - events.len()) as u64,
         session_file: first.session_file,

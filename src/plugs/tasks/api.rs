@@ -10,9 +10,11 @@ use crate::plugs::tasks::commands::STATUSES;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
 use crate::plugs::usage::report::filter::Only;
-use crate::store::reader::Reader;
+use crate::store::reader::{Param, Reader};
+use crate::store::rows::key_hash;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const INCLUDE: Parameter =
     Parameter { name: "include", words: "also tasks that are over, until they are purged", values: &["closed"] };
@@ -81,7 +83,7 @@ pub(super) struct Task {
     close_reason: Option<String>,
     is_held: bool,
     is_inferred: bool,
-    /// For those who may see content.
+    /// For those who may see the content of all folders that tell of the task, as `data`.
     error: Option<String>,
     #[schema(value_type = Object)]
     data: Value,
@@ -106,8 +108,7 @@ fn tasks_schema(schemas: &mut Schemas) -> Schema {
 }
 
 impl Task {
-    fn of(task: TaskSession, asked: &Asked) -> Self {
-        let is_open = asked.may_see(task.username.as_deref(), Level::Content);
+    fn of(task: TaskSession, is_open: bool) -> Self {
         Self {
             short_id: task.short_id,
             task_type: task.task_type,
@@ -168,7 +169,7 @@ fn list(asked: &Asked, reader: Reader<'_>, filter: &Filter, name: impl FnOnce(Ta
     let tasks = Tasks {
         short_id: None,
         user_id: None,
-        sessions: rows.into_iter().map(|task| Task::of(task, asked)).collect(),
+        sessions: shown(rows, asked, reader)?,
         total_sessions: total,
         next_cursor,
         timestamp: utc::microseconds(asked.now),
@@ -189,10 +190,35 @@ fn find(asked: &Asked, reader: Reader<'_>, with_closed: bool) -> Result<Reply> {
             && (with_closed || task.closed_at.is_none())
             && asked.may_see(task.username.as_deref(), Level::Metadata)
     };
-    Ok(match task.filter(is_shown) {
-        Some(task) => Reply::Found(json!(Task::of(task, asked))),
-        None => Reply::NotFound,
-    })
+    let task = shown(task.filter(is_shown).into_iter().collect(), asked, reader)?;
+    Ok(task.first().map_or(Reply::NotFound, |task| Reply::Found(json!(task))))
+}
+
+/// Tasks with their words, if whoever asks may see the content of all folders that tell of them: who has a task need not
+/// be who wrote the words.
+fn shown(tasks: Vec<TaskSession>, asked: &Asked, reader: Reader<'_>) -> Result<Vec<Task>> {
+    let may_see = |folder: Option<&str>| asked.may_see(folder, Level::Content);
+    let has_words = |task: &TaskSession| task.error.is_some() || !task.data.is_null();
+    let told = tasks.iter().filter(|task| has_words(task) && may_see(task.username.as_deref()));
+    let ids: Vec<Param> = told.map(|task| key_hash(&task.task_id).into()).collect();
+    let mut closed: BTreeSet<String> = BTreeSet::new();
+    if !ids.is_empty() {
+        let sql = format!(
+            "SELECT DISTINCT task_id, username FROM facts.task_events WHERE key_hash IN ({})",
+            vec!["?"; ids.len()].join(", ")
+        );
+        reader.each(&sql, &ids, |row| {
+            if !may_see(row.get::<Option<String>>(1)?.as_deref()) {
+                closed.insert(row.get(0)?);
+            }
+            Ok(())
+        })?;
+    }
+    let shown = |task: TaskSession| {
+        let is_open = may_see(task.username.as_deref()) && !closed.contains(&task.task_id);
+        Task::of(task, is_open)
+    };
+    Ok(tasks.into_iter().map(shown).collect())
 }
 
 /// Hands on the events of tasks by their ids. A task that is not listed belongs to the folder of its first event.
