@@ -8,7 +8,7 @@ use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
-use crate::plugs::usage::report::filter::{Filter, Only};
+use crate::plugs::usage::report::filter::{Filter, Only, Where};
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
@@ -261,8 +261,9 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let part = [from, asked.page.limit as usize];
     let Part { sessions, all: total } =
         sessions::part(reader, &filter, &filter.condition(), &prices, Order::Cost, part)?;
-    let ids: Vec<Param> = sessions.iter().map(|session| Param::from(&*session.id)).collect();
-    let mut folders = folders(reader, &format!("session_id IN (NULL{})", ", ?".repeat(ids.len())), &ids)?;
+    let of_page = Where::everything().of_sessions(sessions.iter().map(|session| session.id.as_str()));
+    let mut folders =
+        if sessions.is_empty() { BTreeMap::new() } else { folders(reader, &of_page.clause, &of_page.params)? };
     let object = |mut session: Session| {
         // Somebody else can have written the first prompt.
         let folders = folders.remove(&session.id).unwrap_or_default();

@@ -128,14 +128,24 @@ fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Resul
     reader.rows(&sql, &params, |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))
 }
 
-/// What came of the calls of each session.
-pub(super) fn outcomes(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, Outcome>> {
+/// What came of the calls of each session of a condition, which has few sessions or any number of them.
+pub(super) fn outcomes(reader: Reader<'_>, condition: &Where, are_few: bool) -> Result<HashMap<String, Outcome>> {
     let Where { clause, params } = condition;
     let calls = format!("FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL");
-    let sql = format!("SELECT session_id, {OUTCOME} {calls} GROUP BY session_id");
-    let outcomes = reader.rows(&sql, params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
-    let mut outcomes: HashMap<String, Outcome> = outcomes.into_iter().collect();
-    // Lists of files by session would have to be in memory at once.
+    // Lists of files have to be in memory, all at once.
+    let files = match are_few {
+        true => {
+            "coalesce(len(list_distinct(flatten(
+                 list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL)))), 0)"
+        }
+        false => "0",
+    };
+    let sql = format!("SELECT session_id, {files}, {OUTCOME} {calls} GROUP BY session_id");
+    let outcome = |row: &Row<'_>| Ok((row.get(0)?, Outcome { files: row.count(1)?, ..Outcome::read(row, 2)? }));
+    let mut outcomes: HashMap<String, Outcome> = reader.rows(&sql, params, outcome)?.into_iter().collect();
+    if are_few {
+        return Ok(outcomes);
+    }
     let sql = format!(
         "SELECT session_id, count(*) FROM (
              SELECT DISTINCT session_id, unnest(string_split(files, chr(10))) {calls} AND is_done AND files IS NOT NULL)

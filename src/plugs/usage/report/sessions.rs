@@ -143,7 +143,7 @@ pub(super) fn whole(
 ) -> Result<Vec<Session>> {
     let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
     let mut sessions = begun(reader, filter, condition, costs, all)?;
-    let outcomes = facts::outcomes(reader, &named(filter.of_calls(), &ids, all))?;
+    let outcomes = facts::outcomes(reader, &named(filter.of_calls(), &ids, all), ids.len() <= NAMED)?;
     let active = match active {
         Some(active) => active,
         None => active::of_sessions(reader, &named(condition.clone(), &ids, all))?,

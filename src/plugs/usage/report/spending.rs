@@ -198,7 +198,7 @@ pub(in crate::plugs) fn ranked(
     let (rates, of_rates) = billing.rates();
     let sql = format!(
         "WITH sums AS (
-             SELECT {key} AS key, {columns}, min(time) AS begun, sum(input_tokens) AS input,
+             SELECT {key} AS key, {columns}, {begun} AS begun, sum(input_tokens) AS input,
                  sum(output_tokens) AS output, sum(cache_creation_input_tokens) AS write,
                  sum(cache_creation_1h_input_tokens) AS write_1h, sum(cache_read_input_tokens) AS read,
                  sum(web_searches) AS search
@@ -215,6 +215,7 @@ pub(in crate::plugs) fn ranked(
          SELECT number, key FROM (SELECT count(*) AS number FROM groups)
          LEFT JOIN (FROM groups ORDER BY {order} LIMIT {most} OFFSET {from}) ON true ORDER BY {order}",
         columns = billing.columns(),
+        begun = if order.contains("begun") { "min(time)" } else { "NULL::TIMESTAMP" },
         clause = condition.clause,
     );
     let (mut keys, mut all) = (Vec::new(), 0);
