@@ -246,7 +246,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
     copies.sort_by(|a, b| a.1.order_over_files(a.0.session_file, &b.1, b.0.session_file));
     let Some((fact, _, call)) = copies.first() else { return Ok(()) };
     let own = || copies.iter().filter(|(copy, ..)| copy.username == fact.username).map(|(_, _, call)| call);
-    // Who declined, and what was changed, is told by the copy that tells how the call ended.
+    // The copy that says how the call ended also says who declined it, and what it changed.
     let ended = own().find(|call| call.is_error.is_some());
     let changed = ended.unwrap_or(call);
     entities.push(ToolEventRow {

@@ -59,22 +59,8 @@ pub(super) fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
         "JOIN (SELECT DISTINCT message_id, cause FROM usage_tool_events
              WHERE {clause} AND cause IS NOT NULL AND kind <> 'slash_command') AS bad USING (message_id)"
     );
-    let mut costs: HashMap<String, PicoUsd> = HashMap::new();
     let columns = Columns { keys: &["bad.cause"], join: &join, params: &params };
-    spending::read(
-        reader,
-        prices,
-        columns,
-        &Where::everything(),
-        |row| row.get(0),
-        |cause: String, _, spent| {
-            // What has no price is no cost of nothing.
-            if let Some(cost) = spent.cost {
-                *costs.entry(cause).or_default() += cost;
-            }
-        },
-    )?;
-    Ok(costs)
+    spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))
 }
 
 /// Calls of a tool that failed, or those that came to nothing for a cause.
@@ -153,20 +139,9 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
         return Ok(loops);
     }
     let join = "JOIN (SELECT DISTINCT message_id, what FROM usage_loops) AS loops USING (message_id)";
-    let mut costs: HashMap<String, PicoUsd> = HashMap::new();
-    spending::read(
-        reader,
-        prices,
-        Columns { keys: &["loops.what"], join, params: &[] },
-        &Where::everything(),
-        |row| row.get(0),
-        |what: String, _, spent| {
-            // What has no price is no cost of nothing.
-            if let Some(cost) = spent.cost {
-                *costs.entry(what).or_default() += cost;
-            }
-        },
-    )?;
+    let columns = Columns { keys: &["loops.what"], join, params: &[] };
+    let costs: HashMap<String, PicoUsd> =
+        spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))?;
     for of_loop in &mut loops {
         of_loop.cost = costs.get(&of_loop.what).copied();
     }

@@ -2,6 +2,7 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
+use crate::plugs::usage::report::sessions::NAMED;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
@@ -115,9 +116,8 @@ pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Res
 
 /// The first slash commands of sessions; of very many sessions none.
 fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(Place, String)>> {
-    const MOST: usize = 500;
     let ids: Vec<_> = ids.collect();
-    if ids.is_empty() || ids.len() > MOST {
+    if ids.is_empty() || ids.len() > NAMED {
         return Ok(Vec::new());
     }
     let Where { clause, params } = Where::everything().of_sessions(ids.into_iter());

@@ -13,7 +13,7 @@ use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Fewer calls, or calls in fewer sessions, can be an accident.
 const CALLS: i128 = 3;
@@ -114,20 +114,10 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let join =
         format!("JOIN (SELECT DISTINCT message_id, tool, cause {calls} AND {NOT_BY_ITSELF}) AS bad USING (message_id)");
     let keys = [&*column, "bad.tool", "bad.cause"];
-    let mut costs: BTreeMap<Place, PicoUsd> = BTreeMap::new();
-    spending::read(
-        reader,
-        prices,
-        Columns { keys: &keys, join: &join, params: &params },
-        &Where::everything(),
-        |row| Ok((key.name(row)?, row.get(1)?, row.get(2)?)),
-        |place: Place, _, spent| {
-            // What has no price is no cost of nothing.
-            if let Some(cost) = spent.cost {
-                *costs.entry(place).or_default() += cost;
-            }
-        },
-    )?;
+    let columns = Columns { keys: &keys, join: &join, params: &params };
+    let costs: HashMap<Place, PicoUsd> = spending::costs(reader, prices, columns, &Where::everything(), |row| {
+        Ok((key.name(row)?, row.get(1)?, row.get(2)?))
+    })?;
     let mut rows: Vec<_> = bad
         .into_iter()
         .map(|(place, calls)| {

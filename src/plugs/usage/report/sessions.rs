@@ -82,8 +82,8 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
     Ok(part(reader, filter, &filter.condition(), prices, Order::Cost, [0, usize::MAX])?.sessions)
 }
 
-/// Reads a page of a list of sessions: `most` of them, from the one at `from` on. The condition is that of the filter, or one that leaves out
-/// more.
+/// Reads a page of a list of sessions: `most` of them, from the one at `from` on. The condition is that of the filter, or
+/// one that leaves out more.
 ///
 /// # Errors
 ///
@@ -156,7 +156,7 @@ pub(super) fn whole(
 }
 
 /// Up to this number of sessions are asked for by their ids; of more, all are read.
-const NAMED: usize = 500;
+pub(super) const NAMED: usize = 500;
 
 /// A condition of `all` sessions, for some of them.
 fn named(condition: Where, ids: &[String], all: usize) -> Where {

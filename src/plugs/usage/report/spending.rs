@@ -9,6 +9,7 @@ use crate::store::lookup;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// Sums over responses.
 #[derive(Clone, Debug, Default)]
@@ -303,6 +304,28 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
         Ok(())
     })?;
     Ok(by_model(known))
+}
+
+/// What the responses of a condition cost, in groups that share the values of some columns. A group without a price has no
+/// cost, and so no entry.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(in crate::plugs) fn costs<'k, K: Eq + Hash>(
+    reader: Reader<'_>,
+    prices: &Prices,
+    columns: impl Into<Columns<'k>>,
+    condition: &Where,
+    key: impl FnMut(&Row<'_>) -> Result<K>,
+) -> Result<HashMap<K, PicoUsd>> {
+    let mut costs = HashMap::new();
+    read(reader, prices, columns, condition, key, |key, _, spent| {
+        if let Some(cost) = spent.cost {
+            *costs.entry(key).or_default() += cost;
+        }
+    })?;
+    Ok(costs)
 }
 
 /// What a group of responses is billed by, as the database has it.
