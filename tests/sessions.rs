@@ -181,7 +181,7 @@ fn what_came_before_the_first_prompt_is_a_row_of_its_own() {
     };
     assert_eq!(
         json["by_prompt"].as_array().unwrap().iter().map(row).collect::<Vec<_>>(),
-        ["null null 1 0", "\"2026-02-01T10:02:00Z\" \"Oil the mill with token=[masked]\" 1 180"]
+        ["null null 1 120", "\"2026-02-01T10:02:00Z\" \"Oil the mill with token=[masked]\" 1 180"]
     );
     let shown = said(&world, &["session", "s1"]);
     assert!(shown.contains("(before the first prompt)"), "{shown}");

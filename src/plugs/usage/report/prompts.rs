@@ -24,7 +24,7 @@ pub struct Prompt {
     pub cost: Option<PicoUsd>,
     pub calls: u64,
     pub errors: u64,
-    /// Time between responses, without long pauses, from the prompt on.
+    /// Time between responses, without long pauses, from this prompt to the next one.
     pub active_micros: i128,
 }
 
@@ -33,27 +33,32 @@ pub struct Prompt {
 pub(super) fn prompts(reader: Reader<'_>, session_id: &str, steps: &[Step]) -> Result<Vec<Prompt>> {
     let begun = begun(reader, session_id)?;
     let mut prompts: Vec<Prompt> = std::iter::once(Prompt::default()).chain(begun).collect();
-    let mut last: Option<DateTime<Utc>> = None;
+    // When the last response was, and below which prompt.
+    let mut last: Option<(DateTime<Utc>, usize)> = None;
     for step in steps {
         let is_before = |prompt: &Prompt| prompt.time.is_none_or(|time| step.time.is_some_and(|of| time <= of));
         let at = prompts.partition_point(is_before).max(1) - 1;
-        let prompt = &mut prompts[at];
         match &step.what {
             What::Response { responses, tokens, cost, .. } => {
+                if let Some(((before, of), time)) = last.zip(step.time) {
+                    let pause = (time - before).num_microseconds().filter(|pause| (0..=LONG).contains(pause));
+                    let pause = i128::from(pause.unwrap_or_default());
+                    // Until the next prompt, somebody was at the answer to the one before.
+                    let since = prompts[at].time.and_then(|said| (time - said).num_microseconds());
+                    let since = since.map_or(pause, |since| pause.min(since.into()));
+                    prompts[at].active_micros += since;
+                    prompts[of].active_micros += pause - since;
+                }
+                last = step.time.map(|time| (time, at)).or(last);
+                let prompt = &mut prompts[at];
                 prompt.responses += responses;
                 prompt.total_tokens += tokens.total();
                 prompt.cost = prompt.cost.into_iter().chain(*cost).reduce(|a, b| a + b);
-                let pause = last.zip(step.time).and_then(|(last, time)| (time - last).num_microseconds());
-                let pause = pause.filter(|pause| (0..=LONG).contains(pause)).unwrap_or_default();
-                // Before the prompt, the agent waited for the person.
-                let of_prompt = prompt.time.zip(step.time).and_then(|(said, time)| (time - said).num_microseconds());
-                prompt.active_micros += i128::from(of_prompt.map_or(pause, |of_prompt| pause.min(of_prompt)));
-                last = step.time.or(last);
             }
             What::Call { kind, .. } if kind == "slash_command" => {}
             What::Call { failed, .. } => {
-                prompt.calls += 1;
-                prompt.errors += u64::from(*failed == Some(true));
+                prompts[at].calls += 1;
+                prompts[at].errors += u64::from(*failed == Some(true));
             }
         }
     }
