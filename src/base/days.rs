@@ -93,31 +93,70 @@ impl Span {
         };
         Days { since: Some(since), until: Some(until.min(today)) }
     }
+
+    /// The days before those of the name, to compare with: of a month, or the beginning of one, those of the month before; of
+    /// a week and a year likewise; else as many. `None` of all days.
+    pub fn before(self, today: NaiveDate) -> Option<Days> {
+        let days = self.days(today);
+        match self {
+            Self::Week(_) => days.a_week_before(),
+            Self::Month(_) => days.a_month_before(),
+            Self::Year(_) => days.a_year_before(),
+            Self::Last(_) | Self::Yesterday => days.as_many_before(),
+            Self::Of(..) | Self::All => days.before(),
+        }
+    }
 }
 
 impl Days {
     /// The days before, as many as these: of a month, or the beginning of one, those of the month before; of a week and a
-    /// year likewise. `None` of days without a beginning or an end.
+    /// year likewise; of one day the day before. `None` of days without a beginning or an end.
     #[must_use]
     pub fn before(self) -> Option<Self> {
         let (since, until) = (self.since?, self.until?);
-        let (first, last) = if since.day() == 1 && first_of_month(until) == since {
-            let first = since.checked_sub_months(Months::new(1))?;
-            let end = last_of_month(first);
-            let is_whole = until == last_of_month(until);
-            (first, if is_whole { end } else { end.min(ahead(first, u64::from(until.day0()))) })
+        if since == until {
+            self.as_many_before()
+        } else if since.day() == 1 && first_of_month(until) == since {
+            self.a_month_before()
         } else if since.ordinal() == 1 && until.year() == since.year() {
-            let end = until.checked_sub_months(Months::new(12))?;
-            (
-                since.checked_sub_months(Months::new(12))?,
-                if until == last_of_month(until) { last_of_month(end) } else { end },
-            )
+            self.a_year_before()
         } else if since.weekday() == Weekday::Mon && monday(until) == since {
-            (back(since, 7), back(until, 7))
+            self.a_week_before()
         } else {
-            let days = (until - since + TimeDelta::days(1)).num_days().unsigned_abs();
-            (back(since, days), back(until, days))
-        };
+            self.as_many_before()
+        }
+    }
+
+    /// The days before, as many as these.
+    #[must_use]
+    pub fn as_many_before(self) -> Option<Self> {
+        let (since, until) = (self.since?, self.until?);
+        self.back((until - since + TimeDelta::days(1)).num_days().unsigned_abs())
+    }
+
+    fn a_week_before(self) -> Option<Self> {
+        self.back(7)
+    }
+
+    fn back(self, days: u64) -> Option<Self> {
+        Some(Self { since: Some(back(self.since?, days)), until: Some(back(self.until?, days)) })
+    }
+
+    /// A whole month and one that has as many days or fewer are compared whole.
+    fn a_month_before(self) -> Option<Self> {
+        let (since, until) = (self.since?, self.until?);
+        let first = since.checked_sub_months(Months::new(1))?;
+        let end = last_of_month(first);
+        let is_whole = until == last_of_month(until);
+        let last = if is_whole { end } else { end.min(ahead(first, u64::from(until.day0()))) };
+        Some(Self { since: Some(first), until: Some(last) })
+    }
+
+    fn a_year_before(self) -> Option<Self> {
+        let (since, until) = (self.since?, self.until?);
+        let first = since.checked_sub_months(Months::new(12))?;
+        let end = until.checked_sub_months(Months::new(12))?;
+        let last = if until == last_of_month(until) { last_of_month(end) } else { end };
         Some(Self { since: Some(first), until: Some(last) })
     }
 
@@ -244,6 +283,29 @@ mod tests {
         assert_eq!(before("2025-01-01", "2025-02-28"), "2024-01-01 to 2024-02-29");
         assert_eq!(before("2026-01-01", "2026-12-31"), "2025-01-01 to 2025-12-31");
         assert_eq!(before("2026-01-01", "2026-01-04"), "2025-12-01 to 2025-12-04");
+        assert_eq!(before("2026-03-02", "2026-03-02"), "2026-03-01", "of a Monday the day before");
         assert_eq!(Days { since: Some(day("2026-03-03")), until: None }.before(), None);
+    }
+
+    #[test]
+    fn the_days_before_follow_their_name_whatever_day_today_is() {
+        let before = |name: &str, today: &str| {
+            let before = name.parse::<Span>().unwrap().before(day(today));
+            before.map_or_else(|| "none".to_owned(), |days| days.to_string())
+        };
+        // The first of a month, which is a Sunday; a Monday.
+        let (first, monday) = ("2026-03-01", "2026-03-02");
+        assert_eq!(before("today", first), "2026-02-28");
+        assert_eq!(before("today", monday), "2026-03-01");
+        assert_eq!(before("yesterday", monday), "2026-02-28");
+        assert_eq!(before("2d", "2026-03-03"), "2026-02-28 to 2026-03-01");
+        assert_eq!(before("30d", "2026-04-30"), "2026-03-02 to 2026-03-31", "as many, though it is a month");
+        assert_eq!(before("this-week", monday), "2026-02-23");
+        assert_eq!(before("this-month", first), "2026-02-01");
+        assert_eq!(before("last-month", first), "2026-01-01 to 2026-01-31");
+        assert_eq!(before("this-year", "2026-01-01"), "2025-01-01");
+        assert_eq!(before("2026-02", first), "2026-01-01 to 2026-01-31");
+        assert_eq!(before("2026-03-02", monday), "2026-03-01");
+        assert_eq!(before("all", first), "none");
     }
 }

@@ -99,6 +99,8 @@ pub(crate) enum Rows {
 /// A database that is as new as it can be.
 pub(crate) struct ReportSetup {
     pub(crate) days: Days,
+    /// Those to compare with.
+    pub(crate) before: Option<Days>,
     /// Nobody has asked for these days.
     usual: Option<&'static str>,
     pub(crate) today: NaiveDate,
@@ -124,14 +126,16 @@ impl ReportArgs {
         }
         let setup = self.current.setup(processors, context)?;
         let today = setup.today;
-        let (days, usual) = match (self.period, usual) {
-            (Some(period), _) => (period.days(today), None),
-            (None, Usual::Until(words, begin)) if self.since.is_none() && self.until.is_none() => {
-                (Days { until: Some(today), ..begin.days(today) }, Some(words))
+        let given = Days { since: self.since, until: self.until };
+        let (days, before, usual) = match (self.period, usual) {
+            (Some(period), _) => (period.days(today), period.before(today), None),
+            (None, Usual::Until(words, begin)) if given.is_all() => {
+                let days = Days { until: Some(today), ..begin.days(today) };
+                (days, days.as_many_before(), Some(words))
             }
-            _ => (Days { since: self.since, until: self.until }, None),
+            _ => (given, given.before(), None),
         };
-        Ok(ReportSetup { days, usual, ..setup })
+        Ok(ReportSetup { days, before, usual, ..setup })
     }
 }
 
@@ -161,7 +165,7 @@ impl Current {
             refresh(processors, &self.place, &config, &database, context)?;
         }
         let today = context.now.wall.with_timezone(&zone).date_naive();
-        Ok(ReportSetup { config, database, zone, identities, days: Days::default(), usual: None, today })
+        Ok(ReportSetup { config, database, zone, identities, days: Days::default(), before: None, usual: None, today })
     }
 }
 

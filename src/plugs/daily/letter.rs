@@ -71,7 +71,7 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
     let mut setup = args.current.setup(&[usage::NAME, verification::NAME], context)?;
     let days = args.period.days(setup.today);
     setup.days = days;
-    let before = days.before().ok_or_else(|| {
+    let before = args.period.before(setup.today).ok_or_else(|| {
         Error::new(Status::Usage, format!("a digest is about days with a beginning, not {days}"))
             .hint("--period last-month")
     })?;

@@ -19,6 +19,8 @@ pub(super) struct Period<'p> {
     key: &'static str,
     title: String,
     pub(super) days: Days,
+    /// The days to compare with; of the whole none.
+    pub(super) before: Option<Days>,
     pub(super) figures: Figures<'p>,
     /// What the sessions that were at work in it cost in it, the costliest first.
     pub(super) sessions: Vec<Cost>,
@@ -55,19 +57,20 @@ pub(super) fn periods<'p>(
         // A period in which nothing happened is no choice.
         begins_later && fits && figures.all.days.keys().any(|day| part.has(*day))
     };
-    let choices: Vec<_> = CHOICES.map(|(key, title, span)| (key, title, span.days(today))).into();
-    let choices: Vec<_> = choices.into_iter().filter(|(.., days)| is_part(*days)).collect();
-    let parts: Vec<_> = std::iter::once(Days::default()).chain(choices.iter().map(|(.., days)| *days)).collect();
+    let choices: Vec<_> = CHOICES.into_iter().filter(|(.., span)| is_part(span.days(today))).collect();
+    let of_choices = choices.iter().map(|(.., span)| span.days(today));
+    let parts: Vec<_> = std::iter::once(Days::default()).chain(of_choices).collect();
     let mut sessions = sessions::costs_of(reader, filter, &filter.condition(), prices, &parts)?.into_iter();
     let of_whole = sessions.next().unwrap_or_default();
     figures.add_activity(reader, filter, &of_whole)?;
     let mut parts = Vec::new();
-    for ((key, title, days), sessions) in choices.into_iter().zip(sessions) {
+    for ((key, title, span), sessions) in choices.into_iter().zip(sessions) {
+        let (days, before) = (span.days(today), span.before(today));
         let figures = figures.within(reader, &Filter { days, ..filter.clone() })?;
-        parts.push(Period { key, title: title.to_owned(), days, figures, sessions });
+        parts.push(Period { key, title: title.to_owned(), days, before, figures, sessions });
     }
     let title = if days.is_all() { ALL.to_owned() } else { days.to_string() };
-    let whole = Period { key: ALL, title, days, figures, sessions: of_whole };
+    let whole = Period { key: ALL, title, days, before: None, figures, sessions: of_whole };
     Ok(std::iter::once(whole).chain(parts).collect())
 }
 

@@ -25,8 +25,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
     let saved = || figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
     let before = || {
-        let days = period.days.before()?;
-        let before = whole.figures.all.within(days).total.cost;
+        let before = whole.figures.all.within(period.before?).total.cost;
         Some(format!("{} on {} before", render::change(change(*spent, before)?), cost(before)))
     };
     let beside = match period.is_whole() {
@@ -218,7 +217,7 @@ pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
     let by_hour =
         Bars { title: what, period: "hour of day", bars: &clock, series: by_hour, colours: vec![0], told, unit: 1 };
     let calendar = match of.is_whole() {
-        true => format!("<div><h3>{what} by day</h3>\n{}</div>", calendar::calendar(&days, told)),
+        true => format!("<div><h3>{what} by day</h3>\n{}</div>", calendar::calendar(&days, of.days, told)),
         false => String::new(),
     };
     format!(
