@@ -190,7 +190,7 @@ fn the_start_page_says_what_is_spent_what_runs_and_what_failed() {
     let rows: Vec<_> = page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for row in [
         "today $1.00 – – 40.0k 0.0 % 1",
-        "Sessions 1 running, 2 in 7 days; the costliest first",
+        "Sessions 1 running, 2 in 7 days, the costliest first",
         "s1 Oil the mill shop running $1.00",
         "health ok",
     ] {
@@ -299,7 +299,7 @@ fn budgets_say_what_is_left_and_warn() {
     let told: Vec<_> = json.as_array().unwrap().iter().map(figures).collect();
     assert_eq!(
         told,
-        ["\"all\" \"over\" 6.0001 1.2", "\"engines\" \"warning\" 1.00005 0.1", "\"nobody\" \"ok\" 0.0 0.0"]
+        ["\"all\" \"over\" 6.0001 1.2", "\"engines\" \"warning\" 1.00005 0.1", "\"nobody\" \"warning\" 0.0 0.0"]
     );
     assert_eq!(
         said.stderr,
@@ -311,6 +311,9 @@ fn budgets_say_what_is_left_and_warn() {
     let page = of(&["overview", "--no-refresh"]).stdout;
     assert!(page.contains("\nbudget    all: $6.00 of $5.00 spent (120 %)"), "{page}");
     assert!(page.contains(": budget `all` is over; budget `engines` is nearly spent"), "{page}");
+    // One whose name is known for nothing counts nothing, which is no reason to be calm.
+    assert!(page.contains("\nbudget    nobody: nothing counts: unknown user `eve`; known: `Ada`, `bob`\n"), "{page}");
+    assert!(page.contains("budget `nobody` is for nothing that is known"), "{page}");
     assert_eq!(json[0]["used_up_on"], Utc::now().date_naive().to_string());
     assert!(page.contains("\nhealth    warning: budget `all` is over"), "{page}");
     // They are of this month, and no other one.

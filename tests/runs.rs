@@ -79,6 +79,22 @@ fn timeless(text: &str) -> String {
 }
 
 #[test]
+fn a_screen_leaves_out_runs_of_reports_that_found_nothing_new() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
+    (0..2).for_each(|_| assert_eq!(world.mill(&["report"]).status, 0));
+    world.write("ada/b.jsonl", response("m2", "10:00:00", 5));
+    assert_eq!(world.mill(&["report"]).status, 0);
+    let shown = world.terminal(120, &["runs"], &[]).stdout;
+    let note = "note: 2 runs by reports found nothing new and are left out; --all shows them\n";
+    assert!(shown.starts_with(note), "{shown}");
+    let runs = |shown: &str| shown.lines().filter(|line| line.contains(" usage ")).count();
+    let all = world.terminal(120, &["runs", "--all"], &[]).stdout;
+    assert_eq!([runs(&shown), runs(&all), runs(&world.mill(&["runs"]).stdout)], [2, 4, 4], "{shown}\n{all}");
+}
+
+#[test]
 fn one_that_is_running_elsewhere_does_not_stop_those_that_would_share_a_run_with_it() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));

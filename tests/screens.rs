@@ -32,7 +32,7 @@ const REPORTS: [(&str, &[&str]); 22] = [
     ("verification", &["report", "verification"]),
     ("tasks", &["report", "tasks"]),
     ("timeline", &["timeline", "ada", "--kind", "activity"]),
-    ("digest", &["digest", "--period", "2026-02-09"]),
+    ("digest", &["digest", "--period", "2026-02"]),
 ];
 
 /// A line of a session: who speaks in it, and what is said.

@@ -141,6 +141,22 @@ fn what_failed_is_told_by_kind() {
     assert_eq!(of_bob, "kind,what,count,of,cost_usd,first_seen,example\nunpriced,claude-opus-99,1,,,,\n");
 }
 
+#[test]
+fn a_screen_gets_the_first_rows_of_each_kind_of_error() {
+    let world = World::new();
+    for number in 10..22 {
+        world
+            .write(&format!("ada/{number}.jsonl"), crate::world::response(&number.to_string(), "10:00:00", 5) + "no\n");
+    }
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let args = ["report", "errors", "--period", "all"];
+    let shown = world.terminal(120, &args, &[]).stdout;
+    assert!(shown.starts_with("note: 10 of 12 rows of lines that are no JSON; --limit N shows more\n"), "{shown}");
+    let rows = |shown: &str| shown.lines().filter(|line| line.contains("ada/")).count();
+    assert_eq!([rows(&shown), rows(&said(&world, &args))], [10, 12]);
+    assert_eq!(rows(&world.terminal(120, &[&args[..], &["--limit", "11"]].concat(), &[]).stdout), 11);
+}
+
 /// Types of lines that no rule is known for are told of the days and people that are asked for.
 #[test]
 fn unknown_types_of_lines_are_those_of_the_days() {

@@ -195,7 +195,7 @@ fn tasks_are_listed_as_tables_that_fit() {
     ] {
         assert_eq!(ids(&list(&[args, &["--json"]].concat())), expected, "{args:?}");
     }
-    assert_eq!(list(&["--short-id", "no"]), "no active tasks\n");
+    assert_eq!(list(&["--short-id", "no"]), "no active tasks; --include closed lists those that are over\n");
     assert_eq!(list(&["--short-id", "no", "--include", "closed"]), "no tasks\n");
     let said = world.mill(&["tasks", "--type", "image_analysys"]);
     assert_eq!(talk(&said), ["note: no task of type `image_analysys`; did you mean `image_analysis`?"]);
@@ -371,7 +371,7 @@ fn runs_of_the_program_are_tasks_in_the_command_and_in_sql() {
     world.write("ada/more.jsonl", "{}\n");
     assert_eq!(
         ok(world.mill(&["tasks", "--type", "session_processor"])),
-        "no active tasks\n",
+        "no active tasks; --include closed lists those that are over\n",
         "it is not its own task"
     );
     assert_eq!(world.rows("SELECT count(*) > 1 FROM processor_runs"), ["true"]);
@@ -437,7 +437,7 @@ fn a_folder_where_everybody_may_make_one_is_read_as_far_as_it_is_whose_it_says()
     // The user 4711 is not called `tester`.
     assert_eq!(fs::metadata(world.events().join("tester")).unwrap().permissions().mode() & 0o7777, 0o2750);
     let said = world.mill(&["tasks", "--short-id", "mine"]);
-    assert_eq!(said.stdout, "no active tasks\n", "{said:?}");
+    assert_eq!(said.stdout, "no active tasks; --include closed lists those that are over\n", "{said:?}");
     let reason = "a folder that does not belong to the user whose name it has";
     assert_eq!(world.rows("SELECT session_file, reason FROM files_left_out"), [format!("tester|{reason}")]);
     // Others may not write into it either.

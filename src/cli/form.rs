@@ -69,8 +69,12 @@ impl Form {
     /// How many rows of a long list are written: as many as are asked for, else what a screen has room for, and all of them
     /// where nobody looks.
     pub(crate) fn most(&self, asked: Option<u32>, on_screen: u32) -> u32 {
-        let is_seen = self.format() == Format::Table && screen().is_terminal;
-        asked.unwrap_or(if is_seen { on_screen } else { u32::MAX })
+        asked.unwrap_or(if self.is_seen() { on_screen } else { u32::MAX })
+    }
+
+    /// Whether a person looks at it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.format() == Format::Table && screen().is_terminal
     }
 
     /// Writes a list to stdout.
@@ -105,12 +109,15 @@ impl Shown {
     pub(crate) fn sheet(&self, setup: &ReportSetup, make: impl Fn(Days) -> Result<Sheet>) -> Result<Sheet> {
         let mut sheet = make(setup.days)?;
         let times = compare::Times::of(&sheet);
+        if let Some(times) = &times {
+            times.tell_cut(&mut sheet, setup.days, setup.today);
+        }
         if let (Some(None), Some(times)) = (self.compare, times) {
             times.compare(&mut sheet, setup.days, setup.today, &make)?;
         } else if let Some(period) = self.compare {
             let before = match period {
                 Some(period) => Some(period.days(setup.today)),
-                None => setup.days.before(),
+                None => setup.before,
             };
             let before = before.ok_or_else(|| {
                 Error::new(Status::Usage, format!("there are no days before {}", setup.days))

@@ -1,8 +1,8 @@
 //! `sessionmill runs`: what ran, when, who asked for it, and the result.
 
-use crate::base::error::{Result, Status};
+use crate::base::error::{Result, Status, count};
 use crate::cli::place::read;
-use crate::cli::{Context, Database, Form};
+use crate::cli::{Context, Database, Form, remark};
 use crate::report::grid::Field;
 use crate::report::listing::Listing;
 use crate::report::runs::{self, Listed};
@@ -27,6 +27,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
+    /// Also those in which a report looked for new files and found none; a table on a terminal leaves them out
+    #[arg(long)]
+    all: bool,
+
     #[command(flatten)]
     form: Form,
 
@@ -40,7 +44,17 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
     }
     let (_, database) = args.database.find(context)?;
     let most = args.form.most(args.limit, 20);
-    let runs = read(&database, context, |reader| runs::runs(reader, args.processor.as_deref(), most))?;
+    let processor = args.processor.as_deref();
+    let (runs, idle) = read(&database, context, |reader| match args.all || !args.form.is_seen() {
+        true => Ok((runs::runs(reader, processor, most)?, 0)),
+        false => runs::without_idle(reader, processor, most),
+    })?;
+    if idle > 0 {
+        remark(&format!(
+            "note: {} by reports found nothing new and are left out; --all shows them",
+            count(idle, "run")
+        ));
+    }
     args.form.list(&Listing {
         rows: &runs,
         empty: "no runs yet",

@@ -92,6 +92,25 @@ impl Times {
         moved.unwrap_or(day)
     }
 
+    /// Says which weeks or months the days cut: a row of one has less than the whole of it. Today's need not be told.
+    pub fn tell_cut(&self, sheet: &mut Sheet, days: Days, today: NaiveDate) {
+        let part = |edge: Option<NaiveDate>| {
+            let name = self.period.of_day(edge?);
+            let first = self.first(&name)?;
+            let last = self.moved(first, false).pred_opt()?;
+            let (since, until) = (days.since.unwrap_or(first).max(first), days.until.unwrap_or(last).min(last));
+            let is_cut = since > first || until < last.min(today);
+            let is_shown = sheet.rows.iter().any(|row| row.keys().nth(self.at).flatten() == Some(&name));
+            let words = format!("{name} has only {}", Days { since: Some(since), until: Some(until) });
+            (is_cut && is_shown).then_some((name, words))
+        };
+        let parts: BTreeMap<String, String> = [days.since, days.until].into_iter().filter_map(part).collect();
+        if !parts.is_empty() {
+            let parts = parts.into_values().collect::<Vec<_>>().join(", ");
+            sheet.notes.push(format!("the days that are asked for cut a {}: {parts}", self.name()));
+        }
+    }
+
     /// Adds the column that matters most as it was one day, week or month before, and what changed since. The last one may
     /// not be over, or be cut by the days: it is compared with as much of the one before.
     ///
@@ -304,6 +323,37 @@ mod tests {
         assert_eq!((rows, notes.len()), (vec![row(28, Some(30))], 1));
         assert_eq!(notes, ["cost is compared with that of the month before"]);
         assert_eq!(compared(days("2026-02-20", "2026-03-05")).0, [row(9, Some(12)), row(5, Some(5))]);
+    }
+
+    #[test]
+    fn weeks_and_months_that_the_days_cut_are_told() {
+        let days = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
+        let told = |by, rows: &[(&str, i128)], days: Days, today: &str| {
+            let mut sheet = sheet(by, rows);
+            Times::of(&sheet).unwrap().tell_cut(&mut sheet, days, today.parse().unwrap());
+            sheet.notes.join(", ")
+        };
+        // February 2026 begins on a Sunday and ends on a Saturday.
+        let (february, weeks) = (days("2026-02-01", "2026-02-28"), [("2026-01-26", 1), ("2026-02-23", 2)]);
+        assert_eq!(
+            told("week", &weeks, february, "2026-06-01"),
+            "the days that are asked for cut a week: 2026-01-26 has only 2026-02-01, 2026-02-23 has only 2026-02-23 to \
+             2026-02-28"
+        );
+        assert_eq!(
+            told("week", &weeks, days("2026-02-25", "2026-02-25"), "2026-06-01"),
+            "the days that are asked for cut a week: 2026-02-23 has only 2026-02-25"
+        );
+        // A week that is not over is not cut, nor is one without a row, nor are days.
+        assert_eq!(told("week", &weeks, days("2026-02-23", "2026-02-26"), "2026-02-26"), "");
+        assert_eq!(told("week", &weeks[1..], days("2026-02-01", "2026-03-01"), "2026-06-01"), "");
+        assert_eq!(told("day", &[("2026-02-01", 1)], february, "2026-06-01"), "");
+        assert_eq!(told("month", &[("2026-02", 1)], february, "2026-06-01"), "");
+        assert_eq!(told("month", &[("2026-02", 1)], Days::default(), "2026-06-01"), "");
+        assert_eq!(
+            told("month", &[("2026-02", 1)], Days { since: days("2026-02-02", "").since, until: None }, "2026-06-01"),
+            "the days that are asked for cut a month: 2026-02 has only 2026-02-02 to 2026-02-28"
+        );
     }
 
     #[test]

@@ -236,7 +236,8 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
         }
     };
     let width = width.unwrap_or(usize::MAX);
-    let mut shown: Vec<usize> = (0..fields.len()).collect();
+    let is_blank = |at: &usize| fields[*at].kind == Kind::Drawing && column(*at).all(|cell| cell.trim().is_empty());
+    let mut shown: Vec<usize> = (0..fields.len()).filter(|at| !is_blank(at)).collect();
     // A blank on both sides of each cell, and one between two.
     let frame = |shown: &[usize]| (3 * shown.len()).saturating_sub(1);
     let is_zero = |at: usize| is_zero(fields, rows, at);
@@ -462,6 +463,14 @@ mod tests {
         for part in ["[38;5;2mok\u{1b}", "[38;5;1mfailing\u{1b}", "[38;5;1m2\u{1b}", "[2m0\u{1b}", "[1mTotal\u{1b}"] {
             assert!(text.contains(part), "{part}: {text:?}");
         }
+    }
+
+    #[test]
+    fn a_drawing_that_is_blank_is_left_out() {
+        let fields = [Field::name("A"), Field::drawing(""), Field::drawing("By day")];
+        let text = |cells: [&str; 3]| grid(&fields, &[cells.map(str::to_owned).to_vec()], Screen::default()).text;
+        assert_eq!(text(["one", "", "   "]), " A\n─────\n one\n");
+        assert_eq!(text(["one", "", " ▁ "]), " A     By day\n──────────────\n one    ▁\n");
     }
 
     #[test]

@@ -31,8 +31,10 @@ pub struct Sheet {
     /// The number columns.
     pub columns: Cow<'static, [Column]>,
     pub rows: Vec<Row>,
-    /// Nothing where sums would count something twice.
+    /// Of all rows, also of those that are left out; nothing where sums would count something twice.
     pub totals: Vec<Option<i128>>,
+    /// Rows are left out.
+    pub is_cut: bool,
     /// When the pass began that brought in the newest of it (RFC 3339).
     pub as_of: Option<String>,
     /// Source files that wait for a next pass, because of a limit or a failure.
@@ -218,7 +220,8 @@ impl Sheet {
     pub fn limit(&mut self, rows: usize) {
         let all = self.rows.len();
         self.rows.truncate(rows);
-        if self.rows.len() < all {
+        self.is_cut = self.rows.len() < all;
+        if self.is_cut {
             let totals = if self.totals.is_empty() { "" } else { "; the totals are those of all" };
             self.notes.push(format!("{rows} of {all} rows{totals}"));
         }

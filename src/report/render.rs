@@ -126,7 +126,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         });
         let rows: Vec<_> = rows.collect();
         let all = || std::iter::once("Total".to_owned()).chain(sheet.then.iter().map(|_| String::new())).collect();
-        let totals = (sheet.rows.len() > 1 && !sheet.totals.is_empty()).then(|| {
+        let totals = ((sheet.rows.len() > 1 || sheet.is_cut) && !sheet.totals.is_empty()).then(|| {
             let mut totals = row(all(), &sheet.totals, &[], count);
             // A bar as long as all of them together says nothing.
             totals.last_mut().filter(|_| weight.is_some()).into_iter().for_each(String::clear);

@@ -32,6 +32,22 @@ pub fn runs(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> Result<V
     page(reader, processor, 0, limit)
 }
 
+/// A run in which a report looked for new files and found none.
+const IDLE: &str =
+    "trigger = 'report' AND outcome = 'done' AND processed + deferred + rejected + errors = 0 AND message IS NULL";
+
+/// The last runs but for those in which a report found nothing new, newest first; and how many these are.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn without_idle(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> Result<(Vec<Listed>, u64)> {
+    let sql =
+        format!("SELECT count(*) FROM processor_runs WHERE processor_name = coalesce(?, processor_name) AND {IDLE}");
+    let idle = reader.one(&sql, &[processor.into()], |row| row.count(0))?;
+    Ok((listed(reader, processor, &format!("NOT coalesce({IDLE}, false)"), 0, limit)?, idle))
+}
+
 /// How many runs there were.
 ///
 /// # Errors
@@ -48,8 +64,18 @@ pub fn total(reader: Reader<'_>, processor: Option<&str>) -> Result<u64> {
 ///
 /// If the database cannot be read.
 pub fn page(reader: Reader<'_>, processor: Option<&str>, offset: u64, limit: u32) -> Result<Vec<Listed>> {
+    listed(reader, processor, "true", offset, limit)
+}
+
+fn listed(
+    reader: Reader<'_>,
+    processor: Option<&str>,
+    condition: &str,
+    offset: u64,
+    limit: u32,
+) -> Result<Vec<Listed>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
+        "SELECT {COLUMNS} FROM processor_runs WHERE processor_name = coalesce(?, processor_name) AND {condition}
          ORDER BY run_id DESC, processor_name LIMIT {limit} OFFSET {offset}"
     );
     let runs = reader.rows(&sql, &[processor.into()], Run::of)?;

@@ -176,9 +176,10 @@ impl Standing {
         spent_on.map(|(day, _)| *day).or_else(day)
     }
 
-    /// `over`, `warning` from the part on that the budget sets, else `ok`.
+    /// `over`, `warning` from the part on that the budget sets or if nothing can count, else `ok`.
     pub fn state(&self) -> &'static str {
         match self.spent {
+            _ if self.unknown.is_some() => "warning",
             spent if spent >= self.month => "over",
             spent if spent as f64 >= self.budget.warn * self.month as f64 => "warning",
             _ => "ok",
@@ -194,14 +195,18 @@ impl Standing {
     pub fn brief(&self) -> Option<String> {
         let how = match self.state() {
             "over" => "over",
+            "warning" if self.unknown.is_some() => "for nothing that is known",
             "warning" => "nearly spent",
             _ => return None,
         };
         Some(format!("budget `{}` is {how}", self.budget.name))
     }
 
-    /// `$412.00 of $500.00 (82 %)`, the forecast, and when it is used up.
+    /// `$412.00 of $500.00 (82 %)`, the forecast, and when it is used up; or why nothing counts.
     pub fn words(&self) -> String {
+        if let Some(why) = &self.unknown {
+            return format!("nothing counts: {why}");
+        }
         let percent = ratio(self.spent, self.month, 100);
         let forecast = self.forecast().map(|cost| format!(", {} by forecast", money::rounded(cost)));
         let (spent, month) = (money::rounded(self.spent), money::rounded(self.month));
@@ -265,6 +270,9 @@ mod tests {
         assert_eq!((of(99_960).used(), of(99_960).state()), (1000, "warning"));
         assert_eq!(money::rounded(of(100_230).left()), "-$0.23");
         assert_eq!(of(100_230).brief().unwrap(), "budget `all` is over");
+        let unknown = Standing { unknown: Some("no project `shup`".to_owned()), ..of(0) };
+        assert_eq!(unknown.concern().unwrap(), "budget `all`: nothing counts: no project `shup`");
+        assert_eq!(unknown.brief().unwrap(), "budget `all` is for nothing that is known");
     }
 
     #[test]

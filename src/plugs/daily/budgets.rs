@@ -37,7 +37,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
     })?;
     args.form.list(&Listing {
         rows: &standings,
-        empty: "no budgets: a `[[budget]]` in the configuration sets one",
+        empty: "no budgets: a `[[budget]]` with a `name` and `month = 500`, in US dollars, in the configuration sets one",
         fields: vec![
             Field::name("Budget"),
             Field::state("State"),

@@ -103,20 +103,19 @@ impl Digest {
             sheet.keep(columns);
             without_notes(sheet)
         };
-        let mut spend = compared(By::Day)?;
-        let mut projects = movers(compared(By::Project)?);
+        let mut spend = usage(reader, &[By::Day], &filter, prices)?;
+        spend.explanation.clear();
+        let projects = compared(By::Project)?;
         let total = |sheet: &Sheet, name: &str| {
             let at = sheet.columns.iter().position(|column| column.name == name);
             at.and_then(|at| sheet.totals.get(at).copied().flatten())
         };
-        let (cost, cost_before, as_of) = (total(&spend, "cost_usd"), total(&spend, "before"), spend.as_of.clone());
+        let (cost, cost_before, as_of) = (total(&spend, "cost_usd"), total(&projects, "before"), spend.as_of.clone());
         let is_empty = total(&spend, "responses").unwrap_or_default() == 0;
-        // What was at the same place of the days before says nothing of a day without work.
-        let responses = spend.columns.iter().position(|column| column.name == "responses");
-        spend.rows.retain(|row| responses.and_then(|at| row.numbers[at]).is_some_and(|number| number > 0));
+        let mut projects = movers(projects);
         if is_empty {
             // Days that are yet to come lost nothing.
-            [&mut spend, &mut projects].into_iter().for_each(|sheet| sheet.rows.clear());
+            projects.rows.clear();
         }
         let people = outcomes(reader, OutcomesBy::User, &filter, prices)?;
         let troubles = errors::errors(reader, &filter, prices, &[&PROBLEMS[..], &QUALITY].concat())?;

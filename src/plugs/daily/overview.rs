@@ -60,6 +60,8 @@ struct Page {
     calls: [u64; 2],
     /// Models without a price and their responses, in the last thirty days.
     unpriced: BTreeMap<String, i128>,
+    /// The newest day of all, where there is nothing else to show.
+    newest: Option<NaiveDate>,
     now: DateTime<Utc>,
     today: NaiveDate,
 }
@@ -118,7 +120,11 @@ impl Page {
         let totals = calls::totals(reader, &week)?;
         let calls = [0, 1].map(|at| totals[at].and_then(|number| u64::try_from(number).ok()).unwrap_or_default());
         let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, zone, now)?;
-        Ok(Self { days, sessions, budgets, calls, unpriced, now, today })
+        let newest = match days.is_empty() && sessions.is_empty() {
+            true => of(Days::default()).newest(reader)?.map(|time| time.with_timezone(&zone).date_naive()),
+            false => None,
+        };
+        Ok(Self { days, sessions, budgets, calls, unpriced, newest, now, today })
     }
 
     fn spent(&self, days: Days) -> Spent {
@@ -130,7 +136,7 @@ impl Page {
     fn spending(&self) -> [Spending; 3] {
         [("today", Span::Last(1)), ("this week", Span::Week(0)), ("this month", Span::Month(0))].map(|(name, span)| {
             let days = span.days(self.today);
-            let before = days.before().map(|days| self.spent(days)).unwrap_or_default();
+            let before = span.before(self.today).map(|days| self.spent(days)).unwrap_or_default();
             Spending { name, now: self.spent(days), before }
         })
     }
@@ -264,11 +270,12 @@ impl Page {
         // What runs is what this page is for.
         fields.extend([Field::state("Last"), Field::number("Cost")]);
         let number = |number: usize| thousands(number as i128);
-        let what = format!(
-            "{} running, {} in 7 days; the costliest first",
-            number(running.len()),
-            number(self.sessions.len())
-        );
+        let all = number(self.sessions.len());
+        let of_all = match rows.len() < self.sessions.len() {
+            true => format!("{} of {all} in 7 days, the costliest first", number(rows.len())),
+            false => format!("{all} in 7 days, the costliest first"),
+        };
+        let what = format!("{} running, {of_all}", number(running.len()));
         let title = screen.paint(Tone::Strong, "Sessions");
         format!("\n{title}  {}\n{}", screen.paint(Tone::Dim, what), grid(&fields, &rows, screen).text)
     }
@@ -339,7 +346,12 @@ impl Page {
              sessionmill run --sessions DIR\n"
                 .to_owned()
         } else {
-            format!("\nNothing in the last 30 days; the database knows {files}:\n\n  sessionmill report --period all\n")
+            let newest = self.newest.map(|day| format!(", the newest response of {day}")).unwrap_or_default();
+            let period = self.newest.map_or_else(|| "all".to_owned(), |day| day.format("%Y-%m").to_string());
+            format!(
+                "\nNothing in the last 30 days; the database knows {files}{newest}:\n\n  \
+                 sessionmill report --period {period}\n  sessionmill report sessions --period {period}\n"
+            )
         };
         words + &self.end(health, screen)
     }

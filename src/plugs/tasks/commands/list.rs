@@ -139,7 +139,11 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     }
     args.form.list(&Listing {
         rows: &tasks,
-        empty: if filter.with_closed { "no tasks" } else { "no active tasks" },
+        empty: if filter.with_closed {
+            "no tasks"
+        } else {
+            "no active tasks; --include closed lists those that are over"
+        },
         fields,
         shown: &|task| {
             let about = has_subjects.then(|| subject(task).unwrap_or_default().to_owned());

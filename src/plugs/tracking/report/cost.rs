@@ -5,7 +5,7 @@ use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::period::{QUARTER, QUARTER_MICROS};
-use crate::plugs::usage::report::spending::{self, Columns};
+use crate::plugs::usage::report::spending::{self, Asked, Columns};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::store::reader::{Param, Reader, Row};
@@ -50,7 +50,7 @@ impl Costs {
             condition.params.extend(projects.iter().cloned().map(Param::Text));
         }
         let join = in_sessions();
-        let columns = Columns { keys: &["activity", "project"], join: &join, params: &[] };
+        let columns = Columns { join: &join, ..Columns::of(&["activity", "project"]).only(Asked::Costs) };
         let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
         let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));

@@ -56,7 +56,7 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
         return Ok(String::new());
     }
     let calendar = match is_whole {
-        true => format!("<div><h3>Presence by day</h3>\n{}</div>\n", calendar(&days, hours)),
+        true => format!("<div><h3>Presence by day</h3>\n{}</div>\n", calendar(&days, filter.days, hours)),
         false => String::new(),
     };
     let mut html = format!(

@@ -3,7 +3,7 @@
 use super::scope::{ReportContext, Scope};
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, Form, screen};
+use crate::cli::{Context, Form, remark, screen};
 use crate::plugs::usage::report::errors::{self, Kind, Trouble, meaning};
 use crate::plugs::usage::report::recurring::{self, Recurring, RecurringBy};
 use crate::report::grid::{Field, bar, sparkline};
@@ -11,13 +11,15 @@ use crate::report::listing::{Listing, object};
 use crate::report::money;
 use crate::store::cell::plain;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What failed, and what is wrong with the data
 ///
 /// Failed tool calls by tool and by cause, calls that failed for one cause in three responses or more in a row, files that
 /// were changed three times or more in a session, errors of the API, source files that could not be dealt with,
 /// malformed lines, types that no rule is known for, output counts that are placeholders, models without a price.
-/// Subagents that made ten times as many responses as usual are listed too, and those that were started and have no
+/// The cost is that of the responses that made the calls, whatever else these did: one with calls that failed for two reasons
+/// counts for both. Subagents that made ten times as many responses as usual are listed too, and those that were started and have no
 /// response here: their transcripts are elsewhere, or they ended before they answered.
 ///
 /// With --by, it tells which tool fails for one reason three times or more, in two sessions or more: of a project, a
@@ -31,6 +33,10 @@ pub(super) struct Args {
     /// Tell what recurs, by whose calls they are
     #[arg(long, value_enum)]
     by: Option<RecurringBy>,
+
+    /// Show N rows of each kind [default: 10 in a table on a terminal, else all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     #[command(flatten)]
     scope: Scope,
@@ -47,8 +53,21 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     if let Some(by) = args.by {
         return recurring(by, &report, args, context);
     }
-    let troubles = report
+    let mut troubles = report
         .read(context, Vec::is_empty, |reader, filter, prices| errors::errors(reader, filter, prices, &errors::ALL))?;
+    let most = usize::try_from(args.form.most(args.limit, 10)).unwrap_or(usize::MAX);
+    let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
+    troubles.retain(|trouble| {
+        let number = numbers.entry(trouble.kind).or_default();
+        *number += 1;
+        *number <= most
+    });
+    for (kind, all) in numbers.into_iter().filter(|(_, all)| *all > most) {
+        remark(&format!("note: {most} of {all} rows of {}; --limit N shows more", kind.words()));
+    }
+    if args.form.is_seen() && troubles.iter().any(|trouble| trouble.kind == Kind::Cause) {
+        remark("note: --by project, user or team tells what recurs, and what may help");
+    }
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
     let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();

@@ -59,7 +59,7 @@ pub(super) fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
         "JOIN (SELECT DISTINCT message_id, cause FROM usage_tool_events
              WHERE {clause} AND cause IS NOT NULL AND kind <> 'slash_command') AS bad USING (message_id)"
     );
-    let columns = Columns { keys: &["bad.cause"], join: &join, params: &params };
+    let columns = Columns { join: &join, params: &params, ..Columns::of(&["bad.cause"]) };
     spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))
 }
 
@@ -110,13 +110,13 @@ fn in_loops(clause: &str) -> String {
     format!(
         "CREATE OR REPLACE TEMP TABLE usage_loops AS
          WITH tries AS (
-             SELECT {tried} AS tried, round, tool || ': ' || cause AS what, message_id, max(time) AS time,
-                 {EXAMPLE} AS error
+             SELECT {tried} AS tried, round, min(tool) AS tool, min(cause) AS cause, min(message_id) AS message_id,
+                 max(time) AS time
              FROM usage_tool_events
              WHERE {clause} AND kind <> 'slash_command' AND cause NOT IN ('declined', 'interrupted', 'not_run')
-             GROUP BY ALL),
+             GROUP BY tried, round),
          counted AS (SELECT *, round - row_number() OVER (PARTITION BY tried ORDER BY round) AS difference FROM tries)
-         SELECT what, message_id, time, error FROM counted
+         SELECT tool, cause, tool || ': ' || cause AS what, message_id, time FROM counted
          QUALIFY count(*) OVER (PARTITION BY tried, difference) >= 3"
     )
 }
@@ -125,10 +125,17 @@ fn in_loops(clause: &str) -> String {
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
     reader.each(&in_loops(&clause), &params, |_| Ok(()))?;
-    let sql = format!(
-        "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM usage_loops GROUP BY what ORDER BY calls DESC, what"
-    );
-    let mut loops = reader.rows(&sql, &[], |row| {
+    // What was said of calls is read of those in loops alone.
+    let sql = "
+        WITH loops AS (SELECT what, count(*) AS calls, min(time) AS first FROM usage_loops GROUP BY what),
+        examples AS (
+            SELECT what, arg_max(error, (said.time, error)) AS example
+            FROM usage_tool_events AS said JOIN usage_loops AS loops
+                ON loops.time = said.time AND loops.message_id IS NOT DISTINCT FROM said.message_id
+                AND loops.tool = said.tool AND loops.cause = said.cause
+            WHERE error <> '' GROUP BY what)
+        SELECT what, calls, first, example FROM loops LEFT JOIN examples USING (what) ORDER BY calls DESC, what";
+    let mut loops = reader.rows(sql, &[], |row| {
         Ok(Trouble {
             first_seen: row.time(2)?.map(utc::shortest),
             example: row.get(3)?,
@@ -139,7 +146,7 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
         return Ok(loops);
     }
     let join = "JOIN (SELECT DISTINCT message_id, what FROM usage_loops) AS loops USING (message_id)";
-    let columns = Columns { keys: &["loops.what"], join, params: &[] };
+    let columns = Columns { join, ..Columns::of(&["loops.what"]) };
     let costs: HashMap<String, PicoUsd> =
         spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))?;
     for of_loop in &mut loops {
@@ -215,12 +222,14 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
 pub(super) fn missing(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
     let sql = format!(
-        "SELECT session_id, count(*) FILTER (is_missing) AS missing, count(*) FROM (
-             SELECT session_id, subagent_id, bool_and((session_id, subagent_id) NOT IN (
-                 SELECT (session_id, subagent_id) FROM usage_responses
-                 WHERE session_id IS NOT NULL AND subagent_id IS NOT NULL)) AS is_missing
-             FROM usage_tool_events
-             WHERE {clause} AND kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL GROUP BY ALL)
+        "WITH started AS (
+             SELECT DISTINCT session_id, subagent_id FROM usage_tool_events
+             WHERE {clause} AND kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL),
+         found AS (
+             SELECT DISTINCT session_id, subagent_id, true AS is_found
+             FROM usage_responses WHERE subagent_id IS NOT NULL)
+         SELECT session_id, count(*) FILTER (is_found IS NULL) AS missing, count(*)
+         FROM started LEFT JOIN found USING (session_id, subagent_id)
          GROUP BY session_id HAVING missing > 0 ORDER BY missing DESC, session_id"
     );
     let trouble =

@@ -4,7 +4,7 @@ use crate::base::days::Days;
 use crate::base::error::{Result, count};
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending::{self, Spent, Used, Uses, model_name};
+use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent, Used, Uses, model_name};
 use crate::plugs::usage::report::usage::unpriced;
 use crate::price::{PicoUsd, Prices};
 use crate::report::money;
@@ -193,7 +193,8 @@ pub(super) fn advice(cause: &str) -> &'static str {
 ///
 /// If the database cannot be read.
 pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices, kinds: &[Kind]) -> Result<Vec<Trouble>> {
-    let uses = spending::read(reader, prices, &[], &filter.condition(), |_| Ok(()), |(), _, _| {})?;
+    let counts = Columns::of(&[]).only(Asked::Counts);
+    let uses = spending::read(reader, prices, counts, &filter.condition(), |_| Ok(()), |(), _, _| {})?;
     let mut troubles = of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)?;
     if kinds.contains(&Kind::Cause) {
         let costs = causes::costs(reader, filter, prices)?;

@@ -34,7 +34,7 @@ pub(super) fn explain(
          the earliest copy of all"
             .to_owned(),
         format!("days begin at midnight in {}", filter.zone.name()),
-        "not counted: `<synthetic>` responses, numbers inside of tool results, malformed lines (`sessionmill status` has their number)"
+        "not counted: `<synthetic>` responses, numbers inside of tool results, malformed lines (`report errors` names their files)"
             .to_owned(),
         format!(
             "output: {} of {} responses have a placeholder from the start of the stream, since clients before 2.1.59 did not \

@@ -158,7 +158,8 @@ impl Where {
 
     /// The same of some sessions.
     pub(in crate::plugs) fn of_sessions<'i>(mut self, ids: impl ExactSizeIterator<Item = &'i str>) -> Self {
-        self.clause = format!("({}) AND session_id IN ({})", self.clause, vec!["?"; ids.len()].join(", "));
+        // As rows, not as a list: DuckDB compares each id with a list one by one, and looks it up among rows.
+        self.clause = format!("({}) AND session_id IN (VALUES {})", self.clause, vec!["(?)"; ids.len()].join(", "));
         self.params.extend(ids.map(Param::from));
         self
     }

@@ -12,7 +12,7 @@ use crate::plugs::usage::report::facts::{CALLS, OUTCOME, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::period::Names;
-use crate::plugs::usage::report::spending::{self, Columns, Spent};
+use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
@@ -129,7 +129,8 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     let name = |row: &reader::Row<'_>| Ok((key.name(row)?, row.get::<Option<i64>>(columns.len())?));
     let mut costs = Costs::new();
     let condition = filter.condition();
-    spending::read(reader, prices, Columns::of(&with_step), &condition, name, |(name, step), _, spent| {
+    let with_step = Columns::of(&with_step).only(Asked::Costs);
+    spending::read(reader, prices, with_step, &condition, name, |(name, step), _, spent| {
         let (sum, trend) = costs.entry(name).or_default();
         sum.add(spent);
         if let Some(step) = step.and_then(|step| usize::try_from(step).ok()) {

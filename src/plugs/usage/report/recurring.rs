@@ -114,7 +114,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let join =
         format!("JOIN (SELECT DISTINCT message_id, tool, cause {calls} AND {NOT_BY_ITSELF}) AS bad USING (message_id)");
     let keys = [&*column, "bad.tool", "bad.cause"];
-    let columns = Columns { keys: &keys, join: &join, params: &params };
+    let columns = Columns { join: &join, params: &params, ..Columns::of(&keys) };
     let costs: HashMap<Place, PicoUsd> = spending::costs(reader, prices, columns, &Where::everything(), |row| {
         Ok((key.name(row)?, row.get(1)?, row.get(2)?))
     })?;

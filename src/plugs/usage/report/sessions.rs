@@ -236,8 +236,10 @@ fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, costs: Vec<Cost
     let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
     let mut facts = facts::facts(reader, &named(Where::everything(), &ids, all))?;
     let Where { clause, params } = named(condition.clone(), &ids, all);
+    // The responses of all sessions are read twice rather than kept.
+    let kept = if ids.len() <= NAMED { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     let sql = format!(
-        "WITH chosen AS NOT MATERIALIZED (
+        "WITH chosen AS {kept} (
              SELECT session_id AS id, time, username, project, session_file, line, part
              FROM usage_responses WHERE {clause} AND session_id IS NOT NULL),
          span AS (SELECT id, min(time) AS begun, max(time) AS ended FROM chosen GROUP BY id)

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Sums over responses.
+/// Asked over responses.
 #[derive(Clone, Debug, Default)]
 pub struct Spent {
     /// Calls of advisors are none of their own.
@@ -82,12 +82,28 @@ pub(in crate::plugs) struct Columns<'k> {
     pub(in crate::plugs) join: &'k str,
     /// Of what is joined.
     pub(in crate::plugs) params: &'k [Param],
+    pub(in crate::plugs) asked: Asked,
+}
+
+/// What is added up. What is left out is 0 in each [`Spent`], and the database need not read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plugs) enum Asked {
+    All,
+    /// What tokens cost, and these.
+    Costs,
+    /// Numbers of responses, with and without a price.
+    Counts,
 }
 
 impl<'k> Columns<'k> {
     /// Nothing is read beside the responses for these.
     pub(in crate::plugs) fn of(keys: &'k [&'k str]) -> Self {
-        Self { keys, join: "", params: &[] }
+        Self { keys, join: "", params: &[], asked: Asked::All }
+    }
+
+    #[must_use]
+    pub(in crate::plugs) fn only(self, asked: Asked) -> Self {
+        Self { asked, ..self }
     }
 }
 
@@ -242,16 +258,29 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     mut key: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
-    let Columns { keys, join, params } = columns.into();
+    let Columns { keys, join, params, asked } = columns.into();
     let billing = Billing::read(reader, prices, condition)?;
-    let sql = format!(
-        "SELECT {keys}{columns},
-             count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
-             sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
-             sum(reasoning_output_tokens),
-             count(*) FILTER (placeholder), sum(copies) FILTER (part = 0),
+    let tokens = match asked {
+        Asked::All | Asked::Costs => {
+            "sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
+             sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches)"
+        }
+        Asked::Counts => "0, 0, 0, 0, 0, 0",
+    };
+    let counts = match asked {
+        Asked::All | Asked::Counts => {
+            "count(*) FILTER (part = 0), count(*) FILTER (placeholder),
              count(*) FILTER (part > 0 AND coalesce(part_kind, 'advisor') = 'advisor'),
-             count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')
+             count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')"
+        }
+        Asked::Costs => "0, 0, 0, 0, 0",
+    };
+    let others = match asked {
+        Asked::All => "sum(reasoning_output_tokens), sum(copies) FILTER (part = 0)",
+        Asked::Costs | Asked::Counts => "0, 0",
+    };
+    let sql = format!(
+        "SELECT {keys}{columns}, {tokens}, {counts}, {others}
          FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
         columns = billing.columns(),
@@ -272,13 +301,13 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
             peak: row.get(first + 6)?,
         };
         let tokens = Tokens {
-            input: number(8)?,
-            output: number(9)?,
-            cache_write: number(10)?,
-            cache_write_1h: number(11)?,
-            cache_read: number(12)?,
-            web_searches: number(13)?,
-            reasoning: number(14)?,
+            input: number(7)?,
+            output: number(8)?,
+            cache_write: number(9)?,
+            cache_write_1h: number(10)?,
+            cache_read: number(11)?,
+            web_searches: number(12)?,
+            reasoning: number(18)?,
         };
         // To find the price takes longer than all else that is done with a row.
         let used = match known.get_mut(&billed) {
@@ -286,14 +315,14 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
             None => known.entry(billed.clone()).or_insert(billed.used(prices, &days)),
         };
         let mut spent = Spent {
-            responses: number(7)?,
+            responses: number(13)?,
             tokens,
             cost: used.unit.map(|unit| unit.of(&tokens)),
-            placeholders: number(15)?,
-            copies: number(16)?,
-            advisor_calls: number(17)?,
-            compactions: number(18)?,
-            declined: number(19)?,
+            placeholders: number(14)?,
+            copies: number(19)?,
+            advisor_calls: number(15)?,
+            compactions: number(16)?,
+            declined: number(17)?,
             unpriced: 0,
         };
         if spent.cost.is_none() {
@@ -320,6 +349,7 @@ pub(in crate::plugs) fn costs<'k, K: Eq + Hash>(
     key: impl FnMut(&Row<'_>) -> Result<K>,
 ) -> Result<HashMap<K, PicoUsd>> {
     let mut costs = HashMap::new();
+    let columns = columns.into().only(Asked::Costs);
     read(reader, prices, columns, condition, key, |key, _, spent| {
         if let Some(cost) = spent.cost {
             *costs.entry(key).or_default() += cost;

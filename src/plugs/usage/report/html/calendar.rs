@@ -1,5 +1,6 @@
 //! The calendar: a square for each day, the darker the more, in columns of weeks.
 
+use crate::base::days::Days as Of;
 use crate::plugs::usage::report::html::text::Text;
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use std::collections::BTreeMap;
@@ -14,8 +15,9 @@ const TOP: u64 = 18;
 /// Shades, beside that of a day without usage.
 const SHADES: usize = 4;
 
-/// The weeks that end with the last day of usage. `told` says what the number of a day is.
-pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128) -> String) -> String {
+/// The weeks that end with the last day of usage, as far as the page is about their days. `told` says what the number of a day
+/// is.
+pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, within: Of, told: fn(i128) -> String) -> String {
     let Some(last) = days.keys().next_back().copied() else { return String::new() };
     let monday = last.week(Weekday::Mon).checked_first_day().unwrap_or(last);
     let begin = monday.checked_sub_days(Days::new((WEEKS - 1) * 7)).unwrap_or(monday);
@@ -35,7 +37,8 @@ pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128
         h = TOP + 7 * STEP,
     );
     let mut month = None;
-    for (at, day) in (0..).zip(begin.iter_days().take_while(|day| *day <= last)) {
+    let shown = begin.iter_days().take_while(|day| *day <= last);
+    for (at, day) in (0..).zip(shown).filter(|(_, day)| within.has(*day)) {
         let (x, y) = (at / 7 * STEP, TOP + at % 7 * STEP);
         // The name of a month stands above its first whole week, if the week before has left room.
         if at % 7 == 0 && month != Some(day.month()) && day.day() <= 7 && at / 7 + 2 < WEEKS {
@@ -80,7 +83,7 @@ mod tests {
     fn the_last_day_is_in_the_last_column() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let days = BTreeMap::from([(day("2026-02-02"), 1), (day("2026-02-04"), 2), (day("1970-01-01"), 9)]);
-        let html = calendar(&days, |n| n.to_string());
+        let html = calendar(&days, Of::default(), |n| n.to_string());
         let x = 52 * STEP;
         let square = |shade: usize, y: u64, title: &str| {
             format!(
@@ -90,5 +93,9 @@ mod tests {
         assert!(html.contains(&square(1, TOP, "Mon 2026-02-02: 1")), "{html}");
         assert!(html.contains(&square(3, TOP + 2 * STEP, "Wed 2026-02-04: 2")), "{html}");
         assert!(!html.contains("1970") && !html.contains("2026-02-05"), "{html}");
+        assert!(html.contains("Sun 2026-02-01: 0"), "a day without usage: {html}");
+        let february = Of { since: Some(day("2026-02-01")), until: None };
+        let html = calendar(&days, february, |n| n.to_string());
+        assert!(html.contains("Sun 2026-02-01: 0") && !html.contains("2026-01-31:"), "{html}");
     }
 }
