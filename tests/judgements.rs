@@ -113,7 +113,7 @@ fn a_curator_sees_who_says_so() {
     assert_eq!(world.rows("SELECT status, reviewer FROM knowledge_items"), ["pending|"; 2]);
     assert_eq!(mill(&["reject", &id("No, it begins in April."), "--by", "carol"]).status, 0);
     let said = named(&mill(&["reviews", "--format", "csv"]).stdout);
-    assert!(said.lines().count() == 2 && said.ends_with(",carol,reject,[april],,yes\n"), "{said}");
+    assert!(said.lines().count() == 2 && said.ends_with(",carol,reject,[april],,yes,,\n"), "{said}");
     assert!(rows(&world, RELATIONS).is_empty());
     write(&world, "cy/c.jsonl", &["hello", "hello", "No, in June."]);
     assert_eq!(run(&world).status, 0);

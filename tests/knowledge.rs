@@ -83,14 +83,7 @@ fn review(world: &World, action: Action, item: &str, other: &str) {
     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
     let other = matches!(action, Action::Merge | Action::Split).then_some(other);
     let now = chrono::DateTime::UNIX_EPOCH;
-    let row = ReviewRow {
-        review_id: 0,
-        item_id: item,
-        action: action.name(),
-        other_id: other,
-        reviewer: "eve",
-        reviewed_at: now,
-    };
+    let row = ReviewRow::new(item, action.name(), other, "eve", now);
     let keys = knowledge::domains(store.reader(), item, other).unwrap();
     let settlement = processor.manifest().settlement_of(&CLAIMS).unwrap();
     store.review(processor.manifest(), settlement, &[row.values()], &keys).unwrap();
@@ -384,12 +377,12 @@ fn a_decision_is_taken_once_and_outlives_the_claims() {
     let said = knowledge_of(&world, &["reviews", "--format", "csv"]);
     let rows: Vec<_> = said.stdout.lines().map(|line| line.split_once(',').unwrap().1).collect();
     let expected = [
-        "reviewer,action,item_id,other_id,stated",
-        "carol,approve,[arr],,no",
-        "carol,approve,[30-days],,yes",
-        "tester,reject,[14-days],,no",
-        "tester,split,[arr-again],[arr],yes",
-        "tester,merge,[arr-again],[arr],yes",
+        "reviewer,action,item_id,other_id,stated,item_now,other_now",
+        "carol,approve,[arr],,no,,",
+        "carol,approve,[30-days],,yes,,",
+        "tester,reject,[14-days],,no,,",
+        "tester,split,[arr-again],[arr],yes,,",
+        "tester,merge,[arr-again],[arr],yes,,",
     ];
     assert_eq!(rows, expected);
     world.write("ada/a.jsonl", ada);
@@ -571,4 +564,116 @@ fn the_beginning_of_an_id_is_enough_and_what_contradicts_an_approved_item_is_sho
     assert_eq!(since(&world), 1);
     let said = world.mill(&["knowledge", "--no-refresh"]);
     assert!(said.stdout.contains("approved, contradicted"), "{said:?}");
+}
+
+/// The same claims as rules of another version make them: in other words, in another domain, of less of the quote; and
+/// nothing of what speaks of the plan.
+struct Reworded;
+
+impl Detector for Reworded {
+    fn name(&self) -> &str {
+        "reworded"
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::Cpu
+    }
+
+    fn window(&self) -> Window {
+        Scripted(2).window()
+    }
+
+    fn claims(&self, file: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+        let claims = Scripted(2).claims(file, view)?.into_iter().filter(|claim| !claim.content.contains("plan"));
+        let reworded = |claim: Claim| {
+            let content = reworded(&claim.content);
+            let quote = claim.quote.split_once(' ').unwrap().1.to_owned();
+            Claim { title: title(&content), content, quote, domain: Domain::Data, ..claim }
+        };
+        Ok(claims.map(reworded).collect())
+    }
+}
+
+fn reworded(content: &str) -> String {
+    format!("As a rule, {content}")
+}
+
+#[test]
+fn a_decision_survives_other_words_and_one_without_an_item_is_listed() {
+    const GMV: &str = "Gross merchandise value includes refunds of the quarter";
+    const NOW: &str = "SELECT domain, status, reviewer, content FROM knowledge_items ORDER BY ALL";
+    let decided = || {
+        let world = curated();
+        world.write("eve/c.jsonl", says("u9", 9, &format!("correction finance GMV: {GMV}")));
+        pass(&world, 1);
+        for (action, item) in [("approve", ARR), ("reject", GMV), ("approve", DAYS_30)] {
+            assert_eq!(knowledge_of(&world, &[action, &id(item), "--by", "carol"]).status, 0);
+        }
+        world
+    };
+    let reword = |world: &World| {
+        world.pass_of(&[&Verification::new(Box::new(Reworded))]).unwrap();
+    };
+    let expected = [format!("data|approved|carol|{}", reworded(ARR)), format!("data|rejected|carol|{}", reworded(GMV))];
+    let ids = |content: &str| (id(content), id(&reworded(content)));
+    let ((arr, arr_now), (gmv, gmv_now)) = (ids(ARR), ids(GMV));
+    let listed = [
+        format!("carol,approve,{arr},,yes,{arr_now},"),
+        format!("carol,reject,{gmv},,yes,{gmv_now},"),
+        "carol,approve,[30-days],,no,,".to_owned(),
+    ];
+    let list = |world: &World| -> Vec<String> {
+        let said = knowledge_of(world, &["reviews", "--format", "csv"]).stdout;
+        let said = said.lines().skip(1).map(|line| line.split_once(',').unwrap().1.replace("[arr]", &arr));
+        said.collect()
+    };
+
+    let world = decided();
+    let grounds = "SELECT review_id, grounds, other_grounds FROM knowledge_reviews ORDER BY ALL";
+    let of_new = world.rows(grounds);
+    assert!(of_new.iter().all(|row| row.len() > 40) && !of_new.join("").contains("revenue"), "{of_new:?}");
+    reword(&world);
+    assert_eq!((world.rows(NOW), list(&world)), (expected.to_vec(), listed.to_vec()));
+    let said = knowledge_of(&world, &["reviews"]).stdout;
+    assert_eq!(said.matches("without an item").count(), 1, "{said}");
+    // Who has noted the id of before finds the item, and what was decided about it.
+    let said = world.mill(&["knowledge", "show", &gmv]).stdout;
+    assert!(said.starts_with(&format!("{gmv_now}  As a rule,")), "{said}");
+    assert!(said.ends_with(&format!(" UTC by carol: reject {gmv_now} (then {gmv})\n")), "{said}");
+    let said = remarks(&world, &["reject", &gmv]);
+    assert_eq!(said, format!("`{gmv_now}` is rejected already\n"));
+
+    // The file has the grounds, so that a new database holds the same.
+    for extension in ["", ".wal", ".origin"] {
+        let _ = std::fs::remove_file(world.path(&format!("data/mill.duckdb{extension}")));
+    }
+    reword(&world);
+    assert_eq!((world.rows(NOW), list(&world)), (expected.to_vec(), listed.to_vec()));
+
+    // A database from before decisions had grounds, and its file.
+    let world = decided();
+    let file = world.path("data/mill.duckdb.knowledge_reviews");
+    let newer = std::fs::read_to_string(&file).unwrap();
+    let older = |line: &str| {
+        let mut row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+        assert!(row.remove("grounds").is_some_and(|grounds| grounds.is_string()));
+        assert!(row.remove("other_grounds").is_some());
+        serde_json::Value::Object(row).to_string() + "\n"
+    };
+    std::fs::write(&file, newer.lines().map(older).collect::<String>()).unwrap();
+    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+    let downgrade = "ALTER TABLE knowledge_reviews DROP COLUMN grounds;
+        ALTER TABLE knowledge_reviews DROP COLUMN other_grounds;
+        DROP TABLE facts.verification_heirs;
+        DELETE FROM schema_migrations WHERE version >= 45";
+    store.connection().execute_batch(downgrade).unwrap();
+    drop(store);
+    reword(&world);
+    assert_eq!(world.rows(grounds), of_new);
+    assert_eq!((world.rows(NOW), list(&world)), (expected.to_vec(), listed.to_vec()));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), newer, "the file is of the newest form");
 }

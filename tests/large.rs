@@ -151,8 +151,7 @@ fn what_changes_while_a_large_key_is_settled_counts() {
     let rejected = item.clone();
     let reject = move |store: &Store, settlement: &Settlement| {
         let now = chrono::DateTime::UNIX_EPOCH;
-        let (item_id, action) = (rejected.as_str(), Action::Reject.name());
-        let row = ReviewRow { review_id: 0, item_id, action, other_id: None, reviewer: "eve", reviewed_at: now };
+        let row = ReviewRow::new(&rejected, Action::Reject.name(), None, "eve", now);
         let usual = Verification::new(Box::new(Credulous));
         store.review(usual.manifest(), settlement, &[row.values()], &["finance".to_owned()]).unwrap();
     };

@@ -172,14 +172,15 @@ fn what_people_decide_and_whom_they_exclude_is_published_without_a_run_that_read
     assert!(matches!(published(&world), Published::Before(_)));
 
     let quotes = |snapshot: &Snapshot| rows(&snapshot.path, "SELECT user_quote FROM verification_claims");
+    let grounds = |snapshot: &Snapshot| rows(&snapshot.path, "SELECT grounds <> '' FROM knowledge_reviews");
     let with = Snapshot::newest(&world.database()).unwrap();
-    assert_eq!(quotes(&with), [definition]);
+    assert_eq!((quotes(&with), grounds(&with)), (vec![definition.to_owned()], vec!["true".to_owned()]));
     world.wait(Duration::from_secs(1));
     let Published::New(without) = publish(&world.database_file(), &Publish::default(), world.next().wall).unwrap()
     else {
         panic!("quotes are not wanted any more")
     };
-    assert_eq!(quotes(&without), [""]);
+    assert_eq!((quotes(&without), grounds(&without)), (vec![String::new()], vec!["false".to_owned()]));
     assert!(!with.path.exists(), "and whoever has it not open does not get it any more");
     assert!(matches!(
         publish(&world.database_file(), &Publish::default(), world.next().wall).unwrap(),

@@ -302,7 +302,7 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, schema: &Schema) -> Result<Ve
     let mut private = schema.private();
     private.retain(|column| !wanted.has(column.kind));
     for shown in shown(&connection, schema, "original")? {
-        let is_private = |column: &&Private| shown.schema == "facts" && column.table == shown.table;
+        let is_private = |column: &&Private| column.table == shown.table;
         let empty: Vec<_> =
             private.iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
         let replace = if empty.is_empty() { String::new() } else { format!("REPLACE ({})", empty.join(", ")) };

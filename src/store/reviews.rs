@@ -15,7 +15,7 @@ use crate::store::{Store, Transaction, beside};
 use serde_json::{Map, Value as Json};
 use sessionmill_contract::{Column, ColumnKind, Manifest, Settlement, Table, Value};
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::path::Path;
 
 /// Rows of a table, which follow its columns.
@@ -56,7 +56,8 @@ impl Store {
     }
 
     /// Takes back the reviews of a processor that the database has lost, and touches all keys for them. Where
-    /// the file is missing, it is written. Returns how many were lost, and what of the file cannot be read.
+    /// the file is missing, or an older program wrote it, it is written. Returns how many were lost, and what of the file
+    /// cannot be read.
     ///
     /// # Errors
     ///
@@ -67,10 +68,15 @@ impl Store {
             let Some(table) = settlement.reviews else { continue };
             let database = self.lock.database();
             let (lost, unread) = self.transaction(|transaction| {
-                if !beside(database, table.name).exists() && last(transaction, table)? > 0 {
+                let taken = self.take_back_in(transaction, manifest, settlement, table)?;
+                let is_to_write = match first_line(database, table) {
+                    None => last(transaction, table)? > 0,
+                    Some(line) => taken.1.is_none() && is_older(table, &line),
+                };
+                if is_to_write {
                     keep(database, table, &all(transaction, "main", table)?)?;
                 }
-                self.take_back_in(transaction, manifest, settlement, table)
+                Ok(taken)
             })?;
             count += lost;
             strange.extend(unread);
@@ -141,6 +147,22 @@ fn ends_with(database: &Path, table: &Table, number: i64) -> bool {
     last.is_some_and(|row| row.first().and_then(Value::as_int) == Some(number))
 }
 
+/// The first line of the file; `None` if there is no such file.
+fn first_line(database: &Path, table: &Table) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+    let file = File::open(beside(database, table.name)).ok()?;
+    let mut line = String::new();
+    // What cannot be read is reported by whoever reads all of it.
+    let _ = BufReader::new(file).read_line(&mut line);
+    Some(line)
+}
+
+/// Whether a line lacks a column that was added since. The whole file is written anew then, so its first line tells.
+fn is_older(table: &Table, line: &str) -> bool {
+    let row: Option<Map<String, Json>> = serde_json::from_str(line).ok();
+    row.is_some_and(|row| table.columns.iter().any(|column| !row.contains_key(column.name)))
+}
+
 /// Reviews, a line for each.
 fn lines(table: &Table, rows: &Values) -> String {
     let line = |row: &Vec<Value>| {
@@ -180,8 +202,9 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<Str
 
 fn read(table: &Table, line: &str) -> Option<Vec<Value>> {
     let row: Map<String, Json> = serde_json::from_str(line).ok()?;
-    let cell = |column: &Column| match (column.kind, row.get(column.name)?) {
-        (_, Json::Null) => Some(Value::Null),
+    let cell = |column: &Column| match (column.kind, row.get(column.name).unwrap_or(&Json::Null)) {
+        // An older program knew fewer columns.
+        (_, Json::Null) => column.is_nullable.then_some(Value::Null),
         (ColumnKind::Bool, Json::Bool(bool)) => Some(Value::Bool(*bool)),
         (ColumnKind::Int, Json::Number(number)) => Some(Value::Int(number.as_i64()?)),
         (ColumnKind::Time, Json::String(text)) => Some(Value::Time(text.parse().ok()?)),

@@ -5,7 +5,7 @@
 
 use crate::base::error::Result;
 use crate::store::migrate::{ENGINE, Migration};
-use sessionmill_contract::{Manifest, Processor, Sensitive};
+use sessionmill_contract::{Manifest, Processor, Sensitive, Settlement};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
@@ -92,8 +92,8 @@ impl Schema {
     /// Columns that snapshots can leave empty, as the tables declare them.
     pub fn private(&self) -> Vec<Private> {
         let tables = self.manifests().into_iter().flat_map(|manifest| {
-            let entities = manifest.settlements.iter().flat_map(|settlement| settlement.entities);
-            manifest.facts.iter().chain(entities)
+            let of = |settlement: &'static Settlement| settlement.entities.iter().copied().chain(settlement.reviews);
+            manifest.facts.iter().copied().chain(manifest.settlements.iter().flat_map(of))
         });
         let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name, column)));
         let private =

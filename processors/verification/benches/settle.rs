@@ -17,6 +17,7 @@ use sessionmill_verification::material::Material;
 use sessionmill_verification::memo::{FOUNDERS, Memo};
 use sessionmill_verification::relation::RELATIONS;
 use sessionmill_verification::settle::settle;
+use sessionmill_verification::statement::Statement;
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .zip(columns.rows())
                 .map(|(Claim { session_file, username, .. }, values)| FactRow { session_file, username, values });
             let facts: Vec<_> = facts.collect();
-            let (read, material) = least(|| Material::new(&facts, &[]));
+            let (read, material) = least(|| Statement::all(&facts).and_then(|all| Material::new(all, &[])));
             let material = material.map_err(|failure| failure.message)?;
             let (items, _) = least(|| Memo::new(&[]).map(|mut memo| item::items(&material, &mut memo)));
             let (whole, rows) = least(|| {

@@ -118,7 +118,7 @@ impl Facts<'_> {
         };
         let row = |finding: Finding, other_id: Option<&str>| {
             let (action, reviewer) = (finding.name(), judge.name());
-            ReviewRow { review_id: 0, item_id: id, action, other_id, reviewer, reviewed_at: now }.values()
+            ReviewRow::new(id, action, other_id, reviewer, now).values()
         };
         let (reviews, failure) = match said {
             Ok(contradicted) => {

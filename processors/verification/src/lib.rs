@@ -19,6 +19,7 @@
 //! | [`memo`] | what an earlier settling found, by all that decides it |
 //! | [`item`], [`evidence`], [`relation`] | what is stated, once; what speaks for it; what is near it or against it |
 //! | [`review`] | what people decided about items, and models found |
+//! | [`heir`] | what a decision holds for once other rules word it otherwise |
 //! | [`judgement`] | what a model is asked about corrections |
 //! | [`confidence`] | how far an item can be trusted |
 //! | [`wording`], [`bag`], [`index`] | texts as words, how like two are, and which can be like one |
@@ -30,6 +31,7 @@ pub mod conversation;
 pub mod detector;
 pub mod evidence;
 pub mod fold;
+pub mod heir;
 pub mod index;
 pub mod item;
 pub mod judgement;
@@ -77,7 +79,7 @@ const MANIFEST: Manifest = Manifest {
         islands: None,
         order: &["session_file"],
         reviews: Some(&review::REVIEWS),
-        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS],
+        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS, &heir::HEIRS],
         memo: Some(&memo::FOUNDERS),
         expires: None,
         alone: None,

@@ -5,7 +5,7 @@ use crate::bag::Bag;
 use crate::review::Reviews;
 use crate::statement::Statement;
 use crate::wording::{Wording, wordings};
-use sessionmill_contract::{FactRow, Failure, Value};
+use sessionmill_contract::{Failure, Value};
 use std::collections::HashMap;
 
 /// Statements by number, oldest first. All of it follows from the claims and the reviews alone.
@@ -21,9 +21,8 @@ pub struct Material<'f> {
 impl<'f> Material<'f> {
     /// # Errors
     ///
-    /// If a row is none of a claim or of a review.
-    pub fn new(facts: &'f [FactRow], reviews: &'f [Vec<Value>]) -> Result<Self, Failure> {
-        let statements = Statement::all(facts)?;
+    /// If a row is none of a review.
+    pub fn new(statements: Vec<Statement<'f>>, reviews: &'f [Vec<Value>]) -> Result<Self, Failure> {
         let wordings = wordings(statements.iter().map(|statement| statement.content));
         let entities = numbered(&statements);
         Ok(Self { statements, wordings, entities, reviews: Reviews::new(reviews)? })

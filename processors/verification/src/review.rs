@@ -2,8 +2,8 @@
 //! reprocessing touches.
 //!
 //! A review names statements by their id, so it holds as long as somebody states the same, and again
-//! when somebody does after a while. One about a statement that nobody makes any more changes nothing
-//! and is kept.
+//! when somebody does after a while. Where other rules word the same otherwise, it holds for their words: see
+//! [`heir`](crate::heir). One about a statement that nobody makes any more changes nothing and is kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, Row as _, Value, table};
@@ -30,6 +30,25 @@ table! {
         reviewer: &'a str,
         /// UTC
         reviewed_at: DateTime<Utc>,
+        /// what a person decided on: digests of records and of quoted words, by which the decision holds for an item that
+        /// is worded otherwise later
+        grounds: Option<&'a str> as quote,
+        /// the same of other_id
+        other_grounds: Option<&'a str> as quote,
+    }
+}
+
+impl<'a> ReviewRow<'a> {
+    /// One without grounds, which the store numbers.
+    pub fn new(
+        item_id: &'a str,
+        action: &'a str,
+        other_id: Option<&'a str>,
+        reviewer: &'a str,
+        reviewed_at: DateTime<Utc>,
+    ) -> Self {
+        let (grounds, other_grounds) = (None, None);
+        Self { review_id: 0, item_id, action, other_id, reviewer, reviewed_at, grounds, other_grounds }
     }
 }
 
@@ -281,7 +300,7 @@ mod tests {
     fn row(item: &str, finding: Finding, other: Option<&str>, judge: &str, hour: i64) -> Vec<Value> {
         let at = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
         let action = finding.name();
-        ReviewRow { review_id: hour, item_id: item, action, other_id: other, reviewer: judge, reviewed_at: at }.values()
+        ReviewRow { review_id: hour, ..ReviewRow::new(item, action, other, judge, at) }.values()
     }
 
     #[test]

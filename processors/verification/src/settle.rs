@@ -1,9 +1,11 @@
 //! Facts and reviews become items, evidence and relations.
 
+use crate::heir::Heirs;
 use crate::item::items;
 use crate::material::Material;
 use crate::memo::Memo;
 use crate::relation;
+use crate::statement::Statement;
 use sessionmill_contract::{Failure, Inputs, Rows};
 
 /// Settles a domain.
@@ -12,7 +14,9 @@ use sessionmill_contract::{Failure, Inputs, Rows};
 ///
 /// If a row is none of a claim or of a review.
 pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
-    let material = Material::new(inputs.facts, inputs.reviews)?;
+    let statements = Statement::all(inputs.facts)?;
+    let heirs = Heirs::new(&statements, inputs.reviews)?;
+    let material = Material::new(statements, &heirs.reviews)?;
     let mut memo = Memo::new(inputs.memo)?;
     let items = items(&material, &mut memo);
     for item in &items {
@@ -20,6 +24,7 @@ pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), F
     }
     relation::push(&items, domain, &material, rows);
     memo.push(domain, &material, rows);
+    heirs.push(domain, rows);
     Ok(())
 }
 
@@ -29,10 +34,11 @@ mod tests {
     use crate::Detection;
     use crate::claim::{CLAIMS, ClaimRow};
     use crate::evidence::{self, EVIDENCE};
+    use crate::heir::{self, Ground, HEIRS};
     use crate::item::{ITEMS, Item};
     use crate::memo::FOUNDERS;
     use crate::relation::RELATIONS;
-    use crate::review::{Action, Finding, ReviewRow, Standing};
+    use crate::review::{Action, Finding, REVIEWS, ReviewRow, Standing};
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
@@ -92,7 +98,7 @@ mod tests {
 
     fn review(review_id: i64, item_id: &str, action: Action, other_id: Option<&str>) -> Vec<Value> {
         let (action, reviewed_at) = (action.name(), DateTime::UNIX_EPOCH);
-        ReviewRow { review_id, item_id, action, other_id, reviewer: "carol", reviewed_at }.values()
+        ReviewRow { review_id, ..ReviewRow::new(item_id, action, other_id, "carol", reviewed_at) }.values()
     }
 
     fn id(content: &str) -> String {
@@ -317,6 +323,95 @@ mod tests {
         }
     }
 
+    /// The same claim as rules of another version make it: worded otherwise, of these words of the person.
+    fn reworded(claim: &Fact, content: &str, quote: &str) -> Fact {
+        let mut fact = claim.clone();
+        let title: String = content.chars().take(20).collect();
+        for (column, text) in [("title", &*title), ("content", content), ("user_quote", quote)] {
+            fact.values[CLAIMS.position(column).unwrap()] = text.into();
+        }
+        fact
+    }
+
+    /// A decision with its grounds: the claims of an item and of the other one.
+    fn grounded(mut review: Vec<Value>, of: [&[(&Fact, bool)]; 2]) -> Vec<Value> {
+        let cell = |fact: &'_ Fact, column: &str| fact.values[CLAIMS.position(column).unwrap()].clone();
+        for (column, claims) in ["grounds", "other_grounds"].into_iter().zip(of) {
+            let cells = |(fact, other): &(&Fact, bool)| (cell(fact, "claim_id"), cell(fact, "user_quote"), *other);
+            let cells: Vec<_> = claims.iter().map(cells).collect();
+            let grounds = heir::grounds(cells.iter().map(|(claim_id, quote, in_other_words)| {
+                let [claim_id, quote] = [claim_id, quote].map(|cell| cell.as_str().unwrap());
+                Ground { claim_id, quote, in_other_words: *in_other_words }
+            }));
+            review[REVIEWS.position(column).unwrap()] = grounds.map_or(Value::Null, |grounds| (&*grounds).into());
+        }
+        review
+    }
+
+    #[test]
+    fn a_decision_holds_for_what_is_worded_otherwise_later() {
+        let old = fact(Confirmation, ARR, &[], "ada", "a", 1);
+        let old = reworded(&old, ARR, "Note that ARR counts signed contracts only.");
+        let again = reworded(&fact(Confirmation, ARR_AGAIN, &[], "bob", "b", 2), ARR_AGAIN, "ARR counts contracts.");
+        let days = fact(Correction, DAYS_14, &[], "eve", "e", 3);
+        let days = reworded(&days, DAYS_14, "the refund window is 14 days in Europe");
+        let approve = |of: &[(&Fact, bool)]| grounded(review(1, &id(ARR), Action::Approve, None), [of, &[]]);
+        let settled = |facts: &[&Fact], reviews: &[&Vec<Value>]| {
+            let facts: Vec<Fact> = facts.iter().copied().cloned().collect();
+            let reviews: Vec<Vec<Value>> = reviews.iter().copied().cloned().collect();
+            settled(&facts, &reviews)
+        };
+        let items = |facts: &[&Fact], reviews: &[&Vec<Value>]| {
+            cells(&settled(facts, reviews), &ITEMS, &["item_id", "status", "reviewer"])
+        };
+        let heirs = |facts: &[&Fact], reviews: &[&Vec<Value>]| {
+            cells(&settled(facts, reviews), &HEIRS, &["review_id", "item_id", "other_id"])
+        };
+        let line = |content: &str, rest: &str| format!("{} {rest}", id(content));
+        let new = reworded(&old, "Signed contracts alone count as ARR", "ARR counts signed contracts only");
+        let (said, is) = ("Signed contracts alone count as ARR", "approved carol");
+        assert_eq!(items(&[&old], &[&approve(&[(&old, false)])]), [line(ARR, is)]);
+        assert_eq!(heirs(&[&old], &[&approve(&[(&old, false)])]), [""; 0]);
+        assert_eq!(items(&[&new], &[&approve(&[(&old, false)])]), [line(said, is)]);
+        assert_eq!(heirs(&[&new], &[&approve(&[(&old, false)])]), [format!("1 {} -", id(said))]);
+        // Words that somebody still states are meant as they are.
+        let other = reworded(&days, said, "ARR counts signed contracts only");
+        assert_eq!(items(&[&old, &other], &[&approve(&[(&old, false)])]), [line(ARR, is), line(said, "pending -")]);
+        // Other words of the record are another statement, and so are the same ones of another record.
+        let apart = reworded(&old, said, "Also, ARR is in euros and counts what was signed.");
+        assert_eq!(items(&[&apart], &[&approve(&[(&old, false)])]), [line(said, "pending -")]);
+        let elsewhere = reworded(&days, said, "ARR counts signed contracts only");
+        assert_eq!(items(&[&elsewhere], &[&approve(&[(&old, false)])]), [line(said, "pending -")]);
+        assert_eq!(items(&[&new], &[&review(1, &id(ARR), Action::Approve, None)]), [line(said, "pending -")]);
+        // What overlaps most is meant.
+        let part = reworded(&old, "Contracts are signed", "signed contracts only");
+        let mut part = part;
+        part.values[CLAIMS.position("claim_id").unwrap()] = "uuid:a-1:1".into();
+        let expected = [line("Contracts are signed", "pending -"), line(said, is)];
+        assert_eq!(BTreeSet::from_iter(items(&[&new, &part], &[&approve(&[(&old, false)])])), BTreeSet::from(expected));
+
+        // The item is gone, and who said it in other words is not.
+        let newer = reworded(&again, "Contracts count as ARR", "counts contracts");
+        let on_both = approve(&[(&old, false), (&again, true)]);
+        assert_eq!(items(&[&newer], &[&on_both]), [line("Contracts count as ARR", is)]);
+        assert_eq!(items(&[&new, &newer], &[&on_both])[0], line(said, is));
+        let split = review(2, &id(ARR_AGAIN), Action::Split, Some(&id(ARR)));
+        let split = grounded(split, [&[(&again, false)], &[(&old, false), (&again, true)]]);
+
+        assert_eq!(items(&[&newer], &[&on_both, &split]), [line("Contracts count as ARR", "pending -")]);
+
+        // Merges name two, and the last decision holds whatever the words were when it was taken.
+        let merge = review(3, &id(DAYS_14), Action::Merge, Some(&id(ARR)));
+        let merge = grounded(merge, [&[(&days, false)], &[(&old, false)]]);
+        let days_now = reworded(&days, "Refunds: 14 days", "refund window is 14 days");
+        assert_eq!(items(&[&new, &days_now], &[&merge]), [line(said, "pending -")]);
+        assert_eq!(heirs(&[&new, &days_now], &[&merge]), [format!("3 {} {}", id("Refunds: 14 days"), id(said))]);
+        let reject = grounded(review(4, &id(said), Action::Reject, None), [&[(&new, false)], &[]]);
+        let approved = approve(&[(&old, false)]);
+        assert_eq!(items(&[&new], &[&approved, &reject]), [line(said, "rejected carol")]);
+        assert_eq!(items(&[&old], &[&approved, &reject]), [line(ARR, "rejected carol")], "the older rules are back");
+    }
+
     /// A world of claims whose texts are near to each other, and near to the bounds of likeness.
     fn claims(random: &mut Rng, count: u64) -> Vec<Fact> {
         const WORDS: [&str; 14] = [
@@ -436,7 +531,7 @@ mod tests {
             let reviews = if seed % 2 == 0 { Vec::new() } else { reviews(&mut random, &facts) };
             let columns = columns(&facts);
             let rows = rows(&facts, &columns);
-            let material = Material::new(&rows, &reviews).unwrap();
+            let material = Material::new(Statement::all(&rows).unwrap(), &reviews).unwrap();
             let items = items_of(&material);
             assert_eq!(items, naive(&material), "seed {seed}");
             joined += facts.len() - items.len();
@@ -492,7 +587,7 @@ mod tests {
             let reviews = reviews(&mut random, &facts);
             let columns = columns(&facts);
             let rows = rows(&facts, &columns);
-            let material = Material::new(&rows, &reviews).unwrap();
+            let material = Material::new(Statement::all(&rows).unwrap(), &reviews).unwrap();
             assert_eq!(items_of(&material), naive(&material), "seed {seed}");
             let expected = naive_relations(&material, &items_of(&material));
             let found = cells(&settled(&facts, &reviews), &RELATIONS, &["kind", "from_item", "to_item", "score"]);
@@ -562,7 +657,7 @@ mod tests {
         let facts = claims(&mut random, 400);
         let columns = columns(&facts);
         let rows = rows(&facts, &columns);
-        let material = Material::new(&rows, &[]).unwrap();
+        let material = Material::new(Statement::all(&rows).unwrap(), &[]).unwrap();
         let items = items_of(&material);
         let mut numbers: Vec<_> = items.iter().flat_map(|item| item.statements.clone()).collect();
         numbers.sort_unstable();

@@ -18,6 +18,7 @@ pub struct Statement<'f> {
     pub detection: Detection,
     pub title: &'f str,
     pub content: &'f str,
+    pub quote: &'f str,
     /// In lower case, in order.
     pub entities: Vec<String>,
     pub time: Option<DateTime<Utc>>,
@@ -80,6 +81,7 @@ impl<'f> Statement<'f> {
             detection: detection.ok_or_else(unreadable)?,
             title: claim.title,
             content: claim.content,
+            quote: claim.user_quote,
             entities,
             time: claim.time,
             username: fact.username,

@@ -60,7 +60,7 @@ pub static PLUG: Plug = Plug {
 /// The processor that asks nobody.
 static BY_RULES: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     ("0004_verification", include_str!("../../../migrations/0004_verification.sql")),
     ("0008_knowledge", include_str!("../../../migrations/0008_knowledge.sql")),
     ("0014_judgements", include_str!("../../../migrations/0014_judgements.sql")),
@@ -68,6 +68,7 @@ const MIGRATIONS: [Migration; 7] = [
     ("0026_instructions", include_str!("../../../migrations/0026_instructions.sql")),
     ("0034_prompts", include_str!("../../../migrations/0034_prompts.sql")),
     ("0037_templates", include_str!("../../../migrations/0037_templates.sql")),
+    ("0045_grounds", include_str!("../../../migrations/0045_grounds.sql")),
 ];
 
 fn bound(config: &Config) -> Bound {

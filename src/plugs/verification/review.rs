@@ -51,8 +51,14 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
                 continue;
             }
         };
-        let (action_name, other_id, reviewed_at) = (action.name(), other.as_deref(), resources.now);
-        let row = ReviewRow { review_id: 0, item_id: id, action: action_name, other_id, reviewer: by, reviewed_at };
+        let other_id = other.as_deref();
+        let of_item = knowledge::grounds(store.reader(), id)?;
+        let of_other = other_id.map(|other| knowledge::grounds(store.reader(), other)).transpose()?.flatten();
+        let row = ReviewRow {
+            grounds: of_item.as_deref(),
+            other_grounds: of_other.as_deref(),
+            ..ReviewRow::new(id, action.name(), other_id, by, resources.now)
+        };
         let keys = knowledge::domains(store.reader(), id, other.as_deref())?;
         store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
         decided.extend(keys);

@@ -4,7 +4,7 @@ use super::Which;
 use crate::base::error::{Result, Status, count};
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, remark};
-use crate::plugs::verification::report::knowledge::{self, Item};
+use crate::plugs::verification::report::knowledge::{self, Item, Review};
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object, short_number};
 use crate::store::cell::plain;
@@ -100,9 +100,18 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
             Field::name("Decision"),
             Field::name("Item"),
             Field::name("Other"),
-            Field::name("Stated").spare(2),
+            Field::name("Item now"),
         ],
-        shown: &|review| NAMES.map(|name| word(&object(review)[name])).to_vec(),
+        shown: &|review: &Review| {
+            let object = object(review);
+            let of_now = match (review.stated, &review.item_now) {
+                (_, Some(item)) => item,
+                (true, None) => &review.item_id,
+                (false, None) => "without an item",
+            };
+            let cells = NAMES.iter().take(5).map(|name| word(&object[*name]));
+            cells.chain([of_now.to_owned()]).collect()
+        },
         object: &object,
         names: &NAMES,
         text: word,
@@ -110,7 +119,8 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
 }
 
 /// The columns of a decision.
-const NAMES: [&str; 6] = ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated"];
+const NAMES: [&str; 8] =
+    ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated", "item_now", "other_now"];
 
 fn word(value: &Value) -> String {
     match value {

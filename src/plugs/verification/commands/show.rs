@@ -135,7 +135,11 @@ impl Page {
     }
 
     fn write_reviews(&self, words: &mut String) {
-        for Review { item_id, action, other_id, reviewer, reviewed_at, .. } in &self.reviews {
+        for Review { item_id, action, other_id, reviewer, reviewed_at, item_now, other_now, .. } in &self.reviews {
+            let named =
+                |id: &str, now: &Option<String>| now.as_ref().map_or(id.to_owned(), |now| format!("{now} (then {id})"));
+            let item_id = named(item_id, item_now);
+            let other_id = other_id.as_ref().map(|id| named(id, other_now));
             let what = match (action.as_str(), other_id) {
                 ("merge", Some(other)) => format!("merge {item_id} into {other}"),
                 ("split", Some(other)) => format!("split {item_id} off {other}"),

@@ -10,6 +10,7 @@ use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sessionmill_verification::confidence::{Evidence, Weights};
+use sessionmill_verification::heir::{self, Ground};
 use sessionmill_verification::review::Action;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -93,14 +94,28 @@ pub struct Review {
     pub other_id: Option<String>,
     pub reviewer: String,
     pub reviewed_at: Option<String>,
-    /// Whether anybody states for now what it is about.
+    /// Whether anybody states for now what it is about, in whatever words.
     pub stated: bool,
+    /// What it holds for now, where rules word the item otherwise than when it was decided about.
+    pub item_now: Option<String>,
+    /// The same of the other item.
+    pub other_now: Option<String>,
 }
 
 impl Review {
     /// What a person decided; `None` for what a model found.
     fn decision(&self) -> Option<Action> {
         Action::ALL.into_iter().find(|action| action.name() == self.action)
+    }
+
+    /// The item that it is about, as it is named now.
+    fn item(&self) -> &str {
+        self.item_now.as_ref().unwrap_or(&self.item_id)
+    }
+
+    /// The other item, as it is named now.
+    fn other(&self) -> Option<&str> {
+        self.other_now.as_ref().or(self.other_id.as_ref()).map(String::as_str)
     }
 }
 
@@ -285,9 +300,11 @@ pub fn relations(reader: Reader<'_>, item: &Item) -> Result<Vec<Relation>> {
 /// If the database cannot be read.
 pub fn reviews(reader: Reader<'_>, id: Option<&str>) -> Result<Vec<Review>> {
     let sql = format!(
-        "SELECT review_id, item_id, action, other_id, reviewer, reviewed_at, item_id IN (
-             SELECT {STATEMENT_ID} FROM facts.verification_claims)
-         FROM knowledge_reviews ORDER BY review_id"
+        "WITH stated AS MATERIALIZED (SELECT DISTINCT {STATEMENT_ID} AS id FROM facts.verification_claims)
+         SELECT review_id, item_id, action, other_id, reviewer, reviewed_at,
+             item_id IN (FROM stated) OR heir_id IS NOT NULL,
+             if(item_id IN (FROM stated), NULL, heir_id), if(other_id IN (FROM stated), NULL, other_heir_id)
+         FROM knowledge_reviews LEFT JOIN {HEIRS} USING (review_id) ORDER BY review_id"
     );
     let mut reviews: Vec<_> = reader.rows(&sql, &[], |row| {
         Ok(Review {
@@ -298,6 +315,8 @@ pub fn reviews(reader: Reader<'_>, id: Option<&str>) -> Result<Vec<Review>> {
             reviewer: row.get(4)?,
             reviewed_at: time(row, 5)?,
             stated: row.get(6)?,
+            item_now: row.get(7)?,
+            other_now: row.get(8)?,
         })
     })?;
     match id {
@@ -313,25 +332,24 @@ fn retain(reviews: &mut Vec<Review>, id: &str) {
     let mut last = HashMap::new();
     for review in reviews.iter() {
         if let Some(action) = review.decision() {
-            last.insert((&*review.item_id, matches!(action, Action::Merge | Action::Split)), review);
+            last.insert((review.item(), matches!(action, Action::Merge | Action::Split)), review);
         }
     }
     let mut parts = BTreeSet::from([id]);
-    let is_of =
-        |review: &Review, parts: &BTreeSet<&str>| review.other_id.as_deref().is_some_and(|id| parts.contains(id));
+    let is_of = |review: &Review, parts: &BTreeSet<&str>| review.other().is_some_and(|id| parts.contains(id));
     loop {
         let merged = last.values().filter(|review| review.decision() == Some(Action::Merge) && is_of(review, &parts));
-        let merged: Vec<_> = merged.map(|review| &*review.item_id).filter(|item| !parts.contains(item)).collect();
+        let merged: Vec<_> = merged.map(|review| review.item()).filter(|item| !parts.contains(item)).collect();
         if merged.is_empty() {
             break;
         }
         parts.extend(merged);
     }
-    let holding = last.values().filter(|review| parts.contains(&*review.item_id) || is_of(review, &parts));
+    let holding = last.values().filter(|review| parts.contains(review.item()) || is_of(review, &parts));
     let holding: BTreeSet<u64> = holding.map(|review| review.review_id).collect();
     reviews.retain(|review| match review.decision() {
         Some(_) => holding.contains(&review.review_id),
-        None => review.item_id == id || review.other_id.as_deref() == Some(id),
+        None => review.item() == id || review.other() == Some(id),
     });
 }
 
@@ -370,12 +388,47 @@ pub fn named(reader: Reader<'_>, id: &str) -> Result<Named> {
 ///
 /// If the database cannot be read.
 pub fn joined(reader: Reader<'_>, id: &str) -> Result<Vec<String>> {
-    let sql = "SELECT item_id FROM verification_evidence WHERE statement_id = $1 AND item_id <> $1
-               UNION SELECT other_id FROM (
-                   FROM knowledge_reviews WHERE item_id = $1 AND action IN ('merge', 'split')
-                   ORDER BY review_id DESC LIMIT 1
-               ) WHERE action = 'merge' ORDER BY ALL";
-    reader.rows(sql, &[id.into()], |row| row.get(0))
+    let sql = format!(
+        "SELECT item_id FROM verification_evidence WHERE statement_id = $1 AND item_id <> $1
+         UNION SELECT coalesce(other_heir_id, other_id) FROM (
+             FROM knowledge_reviews LEFT JOIN {HEIRS} USING (review_id)
+             WHERE coalesce(heir_id, item_id) = $1 AND action IN ('merge', 'split')
+             ORDER BY review_id DESC LIMIT 1
+         ) WHERE action = 'merge' ORDER BY ALL"
+    );
+    reader.rows(&sql, &[id.into()], |row| row.get(0))
+}
+
+/// What a decision about an item is taken on: the claims in its own words first, then those in others.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn grounds(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
+    let sql = format!(
+        "WITH said AS (
+             SELECT claim_id, user_quote, false AS in_other_words, time, session_file, line
+             FROM facts.verification_claims WHERE {STATEMENT_ID} = $1
+             UNION ALL
+             SELECT claim_id, claims.user_quote, true, claims.time, session_file, claims.line
+             FROM facts.verification_evidence AS evidence
+             JOIN facts.verification_claims AS claims USING (domain, session_file, claim_id)
+             WHERE item_id = $1 AND {STATEMENT_ID} <> $1
+         ), first AS (
+             FROM said QUALIFY row_number() OVER (
+                 PARTITION BY claim_id ORDER BY in_other_words, time NULLS LAST, session_file, line) = 1
+         )
+         SELECT claim_id, user_quote, in_other_words FROM first
+         ORDER BY in_other_words, time NULLS LAST, session_file, line, claim_id LIMIT {}",
+        heir::CLAIMS
+    );
+    let claims: Vec<(String, String, bool)> =
+        reader.rows(&sql, &[id.into()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(heir::grounds(claims.iter().map(|(claim_id, quote, in_other_words)| Ground {
+        claim_id,
+        quote,
+        in_other_words: *in_other_words,
+    })))
 }
 
 /// All ids that can be decided about.
@@ -388,8 +441,8 @@ pub fn ids(reader: Reader<'_>) -> Result<Vec<String>> {
     reader.rows(sql, &[], |row| row.get(0))
 }
 
-/// The id that is meant by the beginning of one, with or without its `kv_`. What is the beginning of none is left as it
-/// is.
+/// The id that is meant by the beginning of one, with or without its `kv_`. An id that was decided about, and that
+/// rules word otherwise now, means what the decision holds for. What is the beginning of none is left as it is.
 ///
 /// # Errors
 ///
@@ -400,7 +453,15 @@ pub fn whole_id(reader: Reader<'_>, beginning: &str) -> Result<String> {
     let begins =
         |id: &&String| id.strip_prefix("kv_").is_some_and(|rest| !digits.is_empty() && rest.starts_with(digits));
     let meant = known.iter().filter(begins).cloned().collect();
-    Ok(names::whole("id", beginning, meant)?.unwrap_or_else(|| beginning.to_owned()))
+    if let Some(id) = names::whole("id", beginning, meant)? {
+        return Ok(id);
+    }
+    let sql = format!(
+        "SELECT heir_id FROM knowledge_reviews JOIN {HEIRS} USING (review_id)
+                       WHERE item_id = ? AND heir_id IS NOT NULL ORDER BY review_id DESC LIMIT 1"
+    );
+    let heirs: Vec<String> = reader.rows(&sql, &[beginning.into()], |row| row.get(0))?;
+    Ok(heirs.into_iter().next().unwrap_or_else(|| beginning.to_owned()))
 }
 
 /// The domains in which anybody states one of two things.
@@ -425,6 +486,10 @@ pub fn users(reader: Reader<'_>) -> Result<Vec<String>> {
 
 /// `statement::id` of the verification processor, of a row of claims.
 const STATEMENT_ID: &str = "'kv_' || left(sha256(title || ':' || content), 12)";
+
+/// What decisions hold for, where it is worded otherwise now: of a statement in several domains one.
+const HEIRS: &str = "(SELECT review_id, min(item_id) AS heir_id, min(other_id) AS other_heir_id
+    FROM facts.verification_heirs GROUP BY review_id)";
 
 fn time(row: &Row<'_>, column: usize) -> Result<Option<String>> {
     Ok(row.time(column)?.map(utc::shortest))
@@ -459,6 +524,8 @@ mod tests {
             reviewer: String::new(),
             reviewed_at: None,
             stated: true,
+            item_now: None,
+            other_now: None,
         };
         let holds = |id: &str| {
             let mut reviews: Vec<_> = (0..).zip(&said).map(review).collect();

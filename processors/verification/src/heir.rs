@@ -1,0 +1,226 @@
+//! What a decision was taken on, and what it holds for once other rules word that otherwise.
+//!
+//! An item is named after its words, so rules of another version, or another model, name it otherwise. A decision
+//! therefore has grounds: the records that its item came from and the words that were quoted. When nobody states the
+//! item any more, the decision holds for what is now stated in one of these records by a quote that overlaps.
+//!
+//! Grounds are digests, for they stay when what somebody said is gone. The digest of a word depends on its record,
+//! whose id nobody guesses, so the words cannot be found by trying.
+
+use crate::review::{Action, REVIEWS, ReviewRow};
+use crate::statement::Statement;
+use sessionmill_contract::{Failure, Row as _, Rows, Value, table};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+
+table! {
+    pub static HEIRS: Table = "verification_heirs", Hidden;
+
+    /// A decision whose item or other item nobody states any more in these words, with what it holds for instead.
+    #[derive(Clone, Debug)]
+    pub struct HeirRow<'a> {
+        domain: &'a str,
+        /// of knowledge_reviews
+        review_id: i64,
+        /// what item_id of the decision stands for
+        item_id: Option<&'a str>,
+        /// what other_id of the decision stands for
+        other_id: Option<&'a str>,
+    }
+}
+
+/// Claims that grounds are made of: enough for one of them to be found again.
+pub const CLAIMS: usize = 8;
+
+/// Hexadecimal digits of the digest of a record, and of a word in it.
+const RECORD: usize = 12;
+const WORD: usize = 6;
+
+/// A claim that a decision is taken on.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'c> {
+    pub claim_id: &'c str,
+    pub quote: &'c str,
+    /// It is evidence of the item, and says it in other words.
+    pub in_other_words: bool,
+}
+
+/// Marks the ground of a claim in other words.
+const OTHER: char = '~';
+
+/// The grounds of a decision: `<record> <word> <word> …` of each claim, separated by `;`. `None` if there is none.
+pub fn grounds<'c>(claims: impl IntoIterator<Item = Ground<'c>>) -> Option<String> {
+    let text = |Ground { claim_id, quote, in_other_words }: Ground<'_>| {
+        let mark = if in_other_words { OTHER.to_string() } else { String::new() };
+        [vec![mark + &record(claim_id)], words(claim_id, quote)].concat().join(" ")
+    };
+    let grounds: Vec<_> = claims.into_iter().take(CLAIMS).map(text).collect();
+    if grounds.is_empty() { None } else { Some(grounds.join(";")) }
+}
+
+/// The id of a claim without the number that it has in its record.
+fn record_id(claim_id: &str) -> &str {
+    claim_id.rsplit_once(':').map_or(claim_id, |(record, _)| record)
+}
+
+fn record(claim_id: &str) -> String {
+    digest(record_id(claim_id), RECORD)
+}
+
+/// The words of a quote, in their order. Migration 0045 splits and hashes in the same way.
+fn words(claim_id: &str, quote: &str) -> Vec<String> {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
+    let words = quote.split(|c| !is_of_word(c)).filter(|word| !word.is_empty());
+    words.map(|word| digest(&format!("{} {}", record_id(claim_id), word.to_ascii_lowercase()), WORD)).collect()
+}
+
+fn digest(text: &str, digits: usize) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(text).iter().take(digits / 2) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// The decisions as they hold for the statements of a domain.
+#[derive(Debug)]
+pub struct Heirs<'r> {
+    /// Rows of [`REVIEWS`].
+    pub reviews: Cow<'r, [Vec<Value>]>,
+    /// By the number of the decision: the heirs of the item and of the other one.
+    found: Vec<(i64, [Option<String>; 2])>,
+}
+
+impl<'r> Heirs<'r> {
+    /// # Errors
+    ///
+    /// If a row is none of a review.
+    pub fn new(statements: &[Statement<'_>], reviews: &'r [Vec<Value>]) -> Result<Self, Failure> {
+        let mut heirs = Self { reviews: Cow::Borrowed(reviews), found: Vec::new() };
+        let rows = reviews.iter().map(ReviewRow::read).collect::<Result<Vec<_>, _>>()?;
+        let is_decision = |row: &ReviewRow<'_>| Action::ALL.into_iter().any(|action| action.name() == row.action);
+        let decisions: Vec<_> = rows.iter().enumerate().filter(|(_, row)| is_decision(row)).collect();
+        let named = |row: &ReviewRow<'r>| [(Some(row.item_id), row.grounds), (row.other_id, row.other_grounds)];
+        let stated: HashSet<&str> = statements.iter().map(|statement| &*statement.id).collect();
+        let is_lost = |id: Option<&str>| id.is_some_and(|id| !stated.contains(id));
+        if !decisions.iter().any(|(_, row)| named(row).iter().any(|(id, grounds)| is_lost(*id) && grounds.is_some())) {
+            return Ok(heirs);
+        }
+        let by_record = index(statements);
+        let own: Vec<_> = decisions
+            .iter()
+            .map(|(_, row)| {
+                named(row).map(|(id, grounds)| {
+                    let grounds = grounds.filter(|_| is_lost(id))?;
+                    grounds
+                        .split(';')
+                        .filter(|ground| !ground.starts_with(OTHER))
+                        .find_map(|ground| heir(ground, &by_record))
+                })
+            })
+            .collect();
+        // What people decided about the other words themselves counts more than what they decided about the item.
+        let of_decisions =
+            decisions.iter().zip(&own).map(|((_, row), [item, _])| item.as_deref().unwrap_or(row.item_id));
+        let decided: HashSet<&str> = of_decisions.collect();
+        for ((at, row), own) in decisions.iter().zip(&own) {
+            let mut both = [None, None];
+            for ((found, own), (id, grounds)) in both.iter_mut().zip(own).zip(named(row)) {
+                let others = grounds.filter(|_| is_lost(id)).unwrap_or_default().split(';');
+                let others = others.filter_map(|ground| heir(ground.strip_prefix(OTHER)?, &by_record));
+                *found = own.clone().or_else(|| others.into_iter().find(|id| !decided.contains(&**id)));
+            }
+            if both == [None, None] {
+                continue;
+            }
+            for (column, id) in ["item_id", "other_id"].into_iter().zip(&both) {
+                if let (Some(id), Some(position)) = (id, REVIEWS.position(column)) {
+                    heirs.reviews.to_mut()[*at][position] = id.as_str().into();
+                }
+            }
+            heirs.found.push((row.review_id, both));
+        }
+        Ok(heirs)
+    }
+
+    /// Adds a row for each decision that holds for something else than it names.
+    pub fn push(&self, domain: &str, rows: &mut Rows) {
+        for (review_id, [item_id, other_id]) in &self.found {
+            let (item_id, other_id) = (item_id.as_deref(), other_id.as_deref());
+            rows.push(HeirRow { domain, review_id: *review_id, item_id, other_id });
+        }
+    }
+}
+
+fn index<'s, 'f>(statements: &'s [Statement<'f>]) -> HashMap<String, Vec<&'s Statement<'f>>> {
+    let mut by_record: HashMap<_, Vec<_>> = HashMap::new();
+    for statement in statements {
+        by_record.entry(record(statement.claim_id)).or_default().push(statement);
+    }
+    by_record
+}
+
+/// What the words of a ground state now: of the statements in its record the one whose quote overlaps most.
+fn heir(ground: &str, by_record: &HashMap<String, Vec<&Statement<'_>>>) -> Option<String> {
+    let mut parts = ground.split(' ');
+    let of_record = by_record.get(parts.next()?)?;
+    let quoted: Vec<&str> = parts.collect();
+    let mut best: Option<(usize, &Statement<'_>)> = None;
+    for statement in of_record {
+        let words = words(statement.claim_id, statement.quote);
+        let run = longest_run(&quoted, &words);
+        // What is half of the shorter quote is more than a phrase that both happen to have.
+        let overlaps = run > 0 && 2 * run >= quoted.len().min(words.len());
+        if overlaps && best.is_none_or(|(most, _)| run > most) {
+            best = Some((run, statement));
+        }
+    }
+    best.map(|(_, statement)| statement.id.clone())
+}
+
+/// The most words in a row that two quotes have in common.
+fn longest_run(one: &[&str], other: &[String]) -> usize {
+    let (mut runs, mut longest) = (vec![0; other.len() + 1], 0);
+    for word in one {
+        // From the end on, so that the run before each is still that of the word before.
+        for at in (0..other.len()).rev() {
+            runs[at + 1] = if *word == other[at] { runs[at] + 1 } else { 0 };
+            longest = longest.max(runs[at + 1]);
+        }
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grounds_are_digests_of_records_and_words() {
+        // printf 'uuid:r' | sha256sum; printf 'uuid:r tabs' | sha256sum; …
+        let ground = |claim_id, quote, in_other_words| Ground { claim_id, quote, in_other_words };
+        let both = [ground("uuid:r:3", "Tabs, über alles!", false), ground("uuid:r:4", "", true)];
+        let expected = grounds(both).unwrap();
+        let hash = |text: &str, digits: usize| digest(text, digits);
+        let words = ["tabs", "über", "alles"].map(|word| hash(&format!("uuid:r {word}"), 6));
+        let record = hash("uuid:r", 12);
+        assert_eq!(expected, format!("{record} {};~{record}", words.join(" ")));
+        assert_eq!(hash("ARR:Annual recurring revenue", 12), "fdb65c5b5a7f");
+        assert_eq!(grounds([]), None);
+        assert_eq!(grounds([ground("uuid:r:0", "a", false); 20]).unwrap().split(';').count(), CLAIMS);
+    }
+
+    #[test]
+    fn the_longest_run_is_of_words_in_a_row() {
+        let run = |one: &str, other: &str| {
+            let other: Vec<_> = other.split(' ').map(str::to_owned).collect();
+            longest_run(&one.split(' ').collect::<Vec<_>>(), &other)
+        };
+        assert_eq!(run("a b c d", "x b c y"), 2);
+        assert_eq!(run("a a a", "a a"), 2);
+        assert_eq!(run("a b a c", "a c"), 2);
+        assert_eq!(run("a b", "c d"), 0);
+    }
+}
