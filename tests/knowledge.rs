@@ -677,3 +677,35 @@ fn a_decision_survives_other_words_and_one_without_an_item_is_listed() {
     assert_eq!((world.rows(NOW), list(&world)), (expected.to_vec(), listed.to_vec()));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), newer, "the file is of the newest form");
 }
+
+#[test]
+fn what_older_rules_heard_in_files_that_are_gone_goes_unless_it_was_approved() {
+    const CONTENTS: &str = "SELECT content FROM verification_claims ORDER BY ALL";
+    let world = curated();
+    let of_eve =
+        |number: u32, content: &str| says(&format!("e{number}"), number, &format!("confirmation data x: {content}"));
+    let (kept, dropped) = ("Invoices are numbered by year", "What does the test print now");
+    world.write("eve/gone.jsonl", of_eve(1, kept) + &of_eve(2, dropped)).write("eve/here.jsonl", of_eve(3, ARR_AGAIN));
+    pass(&world, 1);
+    assert_eq!(knowledge_of(&world, &["approve", &id(kept)]).status, 0);
+    world.remove("eve/gone.jsonl");
+    pass(&world, 1);
+    let before = world.rows(CONTENTS);
+    assert!(before.contains(&dropped.to_owned()), "{before:?}");
+    let again = |version: u32| {
+        let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+        let older = format!(
+            "UPDATE session_processor_state SET processor_version = {version};
+            DELETE FROM schema_migrations WHERE version >= 46"
+        );
+        store.connection().execute_batch(&older).unwrap();
+        drop(store);
+        pass(&world, version);
+        world.rows(CONTENTS)
+    };
+    assert_eq!(again(8), before, "rules of today");
+    let after: Vec<_> = before.iter().filter(|content| **content != dropped).cloned().collect();
+    assert_eq!(again(7), after);
+    let items = world.rows("SELECT status FROM knowledge_items WHERE domain = 'data' ORDER BY ALL");
+    assert_eq!(items, ["approved", "pending"], "and the items follow");
+}

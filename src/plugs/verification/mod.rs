@@ -60,7 +60,7 @@ pub static PLUG: Plug = Plug {
 /// The processor that asks nobody.
 static BY_RULES: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     ("0004_verification", include_str!("../../../migrations/0004_verification.sql")),
     ("0008_knowledge", include_str!("../../../migrations/0008_knowledge.sql")),
     ("0014_judgements", include_str!("../../../migrations/0014_judgements.sql")),
@@ -69,6 +69,7 @@ const MIGRATIONS: [Migration; 8] = [
     ("0034_prompts", include_str!("../../../migrations/0034_prompts.sql")),
     ("0037_templates", include_str!("../../../migrations/0037_templates.sql")),
     ("0045_grounds", include_str!("../../../migrations/0045_grounds.sql")),
+    ("0046_older_rules", include_str!("../../../migrations/0046_older_rules.sql")),
 ];
 
 fn bound(config: &Config) -> Bound {
