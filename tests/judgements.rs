@@ -199,6 +199,41 @@ fn config(world: &World) -> String {
     std::fs::read_to_string(world.path("mill.toml")).unwrap()
 }
 
+/// Ada said April, and four others something else, one after the other.
+fn five_people(server: &Server, more: &str) -> World {
+    let world = world("anthropic", server, more);
+    for (place, (user, month)) in [("bob", "May"), ("cy", "June"), ("di", "July"), ("ed", "August")].iter().enumerate()
+    {
+        let mut prompts = vec!["hello"; place + 1];
+        let said = format!("No, in {month}.");
+        prompts.push(&said);
+        write(&world, &format!("{user}/x.jsonl"), &prompts);
+    }
+    world
+}
+
+#[test]
+fn a_backlog_is_judged_side_by_side_and_kept_in_its_order() {
+    let server = Server::start(|request, _| if request.is_judgement() { Says::Beside(4) } else { Says::Claims });
+    let world = five_people(&server, "connections = 4");
+    let said = run(&world);
+    assert!(said.status == 0 && !said.stdout.contains("warning"), "{said:?}");
+    let months = ["No, it begins in April.", "No, in May.", "No, in June.", "No, in July.", "No, in August."];
+    let judged: Vec<_> = months.iter().map(|said| format!("{}|judged||anthropic:m-1", id(said))).collect();
+    assert_eq!(world.rows(FINDINGS), judged);
+
+    // All are refused that are under way, and that is said once.
+    let server = Server::start(|request, _| match request.is_judgement() {
+        true => Says::Status(401, "", r#"{"error":{"type":"authentication_error"}}"#),
+        false => Says::Claims,
+    });
+    let world = five_people(&server, "connections = 3");
+    let said = run(&world);
+    assert_eq!((said.status, said.stdout.matches("refuses: 401").count()), (0, 1), "{said:?}");
+    assert!((1..=3).contains(&server.judgements().len()), "{:?}", server.judgements().len());
+    assert_eq!(world.rows(FINDINGS), judged[..1]);
+}
+
 #[test]
 fn an_error_is_no_judgement() {
     type Case = (fn() -> Says, &'static str);

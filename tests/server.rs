@@ -19,6 +19,8 @@ pub enum Says {
     /// A status, headers, a body.
     Status(u16, &'static str, &'static str),
     Refusal,
+    /// What it finds, once so many questions of this form have come in; after a minute without them an error.
+    Beside(usize),
     /// Nothing, until the test is over.
     Nothing,
     /// Half of what it has announced.
@@ -163,6 +165,14 @@ fn serve(mut stream: impl Read + Write, shared: &Shared) {
     };
     let text = match says {
         Says::Claims => reply(&found(&request)),
+        Says::Beside(number) => {
+            let come = || shared.requests.lock().unwrap().iter().filter(|other| other.form() == request.form()).count();
+            let begun = std::time::Instant::now();
+            while come() < number && begun.elapsed() < std::time::Duration::from_secs(60) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            if come() < number { http(500, "", "") } else { reply(&found(&request)) }
+        }
         Says::Form(form) => reply(&form),
         Says::Status(status, headers, body) => http(status, headers, body),
         Says::Refusal if is_anthropic => http(200, "", r#"{"content":[],"stop_reason":"refusal"}"#),

@@ -1,15 +1,21 @@
 //! Asks what a processor wants to know about settled entities, and keeps the answers for the next
 //! settling.
 //!
-//! Files come first: a run that leaves some to the next one asks nothing here. Each answer is kept
-//! before the next question, and the database is let go of while one is waited for.
+//! Files come first: a run that leaves some to the next one asks nothing here. As many questions are under way at a
+//! time as the processor has connections. Answers are kept in the order of the questions, whichever comes first, and
+//! the database is let go of while they are waited for.
 
 use crate::base::error::Result;
 use crate::base::guard;
 use crate::base::limits::Allowance;
 use crate::store::SharedStore;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{FailureClass, Processor, Ruling, Settlement};
+use parking_lot::Mutex;
+use sessionmill_contract::{Failure, FailureClass, Inquiry, Processor, Ruling, Settlement};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread;
 
 /// The result of asking.
 #[derive(Debug, Default)]
@@ -20,8 +26,8 @@ pub struct Answers {
     pub warnings: Vec<String>,
 }
 
-/// Asks all that a processor wants to know, or as much as there is time, calls and money for. What has
-/// no answer yet is asked by the next run.
+/// Asks all that a processor wants to know, or as much as there is time, calls and money for, over so many connections.
+/// What has no answer yet is asked by the next run.
 ///
 /// # Errors
 ///
@@ -30,64 +36,122 @@ pub fn ask(
     store: &mut SharedStore,
     processor: &dyn Processor,
     allowance: &Allowance<'_>,
+    connections: usize,
     now: DateTime<Utc>,
 ) -> Result<Answers> {
     let mut answers = Answers::default();
     for settlement in processor.manifest().settlements {
-        ask_of(settlement, store, processor, allowance, now, &mut answers)?;
+        let name = processor.manifest().name;
+        if settlement.reviews.is_none() || allowance.halt().is_some() {
+            continue;
+        }
+        let (entities, reviews) = store.get()?.reviewed(settlement)?;
+        let inquiries = match guard::processor("", || processor.inquiries(settlement, &entities, &reviews, now)) {
+            Ok(inquiries) => inquiries,
+            Err(failure) => {
+                answers.warnings.push(format!("`{name}` cannot tell what to ask: {failure}"));
+                continue;
+            }
+        };
+        let connections = connections.clamp(1, inquiries.len().max(1));
+        let asked = Asked { inquiries: Mutex::new(inquiries.into_iter().enumerate()), is_over: AtomicBool::new(false) };
+        thread::scope(|scope| {
+            let (sender, rulings) = channel();
+            for _ in 0..connections {
+                let (sender, asked) = (sender.clone(), &asked);
+                scope.spawn(move || asked.ask(allowance, &sender));
+            }
+            drop(sender);
+            let kept = asked.keep(&rulings, settlement, store, processor, allowance, &mut answers);
+            // Whoever still asks stops after the question that is under way.
+            asked.end();
+            kept
+        })?;
     }
     Ok(answers)
 }
 
-fn ask_of(
-    settlement: &Settlement,
-    store: &mut SharedStore,
-    processor: &dyn Processor,
-    allowance: &Allowance<'_>,
-    now: DateTime<Utc>,
-    answers: &mut Answers,
-) -> Result<()> {
-    if settlement.reviews.is_none() || allowance.halt().is_some() {
-        return Ok(());
+/// An answer, or why the question could not be asked, by the number of the question.
+type Told = (usize, std::result::Result<Ruling, Failure>);
+
+/// Questions that are asked over several connections.
+struct Asked<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> {
+    inquiries: Mutex<I>,
+    /// No further question is asked.
+    is_over: AtomicBool,
+}
+
+impl<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> Asked<'p, I> {
+    fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
-    let name = processor.manifest().name;
-    let (entities, reviews) = store.get()?.reviewed(settlement)?;
-    let inquiries = match guard::processor("", || processor.inquiries(settlement, &entities, &reviews, now)) {
-        Ok(inquiries) => inquiries,
-        Err(failure) => {
-            answers.warnings.push(format!("`{name}` cannot tell what to ask: {failure}"));
-            return Ok(());
-        }
-    };
-    for inquiry in inquiries {
-        if allowance.halt().is_some() {
-            break;
-        }
-        store.end()?;
-        allowance.beat();
-        let Ruling { entity, key, reviews, failure } = match guard::processor("", || Ok(inquiry())) {
-            Ok(ruling) => ruling,
-            Err(failure) => {
-                answers.warnings.push(format!("`{name}` cannot ask: {failure}"));
-                continue;
+
+    /// Asks one question after another, as long as there are any and may be any.
+    fn ask(&self, allowance: &Allowance<'_>, sender: &Sender<Told>) {
+        while !self.is_over.load(Ordering::Relaxed) && allowance.halt().is_none() {
+            let Some((number, inquiry)) = self.inquiries.lock().next() else { return };
+            let ruling = guard::processor("", || Ok(inquiry()));
+            // Any failure that does not lie in the question is one that the next question would share.
+            if let Ok(Ruling { failure: Some(failure), .. }) = &ruling
+                && failure.class != FailureClass::Permanent
+            {
+                self.end();
             }
-        };
-        let keys = if failure.is_none() { vec![String::from(key)] } else { Vec::new() };
-        if !reviews.is_empty() {
-            store.get()?.review(processor.manifest(), settlement, &reviews, &keys)?;
-        }
-        let Some(failure) = failure else {
-            answers.news += 1;
-            continue;
-        };
-        allowance.end_at(&failure);
-        if !failure.class.defers() {
-            answers.warnings.push(format!("`{name}` has no answer about `{entity}`: {failure}"));
-        }
-        // Any other failure is one that the next question would share.
-        if failure.class != FailureClass::Permanent {
-            break;
+            if sender.send((number, ruling)).is_err() {
+                return;
+            }
         }
     }
-    Ok(())
+
+    /// Keeps what is answered, in the order of the questions.
+    fn keep(
+        &self,
+        rulings: &Receiver<Told>,
+        settlement: &Settlement,
+        store: &mut SharedStore,
+        processor: &dyn Processor,
+        allowance: &Allowance<'_>,
+        answers: &mut Answers,
+    ) -> Result<()> {
+        let name = processor.manifest().name;
+        let (mut early, mut next, mut is_shared) = (BTreeMap::new(), 0, false);
+        loop {
+            while let Some(told) = early.remove(&next) {
+                next += 1;
+                let Ruling { entity, key, reviews, failure } = match told {
+                    Ok(ruling) => ruling,
+                    Err(failure) => {
+                        answers.warnings.push(format!("`{name}` cannot ask: {failure}"));
+                        continue;
+                    }
+                };
+                let keys = if failure.is_none() { vec![String::from(key)] } else { Vec::new() };
+                if !reviews.is_empty() {
+                    store.get()?.review(processor.manifest(), settlement, &reviews, &keys)?;
+                }
+                let Some(failure) = failure else {
+                    answers.news += 1;
+                    continue;
+                };
+                allowance.end_at(&failure);
+                let is_repeated = failure.class != FailureClass::Permanent && is_shared;
+                is_shared |= failure.class != FailureClass::Permanent;
+                if !failure.class.defers() && !is_repeated {
+                    answers.warnings.push(format!("`{name}` has no answer about `{entity}`: {failure}"));
+                }
+            }
+            let told = match rulings.try_recv() {
+                Err(TryRecvError::Empty) => {
+                    store.end()?;
+                    allowance.beat();
+                    rulings.recv().ok()
+                }
+                told => told.ok(),
+            };
+            match told {
+                Some((number, told)) => _ = early.insert(number, told),
+                None => return Ok(()),
+            }
+        }
+    }
 }

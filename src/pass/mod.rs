@@ -250,7 +250,7 @@ fn ask(
     let tally = writer::read(store, pass, &known, plan, &allowance, network.connections)?;
 
     let settled = Settled::of(store, processor, pass.retries(), &limits.stop)?;
-    let answers = inquiry::ask(store, processor, &allowance, pass.now.wall)?;
+    let answers = inquiry::ask(store, processor, &allowance, network.connections, pass.now.wall)?;
     let settled = match answers.news {
         0 => settled,
         _ => settled.again(store, processor, pass.retries(), &limits.stop)?,

@@ -7,7 +7,7 @@ use crate::run::quiet::Quiet;
 pub struct Network {
     /// Who is asked: its address, and a mark of the key.
     pub server: String,
-    /// Files about which it is asked at a time.
+    /// Questions that are under way at a time, about files or about entities.
     pub connections: usize,
     /// When a file that grows is asked about.
     pub quiet: Quiet,

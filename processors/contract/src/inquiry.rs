@@ -3,8 +3,9 @@
 
 use crate::{Failure, Value};
 
-/// A question that was not asked yet. To call it asks, and waits for the answer.
-pub type Inquiry<'p> = Box<dyn FnOnce() -> Ruling + 'p>;
+/// A question that was not asked yet. To call it asks, and waits for the answer. Several are asked at a time, so what one
+/// asks must not depend on the answer to another.
+pub type Inquiry<'p> = Box<dyn FnOnce() -> Ruling + Send + 'p>;
 
 /// What came of an inquiry.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::{Failure, FailureClass, Inquiry, Row as _, Ruling, Value};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Items that a correction is held against.
 const MOST: usize = 100;
@@ -65,9 +65,9 @@ pub fn inquiries<'e>(
             continue;
         }
         let wordings = wordings(facts.iter().map(|fact| fact.content));
-        let facts = Rc::new(Facts { domain, facts, wordings, due });
+        let facts = Arc::new(Facts { domain, facts, wordings, due });
         for &correction in &facts.due {
-            let facts = Rc::clone(&facts);
+            let facts = Arc::clone(&facts);
             inquiries.push(Box::new(move || facts.ask(correction, judge, now)));
         }
     }
