@@ -4,6 +4,7 @@
 use super::llm::address::Address;
 use super::llm::api::Api;
 use super::llm::budget::Spent;
+use super::llm::journal::Keeps;
 use crate::config::section;
 use crate::run::quiet::Quiet;
 use chrono::TimeDelta;
@@ -45,6 +46,11 @@ pub struct Settings {
     /// Or this time after the first change that was not sent.
     #[serde(with = "crate::config::wait")]
     pub quiet_at_most: Duration,
+    /// Answers that are older are not kept.
+    #[serde(with = "crate::config::time")]
+    pub answers_age: Duration,
+    /// Bytes of answers that are kept.
+    pub answers_size: u64,
     /// People whose transcripts are not looked into.
     pub exclude_users: Vec<String>,
     /// What evidence weighs.
@@ -82,6 +88,8 @@ impl Default for Settings {
             output_price: None,
             quiet: Duration::from_secs(600),
             quiet_at_most: Duration::from_secs(3600),
+            answers_age: Duration::from_secs(365 * 86_400),
+            answers_size: 1 << 30,
             exclude_users: Vec::new(),
             confidence: Weights::default(),
         }
@@ -134,6 +142,12 @@ impl Settings {
     pub fn quiet(&self) -> Quiet {
         let time = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
         Quiet { after: time(self.quiet), at_most: time(self.quiet_at_most) }
+    }
+
+    /// Which answers are kept.
+    pub fn keeps(&self) -> Keeps {
+        let age = TimeDelta::from_std(self.answers_age).unwrap_or(TimeDelta::MAX);
+        Keeps { age: age.min(TimeDelta::days(365_000)), bytes: self.answers_size }
     }
 
     /// What calls with these numbers of tokens cost.

@@ -1,13 +1,15 @@
 //! The answers that were paid for, by the hash of their question, in a file beside the database: an
 //! answer is kept before it is used, so that a crash, a new run or a new database pays nothing twice.
 //!
-//! One line for each call, also for one that failed: what a day may cost is counted from them.
+//! One line for each call, also for one that failed: what a day may cost is counted from them. Lines are added at the
+//! end, so the oldest come first, and a file that is too old or too large is cut at its beginning.
 //! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
 
 use crate::base::error::{Error, Result, cause};
 use crate::base::lock::beside;
+use crate::base::utc;
 use crate::plugs::verification::llm::budget::Spent;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use memchr::memmem::Finder;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use serde_json::Value;
 use sessionmill_contract::{Failure, FailureClass};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -23,9 +25,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    day: NaiveDate,
+    now: DateTime<Utc>,
+    keeps: Keeps,
     /// Opened when it is first asked, under the processor's lock.
     open: Mutex<Option<Open>>,
+}
+
+/// What is kept of it at most. The calls of the day are kept whatever they take, since they are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeps {
+    pub age: TimeDelta,
+    pub bytes: u64,
 }
 
 #[derive(Debug)]
@@ -60,9 +70,9 @@ pub struct Entry {
 pub const VERSION: u32 = 1;
 
 impl Journal {
-    /// The journal of a database, in a run of this day.
-    pub fn new(database: &Path, day: NaiveDate) -> Self {
-        Self { path: path(database), day, open: Mutex::new(None) }
+    /// The journal of a database, in a run that begins now.
+    pub fn new(database: &Path, now: DateTime<Utc>, keeps: Keeps) -> Self {
+        Self { path: path(database), now, keeps, open: Mutex::new(None) }
     }
 
     /// The answer to a question that was asked before.
@@ -111,7 +121,13 @@ impl Journal {
         let mut open = self.open.lock();
         let result = match open.as_mut() {
             Some(open) => body(open),
-            None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),
+            None => {
+                let read = || {
+                    cut(&self.path, self.now, self.keeps)?;
+                    Open::read(&self.path, self.now.date_naive())
+                };
+                read().and_then(|read| body(open.insert(read)))
+            }
         };
         let message =
             |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), cause(&error));
@@ -143,6 +159,50 @@ impl Open {
         file.set_len(length)?;
         Ok(Self { file, length, answers, today })
     }
+}
+
+/// Cuts the beginning of a journal: calls that are too old, and the oldest of one that is too large. Then it is small
+/// enough, or young enough, for the next days: what is done to a whole file is not done by every run.
+fn cut(path: &Path, now: DateTime<Utc>, keeps: Keeps) -> std::io::Result<()> {
+    let length = match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        metadata => metadata?.len(),
+    };
+    let before = |age: TimeDelta| now.checked_sub_signed(age).map(utc::seconds).unwrap_or_default();
+    let (oldest, too_old) = (before(keeps.age), before(keeps.age + TimeDelta::days(1)));
+    let too_much = if length > keeps.bytes { length - keeps.bytes / 4 * 3 } else { 0 };
+    let today = now.date_naive().to_string();
+    let mut reader = BufReader::new(open(path)?);
+    let (mut line, mut kept_from, mut is_first) = (Vec::new(), 0, true);
+    while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+        // What cannot be read is of no use to anybody.
+        let at = serde_json::from_slice::<When>(&line).map(|When { at }| at).unwrap_or_default();
+        if is_first && too_much == 0 && at >= too_old && !at.is_empty() {
+            return Ok(());
+        }
+        if at.starts_with(&today) || at >= oldest && kept_from >= too_much {
+            break;
+        }
+        kept_from += line.len() as u64;
+        is_first = false;
+        line.clear();
+    }
+    if kept_from == 0 {
+        return Ok(());
+    }
+    let (aside, mut rest) = (beside(path, "new"), open(path)?);
+    let _ = std::fs::remove_file(&aside);
+    rest.seek(SeekFrom::Start(kept_from))?;
+    let mut new = open(&aside)?;
+    std::io::copy(&mut rest, &mut new)?;
+    new.sync_all()?;
+    std::fs::rename(&aside, path)
+}
+
+/// When a call was made.
+#[derive(Deserialize)]
+struct When {
+    at: String,
 }
 
 /// Takes the calls about people out of a database's journal. Returns how many there were. Who calls holds
@@ -267,7 +327,12 @@ mod tests {
     }
 
     fn journal(folder: &tempfile::TempDir, day: &str) -> Journal {
-        Journal::new(&folder.path().join("db"), day.parse().unwrap())
+        keeping(folder, day, Keeps { age: TimeDelta::days(365), bytes: 1 << 30 })
+    }
+
+    fn keeping(folder: &tempfile::TempDir, day: &str, keeps: Keeps) -> Journal {
+        let now = day.parse::<NaiveDate>().unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc();
+        Journal::new(&folder.path().join("db"), now, keeps)
     }
 
     const TODAY: &str = "1970-01-01";
@@ -299,6 +364,44 @@ mod tests {
         next.keep(&entry("b", "ada", json!(2))).unwrap();
         let last = journal(&folder, TODAY);
         assert_eq!([last.answer("a").unwrap(), last.answer("b").unwrap()], [Some(json!(1)), Some(json!(2))]);
+    }
+
+    #[test]
+    fn what_is_old_goes_and_so_does_the_oldest_of_too_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path(&folder.path().join("db"));
+        let keep = |question: &str, at: &str| {
+            let entry = Entry { at: at.to_owned(), ..entry(question, "ada", json!("x".repeat(1000))) };
+            journal(&folder, TODAY).keep(&entry).unwrap();
+        };
+        for (question, day) in [("a", 1), ("b", 10), ("c", 20), ("d", 28)] {
+            keep(question, &format!("1970-02-{day:02}T10:00:00Z"));
+        }
+        let known = |journal: &Journal| {
+            ["a", "b", "c", "d"]
+                .into_iter()
+                .filter(|question| journal.answer(question).unwrap().is_some())
+                .collect::<String>()
+        };
+        let of_days =
+            |days: i64, day: &str| known(&keeping(&folder, day, Keeps { age: TimeDelta::days(days), bytes: 1 << 30 }));
+        let length = || std::fs::metadata(&path).unwrap().len();
+        let (all, line) = (length(), length() / 4);
+        assert_eq!((of_days(30, "1970-02-28"), length()), ("abcd".to_owned(), all));
+        assert_eq!(of_days(30, "1970-03-03"), "abcd", "a file is not written again for some hours");
+        assert_eq!((of_days(30, "1970-03-05"), length()), ("bcd".to_owned(), all - line));
+        assert_eq!(of_days(15, "1970-03-05"), "cd");
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+        keep("a", "1970-03-06T09:00:00Z");
+        keep("b", "1970-03-06T10:00:00Z");
+        let of_bytes = |bytes: u64| known(&keeping(&folder, "1970-03-06", Keeps { age: TimeDelta::days(365), bytes }));
+        assert_eq!(of_bytes(4 * line + 8), "abcd", "it is no larger than it may be");
+        assert_eq!(of_bytes(4 * line - 8), "ab", "of too much, a quarter of the size is left free");
+        assert_eq!(of_bytes(10), "ab", "the calls of the day are counted");
+        std::fs::write(&path, [b"no entry\n", &*std::fs::read(&path).unwrap()].concat()).unwrap();
+        assert_eq!((of_bytes(1 << 30), length()), ("ab".to_owned(), 2 * line));
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Model {
             settings: settings.clone(),
             client: Arc::new(client),
             heartbeat: Heartbeat::default(),
-            journal: Journal::new(database, now.date_naive()),
+            journal: Journal::new(database, now, settings.keeps()),
             budget: Budget::new(settings.limits(), now),
             now,
             asking: Mutex::default(),
