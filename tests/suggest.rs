@@ -77,6 +77,38 @@ fn suggest_leaves_out_what_the_file_says_and_shows_what_was_said_again() {
 }
 
 #[test]
+fn suggest_has_one_line_for_items_that_say_the_same() {
+    let world = World::new();
+    let said = [
+        "From now on, always write amounts in cents in every log file.",
+        "From now on, always make log files write every amount in cents.",
+        "From now on, always write the tests of every module in Rust.",
+    ];
+    for (number, said) in (1..).zip(said) {
+        let at = format!("0{number}T10:00");
+        world.write(&format!("ada/{number}.jsonl"), says(&format!("s{number}"), &at, "/home/ada/shop", said));
+    }
+    let page = suggest(&world, &["--project", "shop", "--all"]);
+    let lines: Vec<_> = page.lines().filter(|line| line.starts_with("- ")).collect();
+    assert_eq!(world.rows("SELECT count(*) FROM knowledge_items"), ["3"]);
+    assert_eq!(lines.len(), 2, "{page}");
+    assert!(page.contains("  - said 2 times in 2 sessions by ada, last on 2026-02-02"), "{page}");
+}
+
+#[test]
+fn suggest_writes_down_what_was_said_where_somebody_asks_for_that() {
+    let world = World::new();
+    world.write(
+        "ada/a.jsonl",
+        says("s", "01T10:00", "/src/shop", "hello")
+            + &says("s", "01T10:10", "/src/shop", "Can you add this to CLAUDE.md?"),
+    );
+    let page = suggest(&world, &["--project", "shop", "--all"]);
+    assert!(page.contains("\n- I moved the helper and ran the tests.\n"), "{page}");
+    assert!(page.contains("“Can you add this to CLAUDE.md?”"), "{page}");
+}
+
+#[test]
 fn suggest_changes_the_file_of_one_project() {
     let world = world();
     let both = world.mill(&["suggest", "--sessions", "root", "--format", "diff", "--min-confidence", "0"]);

@@ -33,6 +33,11 @@ impl Gist {
         self.stems.is_empty()
     }
 
+    /// Whether two texts say the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.covers(other) && other.covers(self)
+    }
+
     /// Whether a text of this gist says what one of another gist says, and perhaps more.
     pub fn covers(&self, other: &Self) -> bool {
         let common = self.stems.intersection(&other.stems).count();

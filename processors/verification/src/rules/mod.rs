@@ -66,7 +66,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        11
+        12
     }
 
     fn bound(&self) -> Bound {
@@ -100,6 +100,9 @@ struct Fact<'a> {
 /// made from is talk about software, of which more is asked.
 const TRADE: usize = 1;
 const SOFTWARE: usize = 3;
+
+/// The sign of a claim that asks to write down what the assistant said.
+pub const NOTE: &str = "is to be written down";
 
 /// What the model finds of a sentence, and what it is.
 struct Weighed {
@@ -152,7 +155,9 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
         let to = (at..).take_while(|next| is_heard(*next)).last().unwrap_or(at);
         let lead = lead::lead(&said[at].words).1;
         let words = if lead.is_empty() { &said[at].words } else { lead };
-        let statement = if weighed[at].is_note { statements().last() } else { answered(words, statements()) };
+        // What is to be written down is what the assistant said last, not what it asked then.
+        let last = || statements().iter().rev().find(|statement| !statement.is_question);
+        let statement = if weighed[at].is_note { last() } else { answered(words, statements()) };
         facts.push(Fact { detection: weighed[at].kind, from: at, to, words, statement });
         at = to + 1;
     }
@@ -238,7 +243,7 @@ fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>, weighe
     let best = of.iter().max_by(|a, b| a.finding.likelihood.total_cmp(&b.finding.likelihood))?;
     let likelihood = best.finding.likelihood;
     let is_any = |what: fn(&Weighed) -> bool| of.iter().any(what);
-    let note = is_any(|of| of.is_note).then_some("is to be written down");
+    let note = is_any(|of| of.is_note).then_some(NOTE);
     let standing = is_any(|of| of.is_standing).then_some("from now on");
     let explicit: Vec<_> = note.into_iter().chain(standing).collect();
     let content = wording::content(exact, fact.words, statement, best.is_note);
@@ -315,6 +320,16 @@ mod tests {
         };
         let before: Vec<_> = replies.iter().map(|reply| turn(Role::Assistant, reply)).collect();
         claims(before.len(), &turn(Role::Person, prompt), &before)
+    }
+
+    #[test]
+    fn what_is_to_be_written_down_is_what_was_said_last() {
+        let reply = "Tests failed. Paths are built from the root of the repository. Want me to commit that?";
+        let claims = heard(&[reply], "Can you add this to CLAUDE.md?");
+        let [claim] = &claims[..] else { panic!("{claims:?}") };
+        assert!(claim.signs.iter().any(|sign| sign == NOTE), "{:?}", claim.signs);
+        let said_of = "Can you add this to CLAUDE.md. Said of: Paths are built from the root of the repository.";
+        assert_eq!(claim.content, said_of);
     }
 
     const DONE: &str = "I moved the helper into `src/util.ts` and ran the tests. What is next?";

@@ -28,7 +28,7 @@ use prompt::Prompt;
 use serde::Serialize;
 use sessionmill_verification::confidence::{SHOWN, Weights};
 use sessionmill_verification::review::Standing;
-use sessionmill_verification::rules::Gist;
+use sessionmill_verification::rules::{Gist, NOTE};
 use sessionmill_verification::{Detection, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -241,7 +241,7 @@ fn page(
         less_sure: Vec::new(),
         unsure: 0,
     };
-    for (item, pieces) in items {
+    for (item, pieces) in joined(items) {
         let line = Line::new(&item, pieces, files);
         match &line.written {
             Some(Written { times: 0, .. }) => {}
@@ -267,6 +267,42 @@ fn page(
     page
 }
 
+/// The items of a page without those that say the same as a surer one, which has their evidence, too: the same statement
+/// can be an item of several domains. What was approved stays as it was approved.
+fn joined(items: Vec<(Item, Vec<Piece>)>) -> Vec<(Item, Vec<Piece>)> {
+    let mut all: Vec<(String, Gist, Item, Vec<Piece>)> = Vec::new();
+    let is_approved = |item: &Item| item.status == Standing::Approved.name();
+    let (approved, pending): (Vec<_>, Vec<_>) = items.into_iter().partition(|(item, _)| is_approved(item));
+    for (item, pieces) in approved.into_iter().chain(pending) {
+        let (line, gist) = (of(&item).0, Gist::of(&of(&item).0));
+        let same = |known: &&mut (String, Gist, Item, Vec<Piece>)| known.0 == line || known.1.is_same(&gist);
+        match all.iter_mut().find(same).filter(|_| !is_approved(&item)) {
+            Some((.., known)) => {
+                // Of what a person says in a session one piece counts.
+                let place = |piece: &Piece| (piece.user.clone(), piece.session.clone());
+                let places: BTreeSet<_> = known.iter().map(place).collect();
+                known.extend(pieces.into_iter().filter(|piece| !places.contains(&place(piece))));
+                known.sort_by(|a, b| (a.time.is_none(), &a.time).cmp(&(b.time.is_none(), &b.time)));
+            }
+            None => all.push((line, gist, item, pieces)),
+        }
+    }
+    all.into_iter().map(|(_, _, item, pieces)| (item, pieces)).collect()
+}
+
+/// The line of an item, and what the assistant had said, where the line answers that. Of a request to write down what was
+/// said, that is the line.
+fn of(item: &Item) -> (String, Option<String>) {
+    let Some((line, said_of)) = item.content.split_once(" Said of: ") else {
+        return (to_the_point(&item.content), None);
+    };
+    let is_request = item.signs.iter().any(|sign| sign == NOTE) && Gist::of(line).len() <= REQUEST;
+    if is_request { (to_the_point(said_of), None) } else { (to_the_point(line), Some(said_of.to_owned())) }
+}
+
+/// Words of meaning of a request such as “add this to CLAUDE.md”, at most.
+const REQUEST: usize = 3;
+
 impl Page {
     /// Whether it suggests nothing.
     pub(crate) fn is_empty(&self) -> bool {
@@ -283,11 +319,8 @@ const QUOTES: usize = 2;
 impl Line {
     /// The line of an item with its pieces of evidence, oldest first.
     fn new(item: &Item, pieces: Vec<Piece>, files: &[(PathBuf, File)]) -> Self {
-        let (line, said_of) = match item.content.split_once(" Said of: ") {
-            Some((line, said_of)) => (line, Some(said_of.to_owned())),
-            None => (item.content.as_str(), None),
-        };
-        let gist = Gist::of(line);
+        let (line, said_of) = of(item);
+        let gist = Gist::of(&line);
         let place = files.iter().find_map(|(_, file)| Some((file, file.says(&gist)?)));
         let is_later = |piece: &&Piece, since: DateTime<Utc>| {
             piece.time.as_deref().and_then(|time| time.parse::<DateTime<Utc>>().ok()).is_some_and(|time| time > since)
@@ -306,7 +339,7 @@ impl Line {
         });
         Self {
             item_id: item.item_id.clone(),
-            line: to_the_point(line),
+            line,
             said_of,
             kind: item.kind.clone(),
             status: item.status.clone(),
@@ -351,6 +384,42 @@ const BEGINNINGS: [&str; 26] = [
     "going forward",
 ];
 
+/// Words that go on with such a beginning, which then belongs to what is said: `instead of`.
+const GOES_ON: [(&str, &[&str]); 3] = [
+    ("instead", &["of"]),
+    ("so", &["that", "far", "long", "many", "much"]),
+    ("just", &["as", "because", "in", "like"]),
+];
+
+/// What a `no` without a comma is followed by where it answers something: `no we do`, but not `no tokens are stored`.
+const AFTER_NO: [&str; 41] = [
+    "actually", "add", "always", "change", "do", "don't", "he", "i", "i'd", "i'm", "instead", "it", "it's", "just",
+    "keep", "leave", "let's", "lets", "make", "never", "not", "please", "pls", "put", "remove", "revert", "she",
+    "show", "stop", "that", "that's", "the", "there", "these", "they", "this", "those", "undo", "use", "we", "you",
+];
+
+/// Beginnings that ask for something, which `not` then denies.
+const ASKS: [&str; 11] = [
+    "can we",
+    "can you",
+    "could we",
+    "could you",
+    "would you",
+    "i'd like you to",
+    "i would like you to",
+    "i want you to",
+    "you should",
+    "let's",
+    "lets",
+];
+
+/// Whether a beginning leads up to what follows it.
+fn leads_up(beginning: &str, tail: &str) -> bool {
+    let next = tail.trim_start_matches([' ', ',']).split([' ', ',', '.']).next().unwrap_or_default().to_lowercase();
+    let goes_on = GOES_ON.iter().any(|(of, words)| *of == beginning && words.contains(&&*next));
+    tail.starts_with(',') || !goes_on && (beginning != "no" || AFTER_NO.contains(&&*next))
+}
+
 /// A line without what leads up to its point, without the number that it had in a list of answers, and without a bracket
 /// whose other half is not in it.
 fn to_the_point(line: &str) -> String {
@@ -360,6 +429,7 @@ fn to_the_point(line: &str) -> String {
     } else if !rest.contains(')') {
         rest = rest.trim_start_matches('(');
     }
+    let mut asks = false;
     loop {
         let number = rest.find(['.', ')']).filter(|at| {
             let mark = &rest[..*at];
@@ -368,21 +438,27 @@ fn to_the_point(line: &str) -> String {
                 && mark.chars().all(char::is_alphanumeric)
                 && rest[at + 1..].starts_with(' ')
         });
-        let after = |beginning: &&&str| {
+        let after = |beginning: &'static str| {
             let head = rest.get(..beginning.len())?;
             let tail = rest.get(beginning.len()..)?;
-            (head.eq_ignore_ascii_case(beginning) && tail.starts_with([' ', ','])).then_some(tail)
+            let is_it = head.eq_ignore_ascii_case(beginning) && tail.starts_with([' ', ',']);
+            (is_it && leads_up(beginning, tail)).then_some((beginning, tail))
         };
         let shorter = match number {
             Some(at) => &rest[at + 1..],
-            None => match BEGINNINGS.iter().find_map(|beginning| after(&beginning)) {
-                Some(tail) => tail,
+            None => match BEGINNINGS.into_iter().find_map(after) {
+                Some((beginning, tail)) => {
+                    asks = ASKS.contains(&beginning);
+                    tail
+                }
                 None => break,
             },
         };
         rest = shorter.trim_start_matches([' ', ',']);
     }
     let rest = rest.strip_suffix(" please.").unwrap_or(rest);
+    let denied = if asks && rest.starts_with("not ") { format!("do {rest}") } else { rest.to_owned() };
+    let rest = denied.as_str();
     let is_word = rest.split(' ').next().is_some_and(|first| first.chars().all(|c| c.is_lowercase() || c == '\''));
     let mut chars = rest.chars();
     let mut line: String = match chars.next().filter(|_| is_word) {
@@ -409,7 +485,15 @@ mod tests {
             ("Nothing is stored.", "Nothing is stored."),
             ("Docs should be the source of truth).", "Docs should be the source of truth."),
             ("Run `make` (not `cargo`).", "Run `make` (not `cargo`)."),
-            ("No tokens are stored", "Tokens are stored."),
+            ("No tokens are stored", "No tokens are stored."),
+            ("No, tokens are stored", "Tokens are stored."),
+            ("no we removed that on purpose", "We removed that on purpose."),
+            ("Instead of `npm` we use `pnpm`", "Instead of `npm` we use `pnpm`."),
+            ("Instead, use `pnpm`", "Use `pnpm`."),
+            ("So that nobody waits, jobs are short", "So that nobody waits, jobs are short."),
+            ("You should not commit generated files", "Do not commit generated files."),
+            ("please can you not use mocks", "Do not use mocks."),
+            ("Let's always run `make lint`", "Always run `make lint`."),
         ] {
             assert_eq!(to_the_point(said), line);
         }
