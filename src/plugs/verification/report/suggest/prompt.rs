@@ -121,7 +121,21 @@ fn command(text: &str) -> String {
     const WORDS: usize = 3;
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() > 1);
-    let plain = words.filter(|word| !matches!(*word, "please" | "can" | "you" | "and" | "the" | "to" | "of"));
+    let is_plain = |word: &&str| {
+        !matches!(*word, "please" | "can" | "you" | "and" | "the" | "to" | "of" | "it" | "this" | "that" | "now")
+    };
+    let plain = words.filter(is_plain);
     let name = plain.take(WORDS).collect::<Vec<_>>().join("-");
     if name.is_empty() { "command".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_called_by_what_it_does() {
+        let prompts = ["commit this", "Can you commit and push it now?", "please run the tests of all crates", "?"];
+        assert_eq!(prompts.map(command), ["commit", "commit-push", "run-tests-all", "command"]);
+    }
 }
