@@ -423,6 +423,69 @@ fn a_title_from_a_prompt_is_content() {
 }
 
 #[test]
+fn a_title_without_a_time_does_not_call_a_prompt_the_clients() {
+    let world = World::new();
+    let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s1", "timestamp": "2026-02-01T09:00:00Z",
+                        "message": {"role": "user", "content": "A secret talk with Miller"}});
+    world.write("ada/one/s1.jsonl", prompt.to_string() + "\n" + &response("m1", "10:00:00", 5));
+    let title = json!({"type": "custom-title", "customTitle": "Harmless", "sessionId": "s1"});
+    world.write("ada/two/s1.jsonl", title.to_string() + "\n");
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let lead = add(&world, "eve", "lead");
+    let console = Console::start(&world, "");
+    let session = console.api("GET /usage/sessions", &lead).json()["sessions"][0].clone();
+    assert_eq!((&session["title"], &session["title_source"]), (&json!("Harmless"), &json!("client")), "{session}");
+}
+
+#[test]
+fn what_others_said_in_a_session_of_the_same_id_is_theirs() {
+    let world = World::new();
+    let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s1", "timestamp": "2026-02-01T09:00:00Z",
+                        "message": {"role": "user", "content": "A secret talk with Miller"}});
+    let of = |id: &str, session: &str| response(id, "10:00:00", 5).replace("\"s1\"", &format!("\"{session}\""));
+    // The file is of another session, by its first line.
+    world.write("bob/s0.jsonl", of("m0", "s0") + &prompt.to_string() + "\n");
+    world.write("ada/s1.jsonl", of("m1", "s1")).write("ada/s2.jsonl", of("m2", "s2"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let ada = add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    assert_eq!(console.api("GET /usage/sessions/s1", &ada).status, 404);
+    assert_eq!(console.api("GET /usage/sessions/s2", &ada).status, 200);
+}
+
+#[test]
+fn knowledge_is_told_in_ones_own_words() {
+    let world = World::new();
+    let said = |user: &str, minute: u32, words: &str| {
+        let prompt = json!({"type": "user", "uuid": format!("u-{user}"), "sessionId": format!("s-{user}"),
+                            "timestamp": format!("2026-02-01T09:{minute:02}:00Z"), "cwd": "/home/shop",
+                            "message": {"role": "user", "content": words}});
+        let session = format!("\"s-{user}\"");
+        world.write(
+            &format!("{user}/a.jsonl"),
+            prompt.to_string() + "\n" + &response(user, "10:00:00", 5).replace("\"s1\"", &session),
+        );
+    };
+    said("bob", 1, "By CHURN we mean the share of customers of Miller Ltd who cancel before layoffs.");
+    said("ada", 2, "By CHURN we mean the share of customers who cancel.");
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let [ada, cyd] = [("ada", "member"), ("cyd", "curator")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    let items =
+        |query: &str, token: &str| console.api(&format!("GET /knowledge{query}"), token).json()["items"].clone();
+    let all = items("", &cyd);
+    assert_eq!(all.as_array().map(Vec::len), Some(1), "they are one item: {all}");
+    assert!(all[0]["content"].as_str().unwrap().contains("Miller"), "{all}");
+    let own = items("", &ada);
+    assert_eq!(own[0]["content"], "By CHURN we mean the share of customers who cancel.", "{own}");
+    assert!(!own.to_string().contains("Miller"), "{own}");
+    assert_eq!((items("?text=miller", &ada), items("?text=CHURN", &ada)), (json!([]), own.clone()));
+    let id = own[0]["item_id"].as_str().unwrap();
+    let one = console.api(&format!("GET /knowledge/{id}"), &ada).json();
+    assert!(!one.to_string().contains("Miller"), "{one}");
+}
+
+#[test]
 fn a_title_from_somebody_elses_prompt_is_not_told() {
     let world = team();
     let of_bob = |kind: &str, second: u32, more: &str| {

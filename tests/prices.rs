@@ -273,6 +273,63 @@ fn programs_around_ccusage_find_its_shape() {
 }
 
 #[test]
+fn windows_are_those_of_each_person_whatever_days_are_asked_for() {
+    let world = World::new();
+    let lines = |times: &[&str]| {
+        let line = |time: &&str| {
+            let plain = response(time, "2026-02-01", "claude-opus-4-6", PLAIN);
+            plain.replace("2026-02-01T10:00:00Z", &format!("2026-{time}"))
+        };
+        times.iter().map(line).collect::<String>()
+    };
+    world.write("ada/a.jsonl", lines(&["02-01T22:10:00Z", "02-02T00:30:00Z", "02-02T02:50:00Z", "02-02T04:50:00Z"]));
+    world.write("bob/b.jsonl", lines(&["02-02T05:30:00Z", "02-02T08:30:00Z"])).pass();
+    let args = ["report", "--by", "block", "--no-refresh", "--timezone", "UTC"];
+    let windows = |more: &[&str]| {
+        let said = world.mill(&[&args[..], &["--format", "csv"], more].concat());
+        let cells = |line: &str| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(" ");
+        said.stdout.lines().skip(1).map(cells).collect::<Vec<_>>()
+    };
+    let [late, early, of_bob] = ["2026-02-01T22:00:00+00:00", "2026-02-02T04:00:00+00:00", "2026-02-02T05:00:00+00:00"];
+    let of = |[first, second, third]: [u32; 3]| [(late, first), (early, second), (of_bob, third)];
+    let expected = |numbers| of(numbers).map(|(start, number)| format!("{start} {number}"));
+    assert_eq!(windows(&[]), expected([3, 1, 2]));
+    assert_eq!(windows(&["--since", "2026-02-02"]), expected([2, 1, 2]));
+    // ccusage knows one account.
+    let said = world.mill(&[&args[..], &["--format", "ccusage"]].concat());
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let starts: Vec<_> = json["blocks"].as_array().unwrap().iter().map(|block| block["startTime"].clone()).collect();
+    assert_eq!(starts, ["2026-02-01T22:00:00.000Z", "2026-02-02T04:00:00.000Z"]);
+}
+
+#[test]
+fn a_client_says_what_each_session_of_a_file_cost() {
+    let world = World::new();
+    let line = |id: &str, hour: u32, session: &str, cost: f64| {
+        crate::world::response(id, &format!("{hour}:00:00"), 5)
+            .replace("\"s1\"", &format!("\"{session}\""))
+            .replace("\"type\":\"assistant\"", &format!("\"type\":\"assistant\",\"costUSD\":{cost}"))
+    };
+    let total = |session: &str, cost: f64| {
+        format!("{{\"type\":\"cost-state\",\"sessionId\":\"{session}\",\"totalCostUSD\":{cost}}}\n")
+    };
+    let two = line("m1", 10, "a", 1.0) + &total("a", 1.0) + &line("m2", 11, "b", 2.0) + &total("b", 2.0);
+    let reported = |world: &World| {
+        let said = world.mill(&["report", "--by", "session", "--no-refresh", "--json"]);
+        let json: Value = serde_json::from_str(&said.stdout).unwrap();
+        let row = |row: &Value| format!("{} {}", row["session"], row["reported_cost_usd"]);
+        let mut rows: Vec<_> = json["rows"].as_array().unwrap().iter().map(row).collect();
+        rows.sort();
+        (rows, json["totals"]["reported_cost_usd"].clone())
+    };
+    world.write("ada/a.jsonl", two).pass();
+    assert_eq!(reported(&world), (vec!["\"a\" 1.0".to_owned(), "\"b\" 2.0".to_owned()], 3.0.into()));
+    // The second one goes on in a file of its own, whose total is of all of it.
+    world.write("ada/b.jsonl", line("m3", 12, "b", 4.0) + &total("b", 6.0)).pass();
+    assert_eq!(reported(&world), (vec!["\"a\" 1.0".to_owned(), "\"b\" 6.0".to_owned()], 7.0.into()));
+}
+
+#[test]
 fn a_window_ends_with_its_last_instant() {
     let world = World::new();
     let times = [

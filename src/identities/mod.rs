@@ -250,6 +250,14 @@ impl Identities {
         self.exact.keys().map(String::as_str).filter(move |folder| self.is_of(folder, name))
     }
 
+    /// The patterns that the file gives to somebody: folders that fit can come later.
+    pub fn patterns<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.patterns
+            .iter()
+            .filter(move |(_, person)| self.people[*person].is(name))
+            .map(|(pattern, _)| pattern.as_str())
+    }
+
     /// The team of whose folder it is.
     pub fn team(&self, folder: &str) -> Option<&str> {
         self.person(folder)?.team.as_deref()

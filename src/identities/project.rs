@@ -34,7 +34,9 @@ impl Projects {
                      `/home/ada/{name}`, or begins with `*`, such as `*/{name}`"
                 ));
             }
-            projects.extend(paths.iter().map(|path| (spelled(path.trim_end_matches('/')).into_owned(), name.clone())));
+            projects.extend(
+                paths.iter().map(|path| (spelled(path.trim_end_matches(['/', '\\'])).into_owned(), name.clone())),
+            );
         }
         Self(projects)
     }
@@ -44,7 +46,7 @@ impl Projects {
     pub(super) fn name(&self, cwd: &str) -> Option<&str> {
         let repository = repository(cwd);
         let is_in = |path: &str| {
-            let below = [path, "/*"].concat();
+            let below = [path, if path.contains('\\') { "\\*" } else { "/*" }].concat();
             [cwd, repository].iter().any(|cwd| fits(path, cwd) || fits(&below, cwd))
         };
         self.0.iter().find(|(path, _)| is_in(path)).map(|(_, name)| name.as_str())
@@ -88,6 +90,19 @@ mod tests {
             ("/home/bob/mill", Some("all")),
             ("/home/ada/shop2", None),
             ("/home/ada/mill/.worktrees/2", None),
+        ] {
+            assert_eq!(projects.name(cwd), expected, "{cwd}");
+        }
+    }
+
+    #[test]
+    fn a_windows_path_stands_for_the_folders_in_it_too() {
+        let (projects, _) = projects(&[("shop", &[r"C:\work\shop\"]), ("mill", &[r"D:\*\mill"])]);
+        for (cwd, expected) in [
+            (r"C:\work\shop", Some("shop")),
+            (r"C:\work\shop\src", Some("shop")),
+            (r"C:\work\shop2", None),
+            (r"D:\ada\mill\wheel", Some("mill")),
         ] {
             assert_eq!(projects.name(cwd), expected, "{cwd}");
         }

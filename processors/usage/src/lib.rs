@@ -44,7 +44,7 @@ pub struct Usage;
 
 static MANIFEST: Manifest = Manifest {
     name: "usage",
-    version: 8,
+    version: 9,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],

@@ -198,9 +198,12 @@ impl Summary {
 
         let tokens = Tokens::of(copies);
         let calls = Calls::of(tool_events);
-        let total = self.reported.values().copied().reduce(i64::saturating_add);
+        let session_id = self.session_id.as_deref().unwrap_or(file.session_id());
+        // Of another session in the file, the lines say what they cost.
+        let is_own = |id: &Option<Rc<str>>| id.as_deref().is_none_or(|id| id == session_id);
+        let total = self.reported.iter().filter(|(id, _)| is_own(id)).map(|(_, total)| *total).next_back();
         rows.push(SessionRow {
-            session_id: self.session_id.as_deref().unwrap_or(file.session_id()),
+            session_id,
             started: time(first),
             ended: time(last),
             wall_seconds: wall,

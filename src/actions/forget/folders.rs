@@ -37,6 +37,9 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bo
         folders.insert(user.to_owned());
     }
     notes.extend(others(&folders, &known, identities));
+    notes.extend(identities.patterns(user).map(|pattern| {
+        format!("note: a folder that comes later is read even if it fits `{pattern}`; forget it by its name then")
+    }));
     let who = who(user, &folders);
     let effect = format!("everything that the transcripts of {who} said is erased for good");
     Ok(Plan { notes, name: user.to_owned(), effect, search, step: Step::Folders(Folders { who, folders, configured }) })

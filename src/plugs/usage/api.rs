@@ -10,7 +10,7 @@ use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Sc
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only, Where};
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
-use crate::plugs::usage::report::{people, timeline, usage};
+use crate::plugs::usage::report::{people, prompts, timeline, usage};
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
 use crate::store::reader::{Param, Reader};
@@ -277,14 +277,14 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
 }
 
-/// The folders in which sessions of a condition have anything, by their ids.
+/// The folders in which sessions of a condition have anything, by their ids: a file can tell of several sessions.
 fn folders(reader: Reader<'_>, condition: &str, params: &[Param]) -> Result<BTreeMap<String, Vec<String>>> {
-    let sql = format!(
-        "SELECT session_id, username FROM usage_responses WHERE {condition}
-         UNION SELECT session_id, username FROM usage_sessions WHERE {condition} ORDER BY ALL"
-    );
+    let told = ["usage_responses", "usage_sessions", "usage_tool_events"].map(str::to_owned);
+    let told: Vec<_> = told.into_iter().chain(prompts::told(reader)?).collect();
+    let of = |told: &String| format!("SELECT session_id, username FROM {told} WHERE {condition}");
+    let sql = told.iter().map(of).collect::<Vec<_>>().join(" UNION ") + " ORDER BY ALL";
     let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    reader.each(&sql, &[params, params].concat(), |row| {
+    reader.each(&sql, &vec![params; told.len()].concat(), |row| {
         folders.entry(row.get(0)?).or_default().push(row.get(1)?);
         Ok(())
     })?;

@@ -68,7 +68,7 @@ pub(super) struct Knowledge {
     next_cursor: Option<String>,
 }
 
-/// Which items are asked for. What others said is theirs: who asks sees what has evidence of their own.
+/// Which items are asked for. What others said is theirs: who asks sees what has evidence of their own, in their own words.
 fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
     let text = |name: &str| asked.value(name).map(str::to_owned);
     Filter {
@@ -79,7 +79,7 @@ fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
             .map(Only::from),
         kind: text("type"),
         status: text("status"),
-        text: text("text"),
+        text: if asked.viewer.sees_knowledge { text("text") } else { None },
         min_confidence,
         identities: asked.identities.clone(),
     }
@@ -89,6 +89,15 @@ fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
 fn items(asked: &Asked, reader: Reader<'_>, filter: &Filter) -> Result<Vec<Item>> {
     let weights = asked.config.settings::<Settings>().confidence;
     let mut items = knowledge::items(reader, filter, &weights, asked.now)?;
+    if !asked.viewer.sees_knowledge {
+        knowledge::in_words_of(reader, &mut items, |folder| asked.is_own(folder))?;
+        let text = asked.value("text").map(str::to_lowercase);
+        let has = |item: &Item, text: &str| {
+            let words = [&item.title, &item.content].into_iter().chain(&item.entities);
+            words.map(|words| words.to_lowercase()).collect::<Vec<_>>().join(" ").contains(text)
+        };
+        items.retain(|item| text.as_ref().is_none_or(|text| has(item, text)));
+    }
     for item in &mut items {
         match asked.decision(&item.item_id) {
             Some(action) if action == Action::Approve.name() => Standing::Approved.name().clone_into(&mut item.status),

@@ -1,12 +1,13 @@
 //! Billing windows: five hours from the hour in which somebody begins to work.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
-use crate::plugs::usage::report::filter::Where;
+use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::price::Prices;
 use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// One window, and what was spent in it.
 #[derive(Debug)]
@@ -23,48 +24,90 @@ pub struct Block {
 /// Length of a window; a pause that is longer ends it too.
 pub const WINDOW: TimeDelta = TimeDelta::hours(5);
 
-/// Responses of one hour, its end included but not its beginning: the database adds up by these, which no
-/// window cuts through.
-struct Hour {
-    first: DateTime<Utc>,
-    last: DateTime<Utc>,
-    model: Option<String>,
-    spent: Spent,
+/// Whose responses share windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accounts {
+    /// Each person has an account.
+    People,
+    /// All have the same, as ccusage takes it.
+    One,
 }
 
-/// Reads the windows of a condition, in order. What has no time is in none.
+/// A window as all responses of an account make it, whatever days and models are asked for.
+struct Window {
+    start: DateTime<Utc>,
+    first: DateTime<Utc>,
+    last: DateTime<Utc>,
+}
+
+/// Responses of one hour, its end included but not its beginning: the database adds up by these, which no
+/// window cuts through.
+const HOUR: &str = "(epoch_us(time) - 1) // 3600000000";
+
+/// Reads the windows with what a filter asks for in them, in order. What has no time is in none.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn blocks<'p>(reader: Reader<'_>, prices: &'p Prices, condition: &Where) -> Result<(Vec<Block>, Uses<'p>)> {
-    let mut hours = Vec::new();
-    let keys = ["(epoch_us(time) - 1) // 3600000000", "min(epoch_us(time))", "max(epoch_us(time))"];
-    let span = |row: &Row<'_>| -> Result<(Option<i64>, Option<i64>)> { Ok((row.get(1)?, row.get(2)?)) };
-    let uses = spending::read(reader, prices, &keys, condition, span, |(first, last), model, spent| {
-        let time = |micros: Option<i64>| DateTime::from_timestamp_micros(micros?);
-        if let (Some(first), Some(last)) = (time(first), time(last)) {
-            hours.push(Hour { first, last, model: model.map(str::to_owned), spent: spent.clone() });
-        }
-    })?;
-    hours.sort_by(|a, b| (a.first, &a.model).cmp(&(b.first, &b.model)));
-    let mut blocks: Vec<Block> = Vec::new();
-    for Hour { first, last, model, spent } in hours {
-        let fits = |block: &&mut Block| first - block.start <= WINDOW && first - block.last <= WINDOW;
-        let block = match blocks.last_mut().filter(fits) {
-            Some(_) => blocks.last_mut(),
+pub(super) fn blocks<'p>(
+    reader: Reader<'_>,
+    prices: &'p Prices,
+    filter: &Filter,
+    accounts: Accounts,
+) -> Result<(Vec<Block>, Uses<'p>)> {
+    let account = |folder: String| match accounts {
+        Accounts::People => filter.identities.label(&folder).to_owned(),
+        Accounts::One => String::new(),
+    };
+    let windows = windows(reader, filter, account)?;
+    let mut blocks: BTreeMap<(DateTime<Utc>, String), Block> = BTreeMap::new();
+    let keys = ["username", HOUR, "min(epoch_us(time))", "max(epoch_us(time))"];
+    let span = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<i64>>(2)?, row.get::<Option<i64>>(3)?));
+    let uses =
+        spending::read(reader, prices, &keys, &filter.condition(), span, |(folder, first, last), model, spent| {
+            let time = |micros: Option<i64>| DateTime::from_timestamp_micros(micros?);
+            let (Some(first), Some(last)) = (time(first), time(last)) else { return };
+            let account = account(folder);
+            let of_account = windows.get(&account).map(Vec::as_slice).unwrap_or_default();
+            let at = of_account.partition_point(|window| window.first <= first);
+            let Some(Window { start, .. }) = at.checked_sub(1).and_then(|at| of_account.get(at)) else { return };
+            let block = blocks.entry((*start, account)).or_insert_with(|| {
+                let (spent, models) = (Spent::default(), BTreeMap::new());
+                Block { start: *start, first, last, spent, models }
+            });
+            block.first = block.first.min(first);
+            block.last = block.last.max(last);
+            block.spent.add(spent);
+            block.models.entry(model.unwrap_or_default().to_owned()).or_default().add(spent);
+        })?;
+    Ok((blocks.into_values().collect(), uses))
+}
+
+/// The windows of each account, in order.
+fn windows(
+    reader: Reader<'_>,
+    filter: &Filter,
+    account: impl Fn(String) -> String,
+) -> Result<HashMap<String, Vec<Window>>> {
+    let whole = Filter { days: Days::default(), project: None, model: None, ..filter.clone() };
+    let Where { clause, params } = whole.condition();
+    let sql = format!(
+        "SELECT username, min(time) AS first, max(time) FROM usage_responses WHERE {clause} AND time IS NOT NULL
+         GROUP BY username, {HOUR} ORDER BY first"
+    );
+    let mut windows: HashMap<String, Vec<Window>> = HashMap::new();
+    reader.each(&sql, &params, |row| {
+        let (Some(first), Some(last)) = (row.time(1)?, row.time(2)?) else { return Ok(()) };
+        let of_account = windows.entry(account(row.get(0)?)).or_default();
+        let fits = |window: &&mut Window| first - window.start <= WINDOW && first - window.last <= WINDOW;
+        match of_account.last_mut().filter(fits) {
+            Some(window) => window.last = window.last.max(last),
             None => {
                 let start = first.duration_trunc(TimeDelta::hours(1)).unwrap_or(first);
-                let (spent, models) = (Spent::default(), BTreeMap::new());
-                blocks.push(Block { start, first, last, spent, models });
-                blocks.last_mut()
+                of_account.push(Window { start, first, last });
             }
-        };
-        if let Some(block) = block {
-            block.last = block.last.max(last);
-            block.spent.add(&spent);
-            block.models.entry(model.unwrap_or_default()).or_default().add(&spent);
         }
-    }
-    Ok((blocks, uses))
+        Ok(())
+    })?;
+    Ok(windows)
 }

@@ -5,7 +5,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
 use crate::base::zone::Period;
-use crate::plugs::usage::report::block::{self, Block};
+use crate::plugs::usage::report::block::{self, Accounts, Block};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{self, QUARTER};
@@ -87,7 +87,7 @@ pub fn report(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices, now:
         By::Month => ("monthly", "month", Period::Month),
         By::Session => return sessions(reader, filter, prices),
         By::Block => {
-            let (blocks, _) = block::blocks(reader, prices, &filter.condition())?;
+            let (blocks, _) = block::blocks(reader, prices, filter, Accounts::One)?;
             return Ok(json!({"blocks": with_gaps(&blocks, now)}));
         }
         _ => {

@@ -83,15 +83,20 @@ pub(super) type Place = (String, String);
 /// theirs. The condition is about the ids alone. Files that go on with a session repeat what came before, so that of several
 /// the one that tells most counts. A name of the client is that of the newest file that has one.
 pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
+    // Of several files that say nothing of their time any one counts, but what a title is follows the title.
     let sql = format!(
         "
-        SELECT session_id, username,
-            coalesce(arg_max(title, ended) FILTER (title_source = 'client'),
-                arg_min(title, started) FILTER (title_source = 'prompt'),
-                any_value(title)),
-            CASE WHEN bool_or(title_source = 'client') THEN 'client' ELSE any_value(title_source) END,
-            max(prompts), max(turns), max(compactions), max(interruptions)
-        FROM usage_sessions WHERE {clause} GROUP BY session_id, username"
+        SELECT session_id, username, coalesce(client, prompt), if(client IS NULL, if(prompt IS NULL, NULL, 'prompt'), 'client'),
+            prompts, turns, compactions, interruptions
+        FROM (
+            SELECT session_id, username,
+                arg_max(title, (coalesce(ended, '-infinity'::TIMESTAMP), session_file))
+                    FILTER (title_source = 'client' AND title IS NOT NULL) AS client,
+                arg_min(title, (coalesce(started, 'infinity'::TIMESTAMP), session_file))
+                    FILTER (title_source = 'prompt' AND title IS NOT NULL) AS prompt,
+                max(prompts) AS prompts, max(turns) AS turns, max(compactions) AS compactions,
+                max(interruptions) AS interruptions
+            FROM usage_sessions WHERE {clause} GROUP BY session_id, username)"
     );
     let facts = reader.rows(&sql, params, |row| {
         let facts = Facts {

@@ -66,12 +66,24 @@ pub(super) fn prompts(reader: Reader<'_>, session_id: &str, steps: &[Step]) -> R
     Ok(prompts.split_off(usize::from(is_empty)))
 }
 
+/// Whether anything is known of prompts.
+fn are_known(reader: Reader<'_>) -> Result<bool> {
+    let sql = "SELECT count(*) = 2 FROM duckdb_tables() WHERE schema_name = 'facts'
+                   AND table_name IN ('activity_lines', 'verification_prompts')";
+    reader.one(sql, &[], |row| row.get(0))
+}
+
+/// A table of SQL that tells in which folders sessions have prompts, if anything is known of them.
+#[cfg(feature = "console")]
+pub(in crate::plugs::usage) fn told(reader: Reader<'_>) -> Result<Option<String>> {
+    let told = "(SELECT transcript AS session_id, username FROM facts.activity_lines WHERE transcript IS NOT NULL)";
+    Ok(are_known(reader)?.then(|| told.to_owned()))
+}
+
 /// The prompts, each once, however many files repeat it. Nothing is known of them where nothing looks for activity, and
 /// none of their words where nothing looks for knowledge.
 fn begun(reader: Reader<'_>, session_id: &str) -> Result<Vec<Prompt>> {
-    let is_known = "SELECT count(*) = 2 FROM duckdb_tables() WHERE schema_name = 'facts'
-                        AND table_name IN ('activity_lines', 'verification_prompts')";
-    if !reader.one(is_known, &[], |row| row.get::<bool>(0))? {
+    if !are_known(reader)? {
         return Ok(Vec::new());
     }
     let sql = "SELECT min(said.time) AS begun, min(nullif(prompts.text, '')), min(commands.tool)

@@ -4,7 +4,7 @@
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
-use crate::plugs::usage::report::block::{self, Block};
+use crate::plugs::usage::report::block::{self, Accounts, Block};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::key::Keys;
@@ -131,7 +131,7 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
 }
 
 fn blocks(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let (blocks, uses) = block::blocks(reader, prices, &filter.condition())?;
+    let (blocks, uses) = block::blocks(reader, prices, filter, Accounts::People)?;
     let mut groups = Groups::new();
     for Block { start, spent, .. } in blocks {
         let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");

@@ -266,6 +266,36 @@ pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -
     Ok(pieces)
 }
 
+/// Puts items into the words of some folders: those of the newest statement in them. What nobody there stated goes.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+#[cfg(feature = "console")]
+pub fn in_words_of(reader: Reader<'_>, items: &mut Vec<Item>, is_of: impl Fn(&str) -> bool) -> Result<()> {
+    const SQL: &str = "
+        SELECT domain, item_id, evidence.username, title, content, entities
+        FROM facts.verification_evidence AS evidence
+        JOIN facts.verification_claims AS claims USING (domain, session_file, claim_id)
+        ORDER BY evidence.time NULLS FIRST, session_file, evidence.line, claim_id";
+    let mut words: HashMap<(String, String), (String, String, Vec<String>)> = HashMap::new();
+    reader.each(SQL, &[], |row| {
+        if is_of(&row.get::<String>(2)?) {
+            let entities = serde_json::from_str(&row.get::<String>(5)?).unwrap_or_default();
+            words.insert((row.get(0)?, row.get(1)?), (row.get(3)?, row.get(4)?, entities));
+        }
+        Ok(())
+    })?;
+    items.retain_mut(|item| match words.remove(&(item.domain.clone(), item.item_id.clone())) {
+        Some(own) => {
+            (item.title, item.content, item.entities) = own;
+            true
+        }
+        None => false,
+    });
+    Ok(())
+}
+
 /// The relations of an item, contradictions and the nearest ones first.
 ///
 /// # Errors
