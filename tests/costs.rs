@@ -36,19 +36,20 @@ const FURTHER: [(&str, &str, &str); 4] = [
     ),
     ("command", COMMANDS, "'/' || coalesce(usage_costs.command, above.command)"),
     ("skill", COMMANDS, "coalesce(usage_costs.skill, above.skill)"),
-    // A window is begun by a response that lies more than five hours after its beginning, or after the last response.
+    // A window is of a person, and is begun by a response that lies more than five hours after its beginning, or after the last response.
     (
         "block",
         "(WITH RECURSIVE numbered AS (
-            SELECT *, row_number() OVER (ORDER BY time) AS number FROM usage_costs WHERE time IS NOT NULL
+            SELECT *, row_number() OVER (PARTITION BY person ORDER BY time) AS number
+            FROM usage_costs WHERE time IS NOT NULL
         ), windows AS (
-            SELECT number, time, date_trunc('hour', time) AS start FROM numbered WHERE number = 1
+            SELECT person, number, time, date_trunc('hour', time) AS start FROM numbered WHERE number = 1
             UNION ALL
-            SELECT next.number, next.time, CASE
+            SELECT next.person, next.number, next.time, CASE
                 WHEN next.time - start <= INTERVAL 5 HOUR AND next.time - windows.time <= INTERVAL 5 HOUR THEN start
                 ELSE date_trunc('hour', next.time) END
-            FROM windows JOIN numbered AS next ON next.number = windows.number + 1
-        ) SELECT numbered.*, start FROM numbered JOIN windows USING (number))",
+            FROM windows JOIN numbered AS next ON next.person = windows.person AND next.number = windows.number + 1
+        ) SELECT numbered.*, start FROM numbered JOIN windows USING (person, number))",
         "strftime(start, '%Y-%m-%dT%H:%M:%S+00:00')",
     ),
 ];

@@ -252,6 +252,33 @@ fn caps_hold_for_what_is_stored_and_for_the_text() {
     assert_eq!(world.rows("SELECT lines, malformed_lines FROM session_files"), ["3|1"]);
 }
 
+/// Whatever limits there were before, the database says what a new one would.
+#[test]
+fn what_a_limit_left_out_is_read_when_the_limit_changes() {
+    let mut world = World::new();
+    let long = response("m2", "10:01:00", 5).replace("\"cwd\"", &format!("\"pad\":\"{}\",\"cwd\"", "x".repeat(3000)));
+    world.write("ada/long.jsonl", response("m1", "10:00:00", 5) + &long);
+    world.write(
+        "ada/many.jsonl",
+        (0..50).map(|number| response(&format!("n{number}"), "10:00:00", 5)).collect::<String>(),
+    );
+    let responses =
+        |world: &World| world.rows("SELECT session_file, count(*) FROM usage_responses GROUP BY ALL ORDER BY 1");
+    world.caps = Caps { line: 1000, facts: 20, ..Caps::default() };
+    world.pass();
+    assert_eq!(responses(&world), ["ada/long.jsonl|1"]);
+    world.caps.line = 10_000;
+    assert_eq!(world.pass().processed, 1, "the one with a skipped line");
+    assert_eq!(responses(&world), ["ada/long.jsonl|2"]);
+    world.caps.facts = 2000;
+    world.pass();
+    assert_eq!(responses(&world), ["ada/long.jsonl|2", "ada/many.jsonl|50"]);
+    assert_eq!(world.pass().processed, 0, "nothing is due any more");
+    world.caps.line = 1000;
+    world.pass();
+    assert_eq!(responses(&world), ["ada/long.jsonl|1", "ada/many.jsonl|50"], "as a new database");
+}
+
 #[test]
 fn a_window_that_takes_too_much_memory_is_rejected() {
     let world = World::new();

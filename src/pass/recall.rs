@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result, count};
 use crate::base::fault::Fault;
 use crate::pass::Pass;
 use crate::pass::walk::{Walked, some_of};
+use crate::read::Caps;
 use crate::run::policy::Policy;
 use crate::run::summary::Notices;
 use crate::source::Source;
@@ -15,7 +16,7 @@ use crate::source::scan::Walk;
 use crate::store::presence::{self, Observed, Tree};
 use crate::store::sources::{self, Remembering};
 use crate::store::stamp::Stamp;
-use crate::store::{SharedStore, Store, forget, known, left_out, runs};
+use crate::store::{SharedStore, Store, forget, known, left_out, limits, runs};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
@@ -67,6 +68,10 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     let manifests = pass.manifests();
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
     touch_changed_rules(store, pass.processors, pass.now.wall)?;
+    for manifest in &manifests {
+        let Caps { file, line, facts } = pass.caps;
+        limits::follow(store, manifest, [file, line as u64, facts as u64], pass.now.wall)?;
+    }
     let mut excluded = forget::exclude(store, pass.processors)?;
     let ledger = known::ledger(store.reader(), &manifests, &names, pass.now.wall)?;
     let run_id = runs::next(store)?;

@@ -20,6 +20,7 @@ mod keep;
 pub mod known;
 pub mod left_out;
 pub mod leftovers;
+pub mod limits;
 pub mod log;
 pub mod lookup;
 pub mod migrate;

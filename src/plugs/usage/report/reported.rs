@@ -32,8 +32,7 @@ pub(super) fn read<K>(
     let sql = format!(
         "WITH totals AS (
              SELECT session_id, min(started) AS time, first(username ORDER BY started, session_file) AS username,
-                 first(agent ORDER BY started, session_file) AS agent, 
-                 arg_max(client_total_micro_usd, (coalesce(ended, '-infinity'::TIMESTAMP), session_file)) AS reported
+                 first(agent ORDER BY started, session_file) AS agent, max(client_total_micro_usd) AS reported
              FROM usage_sessions WHERE client_total_micro_usd IS NOT NULL GROUP BY session_id)
          SELECT {names} sum(reported) FROM (
              SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses

@@ -1,0 +1,58 @@
+//! Limits of files that the database was made with: what they left out is due again where they change, so that the
+//! database says what a new one would.
+//!
+//! ```text
+//! [caps]            due again
+//! a larger limit    files with lines that were skipped, and files that were rejected
+//! a smaller limit   all files: any may have a line that is skipped now
+//! ```
+
+use crate::base::error::Result;
+use crate::source::retry::FailureState;
+use crate::store::Store;
+use crate::store::rows::Cell;
+use chrono::{DateTime, Utc};
+use duckdb::params;
+use sessionmill_contract::{FailureClass, Manifest};
+
+/// Under which name the limits stand among the settings of a processor's settlements.
+const NAME: &str = "(limits)";
+
+/// Makes files of a processor due again if the limits are not those of its last run.
+///
+/// # Errors
+///
+/// If the database cannot be read or written.
+pub fn follow(store: &Store, manifest: &Manifest, limits: [u64; 3], now: DateTime<Utc>) -> Result<()> {
+    let settings = limits.map(|limit| limit.to_string()).join(" ");
+    let sql = "SELECT settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
+    let place = [manifest.name.into(), NAME.into()];
+    let before: Option<String> = store.reader().first(sql, &place, |row| row.get(0))?;
+    if before.as_ref() == Some(&settings) {
+        return Ok(());
+    }
+    store.transaction(|transaction| {
+        if let Some(before) = before {
+            let before = before.split(' ').map(|limit| limit.parse().unwrap_or(u64::MAX));
+            let is_smaller = limits.iter().zip(before).any(|(limit, before)| *limit < before);
+            let which = match is_smaller {
+                true => "true",
+                false => "session_file IN (SELECT session_file FROM session_files WHERE malformed_lines > 0)",
+            };
+            let sql = format!(
+                "UPDATE session_processor_state SET processor_version = NULL WHERE processor_name = ? AND {which}"
+            );
+            transaction.execute(&sql, [manifest.name])?;
+            let sql = "UPDATE session_failures SET state = ?, attempts = 0, strikes = 0, next_try_at = ?
+                       WHERE processor_name = ? AND class = ?";
+            let [state, class] = [FailureState::Retry.name(), FailureClass::Rejected.name()];
+            transaction.execute(sql, params![state, Cell::Time(now), manifest.name, class])?;
+            tracing::info!(processor = manifest.name, "[caps] has changed: files that it left out are read again");
+        }
+        let sql = "DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?";
+        transaction.execute(sql, params![manifest.name, NAME])?;
+        transaction
+            .execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![manifest.name, NAME, settings])?;
+        Ok(())
+    })
+}
