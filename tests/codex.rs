@@ -687,3 +687,29 @@ fn what_an_older_version_stored_of_files_that_are_gone_does_not_count_beside_a_c
     let once = ["Bash|true|1", "Bash||1", "Edit||4", "Read||2", "shell|true|1", "shell||2", "web_search||2"];
     assert_eq!(world.rows(by), once);
 }
+
+#[test]
+fn a_remote_is_that_of_the_directory_in_which_a_rollout_begins() {
+    let world = World::new();
+    let line = |second: u32, kind: &str, payload: Value| {
+        let time = format!("2026-02-01T10:00:{second:02}Z");
+        json!({"timestamp": time, "type": kind, "payload": payload}).to_string() + "\n"
+    };
+    let turn = |second: u32, cwd: &str, total: u32| {
+        let usage = |input: u32| json!({"input_tokens": input, "output_tokens": input / 10});
+        let info = json!({"total_token_usage": usage(total), "last_token_usage": usage(1000)});
+        line(second, "turn_context", json!({"cwd": cwd, "model": "gpt-5"}))
+            + &line(second + 1, "event_msg", json!({"type": "token_count", "info": info}))
+    };
+    let git = json!({"repository_url": "https://example.org/ada/mill.git"});
+    let id = "0198c0de-0000-7000-8000-000000000001";
+    let header = line(0, "session_meta", json!({"id": id, "cwd": "/home/ada/mill", "git": git}));
+    let turns = [("/home/ada/mill", 1000), ("/home/ada/mill/wheel", 2000), ("/home/ada/oil", 3000)];
+    let turns: String = (1..).step_by(2).zip(turns).map(|(second, (cwd, total))| turn(second, cwd, total)).collect();
+    world.write("ada/rollout.jsonl", header + &turns);
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let names = "SELECT project, repository FROM usage_repositories ORDER BY ALL";
+    let mill = "example.org/ada/mill";
+    let expected = [("/home/ada/mill", mill), ("/home/ada/mill/wheel", mill), ("/home/ada/oil", "/home/ada/oil")];
+    assert_eq!(world.rows(names), expected.map(|(directory, name)| format!("{directory}|{name}")));
+}

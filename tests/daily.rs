@@ -277,6 +277,17 @@ fn the_start_page_agrees_with_the_other_commands() {
     assert!(!world.path("no").exists());
 }
 
+#[test]
+fn a_week_that_the_days_cut_is_told() {
+    let world = World::new();
+    world.write("ada/a.jsonl", crate::world::response("m1", "10:00:00", 5));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let cut = |args: &[&str]| world.mill(&[args, &["--no-refresh", "--timezone", "UTC"]].concat()).stderr;
+    let note = "note: the days that are asked for cut a week: 2026-01-26 has only 2026-02-01\n";
+    assert_eq!(cut(&["report", "--by", "week", "--period", "2026-02"]), note);
+    assert_eq!(cut(&["report", "--by", "week", "--since", "2026-01-26"]), "");
+}
+
 const BUDGETS: &str = "identities = \"people.toml\"\n[[budget]]\nname = \"all\"\nmonth = 5\n\
     [[budget]]\nname = \"engines\"\nmonth = 10\nteam = \"Engines\"\nwarn = 0.05\n\
     [[budget]]\nname = \"nobody\"\nmonth = 1\nperson = \"eve\"\n";

@@ -19,9 +19,17 @@ const BILLED: &str = "
         service_tier, inference_geo
     FROM usage_responses WHERE model IS NOT NULL";
 
-const PROJECTS: &str = "
-    SELECT DISTINCT project, r.username, remote
-    FROM usage_responses AS r LEFT JOIN usage_sessions USING (session_file) WHERE project IS NOT NULL";
+/// Working directories. The git remote of a file is that of the directory in which it begins, and of those in it: work
+/// can go on in another repository.
+const PROJECTS: &str = r"
+    WITH begun AS (
+        SELECT session_file, remote, arg_min(project, line) AS directory
+        FROM usage_responses JOIN usage_sessions USING (session_file)
+        WHERE remote IS NOT NULL AND project IS NOT NULL GROUP BY session_file, remote)
+    SELECT DISTINCT project, r.username,
+        CASE WHEN project = directory OR starts_with(project, directory || '/')
+            OR starts_with(project, directory || '\') THEN remote END
+    FROM usage_responses AS r LEFT JOIN begun USING (session_file) WHERE project IS NOT NULL";
 
 /// The tables, with the prices of the configuration.
 ///
