@@ -240,11 +240,15 @@ fn a_file_that_holds_too_much_is_rejected_and_keeps_its_rows() {
     assert_eq!((counts.processed, counts.rejected), (1, 1));
     assert_eq!(counts.rejected_detail[0].error, "over the cap on facts of a file");
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m3|7|ada/b.jsonl|1"]);
-    world.caps.facts = 3;
     let counts = world.pass();
     assert_eq!((counts.rejected, counts.bytes_read), (1, 0), "it is not read again for the same answer");
+    world.caps.facts = 3;
+    assert_eq!(world.pass().processed, 1, "it is when the limit is another one");
+    world.caps.facts = 1;
+    assert_eq!(world.pass().rejected, 1);
+    world.caps.facts = 3;
     world.append("ada/a.jsonl", &response("m4", "10:00:00", 8));
-    assert_eq!(world.pass().processed, 1, "until it changes");
+    assert_eq!(world.pass().processed, 1, "or when it changes");
 }
 
 #[test]
