@@ -91,12 +91,7 @@ fn items(asked: &Asked, reader: Reader<'_>, filter: &Filter) -> Result<Vec<Item>
     let mut items = knowledge::items(reader, filter, &weights, asked.now)?;
     if !asked.viewer.sees_knowledge {
         knowledge::in_words_of(reader, &mut items, |folder| asked.is_own(folder))?;
-        let text = asked.value("text").map(str::to_lowercase);
-        let has = |item: &Item, text: &str| {
-            let words = [&item.title, &item.content].into_iter().chain(&item.entities);
-            words.map(|words| words.to_lowercase()).collect::<Vec<_>>().join(" ").contains(text)
-        };
-        items.retain(|item| text.as_ref().is_none_or(|text| has(item, text)));
+        items.retain(|item| asked.value("text").is_none_or(|text| item.has(text)));
     }
     for item in &mut items {
         match asked.decision(&item.item_id) {

@@ -119,6 +119,14 @@ impl Review {
     }
 }
 
+impl Item {
+    /// Whether a text is in the title, the content or the entities, in whatever letters.
+    pub fn has(&self, text: &str) -> bool {
+        let words = [&self.title, &self.content].into_iter().chain(&self.entities);
+        words.map(|words| words.to_lowercase()).collect::<Vec<_>>().join(" ").contains(&text.to_lowercase())
+    }
+}
+
 /// Which items are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -154,11 +162,10 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
                 AND correction.last_verified > knowledge_items.reviewed_at)
         FROM knowledge_items
         WHERE item_id = coalesce($1, item_id) AND domain = coalesce($2, domain)
-            AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)
-            AND ($5::VARCHAR IS NULL OR contains(lower(concat_ws(' ', title, content, entities)), lower($5)))";
+            AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)";
     let Filter { id, domain, user, kind, status, text, min_confidence, identities } = filter;
     let folders = folders(reader, id.as_deref())?;
-    let params = [id, domain, kind, status, text].map(|name| Param::from(name.as_deref()));
+    let params = [id, domain, kind, status].map(|name| Param::from(name.as_deref()));
     let mut items: Vec<_> = reader.rows(SQL, &params, |row| {
         let count = |column: usize| row.count(column);
         let entities: String = row.get(5)?;
@@ -212,6 +219,7 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
             folders.get(&(domain.clone(), item_id.clone())).is_some_and(|folders| folders.iter().any(is_of))
         });
     }
+    items.retain(|item| text.as_ref().is_none_or(|text| item.has(text)));
     items.retain(|item| min_confidence.is_none_or(|least| item.confidence >= least));
     items.sort_by(|a, b| {
         let said = |item: &Item| (item.verifiers, item.sessions, item.evidence);

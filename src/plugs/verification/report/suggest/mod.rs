@@ -274,7 +274,8 @@ fn joined(items: Vec<(Item, Vec<Piece>)>) -> Vec<(Item, Vec<Piece>)> {
     let is_approved = |item: &Item| item.status == Standing::Approved.name();
     let (approved, pending): (Vec<_>, Vec<_>) = items.into_iter().partition(|(item, _)| is_approved(item));
     for (item, pieces) in approved.into_iter().chain(pending) {
-        let (line, gist) = (of(&item).0, Gist::of(&of(&item).0));
+        let (line, _) = of(&item);
+        let gist = Gist::of(&line);
         let same = |known: &&mut (String, Gist, Item, Vec<Piece>)| known.0 == line || known.1.is_same(&gist);
         match all.iter_mut().find(same).filter(|_| !is_approved(&item)) {
             Some((.., known)) => {
@@ -355,7 +356,7 @@ impl Line {
 }
 
 /// How people begin what they ask for.
-const BEGINNINGS: [&str; 26] = [
+const BEGINNINGS: [&str; 15] = [
     "no",
     "yes",
     "ok",
@@ -367,18 +368,7 @@ const BEGINNINGS: [&str; 26] = [
     "instead",
     "please",
     "pls",
-    "can we",
-    "can you",
-    "could we",
-    "could you",
-    "would you",
     "i think",
-    "i'd like you to",
-    "i would like you to",
-    "i want you to",
-    "you should",
-    "let's",
-    "lets",
     "just",
     "from now on",
     "going forward",
@@ -398,7 +388,7 @@ const AFTER_NO: [&str; 41] = [
     "show", "stop", "that", "that's", "the", "there", "these", "they", "this", "those", "undo", "use", "we", "you",
 ];
 
-/// Beginnings that ask for something, which `not` then denies.
+/// Further beginnings, which ask for something: what follows with `not` is denied.
 const ASKS: [&str; 11] = [
     "can we",
     "can you",
@@ -446,7 +436,7 @@ fn to_the_point(line: &str) -> String {
         };
         let shorter = match number {
             Some(at) => &rest[at + 1..],
-            None => match BEGINNINGS.into_iter().find_map(after) {
+            None => match BEGINNINGS.into_iter().chain(ASKS).find_map(after) {
                 Some((beginning, tail)) => {
                     asks = ASKS.contains(&beginning);
                     tail
