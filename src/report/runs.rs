@@ -42,9 +42,7 @@ const IDLE: &str =
 ///
 /// If the database cannot be read.
 pub fn without_idle(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> Result<(Vec<Listed>, u64)> {
-    let sql =
-        format!("SELECT count(*) FROM processor_runs WHERE processor_name = coalesce(?, processor_name) AND {IDLE}");
-    let idle = reader.one(&sql, &[processor.into()], |row| row.count(0))?;
+    let idle = number(reader, processor, IDLE)?;
     Ok((listed(reader, processor, &format!("NOT coalesce({IDLE}, false)"), 0, limit)?, idle))
 }
 
@@ -54,8 +52,14 @@ pub fn without_idle(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> 
 ///
 /// If the database cannot be read.
 pub fn total(reader: Reader<'_>, processor: Option<&str>) -> Result<u64> {
-    let sql = "SELECT count(*) FROM processor_runs WHERE processor_name = coalesce(?, processor_name)";
-    reader.one(sql, &[processor.into()], |row| row.count(0))
+    number(reader, processor, "true")
+}
+
+fn number(reader: Reader<'_>, processor: Option<&str>, condition: &str) -> Result<u64> {
+    let sql = format!(
+        "SELECT count(*) FROM processor_runs WHERE processor_name = coalesce(?, processor_name) AND {condition}"
+    );
+    reader.one(&sql, &[processor.into()], |row| row.count(0))
 }
 
 /// The runs after the `offset` newest ones, newest first.

@@ -202,6 +202,9 @@ pub enum FailureAction {
     Drop,
 }
 
+/// Puts failures of a processor into a state, as if they had never failed; takes the state, the time and the processor.
+pub(super) const SET: &str = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
+
 /// Does what an operator wants of failures of files and keys.
 ///
 /// # Errors
@@ -218,14 +221,13 @@ pub fn apply(
         FailureAction::Retry => FailureState::Retry,
         FailureAction::Drop => FailureState::Dropped,
     };
-    let set = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
     store.transaction(|transaction| {
         for Failed { processor, session_file, .. } in files {
-            let sql = format!("UPDATE session_failures {set} session_file = ?");
+            let sql = format!("UPDATE session_failures {SET} session_file = ?");
             transaction.execute(&sql, params![state.name(), Cell::Time(now), processor, session_file])?;
         }
         for FailedKey { processor, facts_table, key, .. } in keys {
-            let sql = format!("UPDATE settling_failures {set} facts_table = ? AND key = ?");
+            let sql = format!("UPDATE settling_failures {SET} facts_table = ? AND key = ?");
             transaction.execute(&sql, params![state.name(), Cell::Time(now), processor, facts_table, key])?;
         }
         Ok(())

@@ -10,6 +10,7 @@
 use crate::base::error::Result;
 use crate::source::retry::FailureState;
 use crate::store::Store;
+use crate::store::failures::SET;
 use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
 use duckdb::params;
@@ -43,10 +44,9 @@ pub fn follow(store: &Store, manifest: &Manifest, limits: [u64; 3], now: DateTim
                 "UPDATE session_processor_state SET processor_version = NULL WHERE processor_name = ? AND {which}"
             );
             transaction.execute(&sql, [manifest.name])?;
-            let sql = "UPDATE session_failures SET state = ?, attempts = 0, strikes = 0, next_try_at = ?
-                       WHERE processor_name = ? AND class = ?";
+            let sql = format!("UPDATE session_failures {SET} class = ?");
             let [state, class] = [FailureState::Retry.name(), FailureClass::Rejected.name()];
-            transaction.execute(sql, params![state, Cell::Time(now), manifest.name, class])?;
+            transaction.execute(&sql, params![state, Cell::Time(now), manifest.name, class])?;
             tracing::info!(processor = manifest.name, "[caps] has changed: files that it left out are read again");
         }
         let sql = "DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?";

@@ -5,7 +5,7 @@ use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::period::{QUARTER, QUARTER_MICROS};
-use crate::plugs::usage::report::spending::{self, Asked, Columns};
+use crate::plugs::usage::report::spending::{self, Columns};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::store::reader::{Param, Reader, Row};
@@ -50,16 +50,14 @@ impl Costs {
             condition.params.extend(projects.iter().cloned().map(Param::Text));
         }
         let join = in_sessions();
-        let columns = Columns { join: &join, ..Columns::of(&["activity", "project"]).only(Asked::Costs) };
+        let columns = Columns { join: &join, ..Columns::of(&["activity", "project"]) };
         let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
         let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));
-        spending::read(reader, prices, columns, &condition, key, |(session, cwd), _, spent| {
-            if let Some(cost) = spent.cost {
-                let project = cwd.map(|cwd| repositories.name(&cwd).to_owned());
-                costs.entry(session).or_default().push((project, cost));
-            }
-        })?;
+        for ((session, cwd), cost) in spending::costs(reader, prices, columns, &condition, key)? {
+            let project = cwd.map(|cwd| repositories.name(&cwd).to_owned());
+            costs.entry(session).or_default().push((project, cost));
+        }
         Ok(Self(costs))
     }
 

@@ -6,7 +6,7 @@ use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::usage::report::facts::CALLS;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending::{self, Columns};
+use crate::plugs::usage::report::spending::{self, Asked, Columns};
 use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
@@ -200,7 +200,7 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
     spending::read(
         reader,
         prices,
-        &["session_id", "subagent_id", subagents::ID],
+        Columns::of(&["session_id", "subagent_id", subagents::ID]).only(Asked::Costs),
         &condition,
         |row| Ok(((row.get(0)?, row.get(1)?), starts.kind(row.get::<Option<String>>(2)?.as_deref(), true))),
         |(id, of_type): (_, Option<String>), _, spent| {

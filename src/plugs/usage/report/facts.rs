@@ -83,10 +83,11 @@ pub(super) type Place = (String, String);
 /// theirs. The condition is about the ids alone. Files that go on with a session repeat what came before, so that of several
 /// the one that tells most counts. A name of the client is that of the newest file that has one.
 pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
-    // Of several files that say nothing of their time any one counts, but what a title is follows the title.
+    // A file without a time counts where no other has a title. The source is that of the title that is taken.
     let sql = format!(
         "
-        SELECT session_id, username, coalesce(client, prompt), if(client IS NULL, if(prompt IS NULL, NULL, 'prompt'), 'client'),
+        SELECT session_id, username, coalesce(client, prompt),
+            CASE WHEN client IS NOT NULL THEN 'client' WHEN prompt IS NOT NULL THEN 'prompt' END,
             prompts, turns, compactions, interruptions
         FROM (
             SELECT session_id, username,
