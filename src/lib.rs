@@ -47,8 +47,8 @@
 //! 7. A bad file, user or processor costs itself only; every file ends a pass in one counted state.
 //! 8. A skip needs proof.
 //! 9. Parallel code never touches the database. A commit after a failed statement is impossible.
-//! 10. Between passes, and while one waits for a network or settles a large key, no process holds the
-//!     database; a long pass lets go of it within seconds of another process that waits.
+//! 10. Between passes, and while one waits for a network, no process holds the database; a long pass lets go of it
+//!     within seconds of another process that waits.
 //! 11. Sources are never written, locked, or followed outside of their root.
 //! 12. A database remembers its sources and refuses others.
 //! 13. Time is an argument: only `main`, the trial of a file, and the console's requests read the clock; a pass

@@ -71,7 +71,7 @@ const SETTLEMENT: Settlement = Settlement {
     order: &["session_file", "value"],
     reviews: None,
     entities: &[&SUMS, &INITIALS],
-    memo: None,
+    clusters: None,
     expires: Some("ends"),
     alone: None,
 };

@@ -131,7 +131,7 @@ fn facts_that_are_not_settled_are_shown_as_if_they_were() {
             let rows = names.iter().zip(columns.rows());
             let rows = rows.map(|([session_file, username], values)| FactRow { session_file, username, values });
             let (rows, mut out) = (rows.collect::<Vec<_>>(), Rows::default());
-            let inputs = Inputs { facts: &rows, edges: &[], reviews: &[], memo: &[] };
+            let inputs = Inputs { facts: &rows, edges: &[], reviews: &[] };
             Usage.settle(settlement, &text(&of_key[0], 2), inputs, &mut out).unwrap();
             settled.extend(out.of(entities).map(|entity| row(entities, &entity.to_vec())));
             assert_eq!(settlement.entities[1..].iter().map(|table| out.of(table).count()).sum::<usize>(), 0);

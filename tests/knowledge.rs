@@ -121,14 +121,15 @@ fn settling_again_writes_no_row_that_is_the_same() {
     pass(&world, 1);
     let row = |content: &str| {
         let sql = "SELECT rowid, verifiers FROM facts.knowledge_items WHERE item_id = ";
-        world.rows(&format!("{sql}'{}'", id(content))).remove(0)
+        let row = world.rows(&format!("{sql}'{}'", id(content))).remove(0);
+        row.split_once('|').map(|(id, verifiers)| (id.to_owned(), verifiers.to_owned())).unwrap()
     };
     let before = [row("ARR counts contracts"), row("DSO is in days")];
-    assert_eq!(before, ["0|1", "1|1"]);
+    assert!(before.iter().all(|(_, verifiers)| verifiers == "1"), "{before:?}");
     world.write("bob/b.jsonl", says("u3", 3, first));
     pass(&world, 1);
     let after = row("ARR counts contracts");
-    assert!(after != "0|2" && after.ends_with("|2"), "{after}");
+    assert!(after.0 != before[0].0 && after.1 == "2", "{after:?}");
     assert_eq!(row("DSO is in days"), before[1]);
 }
 

@@ -110,7 +110,7 @@ impl Sums {
             order: &["session_file", "line"],
             reviews: None,
             entities: &OF_WORDS,
-            memo: None,
+            clusters: None,
             expires: None,
             alone: None,
         };

@@ -105,7 +105,7 @@ const PLAIN: Settlement = Settlement {
     order: &["session_file", "line"],
     reviews: None,
     entities: &[&EDGES],
-    memo: None,
+    clusters: None,
     expires: None,
     alone: None,
 };

@@ -2,8 +2,7 @@
 //!
 //! A key is settled from all its facts, over all files, so that settling again changes nothing. A
 //! crash before or after only delays: touched keys are on a list that is shortened in the transaction
-//! that settles them. A key of many facts is settled while others have the database, and the result
-//! counts if nothing has changed meanwhile.
+//! that settles them.
 
 use crate::base::error::Result;
 use crate::base::failpoint;
@@ -84,13 +83,7 @@ pub fn settle(
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
         if store.get()?.may_be_due(manifest, settlement)? {
-            for key_hash in store.get()?.large(manifest, settlement, retries)? {
-                if heartbeat.is_stopped() {
-                    return Ok(());
-                }
-                heartbeat.beat();
-                store.settle_apart(processor, settlement, key_hash, retries)?;
-            }
+            store.get()?.cluster(processor, settlement)?;
             for range in store.get()?.due(manifest, settlement, retries)? {
                 if heartbeat.is_stopped() {
                     return Ok(());

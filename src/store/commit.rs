@@ -233,17 +233,21 @@ fn replace(
     let (mut left, mut rows_left, mut deleted) = (Vec::new(), Columns::new(table), 0);
     let mut arriving: Vec<_> = rows(facts, table).collect();
     if known {
-        let said = facts.iter().map(|said| (&*said.job.file.session_file, Missing::new(said.rows.of(table))));
+        let said = facts
+            .iter()
+            .map(|said| (&*said.job.file.session_file, Missing::new(said.rows.of(table).map(|row| (0, row)))));
         let mut missing: HashMap<&str, Missing<'_>> = said.collect();
         deleted = replace::facts(transaction, table, settlement.is_some(), manifest.name, |stored| {
-            let leaves = !missing.get_mut(stored.session_file).is_some_and(|missing| missing.take(stored.row));
+            let leaves = !missing.get_mut(stored.session_file).is_some_and(|missing| missing.take((0, stored.row)));
             if let Some(hash) = stored.key_hash.filter(|_| leaves) {
                 left.push(hash);
                 rows_left.push(stored.row.cells());
             }
             leaves
         })?;
-        arriving.retain(|fact| missing.get_mut(&*fact.file.session_file).is_some_and(|missing| missing.take(fact.row)));
+        arriving.retain(|fact| {
+            missing.get_mut(&*fact.file.session_file).is_some_and(|missing| missing.take((0, fact.row)))
+        });
     }
     if let Some((settlement, key)) = settlement.and_then(|settled| Some((settled, table.position(settled.key)?))) {
         let ids = arriving.iter().map(|fact| text(fact.row, key));

@@ -219,9 +219,8 @@ fn state(connection: &Connection, schema: &Schema) -> Result<State> {
     let (settlements, private) =
         (schema.manifests().into_iter().flat_map(|manifest| manifest.settlements), schema.private());
     let changing = settlements.flat_map(|settlement| {
-        let entities = settlement.entities.iter().filter(|table| settlement.memo.is_none_or(|memo| memo != **table));
         let alone = settlement.alone.as_ref().map(|_| settlement.facts);
-        entities.copied().chain(alone).chain(settlement.reviews).map(|table| table.name)
+        settlement.entities.iter().copied().chain(alone).chain(settlement.reviews).map(|table| table.name)
     });
     let changing: BTreeSet<&str> = changing.chain(private.iter().map(|column| column.table)).collect();
     let database: String = connection.query_row("SELECT current_database()", [], |row| row.get(0))?;
@@ -335,8 +334,7 @@ impl Shown {
 /// The tables of a database that a snapshot has rows of: not what entities are settled from, unless a view shows it.
 fn shown(connection: &Connection, schema: &Schema, database: &str) -> Result<Vec<Shown>> {
     let settlements = || schema.manifests().into_iter().flat_map(|manifest| manifest.settlements);
-    let behind = settlements().flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo));
-    let behind: Vec<_> = behind.map(|table| table.name).chain([GROUPS]).collect();
+    let behind: Vec<_> = settlements().map(|settlement| settlement.facts.name).chain([GROUPS]).collect();
     let alone = settlements().filter(|settlement| settlement.alone.is_some()).map(|settlement| settlement.facts.name);
     let alone: Vec<_> = alone.collect();
     let sql = "SELECT schema_name, table_name, EXISTS (

@@ -152,29 +152,26 @@ pub(super) fn append_facts(
     batch::append(transaction, table, &lead, &rows)
 }
 
-/// Appends entities of one table, which can be the facts of a later settlement.
+/// Appends entities of one table, each with the hash of its key. They can be the facts of a later settlement.
 pub(super) fn append_entities(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     table: &Table,
-    settlement: &Settlement,
-    rows: &[RowRef<'_>],
+    rows: &[(i64, RowRef<'_>)],
 ) -> Result<()> {
-    let own = Groups::default();
     let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
+    let (hashes, rows): (Vec<i64>, Vec<RowRef<'_>>) = rows.iter().copied().unzip();
+    let rows = &*rows;
     let groups = match later {
         Some((later, key)) => Groups::of(transaction, manifest, later, rows.iter().map(|row| text(*row, key)))?,
         None => Groups::default(),
     };
-    let key = table.position(settlement.key).map(|key| hashes("key_hash", rows, key, &own));
-    let chain = later.map(|(_, key)| hashes("chain_hash", rows, key, &groups));
-    batch::append(transaction, table, &key.into_iter().chain(chain).collect::<Vec<_>>(), rows)?;
+    let groups = &groups;
+    let mut lead = vec![Lead::Int("key_hash", Box::new(|at| hashes[at]))];
+    let chain_hash = |(_, key)| Lead::Int("chain_hash", Box::new(move |at| groups.hash(text(rows[at], key))));
+    lead.extend(later.map(chain_hash));
+    batch::append(transaction, table, &lead, rows)?;
     Ok(())
-}
-
-/// The hashes of a key, which is in this place of the rows.
-fn hashes<'l>(name: &'static str, rows: &'l [RowRef<'l>], key: usize, groups: &'l Groups) -> Lead<'l> {
-    Lead::Int(name, Box::new(move |at| groups.hash(text(rows[at], key))))
 }
 
 /// A text of a row; empty where there is none.

@@ -44,7 +44,7 @@ pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Ruling};
 pub use manifest::{Alone, Bound, Edges, Islands, Manifest, Settlement};
-pub use processor::{Fold, Inputs, Processor};
+pub use processor::{Clusters, Fold, Inputs, Member, Processor};
 pub use row::{FactRow, Mark, Rows};
 pub use source_file::SourceFile;
 pub use table::{Column, ColumnKind, Field, Place, Row, Sensitive, Table};

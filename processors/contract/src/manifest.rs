@@ -1,13 +1,15 @@
 //! What a processor declares about itself.
 //!
 //! A [`Settlement`] takes one table of facts, which no other settlement takes, and settles a key, which is one
-//! column of it, from all its facts. Four things can make it more than that:
+//! column of it, from all its facts. Five things can make it more than that:
 //!
 //! - *Joined keys*: rows of another table, [`Edges`], say that two ids are one. The key is then the smallest id of
 //!   all that are joined. For example, edges `a–b` and `b–c` make the facts of `a`, `b` and `c` one key, `a`. An id
 //!   without edges is a key of its own.
 //! - *Islands*: the facts of a key fall into parts wherever nothing happens for long enough, and each part is
 //!   settled by itself. A fact that arrives or leaves has the parts around it settled again, and no others.
+//! - *Clusters*: the processor says which facts of a key have to do with each other, and each such cluster is settled
+//!   by itself. A fact that arrives or leaves has its own cluster settled again, and those that it joins.
 //! - *Chained settlements*: `facts` names a table of entities of a settlement that comes earlier in the list. The
 //!   rows that differ touch the keys of the later settlement, in the same transaction.
 //! - *Expiry*: a column of the entities says from when on a row is gone. A sweep at the end of a pass, which is
@@ -60,6 +62,9 @@ pub struct Settlement {
     pub edges: Option<&'static Edges>,
     /// How the facts of a key fall into parts.
     pub islands: Option<&'static Islands>,
+    /// The columns of `facts` that [`Processor::clusters`](crate::Processor::clusters) needs, as a table of their own,
+    /// where the facts of a key fall into clusters.
+    pub clusters: Option<&'static Table>,
     /// Columns of `facts` that order the facts of one key, so that `settle` gets them in the order that it
     /// needs. `session_file` and `username` can be among them.
     pub order: &'static [&'static str],
@@ -70,9 +75,6 @@ pub struct Settlement {
     /// Where the entities go, in schema `facts`; the first table has one row for each. What a settlement
     /// of a key now says is all it says.
     pub entities: &'static [&'static Table],
-    /// One of the entities' tables, whose rows a settlement of the same key may get back. Only keys with many facts get
-    /// them: those whose settlement would keep others waiting.
-    pub memo: Option<&'static Table>,
     /// The column of the first table of entities with the time from which on a row is gone; null is never. That
     /// table feeds no other settlement.
     pub expires: Option<&'static str>,
@@ -84,7 +86,7 @@ pub struct Settlement {
 /// They are stored once and not settled; the view of the entities shows them beside those that were settled.
 ///
 /// Settling such facts must give one entity for each of them, in the only table of entities that gets any, with these
-/// values. The settlement has no edges, islands, reviews, memo or expiry, and it is not chained. Its version says nothing
+/// values. The settlement has no edges, islands, clusters, reviews or expiry, and it is not chained. Its version says nothing
 /// about these entities: they change with the version of the processor, whose fold makes them.
 #[derive(Debug)]
 pub struct Alone {

@@ -1,8 +1,9 @@
 //! The two hooks of a processor: fold a source file, settle a key. One that waits for a network can
 //! ask about what was settled.
 
-use crate::{Event, FactRow, Failure, Inquiry, Manifest, Rows, Settlement, SourceFile, Value};
+use crate::{Event, FactRow, Failure, Inquiry, Manifest, RowRef, Rows, Settlement, SourceFile, Value};
 use chrono::{DateTime, Utc};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Answers one question about logs.
@@ -30,6 +31,23 @@ pub trait Processor: Send + Sync {
     /// its settings: a change makes every key be settled again.
     fn gap(&self, _settlement: &Settlement) -> Duration {
         Duration::ZERO
+    }
+
+    /// Finds the facts of a key that have to do with each other, for a settlement with
+    /// [clusters](crate::Settlement::clusters). A cluster must be settled to the same whatever other clusters are
+    /// settled with it.
+    ///
+    /// # Errors
+    ///
+    /// After a failure, all facts of the key are one cluster.
+    fn clusters(
+        &self,
+        _settlement: &Settlement,
+        _key: &str,
+        facts: &[Member<'_>],
+        _reviews: &[Vec<Value>],
+    ) -> Result<Clusters, Failure> {
+        Ok(Clusters { of: vec![0; facts.len()], due: HashSet::new() })
     }
 
     /// Makes entities of all facts of one key, over all files, and of what people decided about them.
@@ -63,20 +81,37 @@ pub trait Processor: Send + Sync {
     }
 }
 
+/// A fact that is to be put into a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'m> {
+    /// Its cells in the columns that the settlement names for this.
+    pub values: RowRef<'m>,
+    /// The cluster that it was found to be in, if nothing of that has changed since. All facts of such a cluster
+    /// have it.
+    pub cluster: Option<i64>,
+}
+
+/// The clusters that the facts of a key are in.
+#[derive(Debug)]
+pub struct Clusters {
+    /// The number of each fact's cluster. It depends on the facts of the cluster alone, and no two clusters have the
+    /// same one but by chance.
+    pub of: Vec<i64>,
+    /// Clusters that are to be settled again, whether their facts have changed or not, because reviews are about them.
+    pub due: HashSet<i64>,
+}
+
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands). All at once, since
-    /// those of a large key are settled while the database is let go of. In the order that the settlement
-    /// declares. Facts that are equal in it come in any order, and the outcome must not depend on that.
+    /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands) or clusters. In the
+    /// order that the settlement declares. Facts that are equal in it come in any order, and the outcome must not
+    /// depend on that.
     pub facts: &'i [FactRow<'i>],
     /// The rows that join the ids of the key; none for a settlement without [edges](crate::Edges).
     pub edges: &'i [Vec<Value>],
     /// The oldest first; none for a settlement without reviews.
     pub reviews: &'i [Vec<Value>],
-    /// What an earlier settlement of the key left as its memo, or nothing. It can spare work and must change
-    /// no outcome: each row has to say for itself whether it still holds.
-    pub memo: &'i [Vec<Value>],
 }
 
 /// The state of one processor over one source file, which sees the file's events in line order.

@@ -73,6 +73,12 @@ impl Rows {
         of_table.flat_map(move |(at, columns)| columns.rows_from(first(at)))
     }
 
+    /// How many rows of one table were pushed before.
+    pub fn before(&self, mark: &Mark, table: &Table) -> usize {
+        let at = self.tables.iter().position(|columns| columns.table().name == table.name);
+        at.and_then(|at| mark.0.get(at).copied()).unwrap_or_default()
+    }
+
     /// Leaves out all rows that were pushed since.
     pub fn truncate(&mut self, mark: &Mark) {
         for (table, columns) in self.tables.iter_mut().enumerate() {

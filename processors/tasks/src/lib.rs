@@ -57,7 +57,7 @@ static MANIFEST: Manifest = Manifest {
             order: &["time", "source", "session_file", "line"],
             reviews: None,
             entities: &[&task::TASKS, &link::LINKS],
-            memo: None,
+            clusters: None,
             expires: Some("expires_at"),
             alone: None,
         },
@@ -73,7 +73,7 @@ static MANIFEST: Manifest = Manifest {
             // that the tasks of a new file are settled in the transaction that writes its facts.
             reviews: Some(&tombstone::TOMBSTONES),
             entities: &[&release::RELEASES],
-            memo: None,
+            clusters: None,
             expires: None,
             alone: None,
         },

@@ -74,7 +74,7 @@ fn policy(random: &mut Rng) -> Policy {
 /// All that the processor makes of events, which reach it in this order.
 fn settled(processor: &Tasks, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
     let [first, second] = processor.manifest().settlements else { panic!("two settlements") };
-    let inputs = |facts| Inputs { facts, edges: &[], reviews: &[], memo: &[] };
+    let inputs = |facts| Inputs { facts, edges: &[], reviews: &[] };
     let mut by_task: BTreeMap<&str, Vec<FactRow>> = BTreeMap::new();
     let mut events = Rows::default();
     all.iter().for_each(|told| events.push(told.row));

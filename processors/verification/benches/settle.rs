@@ -1,4 +1,4 @@
-//! How long one domain takes to settle, by the number of its claims.
+//! How long the claims of one domain take to settle, all at once, and to be put into clusters, all of them and one more.
 //!
 //! `cargo bench -p sessionmill-verification --bench settle -- hostile 20000` settles so many claims of
 //! that material; of both, if none is named. The realistic one has a large vocabulary of which few words
@@ -8,13 +8,13 @@
 
 use chrono::DateTime;
 use fastrand::Rng;
-use sessionmill_contract::{Columns, FactRow, Inputs, RowRef, Rows, Table, Value};
+use sessionmill_contract::{Columns, FactRow, Inputs, Member, Rows, Table, Value};
 use sessionmill_verification::Detection;
 use sessionmill_verification::claim::CLAIMS;
+use sessionmill_verification::cluster::{TOLD, clusters};
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::{self, ITEMS};
 use sessionmill_verification::material::Material;
-use sessionmill_verification::memo::{FOUNDERS, Memo};
 use sessionmill_verification::relation::RELATIONS;
 use sessionmill_verification::settle::settle;
 use sessionmill_verification::statement::Statement;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         none if none.is_empty() => vec![5_000, 20_000],
         counts => counts,
     };
-    println!("material   claims  read ms  items ms  settle ms  again ms    items  relations  fingerprint");
+    println!("material   claims  read ms  items ms  settle ms  cluster ms  one ms    items  relations  fingerprint");
     for (name, recipe) in [("realistic", Recipe::realistic()), ("hostile", Recipe::hostile())] {
         if !names.is_empty() && !names.iter().any(|chosen| *chosen == name) {
             continue;
@@ -49,22 +49,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             let facts: Vec<_> = facts.collect();
             let (read, material) = least(|| Statement::all(&facts).and_then(|all| Material::new(all, &[])));
             let material = material.map_err(|failure| failure.message)?;
-            let (items, _) = least(|| Memo::new(&[]).map(|mut memo| item::items(&material, &mut memo)));
+            let (items, _) = least(|| item::items(&material));
             let (whole, rows) = least(|| {
                 let mut rows = Rows::default();
-                settle("finance", Inputs { facts: &facts, edges: &[], reviews: &[], memo: &[] }, &mut rows)
-                    .map(|()| rows)
+                settle("finance", Inputs { facts: &facts, edges: &[], reviews: &[] }, &mut rows).map(|()| rows)
             });
             let rows = rows.map_err(|failure| failure.message)?;
-            let memo: Vec<_> = rows.of(&FOUNDERS).map(RowRef::to_vec).collect();
-            let (again, _) = least(|| {
-                let inputs = Inputs { facts: &facts, edges: &[], reviews: &[], memo: &memo };
-                settle("finance", inputs, &mut Rows::default())
-            });
-            let [read, items, whole, again] = [read, items, whole, again].map(|time| time.as_secs_f64() * 1e3);
-            let (found, related) = (rows.of(&ITEMS).count(), rows.of(&RELATIONS).count());
+            let mut told = Columns::new(&TOLD);
+            for claim in &claims {
+                told.push(
+                    TOLD.names().iter().map(|name| claim.values[CLAIMS.position(name).unwrap_or_default()].cell()),
+                );
+            }
+            let mut members: Vec<_> = told.rows().map(|values| Member { values, cluster: None }).collect();
+            let (clustered, found) = least(|| clusters("finance", &members, &[]));
+            let found = found.map_err(|failure| failure.message)?;
+            // The last claim is new.
+            members.iter_mut().zip(&found.of).take(count - 1).for_each(|(member, of)| member.cluster = Some(*of));
+            let (one, _) = least(|| clusters("finance", &members, &[]));
+            let [read, items, whole, clustered, one] =
+                [read, items, whole, clustered, one].map(|time| time.as_secs_f64() * 1e3);
+            let (items_found, related) = (rows.of(&ITEMS).count(), rows.of(&RELATIONS).count());
             println!(
-                "{name:9} {count:7}  {read:7.1}  {items:8.1}  {whole:9.1}  {again:8.1}  {found:7}  {related:9}  {:016x}",
+                "{name:9} {count:7}  {read:7.1}  {items:8.1}  {whole:9.1}  {clustered:10.1}  {one:6.1}  {items_found:7}  {related:9}  {:016x}",
                 fingerprint(&rows)
             );
         }
@@ -181,6 +188,7 @@ impl Recipe {
                 "/src".into(),
                 Value::Null,
                 "[]".into(),
+                Value::Null,
             ],
         }
     }

@@ -65,7 +65,8 @@ fn record_id(claim_id: &str) -> &str {
     claim_id.rsplit_once(':').map_or(claim_id, |(record, _)| record)
 }
 
-fn record(claim_id: &str) -> String {
+/// The digest of the record of a claim.
+pub fn record(claim_id: &str) -> String {
     digest(record_id(claim_id), RECORD)
 }
 
@@ -160,6 +161,11 @@ fn index<'s, 'f>(statements: &'s [Statement<'f>]) -> HashMap<String, Vec<&'s Sta
         by_record.entry(record(statement.claim_id)).or_default().push(statement);
     }
     by_record
+}
+
+/// The digests of the records in grounds.
+pub fn records(grounds: &str) -> impl Iterator<Item = &str> {
+    grounds.split(';').filter_map(|ground| ground.strip_prefix(OTHER).unwrap_or(ground).split(' ').next())
 }
 
 /// What the words of a ground state now: of the statements in its record the one whose quote overlaps most.

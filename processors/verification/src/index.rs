@@ -3,21 +3,18 @@
 //! Who is about the same things needs less likeness, so an index knows what its texts are about.
 
 use crate::bag::{self, Bag};
-use crate::material::Material;
 use crate::wording::{Comparison, KINDS, Stance, Wording, small};
 use std::cell::LazyCell;
-
-/// Raised when other texts come to say the same: what was found before does not hold then.
-pub const VERSION: u8 = 1;
 
 /// Texts so like each other, in percent, say the same;
 const LIKE: usize = 82;
 /// and so like, if they are related.
 const LIKE_IF_RELATED: usize = 65;
 
-/// Texts that were put into it, by their number among all statements.
+/// Texts that were put into it, by their number among all.
 pub struct Index<'m> {
-    material: &'m Material<'m>,
+    wordings: &'m [Option<Wording>],
+    entities: &'m [Bag],
     /// The entities that related texts share.
     related: usize,
     /// By each of their rarest words and the kind of their sense, in order.
@@ -36,15 +33,16 @@ struct Entry {
 }
 
 impl<'m> Index<'m> {
-    pub fn new(material: &'m Material<'m>, related: usize) -> Self {
-        Self { material, related, by_word: Vec::new() }
+    /// One of texts with these words, about these entities.
+    pub fn new(wordings: &'m [Option<Wording>], entities: &'m [Bag], related: usize) -> Self {
+        Self { wordings, entities, related, by_word: Vec::new() }
     }
 
     /// Puts a text into it, after all of a lower number. One that is too short to be like any is left
     /// out.
     pub fn insert(&mut self, number: usize) {
-        let Some(wording) = &self.material.wordings[number] else { return };
-        let [words, entities] = [wording.bag(), &self.material.entities[number]].map(|bag| bag::mask(bag.sorted()));
+        let Some(wording) = &self.wordings[number] else { return };
+        let [words, entities] = [wording.bag(), &self.entities[number]].map(|bag| bag::mask(bag.sorted()));
         for (position, word) in wording.rarest(LIKE_IF_RELATED).iter().enumerate() {
             let word = *word as usize;
             if self.by_word.len() <= word {
@@ -55,26 +53,30 @@ impl<'m> Index<'m> {
         }
     }
 
-    /// The texts that are like one about such entities, and stand so to it; in order. None is looked for
-    /// before it is asked for.
+    /// The texts that are like one, and stand so to it; in order. None is looked for before it is asked for, and those
+    /// that do not `count` are left out.
     pub fn alike<'s>(
         &'s self,
-        wording: &'s Wording,
-        entities: &'s Bag,
+        number: usize,
         stance: Stance,
+        counts: impl Fn(usize) -> bool + 's,
     ) -> impl Iterator<Item = usize> + 's {
-        let comparison = LazyCell::new(|| Comparison::new(wording));
-        let is_like = move |number: &usize| {
-            let Some(other) = &self.material.wordings[*number] else { return false };
-            let may_be = match stance {
-                Stance::Agrees => wording.agrees(other),
-                Stance::Contradicts => wording.contradicts(other),
+        let alike = move |wording: &'s Wording| {
+            let entities = &self.entities[number];
+            let comparison = LazyCell::new(move || Comparison::new(wording));
+            let is_like = move |number: &usize| {
+                let Some(other) = &self.wordings[*number] else { return false };
+                let may_be = match stance {
+                    Stance::Agrees => wording.agrees(other),
+                    Stance::Contradicts => wording.contradicts(other),
+                };
+                let is_related = || entities.share(&self.entities[*number], self.related);
+                let percent = || if is_related() { LIKE_IF_RELATED } else { LIKE };
+                may_be && counts(*number) && comparison.is_like(other, percent())
             };
-            let is_related = || entities.share(&self.material.entities[*number], self.related);
-            let percent = || if is_related() { LIKE_IF_RELATED } else { LIKE };
-            may_be && comparison.is_like(other, percent())
+            Search::new(self, wording, entities, stance).filter(is_like)
         };
-        Search::new(self, wording, entities, stance).filter(is_like)
+        self.wordings[number].as_ref().map(alike).into_iter().flatten()
     }
 }
 

@@ -9,7 +9,6 @@ use crate::Detection;
 use crate::evidence;
 use crate::index::Index;
 use crate::material::Material;
-use crate::memo::Memo;
 use crate::review::Standing;
 use crate::statement::Statement;
 use crate::wording::Stance;
@@ -81,9 +80,9 @@ pub struct Item {
     pub statements: Vec<usize>,
 }
 
-/// The items of a domain, in the order of their founders.
-pub fn items(material: &Material<'_>, memo: &mut Memo<'_>) -> Vec<Item> {
-    let mut founded = Standing::ALL.map(|_| Index::new(material, RELATED));
+/// The items of statements, in the order of their founders.
+pub fn items(material: &Material<'_>) -> Vec<Item> {
+    let mut founded = Standing::ALL.map(|_| Index::new(&material.wordings, &material.entities, RELATED));
     let id = |number: usize| &*material.statements[number].id;
     // The founder of what each statement joins: by the statement's id, and by its number.
     let mut founders: HashMap<&str, usize> = HashMap::new();
@@ -93,15 +92,10 @@ pub fn items(material: &Material<'_>, memo: &mut Memo<'_>) -> Vec<Item> {
             joined.push(*founder);
             continue;
         }
-        let founder = match memo.next(material, number) {
-            Some(remembered) if remembered == id => number,
-            Some(remembered) if founders.contains_key(remembered) => founders[remembered],
-            _ => canonical(material, number, &founded).unwrap_or(number),
-        };
+        let founder = canonical(material, number, &founded).unwrap_or(number);
         if founder == number {
             founded[material.reviews.standing(id) as usize].insert(number);
         }
-        memo.remember(founder);
         founders.insert(id, founder);
         joined.push(founder);
     }
@@ -118,12 +112,10 @@ pub fn items(material: &Material<'_>, memo: &mut Memo<'_>) -> Vec<Item> {
 /// founded so far is there by its standing.
 fn canonical(material: &Material<'_>, number: usize, founded: &[Index<'_>]) -> Option<usize> {
     let statement = &material.statements[number];
-    let wording = material.wordings[number].as_ref()?;
-    let entities = &material.entities[number];
     if statement.detection == Detection::Correction || material.reviews.is_own(&statement.id) {
         return None;
     }
-    founded.iter().find_map(|index| index.alike(wording, entities, Stance::Agrees).next())
+    founded.iter().find_map(|index| index.alike(number, Stance::Agrees, |_| true).next())
 }
 
 impl Item {

@@ -2,8 +2,8 @@
 //! confirmed a fact, or defined something unasked.
 //!
 //! The fold cuts a source file into windows of turns and asks a detector for the claims in them. What
-//! subagents were told was written by a model, so it is no evidence. Settling takes all claims of a
-//! domain, over all files and people, and what curators decided, and makes items of them. A detector
+//! subagents were told was written by a model, so it is no evidence. Settling takes the claims of a
+//! domain that have to do with each other, over all files and people, and what curators decided, and makes items of them. A detector
 //! that asks a model has it judge, between one settling and the next, what corrections contradict.
 //!
 //! | module | noun |
@@ -14,9 +14,9 @@
 //! | [`fold`] | the state over one source file |
 //! | [`detector`] | what finds claims in a conversation, and judges which contradict each other |
 //! | [`rules`] | the detector that needs no model |
-//! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
-//! | [`material`], [`statement`] | all that settling knows of a domain; a claim as it takes part |
-//! | [`memo`] | what an earlier settling found, by all that decides it |
+//! | [`settle`] | claims and reviews become items, evidence and relations |
+//! | [`material`], [`statement`] | all that settling knows; a claim as it takes part |
+//! | [`cluster`] | which claims have to do with each other, and are settled together |
 //! | [`item`], [`evidence`], [`relation`] | what is stated, once; what speaks for it; what is near it or against it |
 //! | [`review`] | what people decided about items, and models found |
 //! | [`heir`] | what a decision holds for once other rules word it otherwise |
@@ -26,6 +26,7 @@
 
 pub mod bag;
 pub mod claim;
+pub mod cluster;
 pub mod confidence;
 pub mod conversation;
 pub mod detector;
@@ -36,7 +37,6 @@ pub mod index;
 pub mod item;
 pub mod judgement;
 pub mod material;
-pub mod memo;
 pub mod prompt;
 pub mod relation;
 pub mod review;
@@ -49,7 +49,7 @@ pub use detector::{Claim, Detection, Detector, Domain, Judge, Role, Scope, Turn,
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{
-    Bound, Failure, Fold, Inputs, Inquiry, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+    Bound, Clusters, Failure, Fold, Inputs, Inquiry, Manifest, Member, Processor, Rows, Settlement, SourceFile, Value,
 };
 use std::time::Duration;
 
@@ -72,15 +72,15 @@ const MANIFEST: Manifest = Manifest {
     facts: &[&claim::CLAIMS, &prompt::PROMPTS],
     settlements: &[Settlement {
         name: "knowledge",
-        version: 3,
+        version: 4,
         facts: &claim::CLAIMS,
         key: "domain",
         edges: None,
         islands: None,
+        clusters: Some(&cluster::TOLD),
         order: &["session_file"],
         reviews: Some(&review::REVIEWS),
-        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS, &heir::HEIRS],
-        memo: Some(&memo::FOUNDERS),
+        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &heir::HEIRS],
         expires: None,
         alone: None,
     }],
@@ -110,6 +110,16 @@ impl Processor for Verification {
 
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
         Box::new(fold::VerificationFold::new(file, &*self.detector))
+    }
+
+    fn clusters(
+        &self,
+        _: &Settlement,
+        domain: &str,
+        claims: &[Member<'_>],
+        reviews: &[Vec<Value>],
+    ) -> Result<Clusters, Failure> {
+        cluster::clusters(domain, claims, reviews)
     }
 
     fn settle(&self, _: &Settlement, domain: &str, inputs: Inputs<'_>, entities: &mut Rows) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! What the items of one domain are made of: all its statements, compared word by word, and what
+//! What items are made of: statements, compared word by word, and what
 //! people decided.
 
 use crate::bag::Bag;
@@ -24,21 +24,21 @@ impl<'f> Material<'f> {
     /// If a row is none of a review.
     pub fn new(statements: Vec<Statement<'f>>, reviews: &'f [Vec<Value>]) -> Result<Self, Failure> {
         let wordings = wordings(statements.iter().map(|statement| statement.content));
-        let entities = numbered(&statements);
+        let entities = numbered(statements.iter().map(|statement| &*statement.entities));
         Ok(Self { statements, wordings, entities, reviews: Reviews::new(reviews)? })
     }
 }
 
-fn numbered(statements: &[Statement<'_>]) -> Vec<Bag> {
+/// What texts are about, in numbers.
+pub fn numbered<'e>(entities: impl Iterator<Item = &'e [String]> + Clone) -> Vec<Bag> {
     let mut count: HashMap<&str, u32> = HashMap::new();
-    for entity in statements.iter().flat_map(|statement| &statement.entities) {
+    for entity in entities.clone().flatten() {
         *count.entry(entity).or_default() += 1;
     }
     let mut by_rarity: Vec<_> = count.into_iter().collect();
     by_rarity.sort_by_key(|(entity, count)| (*count, *entity));
     let numbers: HashMap<_, _> = by_rarity.into_iter().map(|(entity, _)| entity).zip(0..).collect();
-    let of = |statement: &Statement<'_>| {
-        Bag::new(statement.entities.iter().filter_map(|entity| numbers.get(&**entity).copied()).collect())
-    };
-    statements.iter().map(of).collect()
+    let of =
+        |entities: &[String]| Bag::new(entities.iter().filter_map(|entity| numbers.get(&**entity).copied()).collect());
+    entities.map(of).collect()
 }

@@ -1,31 +1,46 @@
 //! Facts and reviews become items, evidence and relations.
 
-use crate::heir::Heirs;
+use crate::heir::{self, Heirs};
 use crate::item::items;
 use crate::material::Material;
-use crate::memo::Memo;
 use crate::relation;
+use crate::review::REVIEWS;
 use crate::statement::Statement;
-use sessionmill_contract::{Failure, Inputs, Rows};
+use sessionmill_contract::{Failure, Inputs, Rows, Value};
+use std::cell::LazyCell;
 
-/// Settles a domain.
+/// Settles claims of a domain: all of them, or those of some clusters.
 ///
 /// # Errors
 ///
 /// If a row is none of a claim or of a review.
 pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let statements = Statement::all(inputs.facts)?;
-    let heirs = Heirs::new(&statements, inputs.reviews)?;
+    let reviews = if are_about(inputs.reviews, &statements) { inputs.reviews } else { &[] };
+    let heirs = Heirs::new(&statements, reviews)?;
     let material = Material::new(statements, &heirs.reviews)?;
-    let mut memo = Memo::new(inputs.memo)?;
-    let items = items(&material, &mut memo);
+    let items = items(&material);
     for item in &items {
         item.push(domain, &material, rows);
     }
     relation::push(&items, domain, &material, rows);
-    memo.push(domain, &material, rows);
     heirs.push(domain, rows);
     Ok(())
+}
+
+/// Whether any review is about these statements, or was taken on a record of one: most claims are about nothing that
+/// was ever reviewed, and reading all reviews for each would take longer than all else.
+fn are_about(reviews: &[Vec<Value>], statements: &[Statement<'_>]) -> bool {
+    let [ids, grounds] =
+        [["item_id", "other_id"], ["grounds", "other_grounds"]].map(|of| of.map(|c| REVIEWS.position(c)));
+    let texts = |row: &[Value], of: [Option<usize>; 2], is_known: &dyn Fn(&str) -> bool| {
+        of.into_iter().flatten().filter_map(|at| row.get(at)?.as_str()).any(is_known)
+    };
+    let records =
+        LazyCell::new(|| statements.iter().map(|statement| heir::record(statement.claim_id)).collect::<Vec<_>>());
+    let is_stated = |id: &str| statements.iter().any(|statement| statement.id == id);
+    let is_of_record = |grounds: &str| heir::records(grounds).any(|one| records.iter().any(|record| record == one));
+    reviews.iter().any(|row| texts(row, ids, &is_stated) || texts(row, grounds, &is_of_record))
 }
 
 #[cfg(test)]
@@ -33,17 +48,17 @@ mod tests {
     use super::*;
     use crate::Detection;
     use crate::claim::{CLAIMS, ClaimRow};
+    use crate::cluster::{TOLD, clusters};
     use crate::evidence::{self, EVIDENCE};
-    use crate::heir::{self, Ground, HEIRS};
+    use crate::heir::{Ground, HEIRS};
     use crate::item::{ITEMS, Item};
-    use crate::memo::FOUNDERS;
     use crate::relation::RELATIONS;
-    use crate::review::{Action, Finding, REVIEWS, ReviewRow, Standing};
+    use crate::review::{Action, Finding, ReviewRow, Standing};
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
-    use sessionmill_contract::{Cell, Cells as _, Columns, FactRow, Row as _, RowRef, Table, Value};
-    use std::collections::{BTreeMap, BTreeSet};
+    use sessionmill_contract::{Cell, Cells as _, Clusters, Columns, FactRow, Member, Row as _, RowRef, Table};
+    use std::collections::{BTreeMap, BTreeSet, HashSet};
     use unicode_segmentation::UnicodeSegmentation;
 
     /// A claim with where it comes from.
@@ -106,19 +121,10 @@ mod tests {
     }
 
     fn settled(facts: &[Fact], reviews: &[Vec<Value>]) -> Rows {
-        settled_with(facts, reviews, &[])
-    }
-
-    fn settled_with(facts: &[Fact], reviews: &[Vec<Value>], memo: &[Vec<Value>]) -> Rows {
         let (columns, mut entities) = (columns(facts), Rows::default());
-        let inputs = Inputs { facts: &rows(facts, &columns), edges: &[], reviews, memo };
+        let inputs = Inputs { facts: &rows(facts, &columns), edges: &[], reviews };
         settle("finance", inputs, &mut entities).unwrap();
         entities
-    }
-
-    /// The items without anything that is remembered.
-    fn items_of(material: &Material<'_>) -> Vec<Item> {
-        items(material, &mut Memo::new(&[]).unwrap())
     }
 
     /// Some columns of a table's rows, as text.
@@ -183,10 +189,7 @@ mod tests {
         ];
         let rows = settled(&facts, &[]);
         assert_eq!(rows.of(&ITEMS).count(), 3);
-        let expected = [
-            format!("likely_duplicate {} {} 1000 2", id(DAYS_30), id(DAYS_14)),
-            format!("contradicts {} {} 833 1", id(&DAYS_30.replace("is", "was")), id(DAYS_14)),
-        ];
+        let expected = [format!("contradicts {} {} 833 1", id(&DAYS_30.replace("is", "was")), id(DAYS_14))];
         let columns = ["kind", "from_item", "to_item", "score", "shared_entities"];
         assert_eq!(cells(&rows, &RELATIONS, &columns), expected);
         let rejected = [review(1, &id(DAYS_14), Action::Reject, None)];
@@ -532,7 +535,7 @@ mod tests {
             let columns = columns(&facts);
             let rows = rows(&facts, &columns);
             let material = Material::new(Statement::all(&rows).unwrap(), &reviews).unwrap();
-            let items = items_of(&material);
+            let items = items(&material);
             assert_eq!(items, naive(&material), "seed {seed}");
             joined += facts.len() - items.len();
             most = most.max(items.len());
@@ -545,22 +548,8 @@ mod tests {
         let statement = |n: usize| &material.statements[n];
         let standing = |n: usize| material.reviews.standing(&statement(n).id);
         let founders = || items.iter().map(|item| item.founder).filter(|n| standing(*n) != Standing::Rejected);
-        let line = |kind: &str, from: usize, to: usize, score: u64| {
-            format!("{kind} {} {} {score}", statement(from).id, statement(to).id)
-        };
+        let line = |from: usize, to: usize, score: u64| format!("{} {} {score}", statement(from).id, statement(to).id);
         let mut all = Vec::new();
-        for later in founders() {
-            let (own, mut near) = (&material.entities[later], Vec::new());
-            for earlier in founders().filter(|earlier| *earlier < later) {
-                let shared = own.shared(&material.entities[earlier]);
-                let score = 1000 * shared / (own.len() + material.entities[earlier].len() - shared).max(1);
-                if shared >= 2 && !material.reviews.are_apart(&statement(later).id, &statement(earlier).id) {
-                    near.push((std::cmp::Reverse(score as u64), earlier));
-                }
-            }
-            near.sort();
-            all.extend(near.iter().take(5).map(|(score, earlier)| line("likely_duplicate", later, *earlier, score.0)));
-        }
         let is_correction = |n: usize| statement(n).detection == Correction;
         for correction in founders().filter(|n| is_correction(*n)) {
             let contradicted = founders().filter_map(|n| {
@@ -568,7 +557,7 @@ mod tests {
                 let least = if material.entities[correction].shared(&material.entities[n]) > 0 { 65 } else { 82 };
                 let is_one =
                     (n < correction || !is_correction(n)) && a.contradicts(b) && Comparison::new(a).is_like(b, least);
-                is_one.then(|| line("contradicts", correction, n, a.likeness(b)))
+                is_one.then(|| line(correction, n, a.likeness(b)))
             });
             all.extend(contradicted.take(5));
         }
@@ -577,7 +566,7 @@ mod tests {
 
     #[test]
     fn no_relation_is_missed() {
-        let mut kinds = [0, 0];
+        let mut count = 0;
         for seed in 0..70 {
             let mut random = Rng::with_seed(seed);
             let mut facts = claims(&mut random, if seed < 60 { 60 } else { 300 });
@@ -588,14 +577,13 @@ mod tests {
             let columns = columns(&facts);
             let rows = rows(&facts, &columns);
             let material = Material::new(Statement::all(&rows).unwrap(), &reviews).unwrap();
-            assert_eq!(items_of(&material), naive(&material), "seed {seed}");
-            let expected = naive_relations(&material, &items_of(&material));
-            let found = cells(&settled(&facts, &reviews), &RELATIONS, &["kind", "from_item", "to_item", "score"]);
+            assert_eq!(items(&material), naive(&material), "seed {seed}");
+            let expected = naive_relations(&material, &items(&material));
+            let found = cells(&settled(&facts, &reviews), &RELATIONS, &["from_item", "to_item", "score"]);
             assert_eq!(found, expected, "seed {seed}");
-            let duplicates = found.iter().filter(|line| line.starts_with("likely")).count();
-            kinds = [kinds[0] + duplicates, kinds[1] + found.len() - duplicates];
+            count += found.len();
         }
-        assert!(kinds[0] > 1000 && kinds[1] > 100, "{kinds:?}");
+        assert!(count > 100, "{count}");
     }
 
     #[test]
@@ -616,39 +604,107 @@ mod tests {
         }
     }
 
+    /// The clusters of claims, some of which are known.
+    fn clusters_of(facts: &[Fact], known: &[Option<i64>], reviews: &[Vec<Value>]) -> Clusters {
+        let mut columns = Columns::new(&TOLD);
+        let cell = |fact: &'_ Fact, column: &str| fact.values[CLAIMS.position(column).unwrap()].clone();
+        for fact in facts {
+            let values: Vec<_> = TOLD.names().iter().map(|column| cell(fact, column)).collect();
+            columns.push(values.iter().map(Value::cell));
+        }
+        let members = columns.rows().zip(known).map(|(values, cluster)| Member { values, cluster: *cluster });
+        clusters("finance", &members.collect::<Vec<_>>(), reviews).unwrap()
+    }
+
+    /// Decisions on claims, some of which rules of another version word otherwise.
+    fn decisions(random: &mut Rng, facts: &[Fact]) -> Vec<Vec<Value>> {
+        let any = |random: &mut Rng| {
+            let fact = &facts[random.usize(..facts.len())];
+            (fact.clone(), random.bool())
+        };
+        let with_grounds = |review: Vec<Value>| {
+            let [one, two, three] = [(); 3].map(|()| any(random));
+            match random.bool() {
+                true => grounded(review, [&[(&one.0, one.1), (&two.0, two.1)], &[(&three.0, three.1)]]),
+                false => review,
+            }
+        };
+        reviews(&mut Rng::with_seed(facts.len() as u64), facts).into_iter().map(with_grounds).collect()
+    }
+
     #[test]
-    fn what_is_remembered_changes_nothing() {
-        let tables = [&ITEMS, &EVIDENCE, &RELATIONS, &FOUNDERS];
-        let text = |rows: &Rows| tables.map(|table| cells(rows, table, &table.names()));
-        let (mut remembered, mut forgotten) = (0, 0);
-        for seed in 0..60 {
+    fn clusters_settle_to_what_all_claims_do() {
+        const TABLES: [&Table; 4] = [&ITEMS, &EVIDENCE, &RELATIONS, &HEIRS];
+        let text = |rows: &Rows| -> Vec<String> {
+            let mut all: Vec<_> = TABLES.iter().flat_map(|table| cells(rows, table, &table.names())).collect();
+            all.sort();
+            all
+        };
+        let (mut most, mut settled_again, mut left_alone, mut heirs) = (0, 0, 0, 0);
+        for seed in 0..120 {
             let mut random = Rng::with_seed(seed);
-            let all = claims(&mut random, 60);
-            let decisions = reviews(&mut random, &all);
+            let mut all = claims(&mut random, 60);
+            for fact in &mut all {
+                let quote = fact.values[CLAIMS.position("content").unwrap()].clone();
+                fact.values[CLAIMS.position("user_quote").unwrap()] = quote;
+                if random.u8(0..6) == 0 {
+                    fact.values[CLAIMS.position("template_id").unwrap()] = ["pr_1", "pr_2"][random.usize(..2)].into();
+                    fact.values[CLAIMS.position("session_id").unwrap()] = ["s1", "s2"][random.usize(..2)].into();
+                }
+            }
+            let decisions = if seed % 3 == 0 { Vec::new() } else { decisions(&mut random, &all) };
             let (mut facts, mut decided) = (all.clone(), 0);
-            let mut memo: Vec<Vec<Value>> = Vec::new();
+            let mut known: Vec<Option<i64>> = vec![None; facts.len()];
+            let mut shown: BTreeMap<i64, Vec<String>> = BTreeMap::new();
             for _ in 0..12 {
-                match random.u8(0..5) {
-                    0 => decided = random.usize(..=decisions.len()),
-                    1 => drop(facts.swap_remove(random.usize(..facts.len()))),
-                    2 => facts.push(all[random.usize(..all.len())].clone()),
-                    _ => {
-                        let at = random.usize(..facts.len());
-                        let column = ["detection_type", "entities", "time"][random.usize(..3)];
-                        let column = CLAIMS.position(column).unwrap();
-                        facts[at].values[column] = all[random.usize(..all.len())].values[column].clone();
+                let mut due = HashSet::new();
+                for _ in 0..random.u8(1..4) {
+                    match random.u8(0..4) {
+                        0 => decided = random.usize(decided..=decisions.len()),
+                        1 if !facts.is_empty() => {
+                            let at = random.usize(..facts.len());
+                            facts.swap_remove(at);
+                            due.extend(known.swap_remove(at));
+                        }
+                        _ => {
+                            facts.push(all[random.usize(..all.len())].clone());
+                            known.push(None);
+                        }
                     }
                 }
-                let rows = settled_with(&facts, &decisions[..decided], &memo);
-                assert_eq!(text(&rows), text(&settled(&facts, &decisions[..decided])), "seed {seed}");
-                let is_known = |row: &RowRef<'_>| memo.contains(&row.to_vec());
-                let known = rows.of(&FOUNDERS).filter(is_known).count();
-                remembered += known;
-                forgotten += rows.of(&FOUNDERS).count() - known;
-                memo = rows.of(&FOUNDERS).map(RowRef::to_vec).collect();
+                let reviews = &decisions[..decided];
+                known
+                    .iter_mut()
+                    .filter(|known| known.is_some_and(|known| due.contains(&known)))
+                    .for_each(|known| *known = None);
+                let found = clusters_of(&facts, &known, reviews);
+                assert_eq!(found.of, clusters_of(&facts, &vec![None; facts.len()], reviews).of, "seed {seed}");
+                due.extend(&found.due);
+                for (old, new) in known.iter().zip(&found.of).filter(|(old, new)| **old != Some(**new)) {
+                    due.extend(old);
+                    due.insert(*new);
+                }
+                known = found.of.into_iter().map(Some).collect();
+                for cluster in &due {
+                    let own = facts.iter().zip(&known).filter(|(_, known)| **known == Some(*cluster));
+                    let own: Vec<_> = own.map(|(fact, _)| fact.clone()).collect();
+                    shown.insert(*cluster, text(&settled(&own, reviews)));
+                    most = most.max(own.len());
+                }
+                let count = known.iter().collect::<HashSet<_>>().len();
+                settled_again += due.len();
+                left_alone += count.saturating_sub(due.len());
+                let mut shown: Vec<_> = shown.values().flatten().cloned().collect();
+                shown.sort();
+                let whole = settled(&facts, reviews);
+                assert_eq!(shown, text(&whole), "seed {seed}");
+                heirs += whole.of(&HEIRS).count();
             }
         }
-        assert!(remembered > 10_000 && forgotten > 10_000, "{remembered} {forgotten}");
+        assert!(
+            most > 20 && settled_again > 1_000 && left_alone > 1_000 && heirs > 100,
+            "{most} {settled_again} {left_alone} {heirs}"
+        );
     }
 
     #[test]
@@ -658,7 +714,7 @@ mod tests {
         let columns = columns(&facts);
         let rows = rows(&facts, &columns);
         let material = Material::new(Statement::all(&rows).unwrap(), &[]).unwrap();
-        let items = items_of(&material);
+        let items = items(&material);
         let mut numbers: Vec<_> = items.iter().flat_map(|item| item.statements.clone()).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..facts.len()).collect::<Vec<_>>());

@@ -44,6 +44,15 @@ pub fn id(title: &str, content: &str) -> String {
     format!("kv_{number:012x}")
 }
 
+/// What a claim is about, in lower case and in order. The text is a JSON list.
+pub fn entities(text: &str) -> Option<Vec<String>> {
+    let entities: Vec<String> = serde_json::from_str(text).ok()?;
+    let mut entities: Vec<_> = entities.iter().map(|entity| entity.to_lowercase()).collect();
+    entities.sort();
+    entities.dedup();
+    Some(entities)
+}
+
 impl<'f> Statement<'f> {
     /// The statements of facts, oldest first. The order depends on the claims alone. What stands in the same long
     /// prompt of several sessions was written by a tool or a template, and is left out.
@@ -71,10 +80,6 @@ impl<'f> Statement<'f> {
         let claim = ClaimRow::read(fact.values)?;
         let unreadable = || CLAIMS.unreadable();
         let detection = Detection::ALL.into_iter().find(|kind| claim.detection_type == kind.name());
-        let entities: Vec<String> = serde_json::from_str(claim.entities).map_err(|_| unreadable())?;
-        let mut entities: Vec<_> = entities.iter().map(|entity| entity.to_lowercase()).collect();
-        entities.sort();
-        entities.dedup();
         Ok(Self {
             id: id(claim.title, claim.content),
             claim_id: claim.claim_id,
@@ -82,7 +87,7 @@ impl<'f> Statement<'f> {
             title: claim.title,
             content: claim.content,
             quote: claim.user_quote,
-            entities,
+            entities: entities(claim.entities).ok_or_else(unreadable)?,
             time: claim.time,
             username: fact.username,
             session_file: fact.session_file,

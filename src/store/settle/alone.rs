@@ -106,12 +106,16 @@ pub(in crate::store) fn outlast(
 
 /// Marks the facts of the keys in `settling` that one source file alone knows, and takes the mark of the others. Those
 /// of the keys in `keeping` stay what they were.
-pub(super) fn mark(transaction: &Transaction<'_>, settlement: &Settlement, keeping: &HashSet<&str>) -> Result<()> {
+pub(super) fn mark(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    keeping: &HashSet<(i64, &str)>,
+) -> Result<()> {
     if settlement.alone.is_none() {
         return Ok(());
     }
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_kept (key VARCHAR)")?;
-    transaction.stage("stage_kept", keeping.iter().map(|key| [Cell::Text(key)]))?;
+    transaction.stage("stage_kept", keeping.iter().map(|(_, key)| [Cell::Text(key)]))?;
     let sql = format!(
         "UPDATE facts.{facts} AS fact SET alone = now.alone FROM (
              SELECT key_hash, {key} AS key, min(session_file) = max(session_file) AS alone FROM facts.{facts}

@@ -16,14 +16,14 @@ use crate::store::rows::text;
 use sessionmill_contract::{Processor, RowRef, Table};
 
 /// Does what is to be done about rows of a table of entities that arrived or left.
-pub(super) fn differ(
+pub(super) fn differ<'r>(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
     table: &Table,
-    rows: &[RowRef<'_>],
+    rows: impl Iterator<Item = RowRef<'r>>,
 ) -> Result<()> {
-    let manifest = processor.manifest();
-    groups::differ(transaction, manifest, table, rows)?;
+    let (manifest, rows) = (processor.manifest(), rows.collect::<Vec<_>>());
+    groups::differ(transaction, manifest, table, &rows)?;
     let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
     let Some((later, key)) = later else { return Ok(()) };
     let groups = Groups::of(transaction, manifest, later, rows.iter().map(|row| text(*row, key)))?;

@@ -44,12 +44,6 @@ impl Facts {
         self.rows.is_empty()
     }
 
-    /// All of it, leaving nothing.
-    pub(super) fn take(&mut self) -> Self {
-        let table = self.rows.table();
-        std::mem::replace(self, Self::new(table))
-    }
-
     /// The facts as a processor takes them.
     pub(super) fn rows<'a>(&'a self) -> Vec<FactRow<'a>> {
         let text = |origin: RowRef<'a>, column| origin.cell(column).as_str().unwrap_or_default();

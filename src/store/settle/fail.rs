@@ -18,8 +18,8 @@ use duckdb::params;
 use sessionmill_contract::{Manifest, Settlement};
 use std::collections::{BTreeMap, HashSet};
 
-/// Failures that stand, by key, each with the key's hash.
-pub(super) type Failures = BTreeMap<String, (i64, Standing)>;
+/// Failures that stand, by the hash of the key and the key.
+pub(super) type Failures = BTreeMap<(i64, String), Standing>;
 
 /// What stands of keys that are not touched.
 #[derive(Debug, Default)]
@@ -32,15 +32,17 @@ pub(super) struct Untouched {
 
 impl Untouched {
     /// The keys that are left alone.
-    pub(super) fn held(&self) -> HashSet<&str> {
-        self.held.keys().map(String::as_str).collect()
+    pub(super) fn held(&self) -> HashSet<(i64, &str)> {
+        self.held.keys().map(|(key_hash, key)| (*key_hash, key.as_str())).collect()
     }
 
     /// What stands after keys have failed once more.
     pub(super) fn after(&self, failed: &[Unsettled], now: DateTime<Utc>) -> Failures {
         let after = |Unsettled { key_hash, key, failure }: &Unsettled| {
-            let last = self.due.get(key).map(|(_, standing)| standing);
-            (key.clone(), (*key_hash, Standing::after(last, failure.clone(), now, chance(key, last))))
+            let place = (*key_hash, key.clone());
+            let last = self.due.get(&place);
+            let standing = Standing::after(last, failure.clone(), now, chance(key, last));
+            (place, standing)
         };
         failed.iter().map(after).collect()
     }
@@ -61,9 +63,9 @@ pub(super) fn untouched(
         is_of_this_pass || standing.holds(retries)
     };
     let all = known(transaction, manifest, settlement, range)?;
-    let (mut held, due): (Failures, Failures) = all.into_iter().partition(|(_, (_, standing))| is_held(standing));
-    let hashes: HashSet<i64> = due.values().map(|(key_hash, _)| *key_hash).collect();
-    held.retain(|_, (key_hash, _)| hashes.contains(key_hash));
+    let (mut held, due): (Failures, Failures) = all.into_iter().partition(|(_, standing)| is_held(standing));
+    let hashes: HashSet<i64> = due.keys().map(|(key_hash, _)| *key_hash).collect();
+    held.retain(|(key_hash, _), _| hashes.contains(key_hash));
     Ok(Untouched { due, held })
 }
 
@@ -80,7 +82,7 @@ pub(super) fn known(
     );
     let mut failures = Failures::new();
     transaction.query(&sql, params![manifest.name, settlement.facts.name, from, to], |row| {
-        failures.insert(as_text(row, 1)?.to_owned(), (row.get(0)?, standing(row, 2)?));
+        failures.insert((row.get(0)?, as_text(row, 1)?.to_owned()), standing(row, 2)?);
         Ok(())
     })?;
     Ok(failures)
@@ -113,7 +115,7 @@ pub(super) fn append(
     settlement: &Settlement,
     failures: &Failures,
 ) -> Result<()> {
-    let rows = failures.iter().map(|(key, (key_hash, standing))| {
+    let rows = failures.iter().map(|((key_hash, key), standing)| {
         let [class, message, state, attempts, strikes, first_failed_at, last_failed_at, next_try_at] =
             standing_cells(standing);
         let of_key = [

@@ -18,8 +18,8 @@
 //! | [`chain`] | touches the keys of a later settlement, whose facts are these rows |
 //! | [`sweep`] | deletes rows that have ended |
 //! | [`fail`] | stores why a key failed, and when it is tried again |
-//! | [`apart`] | settles a key of many facts with the database let go of |
 //! | [`groups`] | which ids are one key, because edges join them |
+//! | [`clusters`] | which facts of a key have to do with each other, as the processor says |
 //! | [`islands`] | the parts that the facts of a key fall into, and which of them a change concerns |
 //!
 //! For example, `ada/a.jsonl` and `bob/b.jsonl` both said response r1, and Bob's file says it no more:
@@ -39,8 +39,8 @@
 //! is settled, replaced and noted as failed by itself.
 
 pub(super) mod alone;
-mod apart;
 mod chain;
+mod clusters;
 mod facts;
 mod fail;
 mod groups;
@@ -66,9 +66,6 @@ use fail::Untouched;
 use islands::IslandCutter;
 use run::{OtherInputs, Run, Settled};
 use sessionmill_contract::{Manifest, Processor, Settlement, Table, Value};
-
-/// A key of at least this many facts is settled apart.
-const LARGE: i64 = 5_000;
 
 impl Store {
     /// Settles the keys of a range that are due in one transaction: those that are touched, and those that have
@@ -118,7 +115,7 @@ fn due(
         transaction.execute(&sql, params![manifest.name, settlement.facts.name, range.0, range.1])?;
     }
     let known = fail::untouched(transaction, manifest, settlement, range, retries)?;
-    transaction.stage("settling", known.due.values().map(|(key_hash, _)| [Cell::Int(*key_hash)]))?;
+    transaction.stage("settling", known.due.keys().map(|(key_hash, _)| [Cell::Int(*key_hash)]))?;
     islands::whole(transaction, manifest, settlement)?;
     Ok(known)
 }
@@ -155,9 +152,9 @@ fn write(
     retries: Retries,
 ) -> Result<()> {
     let mut keeping = known.held();
-    keeping.extend(settled.failed.iter().map(|failed| failed.key.as_str()));
+    keeping.extend(settled.failed.iter().map(|failed| (failed.key_hash, failed.key.as_str())));
     for table in settlement.entities {
-        let rows = || sweep::lasting(settlement, table, retries.now, settled.entities.of(table));
+        let rows = || sweep::lasting(settlement, table, retries.now, settled.entities(table));
         replace::entities(transaction, (processor, settlement), table, &keeping, rows)?;
     }
     alone::mark(transaction, settlement, &keeping)?;

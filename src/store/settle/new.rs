@@ -8,7 +8,7 @@
 //! | people have reviewed entities of the settlement | touched: what they decided counts |
 //! | it is joined to others by edges | touched: theirs count |
 //! | it shares its hash with another key, and facts can be entities | touched: which facts are is decided by key there |
-//! | its settlement has a memo | touched: what was just read is a small part of it |
+//! | its facts fall into clusters | touched: which they are in is found when they are all there |
 //! | its facts were refused before, in a larger group | touched: settling it can be why |
 //!
 //! Edges can arrive later in the same transaction: they touch the keys that they join.
@@ -17,7 +17,7 @@
 //! the same table. A test settles everything again and finds nothing to write.
 
 use super::fail::{self, Untouched};
-use super::run::{OtherInputs, Run, Settled};
+use super::run::{OtherInputs, Run};
 use super::{Groups, chain, is_any, stage_keys, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -67,23 +67,22 @@ pub(in crate::store) fn settle(
                 run.settle(of_key[0].key_hash, text(of_key[0].row, key), &rows);
             }
         }
-        let Settled { entities, failed } = run.end();
+        let settled = run.end();
         for table in settlement.entities {
-            let rows: Vec<_> = sweep::lasting(settlement, table, now, entities.of(table)).collect();
-            append_entities(transaction, manifest, table, settlement, &rows)?;
-            chain::differ(transaction, processor, table, &rows)?;
+            let rows: Vec<_> = sweep::lasting(settlement, table, now, settled.entities(table)).collect();
+            append_entities(transaction, manifest, table, &rows)?;
+            chain::differ(transaction, processor, table, rows.iter().map(|(_, row)| *row))?;
         }
-        let failed = Untouched::default().after(&failed, now);
+        let failed = Untouched::default().after(&settled.failed, now);
         fail::append(transaction, manifest, settlement, &failed)?;
         touched.retain(|fact| known.contains(&fact.key_hash));
     }
     touch::facts(transaction, processor, settlement, touched.iter().map(|fact| (fact.key_hash, fact.row)))
 }
 
-/// Whether facts are all that a new key is settled from, and are likely to be all that it has. Keys of a settlement
-/// with a memo grow large: what was just read is a small part of one.
+/// Whether facts are all that a new key is settled from.
 fn is_settled_at_once(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<bool> {
-    if settlement.memo.is_some() {
+    if settlement.clusters.is_some() {
         return Ok(false);
     }
     match settlement.reviews {

@@ -7,7 +7,7 @@
 
 use super::fail::{self, Untouched};
 use super::run::Unsettled;
-use super::{LARGE, due, facts_hash, groups, islands, settle};
+use super::{due, facts_hash, groups, islands, settle};
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
@@ -70,23 +70,6 @@ impl Store {
                    OR EXISTS (FROM facts.touched_moments WHERE processor_name = $1 AND facts_table = $2)
                    OR EXISTS (FROM settling_failures WHERE processor_name = $1 AND facts_table = $2)";
         Ok(self.connection.query_row(sql, [manifest.name, settlement.facts.name], |row| row.get(0))?)
-    }
-
-    /// The keys that are due and to be settled apart, because they have many facts.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub fn large(&self, manifest: &Manifest, settlement: &Settlement, retries: Retries) -> Result<Vec<i64>> {
-        // Of keys with islands, those that are settled as a whole.
-        let due = if settlement.islands.is_some() { "settling_ranges" } else { "settling" };
-        let sql = format!(
-            "SELECT {hash} FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM {due})
-             GROUP BY {hash} HAVING count(*) >= {LARGE} ORDER BY {hash}",
-            hash = facts_hash(manifest, settlement),
-            table = settlement.facts.name
-        );
-        self.due_in(manifest, settlement, ALL, retries, &sql)
     }
 
     /// What a query says of the keys of a range that are due.
@@ -189,10 +172,11 @@ impl Store {
                 failed.push(Unsettled { key_hash, key, failure: failure.clone() });
                 Ok(())
             })?;
-            failed.retain(|failed| !known.held.contains_key(&failed.key));
+            let held = known.held();
+            failed.retain(|failed| !held.contains(&(key_hash, &failed.key)));
             let failed = known.after(&failed, retries.now);
             fail::write(transaction, manifest, settlement, &failed, &known.held)?;
-            Ok(failed.into_keys().collect())
+            Ok(failed.into_keys().map(|(_, key)| key).collect())
         })
     }
 
@@ -207,7 +191,7 @@ impl Store {
         self.stage_settling()?;
         self.transaction(|transaction| {
             let mut held = fail::known(transaction, processor.manifest(), settlement, (key_hash, key_hash))?;
-            held.remove(key);
+            held.remove(&(key_hash, key.to_owned()));
             transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
             islands::whole(transaction, processor.manifest(), settlement)?;
             settle(transaction, processor, settlement, &Untouched { held, ..Untouched::default() }, retries)

@@ -16,11 +16,12 @@ use sessionmill_contract::{Columns, Processor, RowRef, Settlement, Table};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// Rows that are to stand in a table, each with the number of times that it is still missing, by the hash of the row.
-pub(in crate::store) struct Missing<'r>(Vec<(u64, RowRef<'r>, usize)>);
+/// Rows that are to stand in a table, each with the number of times that it is still missing, by the hash of the row
+/// and of its key.
+pub(in crate::store) struct Missing<'r>(Vec<(u64, (i64, RowRef<'r>), usize)>);
 
 impl<'r> Missing<'r> {
-    pub(in crate::store) fn new(rows: impl Iterator<Item = RowRef<'r>>) -> Self {
+    pub(in crate::store) fn new(rows: impl Iterator<Item = (i64, RowRef<'r>)>) -> Self {
         let mut all: Vec<_> = rows.map(|row| (hash(row), row, 1)).collect();
         all.sort_unstable_by_key(|(hash, ..)| *hash);
         all.dedup_by(|next, first| {
@@ -32,7 +33,7 @@ impl<'r> Missing<'r> {
     }
 
     /// Whether the row is still missing; then it is missing once less.
-    pub(in crate::store) fn take(&mut self, row: RowRef<'_>) -> bool {
+    pub(in crate::store) fn take(&mut self, row: (i64, RowRef<'_>)) -> bool {
         let hash = hash(row);
         let first = self.0.partition_point(|(other, ..)| *other < hash);
         let same = self.0[first..].iter_mut().take_while(|(other, ..)| *other == hash);
@@ -41,7 +42,7 @@ impl<'r> Missing<'r> {
     }
 }
 
-fn hash(row: RowRef<'_>) -> u64 {
+fn hash(row: (i64, RowRef<'_>)) -> u64 {
     let mut hasher = DefaultHasher::new();
     row.hash(&mut hasher);
     hasher.finish()
@@ -49,17 +50,17 @@ fn hash(row: RowRef<'_>) -> u64 {
 
 /// Puts the entities of keys in the place of those that the keys in `settling` had, of those with islands the ones
 /// in their ranges. Those of the keys in `keeping`, whose hash others can share, stay what they were.
-pub(super) fn entities<'e, Rows: Iterator<Item = RowRef<'e>>>(
+pub(super) fn entities<'e, Rows: Iterator<Item = (i64, RowRef<'e>)>>(
     transaction: &Transaction<'_>,
     (processor, settlement): (&dyn Processor, &Settlement),
     table: &'static Table,
-    keeping: &HashSet<&str>,
+    keeping: &HashSet<(i64, &str)>,
     rows: impl Fn() -> Rows,
 ) -> Result<()> {
     // Most keys of a first run have nothing stored that theirs would have to be compared with.
     let mut missing = None;
     let key = table.position(settlement.key);
-    let is_kept = |row: RowRef<'_>| key.is_some_and(|key| keeping.contains(text(row, key)));
+    let is_kept = |(hash, row): (i64, RowRef<'_>)| key.is_some_and(|key| keeping.contains(&(hash, text(row, key))));
     let (mut ids, mut leaving) = (Vec::new(), Columns::new(table));
     let concerned = match IslandCutter::of(processor, settlement) {
         Some(cutter) => cutter.entities(table),
@@ -68,7 +69,7 @@ pub(super) fn entities<'e, Rows: Iterator<Item = RowRef<'e>>>(
     stored(transaction, table, &concerned, |id, row| {
         if !is_kept(row) && !missing.get_or_insert_with(|| Missing::new(rows())).take(row) {
             ids.push(id);
-            leaving.push(row.cells());
+            leaving.push(row.1.cells());
         }
     })?;
     if !ids.is_empty() {
@@ -79,9 +80,8 @@ pub(super) fn entities<'e, Rows: Iterator<Item = RowRef<'e>>>(
         Some(missing) => rows().filter(|row| missing.take(*row)).collect(),
         None => rows().collect(),
     };
-    append_entities(transaction, processor.manifest(), table, settlement, &arriving)?;
-    let differing: Vec<_> = leaving.rows().chain(arriving).collect();
-    chain::differ(transaction, processor, table, &differing)
+    append_entities(transaction, processor.manifest(), table, &arriving)?;
+    chain::differ(transaction, processor, table, leaving.rows().chain(arriving.iter().map(|(_, row)| *row)))
 }
 
 /// The row ids of the entities of key hashes, in SQL. Finding the rows by the one number first spares reading the
@@ -90,20 +90,20 @@ pub(super) fn of_keys(table: &Table, hashes: &str) -> String {
     format!("SELECT rowid FROM facts.{} WHERE key_hash IN ({hashes})", table.name)
 }
 
-/// Hands on entities, each with its row id.
+/// Hands on entities, each with its row id and the hash of its key.
 pub(super) fn stored(
     transaction: &Transaction<'_>,
     table: &'static Table,
     ids: &str,
-    mut each: impl FnMut(i64, RowRef<'_>),
+    mut each: impl FnMut(i64, (i64, RowRef<'_>)),
 ) -> Result<()> {
     let (name, columns) = (table.name, table.list());
     let mut cells = Columns::new(table);
-    let sql = format!("SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN ({ids})");
+    let sql = format!("SELECT rowid, key_hash, {columns} FROM facts.{name} WHERE rowid IN ({ids})");
     transaction.query(&sql, [], |row| {
         cells.clear();
-        push_row(&mut cells, row, 1)?;
-        each(row.get(0)?, cells.row(0));
+        push_row(&mut cells, row, 2)?;
+        each(row.get(0)?, (row.get(1)?, cells.row(0)));
         Ok(())
     })
 }
@@ -182,9 +182,9 @@ mod tests {
             columns
         };
         let (new, stored) = (columns(&["a", "b", "c", "d", "d"]), columns(&["a", "a", "b", "d"]));
-        let mut missing = Missing::new(new.rows());
-        let leaving: Vec<_> = stored.rows().filter(|row| !missing.take(*row)).map(|row| text(row, 0)).collect();
-        let arriving: Vec<_> = new.rows().filter(|row| missing.take(*row)).map(|row| text(row, 0)).collect();
+        let mut missing = Missing::new(new.rows().map(|row| (0, row)));
+        let leaving: Vec<_> = stored.rows().filter(|row| !missing.take((0, *row))).map(|row| text(row, 0)).collect();
+        let arriving: Vec<_> = new.rows().filter(|row| missing.take((0, *row))).map(|row| text(row, 0)).collect();
         assert_eq!((leaving, arriving), (vec!["a"], vec!["c", "d"]));
     }
 }

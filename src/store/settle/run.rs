@@ -7,8 +7,11 @@ use super::reviews;
 use crate::base::error::Result;
 use crate::base::guard;
 use crate::store::Transaction;
-use sessionmill_contract::{FactRow, Failure, Inputs, Manifest, Processor, Rows, Settlement, Value};
+use sessionmill_contract::{
+    FactRow, Failure, Inputs, Manifest, Mark, Processor, RowRef, Rows, Settlement, Table, Value,
+};
 use std::collections::HashSet;
+use std::iter::once;
 
 /// A key that a processor could not settle.
 #[derive(Debug)]
@@ -21,8 +24,25 @@ pub(super) struct Unsettled {
 /// The result of settling some keys.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    pub(super) entities: Rows,
+    entities: Rows,
+    /// The hash of each key, and how many entities there were before those of it.
+    keys: Vec<(i64, Mark)>,
     pub(super) failed: Vec<Unsettled>,
+}
+
+impl Settled {
+    /// The entities of one table, each with the hash of its key.
+    pub(super) fn entities(&self, table: &Table) -> impl Iterator<Item = (i64, RowRef<'_>)> {
+        let ends = self.keys.iter().skip(1).map(|(_, mark)| self.entities.before(mark, table));
+        let ends: Vec<_> = ends.chain(once(usize::MAX)).collect();
+        let mut key = 0;
+        self.entities.of(table).enumerate().map(move |(row, entity)| {
+            while ends[key] <= row {
+                key += 1;
+            }
+            (self.keys[key].0, entity)
+        })
+    }
 }
 
 /// What keys are settled from, apart from their facts.
@@ -30,11 +50,10 @@ pub(super) struct Settled {
 pub(super) struct OtherInputs {
     reviews: Vec<Vec<Value>>,
     edges: Edges,
-    pub(super) memo: Vec<Vec<Value>>,
 }
 
 impl OtherInputs {
-    /// Those of the keys of some hashes, without a memo.
+    /// Those of the keys of some hashes.
     pub(super) fn of(
         transaction: &Transaction<'_>,
         manifest: &Manifest,
@@ -43,12 +62,7 @@ impl OtherInputs {
     ) -> Result<Self> {
         let reviews = reviews(transaction, settlement)?;
         let edges = groups::edges(transaction, manifest, settlement, hashes)?;
-        Ok(Self { reviews, edges, memo: Vec::new() })
-    }
-
-    /// Whether reviews and edges are the same. The memo is not compared: it must not change a result.
-    pub(super) fn is_as(&self, other: &Self) -> bool {
-        (&self.reviews, &self.edges) == (&other.reviews, &other.edges)
+        Ok(Self { reviews, edges })
     }
 }
 
@@ -59,7 +73,7 @@ pub(super) struct Run<'r> {
     others: &'r OtherInputs,
     cutter: Option<IslandCutter>,
     /// Keys that are left alone.
-    held: HashSet<&'r str>,
+    held: HashSet<(i64, &'r str)>,
     settled: Settled,
 }
 
@@ -70,7 +84,7 @@ impl<'r> Run<'r> {
     }
 
     /// Leaves keys alone: only those of a shared hash are meant, which come along with others.
-    pub(super) fn leaving(self, held: HashSet<&'r str>) -> Self {
+    pub(super) fn leaving(self, held: HashSet<(i64, &'r str)>) -> Self {
         Self { held, ..self }
     }
 
@@ -79,7 +93,7 @@ impl<'r> Run<'r> {
         // Facts of one source file can be entities as they stand.
         let is_alone =
             self.settlement.alone.is_some() && facts.iter().all(|fact| fact.session_file == facts[0].session_file);
-        if is_alone || self.held.contains(key) {
+        if is_alone || self.held.contains(&(key_hash, key)) {
             return;
         }
         let mark = self.settled.entities.mark();
@@ -87,6 +101,7 @@ impl<'r> Run<'r> {
             self.settled.entities.truncate(&mark);
             self.settled.failed.push(Unsettled { key_hash, key: key.to_owned(), failure });
         }
+        self.settled.keys.push((key_hash, mark));
     }
 
     /// The result of all keys.
@@ -108,9 +123,9 @@ impl<'r> Run<'r> {
     }
 
     fn part(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
-        let OtherInputs { reviews, edges, memo } = self.others;
+        let OtherInputs { reviews, edges } = self.others;
         let edges = edges.get(key).map_or(&[][..], Vec::as_slice);
-        let inputs = Inputs { facts, edges, reviews, memo };
+        let inputs = Inputs { facts, edges, reviews };
         let entities = &mut self.settled.entities;
         guard::processor("", || self.processor.settle(self.settlement, key, inputs, entities))
     }

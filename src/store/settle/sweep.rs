@@ -20,13 +20,13 @@ pub(super) fn lasting<'e>(
     settlement: &Settlement,
     table: &Table,
     now: DateTime<Utc>,
-    rows: impl Iterator<Item = RowRef<'e>>,
-) -> impl Iterator<Item = RowRef<'e>> {
+    rows: impl Iterator<Item = (i64, RowRef<'e>)>,
+) -> impl Iterator<Item = (i64, RowRef<'e>)> {
     let is_first = settlement.entities.first().is_some_and(|first| first.name == table.name);
     let end = settlement.expires.filter(|_| is_first).and_then(|column| table.position(column));
     // The database knows microseconds.
     let has_ended = move |time: DateTime<Utc>| time.timestamp_micros() <= now.timestamp_micros();
-    rows.filter(move |row| !end.and_then(|end| row.cell(end).as_time()).is_some_and(has_ended))
+    rows.filter(move |(_, row)| !end.and_then(|end| row.cell(end).as_time()).is_some_and(has_ended))
 }
 
 /// Under which name the day of the last pass stands among settlements, as a version: days since 1970.

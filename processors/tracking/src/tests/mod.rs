@@ -209,7 +209,7 @@ fn settled(tracking: &Tracking, files: &[(SourceFile, Rows)], cut: Cut) -> Rows 
     let [links, sessions] = MANIFEST.settlements else { panic!() };
     let mut entities = Rows::default();
     for (node, facts) in by_key(files, &LINKS, str::to_owned) {
-        let inputs = Inputs { facts: &facts, edges: &[], reviews: &[], memo: &[] };
+        let inputs = Inputs { facts: &facts, edges: &[], reviews: &[] };
         tracking.settle(links, &node, inputs, &mut entities).unwrap();
     }
     let edges: Vec<Vec<Value>> = entities.of(&EDGES).map(RowRef::to_vec).collect();
@@ -228,7 +228,7 @@ fn settled(tracking: &Tracking, files: &[(SourceFile, Rows)], cut: Cut) -> Rows 
         let gap = TimeDelta::from_std(tracking.gap(sessions)).unwrap();
         let parts = if cut == Cut::Islands { islands(&facts, gap) } else { vec![&facts[..]] };
         for facts in parts {
-            let inputs = Inputs { facts, edges: &own, reviews: &[], memo: &[] };
+            let inputs = Inputs { facts, edges: &own, reviews: &[] };
             tracking.settle(sessions, &key, inputs, &mut entities).unwrap();
         }
     }

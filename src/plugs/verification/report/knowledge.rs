@@ -304,18 +304,38 @@ pub fn in_words_of(reader: Reader<'_>, items: &mut Vec<Item>, is_of: impl Fn(&st
     Ok(())
 }
 
-/// The relations of an item, contradictions and the nearest ones first.
+/// The relations of an item: contradictions, and those that are likely the same, the nearest ones first. These name two
+/// entities or more that the item names, and nobody has split one off the other.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
 pub fn relations(reader: Reader<'_>, item: &Item) -> Result<Vec<Relation>> {
-    const SQL: &str = "
+    const SQL: &str = r#"
+        WITH item AS (
+            SELECT item_id, title, (first_verified IS NULL, first_verified, item_id) AS place,
+                list_distinct(from_json(lower(entities), '["VARCHAR"]')) AS names
+            FROM knowledge_items WHERE domain = $1 AND status <> 'rejected'
+        ),
+        split AS (
+            SELECT item_id, arg_max(other_id, review_id) AS other_id FROM knowledge_reviews
+            WHERE action IN ('merge', 'split') GROUP BY item_id HAVING arg_max(action, review_id) = 'split'
+        ),
+        near AS (
+            SELECT other.*, other.place > own.place AS is_later, len(list_intersect(own.names, other.names)) AS shared,
+                1000 * shared // (len(own.names) + len(other.names) - shared) / 1000 AS score
+            FROM item AS own JOIN item AS other ON own.item_id = $2 AND other.item_id <> $2
+            WHERE len(list_intersect(own.names, other.names)) >= 2 AND NOT EXISTS (
+                FROM split WHERE (split.item_id, split.other_id) IN (($2, other.item_id), (other.item_id, $2)))
+            ORDER BY score DESC, other.place LIMIT 5
+        )
         SELECT kind, from_item, to_item, relation.score, relation.judge, other.title
         FROM knowledge_relations AS relation JOIN knowledge_items AS other
             ON other.domain = relation.domain AND other.item_id = if(from_item = $2, to_item, from_item)
         WHERE relation.domain = $1 AND $2 IN (from_item, to_item)
-        ORDER BY kind, relation.score DESC NULLS LAST, from_item, to_item";
+        UNION ALL
+        SELECT 'likely_duplicate', if(is_later, item_id, $2), if(is_later, $2, item_id), score, NULL, title FROM near
+        ORDER BY kind, score DESC NULLS LAST, from_item, to_item"#;
     reader.rows(SQL, &[item.domain.as_str().into(), item.item_id.as_str().into()], |row| {
         Ok(Relation {
             kind: row.get(0)?,
