@@ -174,9 +174,10 @@ fn costs_are_those_of_all_responses_after_a_pass_that_broke_off() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
     assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
-    // A pass of the tests makes no tables.
     let other = response("m2", "10:00:00", 5).replace("claude-opus-4-6", "claude-sonnet-4-5");
-    world.write("ada/b.jsonl", other).pass();
+    world.write("ada/b.jsonl", other);
+    let killed = [("SESSIONMILL_FAILPOINT", "kill:before-sums")];
+    assert_eq!(world.mill_with(&["run", "usage", "--sessions", "root"], &killed).status, -9);
     let unpriced = "SELECT message_id FROM usage_costs WHERE cost_usd IS NULL";
     assert_eq!(world.rows(unpriced), ["m2"]);
     let said = world.mill(&["run", "usage", "--sessions", "root"]);

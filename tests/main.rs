@@ -70,6 +70,7 @@ mod sources;
 mod store;
 mod store_server;
 mod suggest;
+mod sums;
 mod task_sessions;
 mod tasks;
 mod terms;

@@ -8,6 +8,7 @@ use sessionmill::plugs::PLUGS;
 use sessionmill::store::publish::{Published, publish};
 use sessionmill::store::snapshot::{Audience, Snapshot};
 use sessionmill::store::{Access, DatabaseReader, Store, Version};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -267,6 +268,22 @@ fn what_people_wrote_is_nowhere_in_a_snapshot_unless_it_is_wanted() {
     };
     assert!(holds(&snapshot.path));
     assert_eq!(rows(&snapshot.path, claims), world.rows(claims));
+}
+
+#[test]
+fn a_private_column_is_private_in_every_table_that_it_is_copied_to() {
+    let world = world();
+    let private: BTreeSet<_> =
+        PLUGS.schema().private().into_iter().map(|private| format!("{}|{}", private.table, private.column)).collect();
+    let names = PLUGS.schema().private().into_iter().map(|private| format!("'{}'", private.column));
+    let sql = format!(
+        "SELECT table_name, column_name FROM duckdb_columns()
+         WHERE schema_name = 'facts' AND table_name LIKE 'usage_%' AND column_name IN ({})",
+        names.collect::<Vec<_>>().join(", ")
+    );
+    let found: BTreeSet<_> = world.rows(&sql).into_iter().collect();
+    assert!(found.contains("usage_notable_calls|error"), "{found:?}");
+    assert!(found.is_subset(&private), "{found:?}");
 }
 
 #[test]

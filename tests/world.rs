@@ -4,13 +4,15 @@ use chrono::DateTime;
 use sessionmill::base::error::Result;
 use sessionmill::base::limits::Limits;
 use sessionmill::base::moment::{Moment, Steady};
+use sessionmill::config::Config;
 use sessionmill::pass::network::Network;
 use sessionmill::pass::{self, Pass};
-use sessionmill::plugs::PLUGS;
+use sessionmill::plugs::{PLUGS, configured};
 use sessionmill::read::Caps;
 use sessionmill::run::request::{Origin, Request};
 use sessionmill::run::summary::{Counts, Summary};
 use sessionmill::source::{Layout, Source};
+use sessionmill::store::lookup::{Lookup, Rows};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{Manifest, Processor};
 use std::cell::RefCell;
@@ -20,6 +22,7 @@ use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -189,7 +192,7 @@ impl World {
             caps: self.caps,
             threads: self.threads,
             networks: &self.networks,
-            lookups: &[],
+            lookups: lookups(),
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
@@ -211,6 +214,7 @@ impl World {
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
         ];
         let store = Store::open(&self.database(), Access::ReadOnly).unwrap();
+        check_sums(&store);
         let mut dump = String::new();
         for table in tables().into_iter().chain(ledger.map(str::to_owned)) {
             let rows = rows_of(&store, &format!("FROM {table} ORDER BY ALL"));
@@ -403,6 +407,26 @@ pub fn skip(why: &str) {
     let list = fs::read_to_string(list).unwrap();
     let is_listed = list.lines().any(|line| line.split_once(": ").is_some_and(|(name, _)| name == test));
     assert!(is_listed, "`{test}` is skipped, which `.ci/skips` does not list: {why}");
+}
+
+/// The tables that are made of others and of a configuration without anything in it.
+pub fn lookups() -> &'static [Lookup] {
+    static LOOKUPS: LazyLock<Vec<Lookup>> = LazyLock::new(|| configured::lookups(PLUGS, &Config::default()).unwrap());
+    &LOOKUPS
+}
+
+/// Compares what is stored of each source file, such as sums, with what it would be if it was made now.
+pub fn check_sums(store: &Store) {
+    for Lookup { name, rows, .. } in lookups() {
+        let Rows::ByFile(tables) = rows else { continue };
+        let changed = rows_of(store, &format!("FROM facts.changed_files WHERE facts_table = '{name}'"));
+        assert_eq!(changed, [""; 0], "{name}");
+        for by_file in tables {
+            let (stored, now) = (format!("FROM facts.{}", by_file.table), by_file.rows("true"));
+            let differ = format!("({stored} EXCEPT ALL ({now})) UNION ALL (({now}) EXCEPT ALL {stored})");
+            assert_eq!(rows_of(store, &differ), [""; 0], "{}", by_file.table);
+        }
+    }
 }
 
 /// The tables of all processors: facts, entities, and what settling remembers.

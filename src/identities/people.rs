@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::store::lookup::{Cells, Lookup};
+use crate::store::lookup::{Cells, Lookup, Rows};
 
 /// The table, as the configured identities fill it. It stays as it is where these cannot be read: what they say of
 /// people is no reason to read no transcripts.
@@ -19,7 +19,7 @@ pub fn lookups(config: &Config) -> Vec<Lookup> {
         let (label, team) = (identities.label(folder).to_owned(), identities.team(folder).map(str::to_owned));
         vec![Some(folder.clone()), Some(label), team]
     };
-    let rows = move |values: &[Cells]| values.iter().filter_map(|value| value.first()?.as_ref()).map(&row).collect();
+    let about = move |values: &[Cells]| values.iter().filter_map(|value| value.first()?.as_ref()).map(&row).collect();
     let values = "SELECT DISTINCT username FROM session_files";
-    vec![Lookup { table: "people", values, settings, rows: Box::new(rows) }]
+    vec![Lookup { name: "people", settings, rows: Rows::About { values, about: Box::new(about) } }]
 }

@@ -49,7 +49,7 @@ use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
 use crate::store::migrate::Migration;
 use crate::store::reader::Reader;
-use crate::store::schema::{Kept, Schema, Stored};
+use crate::store::schema::{Kept, Private, Schema, Stored};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Manifest, Processor};
 use std::collections::BTreeSet;
@@ -72,6 +72,8 @@ pub struct Plug {
     pub table: Option<Table>,
     /// The variable of the older Python service that sets its schedule, in seconds.
     pub interval: Option<&'static str>,
+    /// Private columns of tables that its manifest does not declare.
+    pub private: &'static [Private],
     /// It is the one processor that the older service first had, whose ledger is taken over.
     pub adopts: bool,
     /// What it spends its time on, as it is configured.
@@ -186,6 +188,7 @@ impl Plug {
             views: "",
             table: None,
             interval: None,
+            private: &[],
             adopts: false,
             bound: |_| Bound::Cpu,
             make,
@@ -299,8 +302,8 @@ impl Plugs {
     /// The tables of all processors, for a database.
     pub fn schema(self) -> Schema {
         Schema::of(self.iter().map(|plug| {
-            let Plug { default, migrations, views, adopts, kept, .. } = *plug;
-            Stored { default, migrations, views, adopts, kept }
+            let Plug { default, migrations, views, private, adopts, kept, .. } = *plug;
+            Stored { default, migrations, views, private, adopts, kept }
         }))
     }
 

@@ -332,6 +332,12 @@ CREATE TABLE facts.settlements (
 COMMENT ON TABLE facts.settlements IS
     'version and settings that each settlement was last made with; none stands for version 1 without settings';
 
+CREATE TABLE facts.changed_files (
+    facts_table VARCHAR NOT NULL,
+    session_file VARCHAR NOT NULL
+);
+COMMENT ON TABLE facts.changed_files IS 'source files whose entities have changed since the table of their sums was brought up to date';
+
 CREATE TABLE settling_failures (
     processor_name VARCHAR NOT NULL,
     facts_table VARCHAR NOT NULL,

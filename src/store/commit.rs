@@ -257,6 +257,10 @@ fn replace(
             Some(_) => alone::once(transaction, manifest, settlement, &arriving, deleted > 0)?,
             None => HashSet::new(),
         };
+        if settlement.alone.is_some() && (deleted > 0 || !arriving.is_empty()) {
+            let files = "SELECT session_file FROM stage_states WHERE processor_name = ?";
+            lookup::note_files(transaction, table.name, files, &[manifest.name])?;
+        }
         arriving.iter_mut().for_each(|fact| fact.alone = alone.contains(&fact.key_hash));
         let left = left.into_iter().zip(rows_left.rows());
         let left: Vec<_> = left.filter(|(hash, _)| !alone.contains(hash)).collect();

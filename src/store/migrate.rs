@@ -33,6 +33,7 @@ pub const ENGINE: &[Migration] = &[
     ("0030_people", include_str!("../../migrations/0030_people.sql")),
     ("0043_source_users", include_str!("../../migrations/0043_source_users.sql")),
     ("0044_rounds", include_str!("../../migrations/0044_rounds.sql")),
+    ("0048_changed_files", include_str!("../../migrations/0048_changed_files.sql")),
 ];
 
 /// Migrates the database, if it is older than the program.

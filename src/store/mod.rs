@@ -304,6 +304,9 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
+    // The rows of a file, or of some keys, lie far apart in a large table: they are found by a list of their numbers, and
+    // not by the first and the last one. Of few rows DuckDB does so itself.
+    connection.execute_batch("SET dynamic_or_filter_threshold = 1000")?;
     // Looking for the symbols of FSST takes half of the time of a checkpoint, and makes the file a fourteenth smaller. As
     // a part of the configuration the setting has no effect.
     connection.execute_batch(

@@ -24,6 +24,8 @@ pub struct Stored {
     pub migrations: &'static [Migration],
     /// The statements that make the views of its tables in a new database, which sees no migrations.
     pub views: &'static str,
+    /// Private columns of tables that its manifest does not declare.
+    pub private: &'static [Private],
     /// It is the one processor that the older service first had, whose ledger is taken over.
     pub adopts: bool,
     /// What it keeps about people beside the database.
@@ -89,7 +91,7 @@ impl Schema {
         ENGINE.len() + self.processors().map(|stored| stored.migrations.len()).sum::<usize>()
     }
 
-    /// Columns that snapshots can leave empty, as the tables declare them.
+    /// Columns that snapshots can leave empty.
     pub fn private(&self) -> Vec<Private> {
         let tables = self.manifests().into_iter().flat_map(|manifest| {
             let of = |settlement: &'static Settlement| settlement.entities.iter().copied().chain(settlement.reviews);
@@ -98,7 +100,7 @@ impl Schema {
         let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name, column)));
         let private =
             columns.filter_map(|(table, column)| Some(Private { table, column: column.name, kind: column.sensitive? }));
-        private.collect()
+        private.chain(self.processors().flat_map(|stored| stored.private).copied()).collect()
     }
 
     /// Erases what processors keep about people beside a database; returns how many entries that were.

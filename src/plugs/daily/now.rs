@@ -7,7 +7,7 @@ use crate::base::printable::printable;
 use crate::cli::scope::ReportSetup;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, Session};
-use crate::plugs::usage::report::spending::{self, Spent, model_name};
+use crate::plugs::usage::report::spending::{self, Columns, Spent, model_name};
 use crate::price::Prices;
 use crate::report::grid::beginning;
 use crate::report::money;
@@ -122,7 +122,7 @@ impl Now {
         spending::read(
             reader,
             prices,
-            &keys,
+            Columns::of(&keys).one_by_one(),
             &recent,
             |row| row.get(0),
             |minute: Option<i64>, _, spent| {

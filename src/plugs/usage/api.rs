@@ -11,6 +11,7 @@ use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only, Where};
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::{people, prompts, timeline, usage};
+use crate::plugs::usage::sums::Responses;
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
 use crate::store::reader::{Param, Reader};
@@ -213,7 +214,8 @@ fn check(by: By, filter: &Filter, reader: Reader<'_>) -> Result<Option<Reply>> {
         return Ok(None);
     }
     let condition = filter.condition();
-    let sql = format!("SELECT approx_count_distinct(session_id) FROM usage_responses WHERE {}", condition.clause);
+    let responses = Responses::added_up(reader, &condition, None)?.table;
+    let sql = format!("SELECT approx_count_distinct(session_id) FROM {responses} WHERE {}", condition.clause);
     let rows = reader.one(&sql, &condition.params, |row| row.count(0))?;
     let why = || format!("more than {ROWS} sessions: ask for fewer days, or for /usage/sessions, which has pages");
     Ok((rows > ROWS).then(|| Reply::TooLarge(why())))

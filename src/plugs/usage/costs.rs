@@ -6,8 +6,9 @@
 use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::{Identities, Seen};
+use crate::plugs::usage::sums;
 use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
-use crate::store::lookup::{Cells, Lookup};
+use crate::store::lookup::{Cells, Lookup, Rows as Made};
 use chrono::NaiveDate;
 
 /// The table of prices, which has a row at least for each model and each way in which its requests are billed.
@@ -15,9 +16,8 @@ pub(super) const PRICES: &str = "usage_prices";
 
 /// Models, and how their requests are billed as far as the log says it. Fast mode is none of an advisor's call.
 const BILLED: &str = "
-    SELECT DISTINCT model, (fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'))::VARCHAR,
-        service_tier, inference_geo
-    FROM usage_responses WHERE model IS NOT NULL";
+    SELECT DISTINCT model, fast::VARCHAR, service_tier, inference_geo
+    FROM facts.usage_sums WHERE model IS NOT NULL";
 
 /// Working directories. The git remote of a file is that of the directory in which it begins, and of those in it: work
 /// can go on in another repository.
@@ -29,7 +29,7 @@ const PROJECTS: &str = r"
     SELECT DISTINCT project, r.username,
         CASE WHEN project = directory OR starts_with(project, directory || '/')
             OR starts_with(project, directory || '\') THEN remote END
-    FROM usage_responses AS r LEFT JOIN begun USING (session_file) WHERE project IS NOT NULL";
+    FROM facts.usage_sums AS r LEFT JOIN begun USING (session_file) WHERE project IS NOT NULL";
 
 /// The tables, with the prices of the configuration.
 ///
@@ -38,6 +38,7 @@ const PROJECTS: &str = r"
 /// If the built-in prices are broken.
 pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
     let prices = Prices::new(&config.price)?;
+    let sums = sums::lookups(&prices);
     let settings = format!("{:?}", prices.rows().collect::<Vec<_>>());
     let of_model = move |value: &Cells| match &value[..] {
         [Some(model), fast, tier, geo] => {
@@ -54,7 +55,10 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
         _ => Vec::new(),
     };
     let of_models = move |values: &[Cells]| values.iter().flat_map(&of_model).collect();
-    let mut lookups = vec![Lookup { table: PRICES, values: BILLED, settings, rows: Box::new(of_models) }];
+    let made = Made::About { values: BILLED, about: Box::new(of_models) };
+    // The other tables are made of the sums.
+    let [of_responses, of_calls] = sums;
+    let mut lookups = vec![of_responses, of_calls, Lookup { name: PRICES, settings, rows: made }];
     // Where identities cannot be read, the table stays as it is, as `people` does.
     if let Ok(identities) = Identities::given(config.identities.as_deref()) {
         let settings = identities.settings();
@@ -65,7 +69,8 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
             let projects = identities.projects(&seen.collect::<Vec<_>>());
             projects.into_iter().map(|(cwd, project)| vec![Some(cwd.to_owned()), Some(project)]).collect()
         };
-        lookups.push(Lookup { table: "usage_repositories", values: PROJECTS, settings, rows: Box::new(of_projects) });
+        let made = Made::About { values: PROJECTS, about: Box::new(of_projects) };
+        lookups.push(Lookup { name: "usage_repositories", settings, rows: made });
     }
     Ok(lookups)
 }

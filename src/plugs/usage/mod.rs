@@ -3,6 +3,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`report`] | questions to its tables |
+//! | `sums` | responses added up, as a table that is kept in step |
 //! | `costs` | what responses cost and whose repository a folder is, for SQL |
 //! | `commands` | reports and commands of the command line |
 //! | `api` | questions of the HTTP API |
@@ -13,6 +14,7 @@ mod commands;
 mod costs;
 pub mod report;
 pub(in crate::plugs) mod repositories;
+pub(in crate::plugs) mod sums;
 
 use crate::plugs::{Plug, Plugged, daily};
 use crate::store::migrate::Migration;
@@ -24,6 +26,7 @@ pub(in crate::plugs) const NAME: &str = "usage";
 pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     views: include_str!("views.sql"),
+    private: &[sums::PRIVATE],
     interval: Some("SCHEDULER_USAGE_PROCESSOR_INTERVAL"),
     concerns: daily::budget::concerns,
     measures: daily::measures::measures,
@@ -35,7 +38,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 13] = [
+const MIGRATIONS: [Migration; 14] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -49,4 +52,5 @@ const MIGRATIONS: [Migration; 13] = [
     ("0038_clones", include_str!("../../../migrations/0038_clones.sql")),
     ("0039_remotes", include_str!("../../../migrations/0039_remotes.sql")),
     ("0040_alone", include_str!("../../../migrations/0040_alone.sql")),
+    ("0049_sums", include_str!("../../../migrations/0049_sums.sql")),
 ];

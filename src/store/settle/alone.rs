@@ -17,8 +17,8 @@
 
 use super::{is_any, replace, stage_keys};
 use crate::base::error::Result;
-use crate::store::Transaction;
 use crate::store::rows::{Cell, Fact, as_text, text};
+use crate::store::{Transaction, lookup};
 use sessionmill_contract::{Manifest, Settlement, Table};
 use std::collections::{HashMap, HashSet};
 
@@ -102,6 +102,19 @@ pub(in crate::store) fn outlast(
     );
     transaction.execute(&sql, [])?;
     Ok(())
+}
+
+/// Notes the source files whose entities can change when the keys in `settling` are settled: an entity stands for one of
+/// the files that have facts of its key, or had some.
+pub(super) fn note_files(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<()> {
+    if settlement.alone.is_none() {
+        return Ok(());
+    }
+    let tables = [settlement.facts.name, settlement.entities[0].name];
+    let files = tables.map(|table| {
+        format!("SELECT session_file FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling)")
+    });
+    lookup::note_files(transaction, settlement.facts.name, &files.join(" UNION ALL "), &[])
 }
 
 /// Marks the facts of the keys in `settling` that one source file alone knows, and takes the mark of the others. Those

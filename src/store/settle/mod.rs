@@ -151,6 +151,7 @@ fn write(
     known: &Untouched,
     retries: Retries,
 ) -> Result<()> {
+    alone::note_files(transaction, settlement)?;
     let mut keeping = known.held();
     keeping.extend(settled.failed.iter().map(|failed| (failed.key_hash, failed.key.as_str())));
     for table in settlement.entities {

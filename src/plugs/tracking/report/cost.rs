@@ -50,7 +50,7 @@ impl Costs {
             condition.params.extend(projects.iter().cloned().map(Param::Text));
         }
         let join = in_sessions();
-        let columns = Columns { join: &join, ..Columns::of(&["activity", "project"]) };
+        let columns = Columns { join: &join, ..Columns::of(&["activity", "project"]).one_by_one() };
         let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
         let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));

@@ -6,6 +6,7 @@
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::period::has_whole_hours;
+use crate::plugs::usage::sums::{Responses, SECONDS};
 use crate::store::reader::{Param, Reader, Row};
 use chrono_tz::Tz;
 use std::collections::HashMap;
@@ -36,12 +37,13 @@ pub(super) fn read<K>(
     };
     let named: Vec<_> = who.iter().enumerate().map(|(at, who)| format!("{who} AS who_{at}")).collect();
     let names: Vec<_> = (0..who.len()).map(|at| format!("who_{at}")).collect();
+    let responses = Responses::added_up(reader, condition, None)?.table;
     let sql = format!(
         "SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
              SELECT *, first - lag(last) OVER (PARTITION BY {names} ORDER BY stretch) AS pause FROM (
-                 SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(time)) AS first,
-                     max(epoch_us(time)) AS last
-                 FROM usage_responses {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL)
+                 SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
+                     max(epoch_us(last_time)) AS last
+                 FROM {responses} {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL)
              WHERE who_0 IS NOT NULL)
          GROUP BY ALL",
         names = names.join(", "),
@@ -86,8 +88,9 @@ impl People {
         if filter.identities.is_empty() {
             return Ok(people);
         }
-        let sql = "SELECT DISTINCT username FROM usage_responses";
-        for folder in reader.rows::<String>(sql, &[], |row| row.get(0))? {
+        let responses = Responses::added_up(reader, &Where::everything(), None)?.table;
+        let sql = format!("SELECT DISTINCT username FROM {responses}");
+        for folder in reader.rows::<String>(&sql, &[], |row| row.get(0))? {
             let label = filter.identities.label(&folder).to_owned();
             if label != folder {
                 people.params.extend([folder, label].map(Param::Text));
@@ -106,7 +109,7 @@ impl People {
 pub(super) const LONG: i64 = 600_000_000;
 
 /// A third of a quarter of an hour, and no longer than a pause may be.
-const STRETCH: i64 = 300_000_000;
+const STRETCH: i64 = SECONDS * 1_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending::{self, Spent, Uses};
+use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses};
 use crate::price::Prices;
 use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -63,8 +63,13 @@ pub(super) fn blocks<'p>(
     let mut blocks: BTreeMap<(DateTime<Utc>, String), Block> = BTreeMap::new();
     let keys = ["username", HOUR, "min(epoch_us(time))", "max(epoch_us(time))"];
     let span = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<i64>>(2)?, row.get::<Option<i64>>(3)?));
-    let uses =
-        spending::read(reader, prices, &keys, &filter.condition(), span, |(folder, first, last), model, spent| {
+    let uses = spending::read(
+        reader,
+        prices,
+        Columns::of(&keys).one_by_one(),
+        &filter.condition(),
+        span,
+        |(folder, first, last), model, spent| {
             let time = |micros: Option<i64>| DateTime::from_timestamp_micros(micros?);
             let (Some(first), Some(last)) = (time(first), time(last)) else { return };
             let account = account(folder);
@@ -79,7 +84,8 @@ pub(super) fn blocks<'p>(
             block.last = block.last.max(last);
             block.spent.add(spent);
             block.models.entry(model.unwrap_or_default().to_owned()).or_default().add(spent);
-        })?;
+        },
+    )?;
     Ok((blocks.into_values().collect(), uses))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::sums;
 use crate::report::{self, Column, Sheet, ratio};
 use crate::store::reader::{Reader, Row};
 
@@ -13,7 +14,7 @@ const CALLS: [Column; 4] = [
 ];
 
 /// Calls, those that failed, sessions.
-const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session_id)";
+const SUMS: &str = "coalesce(sum(calls), 0), coalesce(sum(errors), 0), count(DISTINCT session_id)";
 
 /// Makes the report.
 ///
@@ -31,9 +32,9 @@ pub(in crate::plugs) fn calls(reader: Reader<'_>, filter: &Filter) -> Result<She
 ///
 /// If the database cannot be read.
 pub(super) fn rows(reader: Reader<'_>, filter: &Filter) -> Result<Vec<report::Row>> {
-    let Where { clause, params } = condition(filter);
-    let sql =
-        format!("SELECT tool, {SUMS} FROM usage_tool_events WHERE {clause} GROUP BY ALL ORDER BY count(*) DESC, tool");
+    let Where { clause, params } = filter.of_calls();
+    let calls = sums::calls(reader, filter)?;
+    let sql = format!("SELECT tool, {SUMS} FROM {calls} WHERE {clause} GROUP BY ALL ORDER BY sum(calls) DESC, tool");
     let row = |row: &Row<'_>| Ok(report::Row::new(row.get(0)?, numbers(row, 1)?));
     reader.rows(&sql, &params, row)
 }
@@ -44,14 +45,9 @@ pub(super) fn rows(reader: Reader<'_>, filter: &Filter) -> Result<Vec<report::Ro
 ///
 /// If the database cannot be read.
 pub(in crate::plugs) fn totals(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Option<i128>>> {
-    let Where { clause, params } = condition(filter);
-    let sql = format!("SELECT {SUMS} FROM usage_tool_events WHERE {clause}");
-    reader.one(&sql, &params, |row| numbers(row, 0))
-}
-
-fn condition(filter: &Filter) -> Where {
     let Where { clause, params } = filter.of_calls();
-    Where { clause: format!("{clause} AND kind <> 'slash_command'"), params }
+    let sql = format!("SELECT {SUMS} FROM {} WHERE {clause}", sums::calls(reader, filter)?);
+    reader.one(&sql, &params, |row| numbers(row, 0))
 }
 
 /// In the order of [`CALLS`], from a column on.

@@ -4,10 +4,10 @@
 use super::errors::{Kind, Trouble};
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::usage::report::facts::CALLS;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Asked, Columns};
 use crate::plugs::usage::report::subagents::{self, Starts};
+use crate::plugs::usage::sums::{self, Responses};
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
 use crate::store::reader::{Reader, Row};
@@ -19,28 +19,35 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
     let step = steps.sql("time");
+    let at = |row: &Row<'_>| -> Result<Option<usize>> {
+        Ok(row.get::<Option<i64>>(1)?.and_then(|step| usize::try_from(step).ok()))
+    };
     let sql = format!(
-        "SELECT tool, cause, {step}, count(*), count(*) FILTER (is_error), min(time), max(time) FILTER (error <> ''),
-             {EXAMPLE}
-         FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command' GROUP BY ALL ORDER BY ALL"
+        "SELECT tool, {step}, sum(calls), sum(errors) FROM {} WHERE {clause} GROUP BY ALL",
+        sums::calls(reader, filter)?
     );
     let mut tools: BTreeMap<String, Calls> = BTreeMap::new();
-    let mut causes: BTreeMap<String, Calls> = BTreeMap::new();
     let mut all = 0;
     reader.each(&sql, &params, |row| {
-        let (calls, errors) = (row.integer(3)?, row.integer(4)?);
-        let step = row.get::<Option<i64>>(2)?.and_then(|step| usize::try_from(step).ok());
+        let (calls, errors) = (row.integer(2)?, row.integer(3)?);
         all += calls;
         let of_tool = tools.entry(row.get(0)?).or_default();
         of_tool.of += calls;
-        of_tool.add(errors, step);
-        if let Some(cause) = row.get::<Option<String>>(1)? {
-            let of_cause = causes.entry(cause).or_default();
-            of_cause.add(calls, step);
-            of_cause.first = of_cause.first.into_iter().chain(row.time(5)?).min();
-            let example = row.time(6)?.zip(row.get(7)?);
-            of_cause.example = of_cause.example.take().max(example);
-        }
+        of_tool.add(errors, at(row)?);
+        Ok(())
+    })?;
+    let sql = format!(
+        "SELECT cause, {step}, count(*), min(time), max(time) FILTER (error <> ''), {EXAMPLE}
+         FROM {} WHERE {clause} AND cause IS NOT NULL GROUP BY ALL",
+        sums::notable_calls(reader)?
+    );
+    let mut causes: BTreeMap<String, Calls> = BTreeMap::new();
+    reader.each(&sql, &params, |row| {
+        let of_cause = causes.entry(row.get(0)?).or_default();
+        of_cause.add(row.integer(2)?, at(row)?);
+        of_cause.first = of_cause.first.into_iter().chain(row.time(3)?).min();
+        let example = row.time(4)?.zip(row.get(5)?);
+        of_cause.example = of_cause.example.take().max(example);
         Ok(())
     })?;
     causes.values_mut().for_each(|cause| cause.of = all);
@@ -56,10 +63,10 @@ pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Resul
 pub(super) fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<HashMap<String, PicoUsd>> {
     let Where { clause, params } = filter.of_calls();
     let join = format!(
-        "JOIN (SELECT DISTINCT message_id, cause FROM usage_tool_events
-             WHERE {clause} AND cause IS NOT NULL AND kind <> 'slash_command') AS bad USING (message_id)"
+        "JOIN (SELECT DISTINCT message_id, cause FROM {} WHERE {clause} AND cause IS NOT NULL) AS bad USING (message_id)",
+        sums::notable_calls(reader)?
     );
-    let columns = Columns { join: &join, params: &params, ..Columns::of(&["bad.cause"]) };
+    let columns = Columns { join: &join, params: &params, ..Columns::of(&["bad.cause"]).one_by_one() };
     spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))
 }
 
@@ -90,7 +97,7 @@ impl Calls {
 }
 
 /// What the model was told last.
-pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
+pub(super) const EXAMPLE: &str = "arg_max(error, (time, error)) FILTER (error <> '')";
 
 /// A temporary table of loops: responses, three or more in a row of those with calls in a conversation, in each of which a
 /// call of the same tool fails for the same cause. Of responses in a row, the number among all and that among those of the
@@ -104,7 +111,7 @@ pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
 /// ```
 ///
 /// These are two loops of two, and so none. Calls of one response are made side by side: none of them is a second try.
-fn in_loops(clause: &str) -> String {
+fn in_loops(calls: &str, clause: &str) -> String {
     // Texts of a conversation in its place would be compared for each call.
     let tried = "hash(session_file, session_id, caller_id, tool, cause)";
     format!(
@@ -112,8 +119,7 @@ fn in_loops(clause: &str) -> String {
          WITH tries AS (
              SELECT {tried} AS tried, round, min(tool) AS tool, min(cause) AS cause, min(message_id) AS message_id,
                  max(time) AS time
-             FROM usage_tool_events
-             WHERE {clause} AND kind <> 'slash_command' AND cause NOT IN ('declined', 'interrupted', 'not_run')
+             FROM {calls} WHERE {clause} AND cause NOT IN ('declined', 'interrupted', 'not_run')
              GROUP BY tried, round),
          counted AS (SELECT *, round - row_number() OVER (PARTITION BY tried ORDER BY round) AS difference FROM tries)
          SELECT tool, cause, tool || ': ' || cause AS what, message_id, time FROM counted
@@ -124,18 +130,21 @@ fn in_loops(clause: &str) -> String {
 /// Loops, and what the responses cost that made their calls.
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
-    reader.each(&in_loops(&clause), &params, |_| Ok(()))?;
+    let calls = sums::notable_calls(reader)?;
+    reader.each(&in_loops(&calls, &clause), &params, |_| Ok(()))?;
     // What was said of calls is read of those in loops alone.
-    let sql = "
+    let sql = format!(
+        "
         WITH loops AS (SELECT what, count(*) AS calls, min(time) AS first FROM usage_loops GROUP BY what),
         examples AS (
             SELECT what, arg_max(error, (said.time, error)) AS example
-            FROM usage_tool_events AS said JOIN usage_loops AS loops
+            FROM {calls} AS said JOIN usage_loops AS loops
                 ON loops.time = said.time AND loops.message_id IS NOT DISTINCT FROM said.message_id
                 AND loops.tool = said.tool AND loops.cause = said.cause
             WHERE error <> '' GROUP BY what)
-        SELECT what, calls, first, example FROM loops LEFT JOIN examples USING (what) ORDER BY calls DESC, what";
-    let mut loops = reader.rows(sql, &[], |row| {
+        SELECT what, calls, first, example FROM loops LEFT JOIN examples USING (what) ORDER BY calls DESC, what"
+    );
+    let mut loops = reader.rows(&sql, &[], |row| {
         Ok(Trouble {
             first_seen: row.time(2)?.map(utc::shortest),
             example: row.get(3)?,
@@ -146,7 +155,7 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
         return Ok(loops);
     }
     let join = "JOIN (SELECT DISTINCT message_id, what FROM usage_loops) AS loops USING (message_id)";
-    let columns = Columns { join, ..Columns::of(&["loops.what"]) };
+    let columns = Columns { join, ..Columns::of(&["loops.what"]).one_by_one() };
     let costs: HashMap<String, PicoUsd> =
         spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))?;
     for of_loop in &mut loops {
@@ -160,11 +169,10 @@ pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Tr
     let Where { clause, params } = filter.of_calls();
     let sql = format!(
         "SELECT file, max(changes)::BIGINT AS most FROM (
-             SELECT file, session_id, count(*) AS changes FROM (
-                 SELECT session_id, unnest(string_split(files, chr(10))) AS file FROM {CALLS}
-                 WHERE {clause} AND is_done AND files IS NOT NULL)
-             GROUP BY ALL HAVING changes >= 3)
-         GROUP BY file ORDER BY most DESC, file LIMIT 10"
+             SELECT file, session_id, sum(changes)::BIGINT AS changes FROM {} WHERE {clause}
+             GROUP BY ALL HAVING sum(changes) >= 3)
+         GROUP BY file ORDER BY most DESC, file LIMIT 10",
+        sums::file_changes(reader, filter)?
     );
     reader.rows(&sql, &params, |row| Ok(Trouble::new(Kind::EditedAgain, row.get(0)?, row.integer(1)?, None)))
 }
@@ -179,12 +187,14 @@ const TIMES: i128 = 10;
 /// Subagents that ran on: the ten with the most responses, and what they cost. `of` is the usual number of responses.
 pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.condition();
+    let responses = Responses::added_up(reader, &filter.condition(), None)?.table;
     let sql = format!(
-        "SELECT session_id, subagent_id, responses, usual FROM (
-             SELECT session_id, subagent_id, count(*) AS responses, floor(median(count(*)) OVER ())::BIGINT AS usual
-             FROM usage_responses WHERE {clause} AND subagent_id IS NOT NULL AND part = 0 GROUP BY ALL)
-         WHERE responses >= {RESPONSES} AND responses >= {TIMES} * usual
-         ORDER BY responses DESC, session_id, subagent_id LIMIT 10"
+        "SELECT session_id, subagent_id, made, usual FROM (
+             SELECT session_id, subagent_id, sum(responses)::BIGINT AS made,
+                 floor(median(sum(responses)::BIGINT) OVER ())::BIGINT AS usual
+             FROM {responses} WHERE {clause} AND subagent_id IS NOT NULL AND responses > 0 GROUP BY ALL)
+         WHERE made >= {RESPONSES} AND made >= {TIMES} * usual
+         ORDER BY made DESC, session_id, subagent_id LIMIT 10"
     );
     let runaways: Vec<(Subagent, [i128; 2])> =
         reader.rows(&sql, &params, |row| Ok(((row.get(0)?, row.get(1)?), [row.integer(2)?, row.integer(3)?])))?;
@@ -221,13 +231,15 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
 /// ended before they answered.
 pub(super) fn missing(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
+    let responses = Responses::added_up(reader, &Where::everything(), None)?.table;
+    let calls = sums::notable_calls(reader)?;
     let sql = format!(
         "WITH started AS (
-             SELECT DISTINCT session_id, subagent_id FROM usage_tool_events
+             SELECT DISTINCT session_id, subagent_id FROM {calls}
              WHERE {clause} AND kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL),
          found AS (
              SELECT DISTINCT session_id, subagent_id, true AS is_found
-             FROM usage_responses WHERE subagent_id IS NOT NULL)
+             FROM {responses} WHERE subagent_id IS NOT NULL)
          SELECT session_id, count(*) FILTER (is_found IS NULL) AS missing, count(*)
          FROM started LEFT JOIN found USING (session_id, subagent_id)
          GROUP BY session_id HAVING missing > 0 ORDER BY missing DESC, session_id"

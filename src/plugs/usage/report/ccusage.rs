@@ -118,7 +118,7 @@ fn totals<'e>(entries: impl Iterator<Item = &'e Entry>) -> Map<String, Value> {
 
 fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Value> {
     type Key = (Option<String>, Option<i64>, Option<i64>, Option<String>);
-    let keys = ["session_id", "min(epoch_us(time))", "max(epoch_us(time))", "min(session_file)"];
+    let keys = ["session_id", "min(epoch_us(first_time))", "max(epoch_us(last_time))", "min(session_file)"];
     let key = |row: &Row<'_>| -> Result<Key> { Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)) };
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
     spending::read(reader, prices, &keys, &filter.condition(), key, |(id, first, last, file), model, spent| {

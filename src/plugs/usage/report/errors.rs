@@ -6,6 +6,7 @@ use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent, Used, Uses, model_name};
 use crate::plugs::usage::report::usage::unpriced;
+use crate::plugs::usage::sums::Responses;
 use crate::price::{PicoUsd, Prices};
 use crate::report::money;
 use crate::report::trend::Steps;
@@ -261,14 +262,16 @@ fn placeholders(uses: &Uses<'_>) -> Vec<Trouble> {
 }
 
 /// A condition on source files. Of a project, those of the sessions that were there.
-fn on_files(filter: &Filter) -> Where {
+fn on_files(reader: Reader<'_>, filter: &Filter) -> Result<Where> {
     let mut condition = Filter { project: None, model: None, ..filter.clone() }.condition();
     if filter.project.is_some() || filter.model.is_some() {
-        let Where { clause, params } = filter.condition();
-        condition.clause += &format!(" AND session_id IN (SELECT session_id FROM usage_responses WHERE {clause})");
-        condition.params.extend(params);
+        let of_responses = filter.condition();
+        let responses = Responses::added_up(reader, &of_responses, None)?.table;
+        let ids = format!("SELECT session_id FROM {responses} WHERE {}", of_responses.clause);
+        condition.clause += &format!(" AND session_id IN ({ids})");
+        condition.params.extend(of_responses.params);
     }
-    condition
+    Ok(condition)
 }
 
 /// Source files, with the time that is taken for that of all that is counted in them.
@@ -283,7 +286,7 @@ fn of_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
         (Kind::ApiCause, "auth", "api_auth_errors"),
         (Kind::MalformedLine, "", "malformed_lines"),
     ];
-    let Where { clause, params } = on_files(filter);
+    let Where { clause, params } = on_files(reader, filter)?;
     let columns = COUNTS.map(|(.., column)| column);
     let sql = format!(
         "SELECT session_file, {} FROM {FILES} WHERE ({} > 0) AND {clause} ORDER BY session_file",
@@ -321,7 +324,7 @@ fn failed_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
 
 /// A file without a session, which has no time, has lines of unknown types, too.
 fn unknown_lines(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
-    let Where { clause, params } = on_files(filter);
+    let Where { clause, params } = on_files(reader, filter)?;
     let sql = format!(
         "SELECT kind, sum(lines) AS count FROM session_unknown_lines LEFT JOIN {FILES} USING (session_file)
          WHERE {clause} GROUP BY kind ORDER BY count DESC, kind"

@@ -6,6 +6,7 @@ use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{Spent, Used, Uses, model_name};
+use crate::plugs::usage::sums::Responses;
 use crate::price::{ONCE, Price, Prices};
 use crate::report::money;
 use crate::store::left_out::{self, LeftOut};
@@ -151,9 +152,10 @@ fn people(reader: Reader<'_>, filter: &Filter) -> Result<Option<String>> {
     if filter.identities.is_empty() {
         return Ok(None);
     }
-    let Where { clause, params } = filter.condition();
-    let sql = format!("SELECT DISTINCT username FROM usage_responses WHERE {clause} ORDER BY ALL");
-    let folders: Vec<String> = reader.rows(&sql, &params, |row| row.get(0))?;
+    let condition = filter.condition();
+    let responses = Responses::added_up(reader, &condition, None)?.table;
+    let sql = format!("SELECT DISTINCT username FROM {responses} WHERE {} ORDER BY ALL", condition.clause);
+    let folders: Vec<String> = reader.rows(&sql, &condition.params, |row| row.get(0))?;
     let people: Vec<_> = folders.iter().filter_map(|folder| filter.identities.person(folder)).collect();
     let distinct: BTreeSet<_> = people.iter().map(|person| &person.email).collect();
     let file = filter.identities.file.as_deref().unwrap_or(Path::new(""));

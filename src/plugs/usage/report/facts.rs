@@ -1,8 +1,9 @@
 //! What there is to know of a session beside its tokens: what it was called, how it went, what came of it.
 
 use crate::base::error::Result;
-use crate::plugs::usage::report::filter::Where;
+use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::sessions::NAMED;
+use crate::plugs::usage::sums;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
@@ -43,22 +44,8 @@ pub struct Outcome {
     pub failed_test_runs: u64,
 }
 
-/// In SQL, in the order of the fields but for the files. A call that failed, or that has no result, has done nothing.
-pub(super) const OUTCOME: &str = "
-    count(*) FILTER (kind <> 'slash_command'), count(*) FILTER (is_error AND kind <> 'slash_command'),
-    count(*) FILTER (declined_by = 'person'),
-    coalesce(sum(lines_added) FILTER (is_done), 0)::BIGINT, coalesce(sum(lines_removed) FILTER (is_done), 0)::BIGINT,
-    count(*) FILTER (is_done AND acts LIKE '%commit%'),
-    count(*) FILTER (is_done AND acts LIKE '%pull_request%'),
-    count(*) FILTER ((is_done OR cause = 'exit') AND acts LIKE '%test%'),
-    count(*) FILTER (cause = 'exit' AND acts LIKE '%test%')";
-
-/// Calls, with whether each is done.
-pub(super) const CALLS: &str = "(SELECT *, is_error IS NOT DISTINCT FROM false AND declined_by IS NULL AS is_done
-    FROM usage_tool_events)";
-
 impl Outcome {
-    /// Reads the fields, which begin at a column.
+    /// Reads the [sums](crate::plugs::usage::sums::sums_of_calls), which begin at a column.
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self> {
         let number = |at: usize| row.count(first + at);
         Ok(Self {
@@ -134,28 +121,24 @@ fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Resul
     reader.rows(&sql, &params, |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))
 }
 
-/// What came of the calls of each session of a condition, which has few sessions or any number of them.
-pub(super) fn outcomes(reader: Reader<'_>, condition: &Where, are_few: bool) -> Result<HashMap<String, Outcome>> {
-    let Where { clause, params } = condition;
-    let calls = format!("FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL");
-    // Lists of files have to be in memory, all at once.
-    let files = match are_few {
-        true => {
-            "coalesce(len(list_distinct(flatten(
-                 list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL)))), 0)"
-        }
-        false => "0",
-    };
-    let sql = format!("SELECT session_id, {files}, {OUTCOME} {calls} GROUP BY session_id");
-    let outcome = |row: &Row<'_>| Ok((row.get(0)?, Outcome { files: row.count(1)?, ..Outcome::read(row, 2)? }));
-    let mut outcomes: HashMap<String, Outcome> = reader.rows(&sql, params, outcome)?.into_iter().collect();
-    if are_few {
-        return Ok(outcomes);
-    }
+/// What came of the calls of each session, for the sessions of a condition on calls.
+pub(super) fn outcomes(
+    reader: Reader<'_>,
+    filter: &Filter,
+    Where { clause, params }: &Where,
+) -> Result<HashMap<String, Outcome>> {
+    let sql = format!(
+        "SELECT session_id, {} FROM {} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id",
+        sums::sums_of_calls(),
+        sums::calls(reader, filter)?
+    );
+    let outcomes = reader.rows(&sql, params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
+    let mut outcomes: HashMap<String, Outcome> = outcomes.into_iter().collect();
     let sql = format!(
         "SELECT session_id, count(*) FROM (
-             SELECT DISTINCT session_id, unnest(string_split(files, chr(10))) {calls} AND is_done AND files IS NOT NULL)
-         GROUP BY session_id"
+             SELECT DISTINCT session_id, file FROM {} WHERE {clause} AND session_id IS NOT NULL)
+         GROUP BY session_id",
+        sums::file_changes(reader, filter)?
     );
     reader.each(&sql, params, |row| {
         if let Some(outcome) = outcomes.get_mut(&row.get::<String>(0)?) {

@@ -8,6 +8,7 @@ use crate::dialect::directory::spelled;
 use crate::identities::Identities;
 use crate::identities::repository::repository;
 use crate::plugs::usage::repositories::Repositories;
+use crate::plugs::usage::sums::Responses;
 use crate::report::trend::Steps;
 use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, Utc};
@@ -128,9 +129,9 @@ impl<'r> Names<'r> {
                 "user" if is_short => "UNION SELECT split_part(session_file, '/', 1) FROM session_files",
                 _ => "",
             };
-            let sql = format!(
-                "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL {others} ORDER BY ALL"
-            );
+            let responses = Responses::added_up(self.reader, &Where::everything(), None)?.table;
+            let sql =
+                format!("SELECT DISTINCT {column} FROM {responses} WHERE {column} IS NOT NULL {others} ORDER BY ALL");
             self.known.insert((what, is_short), self.reader.rows(&sql, &[], |row| row.get(0))?);
         }
         Ok(())
@@ -245,11 +246,14 @@ impl Filter {
     ///
     /// If the database cannot be read.
     pub(in crate::plugs) fn steps(&self, reader: Reader<'_>) -> Result<Steps> {
-        let Where { clause, params } = self.condition();
-        let sql = format!("SELECT min(time), max(time) FROM usage_responses WHERE {clause}");
         let used = match self.days {
             Days { since: Some(_), until: Some(_) } => [None; 2],
-            _ => reader.one(&sql, &params, |row| Ok([row.time(0)?, row.time(1)?]))?,
+            _ => {
+                let condition = self.condition();
+                let responses = Responses::added_up(reader, &condition, None)?.table;
+                let sql = format!("SELECT min(first_time), max(last_time) FROM {responses} WHERE {}", condition.clause);
+                reader.one(&sql, &condition.params, |row| Ok([row.time(0)?, row.time(1)?]))?
+            }
         };
         Ok(Steps::of(self.days, used, self.zone))
     }
@@ -260,9 +264,10 @@ impl Filter {
     ///
     /// If the database cannot be read.
     pub fn newest(&self, reader: Reader<'_>) -> Result<Option<DateTime<Utc>>> {
-        let Where { clause, params } = Self { days: Days::default(), ..self.clone() }.condition();
-        let sql = format!("SELECT max(time) FROM usage_responses WHERE {clause}");
-        reader.one(&sql, &params, |row| row.time(0))
+        let condition = Self { days: Days::default(), ..self.clone() }.condition();
+        let responses = Responses::added_up(reader, &condition, None)?.table;
+        let sql = format!("SELECT max(last_time) FROM {responses} WHERE {}", condition.clause);
+        reader.one(&sql, &condition.params, |row| row.time(0))
     }
 
     /// How a name fits a value of a column.

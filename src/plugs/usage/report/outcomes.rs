@@ -8,12 +8,13 @@ use crate::base::zone::Period;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::active::{self, People, Whose};
 use crate::plugs::usage::report::by::By;
-use crate::plugs::usage::report::facts::{CALLS, OUTCOME, Outcome};
+use crate::plugs::usage::report::facts::Outcome;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::period::Names;
 use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent};
 use crate::plugs::usage::repositories::Repositories;
+use crate::plugs::usage::sums::{self, Responses};
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
@@ -153,25 +154,29 @@ pub(super) fn of_costs(
     let (keys, width) = (key.columns().join(", "), key.columns().len());
     let row = |(name, (spent, costs))| (name, Sums { spent, costs, ..Sums::default() });
     let mut sums: BTreeMap<Option<String>, Sums> = costs.into_iter().map(row).collect();
-    let Where { clause, params } = &filter.condition().of_interrupted();
-    let sql = format!("SELECT DISTINCT {keys}, session_id FROM usage_responses WHERE {clause}");
-    reader.each(&sql, params, |row| {
+    let interrupted = filter.condition().of_interrupted();
+    let responses = Responses::added_up(reader, &interrupted, None)?.table;
+    let sql = format!("SELECT DISTINCT {keys}, session_id FROM {responses} WHERE {}", interrupted.clause);
+    reader.each(&sql, &interrupted.params, |row| {
         sums.entry(key.name(row)?).or_default().interrupted.insert(row.get(width)?);
         Ok(())
     })?;
     let Where { clause, params } = &filter.of_calls();
     // Most calls only look: those that change nothing and run nothing are in no figure of this report.
     let sql = format!(
-        "SELECT {keys}, {OUTCOME} FROM {CALLS}
-         WHERE {clause} AND (acts IS NOT NULL OR lines_added > 0 OR lines_removed > 0) GROUP BY {keys}"
+        "SELECT {keys}, {} FROM {} WHERE {clause}
+             AND (lines_added > 0 OR lines_removed > 0 OR commits > 0 OR pull_requests > 0 OR test_runs > 0)
+         GROUP BY {keys}",
+        sums::sums_of_calls(),
+        sums::calls(reader, filter)?
     );
     reader.each(&sql, params, |row| {
         sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
         Ok(())
     })?;
     let sql = format!(
-        "SELECT DISTINCT {keys}, concat(username, chr(10), unnest(string_split(files, chr(10))))
-         FROM {CALLS} WHERE {clause} AND is_done AND files IS NOT NULL"
+        "SELECT DISTINCT {keys}, concat(username, chr(10), file) FROM {} WHERE {clause}",
+        sums::file_changes(reader, filter)?
     );
     reader.each(&sql, params, |row| {
         sums.entry(key.name(row)?).or_default().files.insert(row.get(width)?);
@@ -228,10 +233,13 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
     };
     // A person's folders are all of one team.
     let folders: BTreeMap<String, String> = match by {
-        By::Team => reader.rows("SELECT DISTINCT username FROM usage_responses ORDER BY ALL", &[], |row| {
-            let folder: String = row.get(0)?;
-            Ok((filter.identities.label(&folder).to_owned(), folder))
-        })?,
+        By::Team => {
+            let responses = Responses::added_up(reader, &Where::everything(), None)?.table;
+            reader.rows(&format!("SELECT DISTINCT username FROM {responses} ORDER BY ALL"), &[], |row| {
+                let folder: String = row.get(0)?;
+                Ok((filter.identities.label(&folder).to_owned(), folder))
+            })?
+        }
         _ => Vec::new(),
     }
     .into_iter()

@@ -4,6 +4,7 @@ use crate::base::error::Result;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::key::Key;
+use crate::plugs::usage::sums::Responses;
 use crate::store::reader::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +20,9 @@ pub fn of_rows(reader: Reader<'_>, by: By, filter: &Filter) -> Result<BTreeMap<O
     let columns = key.columns();
     let keys = columns.join(", ");
     let condition = filter.condition();
+    let responses = Responses::added_up(reader, &condition, None)?.table;
     let sql = format!(
-        "SELECT DISTINCT {keys}, username AS folder FROM usage_responses WHERE {} ORDER BY folder",
+        "SELECT DISTINCT {keys}, username AS folder FROM {responses} WHERE {} ORDER BY folder",
         condition.clause
     );
     let at = columns.len();

@@ -8,6 +8,7 @@ use crate::plugs::usage::report::errors::{advice, dollars};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::spending::{self, Columns};
+use crate::plugs::usage::sums;
 use crate::price::{PicoUsd, Prices};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
@@ -88,10 +89,10 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let Some(mut key) = Key::of(by.by(), reader, filter)? else { return Ok(Vec::new()) };
     let column = key.columns().join(", ");
     let Where { clause, params } = filter.of_calls();
-    let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
+    let failed = format!("FROM {} WHERE {clause} AND {NOT_BY_ITSELF}", sums::notable_calls(reader)?);
     let sql = format!(
         "SELECT {column}, tool, cause, session_id, count(*), max(time) FILTER (error <> ''), {EXAMPLE}
-         {calls} AND {NOT_BY_ITSELF} GROUP BY ALL"
+         {failed} GROUP BY ALL"
     );
     let mut bad: BTreeMap<Place, Calls> = BTreeMap::new();
     reader.each(&sql, &params, |row| {
@@ -107,14 +108,15 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
         return Ok(Vec::new());
     }
     let mut all: BTreeMap<(Option<String>, String), i128> = BTreeMap::new();
-    reader.each(&format!("SELECT {column}, tool, count(*) {calls} GROUP BY ALL"), &params, |row| {
+    let calls = sums::calls(reader, filter)?;
+    let sql = format!("SELECT {column}, tool, sum(calls) FROM {calls} WHERE {clause} GROUP BY ALL");
+    reader.each(&sql, &params, |row| {
         *all.entry((key.name(row)?, row.get(1)?)).or_default() += row.integer(2)?;
         Ok(())
     })?;
-    let join =
-        format!("JOIN (SELECT DISTINCT message_id, tool, cause {calls} AND {NOT_BY_ITSELF}) AS bad USING (message_id)");
+    let join = format!("JOIN (SELECT DISTINCT message_id, tool, cause {failed}) AS bad USING (message_id)");
     let keys = [&*column, "bad.tool", "bad.cause"];
-    let columns = Columns { join: &join, params: &params, ..Columns::of(&keys) };
+    let columns = Columns { join: &join, params: &params, ..Columns::of(&keys).one_by_one() };
     let costs: HashMap<Place, PicoUsd> = spending::costs(reader, prices, columns, &Where::everything(), |row| {
         Ok((key.name(row)?, row.get(1)?, row.get(2)?))
     })?;

@@ -143,7 +143,7 @@ pub(super) fn whole(
 ) -> Result<Vec<Session>> {
     let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
     let mut sessions = begun(reader, filter, condition, costs, all)?;
-    let outcomes = facts::outcomes(reader, &named(filter.of_calls(), &ids, all), ids.len() <= NAMED)?;
+    let outcomes = facts::outcomes(reader, filter, &named(filter.of_calls(), &ids, all))?;
     let active = match active {
         Some(active) => active,
         None => active::of_sessions(reader, &named(condition.clone(), &ids, all))?,
@@ -197,7 +197,7 @@ pub(super) fn costs_of(
     let begins: Vec<_> = begins.into_iter().collect();
     let step = Steps::from(begins.iter().copied(), filter.zone).sql("time");
     let mut costs: Vec<HashMap<String, Cost>> = parts.iter().map(|_| HashMap::new()).collect();
-    let keys = ["session_id", "username", step.as_str(), "min(epoch_us(time))"];
+    let keys = ["session_id", "username", step.as_str(), "min(epoch_us(first_time))"];
     type Key = (Option<String>, String, Option<i64>, Option<i64>);
     let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
     spending::read(reader, prices, &keys, condition, key, |(id, folder, step, begun): Key, model, spent| {

@@ -4,6 +4,7 @@
 use crate::base::error::Result;
 use crate::plugs::usage::costs::PRICES;
 use crate::plugs::usage::report::filter::Where;
+use crate::plugs::usage::sums::{FAST, Responses};
 use crate::price::{Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, UnitCosts, place};
 use crate::store::lookup;
 use crate::store::reader::{Param, Reader, Row};
@@ -76,13 +77,16 @@ pub(in crate::plugs) fn model_name(model: Option<&str>) -> &str {
     model.unwrap_or("(no model)")
 }
 
-/// What responses are grouped by: expressions, and what is read beside the responses for them.
+/// What responses are grouped by: expressions over the [sums](crate::plugs::usage::sums), and what is read beside the
+/// responses for them.
 pub(in crate::plugs) struct Columns<'k> {
     pub(in crate::plugs) keys: &'k [&'k str],
     pub(in crate::plugs) join: &'k str,
     /// Of what is joined.
     pub(in crate::plugs) params: &'k [Param],
     pub(in crate::plugs) asked: Asked,
+    /// The expressions are over each response by itself.
+    pub(in crate::plugs) one_by_one: bool,
 }
 
 /// What is added up. What is left out is 0 in each [`Spent`], and the database need not read it.
@@ -98,7 +102,12 @@ pub(in crate::plugs) enum Asked {
 impl<'k> Columns<'k> {
     /// Nothing is read beside the responses for these.
     pub(in crate::plugs) fn of(keys: &'k [&'k str]) -> Self {
-        Self { keys, join: "", params: &[], asked: Asked::All }
+        Self { keys, join: "", params: &[], asked: Asked::All, one_by_one: false }
+    }
+
+    #[must_use]
+    pub(in crate::plugs) fn one_by_one(self) -> Self {
+        Self { one_by_one: true, ..self }
     }
 
     #[must_use]
@@ -113,8 +122,7 @@ impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
     }
 }
 
-/// Whether a response is billed as fast; its tier and its place, with the names that mean the same as none.
-const FAST: &str = "fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction')";
+/// The tier and the place of a response, with the names that mean the same as none.
 const TIER: &str = "nullif(service_tier, 'standard')";
 const GEO: &str = "nullif(nullif(inference_geo, 'not_available'), 'global')";
 
@@ -124,6 +132,7 @@ struct Billing<'p> {
     /// Those of the models that there are.
     asked: Prices,
     ways: Vec<Way>,
+    responses: Responses,
 }
 
 /// A model, and a way in which its requests are billed.
@@ -135,10 +144,10 @@ struct Way {
 }
 
 impl<'p> Billing<'p> {
-    fn read(reader: Reader<'_>, prices: &'p Prices, condition: &Where) -> Result<Self> {
+    fn read(reader: Reader<'_>, prices: &'p Prices, condition: &Where, one_by_one: bool) -> Result<Self> {
         let Where { clause, params } = condition;
         // To find the ways takes as long as to add up, so they are taken from the table of prices, which has them all.
-        let sql = match lookup::is_in_step(reader, PRICES)? {
+        let sql = match lookup::is_in_step(reader, PRICES, None)? {
             true => (format!("SELECT DISTINCT model, fast, {TIER}, {GEO} FROM {PRICES}"), &[][..]),
             false => {
                 (format!("SELECT DISTINCT model, {FAST}, {TIER}, {GEO} FROM usage_responses WHERE {clause}"), &**params)
@@ -148,14 +157,20 @@ impl<'p> Billing<'p> {
             |row: &Row<'_>| Ok(Way { model: row.get(0)?, fast: row.get(1)?, tier: row.get(2)?, geo: row.get(3)? });
         let ways: Vec<Way> = reader.rows(&sql.0, sql.1, way)?;
         let models: Vec<String> = ways.iter().filter_map(|way| way.model.clone()).collect();
-        Ok(Self { prices, asked: prices.of(&models), ways })
+        let asked = prices.of(&models);
+        let responses = match one_by_one {
+            true => Responses::one_by_one(Some(&asked)),
+            false => Responses::added_up(reader, condition, Some([prices, &asked]))?,
+        };
+        Ok(Self { prices, asked, ways, responses })
     }
 
     /// What a query groups by, as columns with these names. To group by what is the same for all takes time for nothing.
     fn columns(&self) -> String {
         let Self { asked, ways, .. } = self;
-        let (era, above, peak) = (era(asked), above(asked), peak(asked));
-        let fast = if ways.iter().any(|way| way.fast) { FAST } else { "false" };
+        let (era, peak) = (era(asked), peak(asked));
+        let above = if self.responses.is_added_up { above(asked) } else { "above".to_owned() };
+        let fast = if ways.iter().any(|way| way.fast) { "fast" } else { "false" };
         let tier = if ways.iter().any(|way| way.tier.is_some()) { TIER } else { "NULL::VARCHAR" };
         let geo = if ways.iter().any(|way| way.geo.is_some()) { GEO } else { "NULL::VARCHAR" };
         format!(
@@ -211,7 +226,7 @@ pub(in crate::plugs) fn ranked(
     order: &str,
     [from, most]: [usize; 2],
 ) -> Result<(Vec<String>, usize)> {
-    let billing = Billing::read(reader, prices, condition)?;
+    let billing = Billing::read(reader, prices, condition, false)?;
     let (rates, of_rates) = billing.rates();
     let sql = format!(
         "WITH sums AS (
@@ -219,7 +234,7 @@ pub(in crate::plugs) fn ranked(
                  sum(output_tokens) AS output, sum(cache_creation_input_tokens) AS write,
                  sum(cache_creation_1h_input_tokens) AS write_1h, sum(cache_read_input_tokens) AS read,
                  sum(web_searches) AS search
-             FROM usage_responses WHERE {clause} AND {key} IS NOT NULL GROUP BY ALL),
+             FROM {responses} WHERE {clause} AND {key} IS NOT NULL GROUP BY ALL),
          groups AS (
              SELECT key, min(begun) AS begun, sum(sums.input + sums.output + sums.write + sums.read) AS tokens,
                  sum(sums.input * rate.input + sums.output * rate.output
@@ -232,7 +247,8 @@ pub(in crate::plugs) fn ranked(
          SELECT number, key FROM (SELECT count(*) AS number FROM groups)
          LEFT JOIN (FROM groups ORDER BY {order} LIMIT {most} OFFSET {from}) ON true ORDER BY {order}",
         columns = billing.columns(),
-        begun = if order.contains("begun") { "min(time)" } else { "NULL::TIMESTAMP" },
+        responses = billing.responses.table,
+        begun = if order.contains("begun") { "min(first_time)" } else { "NULL::TIMESTAMP" },
         clause = condition.clause,
     );
     let (mut keys, mut all) = (Vec::new(), 0);
@@ -258,8 +274,8 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     mut key: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
-    let Columns { keys, join, params, asked } = columns.into();
-    let billing = Billing::read(reader, prices, condition)?;
+    let Columns { keys, join, params, asked, one_by_one } = columns.into();
+    let billing = Billing::read(reader, prices, condition, one_by_one)?;
     let tokens = match asked {
         Asked::All | Asked::Costs => {
             "sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
@@ -269,21 +285,20 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     };
     let counts = match asked {
         Asked::All | Asked::Counts => {
-            "count(*) FILTER (part = 0), count(*) FILTER (placeholder),
-             count(*) FILTER (part > 0 AND coalesce(part_kind, 'advisor') = 'advisor'),
-             count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')"
+            "sum(responses), sum(placeholders), sum(advisor_calls), sum(compactions), sum(declined)"
         }
         Asked::Costs => "0, 0, 0, 0, 0",
     };
     let others = match asked {
-        Asked::All => "sum(reasoning_output_tokens), sum(copies) FILTER (part = 0)",
+        Asked::All => "sum(reasoning_output_tokens), sum(copies)",
         Asked::Costs | Asked::Counts => "0, 0",
     };
     let sql = format!(
         "SELECT {keys}{columns}, {tokens}, {counts}, {others}
-         FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
+         FROM {responses} {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
         columns = billing.columns(),
+        responses = billing.responses.table,
         condition = condition.clause,
     );
     let days = billing.asked.days();
@@ -422,11 +437,10 @@ fn peak(prices: &Prices) -> String {
     format!("coalesce(isodow(time) < 6 AND hour(time) IN ({hours}), false)")
 }
 
-/// The highest threshold that a response's prompt is above.
+/// The highest threshold that a prompt is above, of those of some prices among all that the sums tell apart.
 fn above(prices: &Prices) -> String {
-    let prompt = "input_tokens + cache_creation_input_tokens + cache_read_input_tokens";
     let thresholds = prices.thresholds();
-    let cases = thresholds.iter().rev().map(|above| format!(" WHEN {prompt} > {above} THEN {above}"));
+    let cases = thresholds.iter().rev().map(|above| format!(" WHEN above >= {above} THEN {above}"));
     case(cases.collect(), 0)
 }
 

@@ -4,6 +4,7 @@
 //! every response with them takes as long as everything else that a report asks.
 
 use crate::base::error::Result;
+use crate::plugs::usage::sums;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
@@ -29,14 +30,19 @@ const DEEPEST: usize = 64;
 
 impl Starts {
     pub(super) fn read(reader: Reader<'_>) -> Result<Self> {
-        let sql =
-            "SELECT session_id || ' ' || subagent_id, subagent_type, command, skill, session_id || ' ' || started_by
-             FROM usage_subagents WHERE session_id IS NOT NULL";
+        // As the view `usage_subagents` has it.
+        let sql = format!(
+            "SELECT session_id || ' ' || subagent_id, subagent_type, turn_command, turn_skill,
+                 session_id || ' ' || caller_id
+             FROM {} WHERE kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL
+             QUALIFY row_number() OVER (PARTITION BY session_id, subagent_id ORDER BY time, event_id) = 1",
+            sums::notable_calls(reader)?
+        );
         let start = |row: &Row<'_>| {
             let [kind, command, skill, by] = [1, 2, 3, 4].map(|column| row.get(column));
             Ok((row.get(0)?, Start { kind: kind?, command: command?, skill: skill?, by: by? }))
         };
-        Ok(Self(reader.rows(sql, &[], start)?.into_iter().collect()))
+        Ok(Self(reader.rows(&sql, &[], start)?.into_iter().collect()))
     }
 
     /// The type of the subagent that a response is by: that of its call; for a client's own, such as

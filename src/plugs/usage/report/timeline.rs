@@ -4,11 +4,12 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::base::printable::printable;
 use crate::base::utc;
-use crate::plugs::usage::report::facts::{self, CALLS, Facts, OUTCOME, Outcome};
+use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::family::{self, Member};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::prompts::{self, Prompt};
-use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::report::spending::{self, Columns, Spent};
+use crate::plugs::usage::sums;
 use crate::price::{PicoUsd, Prices, Tokens};
 use crate::report::{money, number};
 use crate::store::reader::{Param, Reader, Row};
@@ -66,7 +67,7 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
     let (mut steps, mut total) = (Vec::new(), Spent::default());
     let keys = ["epoch_us(time)", "username", "session_file", "line", "subagent_id", "message_id", "part"];
-    spending::read(reader, prices, &keys, &of_session, place, |place, model, spent| {
+    spending::read(reader, prices, Columns::of(&keys).one_by_one(), &of_session, place, |place, model, spent| {
         let model = model.map(str::to_owned);
         total.add(spent);
         steps.push(step(
@@ -94,7 +95,8 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     let facts = facts::facts(reader, &of_session)?.remove(&(session_id.clone(), folder)).unwrap_or_default();
     steps.iter_mut().for_each(|step| step.user = filter.identities.label(&step.user).to_owned());
     let subagents = family::family(reader, prices, &of_session)?;
-    let sql = format!("SELECT {OUTCOME} FROM {CALLS} WHERE session_id = ?");
+    let calls = sums::calls(reader, &Filter::of_all(filter.zone, filter.identities.clone()))?;
+    let sql = format!("SELECT {} FROM {calls} WHERE session_id = ?", sums::sums_of_calls());
     let outcome = reader.one(&sql, &of_session.params, |row| Outcome::read(row, 0))?;
     let prompts = prompts::prompts(reader, &session_id, &steps)?;
     Ok(Timeline { session_id, facts, steps, subagents, prompts, total, outcome })

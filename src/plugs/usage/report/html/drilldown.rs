@@ -9,6 +9,7 @@ use crate::plugs::usage::report::html::table::{Kind, table};
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions::{self, Session};
 use crate::plugs::usage::report::spending::model_name;
+use crate::plugs::usage::sums;
 use crate::report::render::{hours, short};
 use crate::store::reader::Reader;
 use chrono_tz::Tz;
@@ -121,8 +122,9 @@ fn tools<'i>(reader: Reader<'_>, filter: &Filter, ids: &BTreeSet<&'i str>) -> Re
     }
     let Where { clause, params } = filter.of_calls().of_sessions(ids.iter().copied());
     let sql = format!(
-        "SELECT session_id, tool, count(*) AS calls, count(*) FILTER (is_error) FROM usage_tool_events
-         WHERE {clause} AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool"
+        "SELECT session_id, tool, sum(calls), sum(errors) FROM {} WHERE {clause}
+         GROUP BY ALL ORDER BY session_id, sum(calls) DESC, tool",
+        sums::calls(reader, filter)?
     );
     reader.each(&sql, &params, |row| {
         if let Some(id) = ids.get(row.get::<String>(0)?.as_str()) {
