@@ -91,6 +91,35 @@ fn both_apis_find_claims_and_are_asked_once() {
 }
 
 #[test]
+fn an_answer_is_kept_for_as_long_as_the_configuration_says() {
+    for (settings, days, requests) in [
+        ("", 364, 1),
+        ("", 367, 2),
+        ("answers_age = '1000d'", 367, 1),
+        ("answers_age = '5d'", 10, 2),
+        ("answers_size = 10", 10, 2),
+    ] {
+        let server = Server::start(well);
+        let world = world("anthropic", &server, settings);
+        assert_eq!(run(&world).status, 0);
+        let journal = world.path("data/mill.duckdb.answers");
+        let mut call: Value = serde_json::from_str(&std::fs::read_to_string(&journal).unwrap()).unwrap();
+        let at = chrono::Utc::now() - chrono::TimeDelta::days(days);
+        call["at"] = at.format("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+        std::fs::write(&journal, format!("{call}\n")).unwrap();
+        for suffix in ["", ".wal", ".origin"] {
+            let _ = std::fs::remove_file(world.path(&format!("data/mill.duckdb{suffix}")));
+        }
+        assert_eq!(run(&world).status, 0);
+        assert_eq!(
+            (world.rows(CLAIMS), server.requests().len()),
+            (vec![CLAIM.to_owned()], requests),
+            "{settings} {days}"
+        );
+    }
+}
+
+#[test]
 fn a_report_asks_no_model_and_says_so() {
     let server = Server::start(well);
     let world = world("anthropic", &server, "");

@@ -316,6 +316,24 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
         "reviews": [],
     }]);
     assert_eq!(json, expected);
+    let relations = |action: Action| {
+        review(&world, action, &id(DAYS_30), &id(DAYS_14));
+        pass(&world, 1);
+        let said = knowledge_of(&world, &["show", &id(DAYS_14), "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let relations = json[0]["relations"].as_array().unwrap().iter();
+        relations.map(|relation| relation["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // Of another domain, and about one thing that is the same.
+    let far = says("u5", 5, "confirmation data refund,Europe: Payouts to partners in Europe wait for refunds")
+        + &says("u6", 6, "confirmation product refund,Asia: Partners in Asia get each refund a month later");
+    world.write("eve/e.jsonl", far);
+    assert_eq!(relations(Action::Approve), ["contradicts", "likely_duplicate"]);
+    assert_eq!(relations(Action::Reject), [""; 0], "what was rejected is near nothing");
+    assert_eq!(relations(Action::Approve), ["contradicts", "likely_duplicate"]);
+    assert_eq!(relations(Action::Split), ["contradicts"], "they are not the same, as somebody decided");
+    review(&world, Action::Merge, &id(DAYS_14), &id(DAYS_30));
+    assert_eq!(relations(Action::Merge), ["contradicts", "likely_duplicate"], "merged in a circle, they stay two");
 }
 
 #[test]
@@ -693,10 +711,17 @@ fn what_older_rules_heard_in_files_that_are_gone_goes_unless_it_was_approved() {
     pass(&world, 1);
     let before = world.rows(CONTENTS);
     assert!(before.contains(&dropped.to_owned()), "{before:?}");
+    // The version of another processor says nothing.
+    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+    let other =
+        "INSERT INTO session_processor_state SELECT * REPLACE ('usage' AS processor_name, 3 AS processor_version)
+                 FROM session_processor_state";
+    store.connection().execute_batch(other).unwrap();
+    drop(store);
     let again = |version: u32| {
         let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
         let older = format!(
-            "UPDATE session_processor_state SET processor_version = {version};
+            "UPDATE session_processor_state SET processor_version = {version} WHERE processor_name = 'verification';
             DELETE FROM schema_migrations WHERE version >= 46"
         );
         store.connection().execute_batch(&older).unwrap();

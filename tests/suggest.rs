@@ -45,6 +45,7 @@ fn suggest_shows_rules_with_who_said_so_and_prompts_that_come_back() {
 - Always write amounts in cents in every log file.
   - said 3 times in 3 sessions by ada and bob, last on 2026-02-03; confidence 0.";
     assert!(page.starts_with(expected), "{page}");
+    assert_eq!(page.matches(&format!("“{RULE}”")).count(), 2, "the two newest");
     assert!(page.contains(&format!("  - “{RULE}” (bob, 2026-02-03)\n  - “{RULE}” (ada, 2026-02-02)\n")), "{page}");
     let prompts = "## Prompts that come back
 
@@ -74,6 +75,114 @@ fn suggest_leaves_out_what_the_file_says_and_shows_what_was_said_again() {
     let again = &said[0]["said_again"][0];
     assert_eq!((&again["written"]["line"], &again["written"]["times"]), (&4.into(), &1.into()), "{again}");
     assert_eq!(again["times"], 3);
+    let huge = format!("- {RULE}\n{}", "word ".repeat(300_000));
+    assert_eq!(pages(&huge)[0]["lines"].as_array().unwrap().len(), 1, "nobody writes so much by hand");
+    // What was said again most often comes first.
+    let other = "From now on, always run make lint before every commit.";
+    for day in [4, 5] {
+        let (name, at) = (format!("ada/s1{day}.jsonl"), format!("0{day}T10:00"));
+        world.write(&name, says(&format!("s1{day}"), &at, "/home/ada/shop", other));
+    }
+    let both = pages(&format!("- {RULE}\n- {other}\n"));
+    let times = both[0]["said_again"].as_array().unwrap().iter().map(|line| line["written"]["times"].as_u64().unwrap());
+    assert_eq!(times.collect::<Vec<_>>(), [2, 1], "{both}");
+    // The history of a repository says since when a line stands there: the second one since the second of February.
+    std::fs::create_dir(world.path("bin")).unwrap();
+    let blame = ["1770000000", "1770033600"].map(|time| format!("author-time {time}\\n\\tline\\n")).concat();
+    std::fs::write(world.path("bin/git"), format!("#!/bin/sh\nprintf '{blame}'\n")).unwrap();
+    std::fs::set_permissions(world.path("bin/git"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(&file, format!("- {other}\n- {RULE}\n")).unwrap();
+    let args = ["suggest", "--sessions", "root", "--project", "shop", "--against", "RULES.md", "--format", "json"];
+    let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
+    let dated: Value = serde_json::from_str(&world.mill_with(&args, &[("PATH", &path)]).stdout).unwrap();
+    let since =
+        dated[0]["said_again"].as_array().unwrap().iter().map(|line| line["written"]["since"].as_str().unwrap());
+    assert_eq!(since.collect::<Vec<_>>(), ["2026-02-02T02:40:00Z", "2026-02-02T12:00:00Z"], "{dated}");
+    std::fs::write(&file, format!("- {RULE}\n- {other}\n")).unwrap();
+    // Nobody has said it since.
+    let last = "2026-02-05T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(last.into()).unwrap();
+    let args = ["--project", "shop", "--against", "RULES.md", "--format", "json", "--min-confidence", "0"];
+    let kept: Value = serde_json::from_str(&suggest(&world, &args)).unwrap();
+    assert_eq!([&kept[0]["lines"], &kept[0]["said_again"]], [&Value::Array(vec![]), &Value::Array(vec![])]);
+}
+
+#[test]
+fn suggest_follows_decisions() {
+    let world = world();
+    let lines = |least: &str| {
+        let page = suggest(&world, &["--project", "shop", "--min-confidence", least]);
+        page.lines().filter(|line| line.starts_with("- Always")).count()
+    };
+    assert_eq!([lines("0"), lines("0.99")], [1, 0]);
+    let item = world.rows(&format!("SELECT item_id FROM knowledge_items WHERE content = '{RULE}'")).remove(0);
+    let decide = |action: &str| assert_eq!(world.mill(&["knowledge", action, &item, "--by", "eve"]).status, 0);
+    decide("approve");
+    assert_eq!([lines("0"), lines("0.99")], [1, 1], "what is approved is sure");
+    let pages = suggest(&world, &["--min-confidence", "0.99"]);
+    assert!(pages.contains("# shop\n") && !pages.contains("# other\n"), "a page has something: {pages}");
+    let unsure = says("s9", "06T10:00", "/home/ada/shop", "We should always use tabs in this project.");
+    world.write("ada/f.jsonl", unsure);
+    let page = suggest(&world, &["--project", "shop"]);
+    assert!(!page.contains("Less sure") && page.contains("\n1 line of lower confidence"), "{page}");
+    decide("reject");
+    assert_eq!([lines("0"), lines("0.99")], [0, 0]);
+}
+
+#[test]
+fn suggest_keeps_what_a_person_prefers_off_the_projects() {
+    let world = world();
+    let own = "From now on I'd prefer a formal tone, and never use emojis.";
+    world.write("ada/p.jsonl", says("p", "05T10:00", "/home/ada/shop", own));
+    let pages = |args: &[&str]| suggest(&world, &[args, &["--all"]].concat());
+    let (projects, persons) = (pages(&[]), pages(&["--person"]));
+    assert_eq!(world.rows("SELECT scope FROM knowledge_items WHERE content LIKE '%emojis%'"), ["person"]);
+    assert!(!projects.contains("emojis") && projects.contains("cents"), "{projects}");
+    assert!(persons.starts_with("# ada\n") && persons.contains("emojis") && !persons.contains("cents"), "{persons}");
+    // A file in a home folder is one person's.
+    std::fs::create_dir_all(world.path("home/.claude")).unwrap();
+    std::fs::write(world.path("home/.claude/CLAUDE.md"), "- Prefer a formal tone, never use emojis.\n").unwrap();
+    assert!(!pages(&["--person"]).contains("emojis"));
+    let of_bob = "From now on I'd prefer consistent wording, and never use snake_case.";
+    world.write("bob/p.jsonl", says("q", "06T10:00", "/home/bob/shop", of_bob));
+    assert!(pages(&["--person"]).contains("emojis"));
+    let ada = pages(&["--user", "ada"]);
+    assert!(ada.contains("cents") && !ada.contains("make lint") && !ada.contains("Prompts that come back"), "{ada}");
+}
+
+#[test]
+fn a_prompt_comes_back_in_three_sessions_and_not_in_copies() {
+    let world = World::new();
+    let asks = |session: &str, day: &str| {
+        says(session, &format!("{day}T10:10"), "/home/ada/shop", "please commit the changes")
+    };
+    let page = || suggest(&world, &["--project", "shop", "--all"]);
+    world.write("ada/a.jsonl", asks("s1", "01") + &asks("s1", "02")).write("ada/b.jsonl", asks("s2", "03"));
+    // Something of the project.
+    world.write("ada/c.jsonl", says("s0", "01T09:00", "/home/ada/shop", RULE));
+    assert!(!page().contains("commit the changes"), "two sessions");
+    // A resumed conversation repeats what was said, under its own id.
+    world.write("ada/d.jsonl", asks("s2", "03").replace(r#""sessionId":"s2""#, r#""sessionId":"s3""#));
+    assert!(!page().contains("commit the changes"), "a copy");
+    world.write("ada/e.jsonl", asks("s4", "04"));
+    let times = "  - 4 times in 3 sessions by ada; $1.20 in all, $0.30 each time\n";
+    assert!(page().contains(&format!(
+        "- “please commit the changes”: a command could say it, such as `/commit-changes`\n{times}"
+    )));
+    // In the words in which it is said most often, and no more than anybody reads.
+    let others = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"];
+    for session in 5..9 {
+        let id = format!("s{session}");
+        let others = others.iter().enumerate();
+        let others = others
+            .map(|(at, name)| says(&id, &format!("0{session}T11:{at}0"), "/home/ada/shop", &format!("deploy {name}")));
+        let commit = asks(&id, &format!("0{session}")).replace("the changes", "the changes!!");
+        let twice = commit.clone() + &commit.replace("T10:10", "T10:20");
+        world.write(&format!("ada/{id}.jsonl"), others.collect::<String>() + &twice);
+    }
+    let page = page();
+    assert!(page.contains("- “please commit the changes!!”: "), "{page}");
+    assert_eq!(page.matches("a command could say it").count(), 10, "{page}");
 }
 
 #[test]
@@ -93,6 +202,20 @@ fn suggest_has_one_line_for_items_that_say_the_same() {
     assert_eq!(world.rows("SELECT count(*) FROM knowledge_items"), ["3"]);
     assert_eq!(lines.len(), 2, "{page}");
     assert!(page.contains("  - said 2 times in 2 sessions by ada, last on 2026-02-02"), "{page}");
+    // Who says both in one session has said it once there.
+    world.append("ada/1.jsonl", &says("s1", "01T10:10", "/home/ada/shop", said[1]));
+    let page = suggest(&world, &["--project", "shop", "--all"]);
+    assert!(page.contains("  - said 2 times in 2 sessions by ada, last on 2026-02-02"), "{page}");
+    // What was approved stays as it was approved.
+    for (approved, count) in [(0, 2), (1, 3)] {
+        let sql = format!("SELECT item_id FROM knowledge_items WHERE content = '{}'", said[approved]);
+        let item = world.rows(&sql).remove(0);
+        assert_eq!(world.mill(&["knowledge", "approve", &item, "--by", "eve"]).status, 0);
+        let page = suggest(&world, &["--project", "shop", "--all"]);
+        let lines: Vec<_> = page.lines().filter(|line| line.starts_with("- ")).collect();
+        assert_eq!(lines.len(), count, "{page}");
+        assert!(lines.contains(&"- Always write amounts in cents in every log file."), "{page}");
+    }
 }
 
 #[test]
@@ -106,6 +229,11 @@ fn suggest_writes_down_what_was_said_where_somebody_asks_for_that() {
     let page = suggest(&world, &["--project", "shop", "--all"]);
     assert!(page.contains("\n- I moved the helper and ran the tests.\n"), "{page}");
     assert!(page.contains("“Can you add this to CLAUDE.md?”"), "{page}");
+    let whole = "Can you add to CLAUDE.md that amounts are always written in cents?";
+    world
+        .write("ada/a.jsonl", says("s", "01T10:00", "/src/shop", "hello") + &says("s", "01T10:10", "/src/shop", whole));
+    let page = suggest(&world, &["--project", "shop", "--all"]);
+    assert!(page.contains("\n- Add to CLAUDE.md that amounts are always written in cents.\n"), "{page}");
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn cut(path: &Path, now: DateTime<Utc>, keeps: Keeps) -> std::io::Result<()> {
     while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
         // What cannot be read is of no use to anybody.
         let at = serde_json::from_slice::<When>(&line).map(|When { at }| at).unwrap_or_default();
-        if is_first && too_much == 0 && at >= too_old && !at.is_empty() {
+        if is_first && too_much == 0 && at >= too_old {
             return Ok(());
         }
         if at.starts_with(&today) || at >= oldest && kept_from >= too_much {
@@ -389,6 +389,8 @@ mod tests {
         let (all, line) = (length(), length() / 4);
         assert_eq!((of_days(30, "1970-02-28"), length()), ("abcd".to_owned(), all));
         assert_eq!(of_days(30, "1970-03-03"), "abcd", "a file is not written again for some hours");
+        // A process that was killed while it cut the file has left this.
+        std::fs::write(beside(&path, "new"), "x\n".repeat(10_000)).unwrap();
         assert_eq!((of_days(30, "1970-03-05"), length()), ("bcd".to_owned(), all - line));
         assert_eq!(of_days(15, "1970-03-05"), "cd");
         use std::os::unix::fs::PermissionsExt as _;

@@ -138,6 +138,13 @@ mod tests {
         assert_eq!(says("commit generated files"), None);
         assert_eq!(says("use British English in the documentation"), None);
         assert_eq!(says("run the tests with `make check`"), Some(7));
+
+        // The words of many sentences say together what none of them does.
+        let words = |from: u32| (from..from + 20).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");
+        let long = format!("Never commit {}. Generated {} files. A {}.\n", words(0), words(20), words(40));
+        let file = File { passages: passages(&long), ..file };
+        assert!(file.says(&Gist::of("don't commit generated files")).is_none());
+        assert!(file.says(&Gist::of(&format!("never commit {}", words(0)))).is_some());
     }
 
     #[test]
