@@ -121,19 +121,24 @@ mod tests {
     fn stretches_leave_out_no_pause_and_no_response() {
         let connection = duckdb::Connection::open_in_memory().unwrap();
         let reader = Reader::new(&connection);
-        connection.execute_batch("CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP)").unwrap();
+        let schema = "CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP, part BIGINT, part_kind VARCHAR,
+                copies BIGINT, placeholder BOOLEAN, fast BOOLEAN);
+            CREATE SCHEMA facts; CREATE TABLE facts.settlements (processor_name VARCHAR, name VARCHAR, settings VARCHAR)";
+        connection.execute_batch(schema).unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         // Of many lengths, those at the bounds among them.
         let steps = [0, 1, 299_999_999, 300_000_000, LONG - 1, LONG, LONG + 1, 900_000_000, 7_000_000_000];
         for session in ["a", "b", "c"] {
             let mut time = 1_770_000_000_000_000;
-            let mut insert = connection.prepare("INSERT INTO usage_responses VALUES (?, make_timestamp(?))").unwrap();
+            let insert = "INSERT INTO usage_responses (session_id, time) VALUES (?, make_timestamp(?))";
+            let mut insert = connection.prepare(insert).unwrap();
             for _ in 0..400 {
                 time += if random.bool() { steps[random.usize(..steps.len())] } else { random.i64(0..700_000_000) };
                 insert.execute(duckdb::params![session, time]).unwrap();
             }
         }
-        connection.execute_batch("INSERT INTO usage_responses VALUES ('d', NULL), (NULL, '2026-01-01')").unwrap();
+        let others = "INSERT INTO usage_responses (session_id, time) VALUES ('d', NULL), (NULL, '2026-01-01')";
+        connection.execute_batch(others).unwrap();
         let sql = format!(
             "SELECT session_id, {QUARTER}, sum(gap) FROM (
                  SELECT session_id, time,
