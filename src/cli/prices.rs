@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::printable::printable;
+use crate::cli::terminal::remark;
 use crate::cli::{Context, Database, Form, print};
 use crate::price::{self, Factor, Price, Prices, Rate, Rates, Terms};
 use crate::report::grid::Field;
@@ -74,7 +75,15 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let (config, _) = options.database.find(context)?;
     let prices = Prices::new(&config.price)?;
     match &args.action {
-        None => list(&prices.rows().map(cells).collect::<Vec<_>>(), &options.form),
+        None => {
+            let status = list(&prices.rows().map(cells).collect::<Vec<_>>(), &options.form)?;
+            if options.form.format() == Format::Table {
+                remark(
+                    "note: US dollars per million tokens; `fast` is a factor, and prompts of more than `above` tokens cost `long_…`",
+                );
+            }
+            Ok(status)
+        }
         Some(Action::Show { model, at, .. }) => {
             let day = at.unwrap_or_else(|| context.now.wall.date_naive());
             let found = prices.find(model, Some(day)).ok_or_else(|| stranger(model, &prices))?;

@@ -138,10 +138,17 @@ impl Summary {
 
     /// The summary in words.
     pub fn words(&self) -> String {
-        let mut words = String::new();
+        // Of one pass, those with nothing new say the same.
+        let mut said: Vec<(Vec<&str>, String)> = Vec::new();
         for counts in &self.processors {
-            counts.write(&mut words);
+            let words = counts.words();
+            match said.iter_mut().find(|(_, said)| counts.processed == 0 && *said == words) {
+                Some((processors, _)) => processors.push(&counts.processor),
+                None => said.push((vec![&counts.processor], words)),
+            }
         }
+        let lines = said.iter().map(|(processors, words)| format!("{}: {words}", processors.join(", ")));
+        let mut words: String = lines.collect();
         if self.is_stopped {
             words.push_str("stopped early; the next run goes on from here\n");
         }
@@ -164,9 +171,9 @@ impl Counts {
         self.files = self.unchanged + self.scanned;
     }
 
-    fn write(&self, words: &mut String) {
-        let mut line =
-            format!("{}: {}, {} changed", self.processor, count(self.files, "file"), thousands(self.processed.into()));
+    /// The same in words, which the name of the processor stands before.
+    fn words(&self) -> String {
+        let mut words = format!("{}, {} changed", count(self.files, "file"), thousands(self.processed.into()));
         for (number, what) in [
             (self.touched, "touched only"),
             (self.deferred, "deferred"),
@@ -174,16 +181,16 @@ impl Counts {
             (self.errors, "failed"),
         ] {
             if number > 0 {
-                let _ = write!(line, ", {} {what}", thousands(number.into()));
+                let _ = write!(words, ", {} {what}", thousands(number.into()));
             }
         }
         if self.processed > 0 {
-            let _ = write!(line, "; {} from {}", count(self.items_extracted, "item"), bytes(self.bytes_read));
+            let _ = write!(words, "; {} from {}", count(self.items_extracted, "item"), bytes(self.bytes_read));
         }
         if self.malformed_lines > 0 {
-            let _ = write!(line, ", {} skipped", count(self.malformed_lines, "malformed line"));
+            let _ = write!(words, ", {} skipped", count(self.malformed_lines, "malformed line"));
         }
-        let _ = writeln!(words, "{line} ({})", elapsed(self.elapsed_ms));
+        let _ = writeln!(words, " ({})", elapsed(self.elapsed_ms));
         let failed = self
             .errors_detail
             .iter()
@@ -196,16 +203,16 @@ impl Counts {
         let why = |Deferral { reason, files }: &Deferral| {
             format!("deferred {}: {}", count(*files, "file"), printable(reason))
         };
-        name(words, failed, self.errors);
+        name(&mut words, failed, self.errors);
         if self.errors > 0 {
             let _ = writeln!(words, "  more about them: sessionmill failures");
         }
-        name(words, rejected, self.rejected - self.forgotten);
-        name(words, self.deferred_reasons.iter().map(why), self.deferred_reasons.len() as u64);
+        name(&mut words, rejected, self.rejected - self.forgotten);
+        name(&mut words, self.deferred_reasons.iter().map(why), self.deferred_reasons.len() as u64);
         let gone = |Dropped { session, items }: &Dropped| {
             format!("dropped {} of `{}`: no transcript has them any more", count(*items, "item"), printable(session))
         };
-        name(words, self.dropped_detail.iter().map(gone), self.dropped_detail.len() as u64);
+        name(&mut words, self.dropped_detail.iter().map(gone), self.dropped_detail.len() as u64);
         if self.unsettled_keys > self.dead_keys {
             let keys = count(self.unsettled_keys - self.dead_keys, "key");
             let _ = writeln!(words, "  {keys} could not be settled and will be tried again");
@@ -215,8 +222,9 @@ impl Counts {
         }
         if self.unsettled_keys > 0 {
             let failed = |e: &KeyError| format!("failed key `{}`: {}: {}", printable(&short(&e.key)), e.class, e.error);
-            name(words, self.unsettled_detail.iter().map(failed), self.unsettled_keys);
+            name(&mut words, self.unsettled_detail.iter().map(failed), self.unsettled_keys);
         }
+        words
     }
 }
 
@@ -233,6 +241,27 @@ fn name(words: &mut String, lines: impl Iterator<Item = String>, all: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_of_one_pass_with_nothing_new_are_one_line() {
+        let counts = |name: &str, processed, elapsed_ms| {
+            let mut counts =
+                Counts { processor: name.into(), processed, unchanged: 3, elapsed_ms, ..Counts::default() };
+            counts.close();
+            counts
+        };
+        let processors =
+            vec![counts("a", 0, 40), counts("b", 1, 40), counts("c", 0, 40), counts("d", 1, 40), counts("e", 0, 50)];
+        let words = Summary { processors, ..Summary::default() }.words();
+        let new = "4 files, 1 changed; 0 items from 0 B (40 ms)";
+        let lines = [
+            "a, c: 3 files, 0 changed (40 ms)",
+            &format!("b: {new}"),
+            &format!("d: {new}"),
+            "e: 3 files, 0 changed (50 ms)",
+        ];
+        assert_eq!(words.lines().collect::<Vec<_>>(), lines);
+    }
 
     #[test]
     fn the_words_tell_what_the_counts_do() {
