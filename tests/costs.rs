@@ -170,6 +170,19 @@ fn a_price_and_a_name_that_change_count_after_the_next_run() {
 
 /// A pass makes these tables last. One that is killed before leaves them due, also for a pass that finds nothing new.
 #[test]
+fn the_cost_of_any_number_of_tokens_is_in_range() {
+    let world = World::new();
+    fs::write(world.path("c.toml"), "").unwrap();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 1 << 40));
+    assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
+    let rows = [(Some("2026-02-01".to_owned()), ((1 << 40) + 10, Some((1u64 << 40) as f64 * 25.0 + 50.0)))];
+    assert_eq!(by_sql(&world, "usage_costs", "strftime(time, '%Y-%m-%d')"), Rows::from(rows.clone()));
+    assert_eq!(by_report(&world, "day"), Rows::from(rows));
+    let said = world.mill(&["publish"]);
+    assert_eq!(said.status, 0, "{said:?}");
+}
+
+#[test]
 fn costs_are_those_of_all_responses_after_a_pass_that_broke_off() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));

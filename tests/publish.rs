@@ -271,6 +271,29 @@ fn what_people_wrote_is_nowhere_in_a_snapshot_unless_it_is_wanted() {
 }
 
 #[test]
+fn nothing_is_published_before_all_of_somebody_is_erased() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).write("zedquux/z.jsonl", response("m2", "10:01:00", 6));
+    let run = || assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    run();
+    for point in ["before-settle", "before-sums"] {
+        let killed = [("SESSIONMILL_FAILPOINT", &*format!("kill:{point}"))];
+        assert_eq!(world.mill_with(&["forget", "zedquux", "--yes"], &killed).status, -9, "{point}");
+        let said = world.mill(&["publish"]);
+        let refused = "sessionmill: somebody's transcripts are erased, and what was made of them is not yet\n  \
+                       hint: `sessionmill run` finishes it\n";
+        assert_eq!((said.status, &*said.stderr), (2, refused), "{point}");
+        run();
+        assert_eq!(world.mill(&["publish"]).status, 0, "{point}");
+        let newest = fs::read(&Snapshot::newest(&world.database()).unwrap().path).unwrap();
+        assert!(!newest.windows(7).any(|part| part == b"zedquux"), "{point}");
+        let said = world.mill(&["forget", "--undo", "zedquux", "--yes"]);
+        assert_eq!(said.status, 0, "{said:?}");
+        run();
+    }
+}
+
+#[test]
 fn a_private_column_is_private_in_every_table_that_it_is_copied_to() {
     let world = world();
     let private: BTreeSet<_> =

@@ -59,7 +59,7 @@ use crate::source::Source;
 use crate::source::access;
 use crate::source::retry::Retries;
 use crate::store::lookup::{self, Lookup};
-use crate::store::{DatabaseFile, SharedStore, log, pauses, room, runs, waits};
+use crate::store::{DatabaseFile, SharedStore, forget, log, pauses, room, runs, waits};
 use sessionmill_contract::{Bound, Manifest, Processor};
 use std::time::Duration;
 
@@ -278,6 +278,7 @@ fn finish(
     let summary = tally.settled(settled).end(clock.elapsed(), notices, &pass.limits.stop);
     runs::end(store.get()?, known.stamp(pass), pass.request, &summary)?;
     lookup::refresh(store.get()?, pass.lookups)?;
+    forget::end(store.get()?)?;
     if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }

@@ -10,7 +10,7 @@ use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
 use crate::store::{Store, Transaction, known, lookup, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
-use duckdb::{Row, params};
+use duckdb::{Connection, Row, params};
 use md5::{Digest, Md5};
 use sessionmill_contract::{Manifest, Processor};
 use std::collections::{BTreeMap, BTreeSet};
@@ -192,5 +192,42 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
         transaction.execute(&sql, [manifest.name, username])?;
     }
     lookup::note(transaction)?;
+    if facts > 0 {
+        begin(transaction)?;
+    }
     Ok(facts)
+}
+
+/// Under which name it stands among settlements that what was made of erased facts is not all gone.
+const ERASING: &str = "(erasing)";
+
+/// Notes that facts are erased of which entities and sums can still tell. Nothing is published before [`end`].
+pub(super) fn begin(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ?", [ERASING])?;
+    transaction.execute("INSERT INTO facts.settlements VALUES (?, '', 1, '')", [ERASING])?;
+    Ok(())
+}
+
+/// Whether what was made of erased facts can still be there: who erased them was killed before the end.
+pub(super) fn is_unfinished(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT count(*) > 0 FROM facts.settlements WHERE processor_name = ?";
+    Ok(connection.query_row(sql, [ERASING], |row| row.get(0))?)
+}
+
+/// Notes that nothing tells of erased facts any more, after the tables of sums and the others were brought up to date: unless
+/// keys are still to be settled.
+///
+/// # Errors
+///
+/// If the database cannot be read or written.
+pub fn end(store: &Store) -> Result<()> {
+    if !is_unfinished(store.connection())? {
+        return Ok(());
+    }
+    store.transaction(|transaction| {
+        let sql = "DELETE FROM facts.settlements WHERE processor_name = ?
+                   AND NOT EXISTS (FROM facts.touched_keys) AND NOT EXISTS (FROM facts.touched_moments)";
+        transaction.execute(sql, [ERASING])
+    })?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::store::rows::{Cell, as_text};
 use crate::store::settle::touch;
-use crate::store::{Store, Transaction};
+use crate::store::{Store, Transaction, forget};
 use duckdb::params;
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
@@ -68,6 +68,9 @@ pub fn erase(
         }
         for settlement in manifest.settlements {
             touch::failed(transaction, manifest, settlement)?;
+        }
+        if erased > 0 {
+            forget::begin(transaction)?;
         }
         Ok(erased)
     })

@@ -13,7 +13,9 @@ use crate::config::publish::Publish;
 use crate::store::copy::{self, Copy};
 use crate::store::schema::{Private, Schema};
 use crate::store::snapshot::{self, Audience, Snapshot, quoted, with};
-use crate::store::{Access, DatabaseFile, Store, cannot_open, config, lookup, migrate, parquet, room, try_connect};
+use crate::store::{
+    Access, DatabaseFile, Store, cannot_open, config, forget, lookup, migrate, parquet, room, try_connect,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use sessionmill_contract::Sensitive;
@@ -137,8 +139,14 @@ fn attempt(
     let _ = copy::sweep(database, Instant::now());
     let schema = &database.schema;
     let state_of = |snapshot: &Snapshot| state_of(snapshot, schema);
-    let said =
-        Store::open_current(database, Access::ReadOnly, now)?.read(|reader| state(reader.connection(), schema))?;
+    let (said, is_unfinished) = Store::open_current(database, Access::ReadOnly, now)?.read(|reader| {
+        let connection = reader.connection();
+        Ok((state(connection, schema)?, forget::is_unfinished(connection)?))
+    })?;
+    if is_unfinished {
+        let message = "somebody's transcripts are erased, and what was made of them is not yet";
+        return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` finishes it"));
+    }
     let newest = audience.newest(database);
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest

@@ -10,7 +10,7 @@ use crate::plugs::configured;
 use crate::source::retry::Retries;
 use crate::store::lookup::{self, Lookup};
 use crate::store::publish::Publisher;
-use crate::store::{SharedStore, failures, leftovers, quarantine, snapshot};
+use crate::store::{SharedStore, failures, forget, leftovers, quarantine, snapshot};
 use sessionmill_contract::Processor;
 use std::time::{Duration, Instant};
 
@@ -84,6 +84,7 @@ impl<'s> Erasure<'s> {
         }
         // Directories and models of who is erased are in these tables.
         lookup::refresh(self.store.get()?, &self.lookups)?;
+        forget::end(self.store.get()?)?;
         self.store.get()?.checkpoint()?;
         self.store.close();
         leftovers::erase(&resources.database, until())?;

@@ -168,14 +168,15 @@ COMMENT ON TABLE usage_repositories IS 'one row per working directory';
 COMMENT ON COLUMN usage_repositories.project IS 'as in usage_responses';
 COMMENT ON COLUMN usage_repositories.repository IS 'name of the project, as the configured identities say; else the git remote, or the name that clones of several people share, as */NAME; else the folder of the repository, as far as the path tells';
 
+-- Tokens have a digit more than fits into 64 bits, so that a large product is not out of range.
 CREATE VIEW usage_costs AS
 SELECT r.*, coalesce(people.person, r.username) AS person, people.team,
     coalesce(usage_repositories.repository, r.project) AS repository, price.price, price.price_from, price.lacks,
-    r.input_tokens::DECIMAL(18, 0) * price.input + r.output_tokens::DECIMAL(18, 0) * price.output
-        + (r.cache_creation_input_tokens - r.cache_creation_1h_input_tokens)::DECIMAL(18, 0) * price.cache_write_5m
-        + r.cache_creation_1h_input_tokens::DECIMAL(18, 0) * price.cache_write_1h
-        + r.cache_read_input_tokens::DECIMAL(18, 0) * price.cache_read
-        + r.web_searches::DECIMAL(18, 0) * price.web_search AS cost_usd
+    r.input_tokens::DECIMAL(19, 0) * price.input + r.output_tokens::DECIMAL(19, 0) * price.output
+        + (r.cache_creation_input_tokens - r.cache_creation_1h_input_tokens)::DECIMAL(19, 0) * price.cache_write_5m
+        + r.cache_creation_1h_input_tokens::DECIMAL(19, 0) * price.cache_write_1h
+        + r.cache_read_input_tokens::DECIMAL(19, 0) * price.cache_read
+        + r.web_searches::DECIMAL(19, 0) * price.web_search AS cost_usd
 FROM usage_responses AS r
 LEFT JOIN people USING (username)
 LEFT JOIN usage_repositories ON usage_repositories.project = r.project
