@@ -127,7 +127,11 @@ fn a_file_that_ends_the_process_is_found_out_and_parked() {
         assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["2"], "the others are there");
         let said = world.mill_with(&run, &fault);
         assert_eq!(said.status, 1, "a third run does not try it: {said:?}");
-        assert!(said.stdout.starts_with("usage: 3 files, 0 changed, 1 failed ("), "{}", said.stdout);
+        assert!(
+            said.stdout.starts_with("usage, verification, tasks, tracking: 3 files, 0 changed, 1 failed ("),
+            "{}",
+            said.stdout
+        );
         world.touch("ada/b.jsonl", 1_000_000_000);
         let said = world.mill_with(&run, &fault);
         assert_eq!(said.status, 1, "a touch ends a trial and no run: {said:?}");
