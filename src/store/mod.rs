@@ -306,11 +306,11 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     let connection = Connection::open_with_flags(path, config)?;
     // The rows of a file, or of some keys, lie far apart in a large table: they are found by a list of their numbers, and
     // not by the first and the last one. Of few rows DuckDB does so itself.
-    connection.execute_batch("SET dynamic_or_filter_threshold = 1000")?;
     // Looking for the symbols of FSST takes half of the time of a checkpoint, and makes the file a fourteenth smaller. As
     // a part of the configuration the setting has no effect.
     connection.execute_batch(
         "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '64MB';
+         SET dynamic_or_filter_threshold = 1000;
          SET disabled_compression_methods = 'fsst'; PRAGMA disable_checkpoint_on_shutdown;
          SET lock_configuration = true",
     )?;
