@@ -1,8 +1,9 @@
 //! Sources: alarms about them, what a run makes of those that it finds or is told of, and what becomes of them.
 
 use crate::daemon::schedule;
-use crate::world::{Said, World, response};
+use crate::world::{Said, World, check_sums, response};
 use serde_json::Value;
+use sessionmill::store::{Access, Store};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -385,6 +386,7 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     assert_eq!(world.rows(told), of);
     let said = run(&world);
     assert!(said.status == 0 && said.stdout.contains(": 2 files, 0 changed"), "{said:?}");
+    check_sums(&Store::open(&world.database(), Access::ReadOnly).unwrap());
     assert_eq!(mill(&world, &["status", "--check"]).status, 0, "its folder is gone, and nobody minds");
     assert_eq!(world.rows("SELECT count(*) FROM session_files WHERE gone_since IS NOT NULL"), ["0"]);
     let retired = &sources(&world)[1];

@@ -177,10 +177,6 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
         let name = table.name;
         if let Some(settlement) = manifest.settlement_of(table) {
             touch::of_facts(transaction, manifest, settlement, "username = ?", &[username])?;
-            if settlement.alone.is_some() {
-                let files = format!("SELECT session_file FROM facts.{name} WHERE username = ?");
-                lookup::note_files(transaction, name, &files, &[username])?;
-            }
         }
         facts += transaction.execute(&format!("DELETE FROM facts.{name} WHERE username = ?"), [username])? as u64;
     }

@@ -7,9 +7,9 @@
 //! beginning of its hash.
 
 use crate::base::error::Result;
+use crate::store::Transaction;
 use crate::store::schema::Schema;
 use crate::store::settle::touch;
-use crate::store::{Transaction, lookup};
 use sessionmill_contract::Manifest;
 
 /// Tables that name files, beside those of facts.
@@ -59,10 +59,6 @@ pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest], s
             if let Some(settlement) = manifest.settlement_of(table) {
                 let renamed = "session_file IN (SELECT old_name FROM stage_renamed)";
                 touch::of_facts(transaction, manifest, settlement, renamed, &[])?;
-                if settlement.alone.is_some() {
-                    let files = "SELECT unnest([old_name, new_name]) AS session_file FROM stage_renamed";
-                    lookup::note_files(transaction, table.name, files, &[])?;
-                }
             }
             rename(transaction, &format!("facts.{}", table.name))?;
         }

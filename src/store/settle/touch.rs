@@ -11,7 +11,7 @@ use super::facts_hash;
 use super::islands::{self, IslandCutter, Moment};
 use crate::base::error::Result;
 use crate::store::rows::{Cell, key_hash};
-use crate::store::{Store, Transaction};
+use crate::store::{Store, Transaction, lookup};
 use chrono::DateTime;
 use duckdb::params;
 use sessionmill_contract::{Manifest, Processor, RowRef, Settlement, Value};
@@ -63,7 +63,8 @@ pub(in crate::store) fn keys(
     hashes(transaction, manifest, settlement, &all)
 }
 
-/// Touches the keys of the facts that a condition of SQL selects.
+/// Touches the keys of the facts that a condition of SQL selects. Where facts are entities as they stand, what is shown of
+/// their source files changes, too.
 pub(in crate::store) fn of_facts(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -75,8 +76,12 @@ pub(in crate::store) fn of_facts(
     let hash = facts_hash(manifest, settlement);
     let sql =
         format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, {hash} FROM facts.{facts} WHERE {condition}");
-    let parameters = [manifest.name, facts].into_iter().chain(parameters.iter().copied());
-    transaction.execute(&sql, duckdb::params_from_iter(parameters))?;
+    let of_facts = [manifest.name, facts].into_iter().chain(parameters.iter().copied());
+    transaction.execute(&sql, duckdb::params_from_iter(of_facts))?;
+    if settlement.alone.is_some() {
+        let files = format!("SELECT session_file FROM facts.{facts} WHERE {condition}");
+        lookup::note_files(transaction, facts, &files, parameters)?;
+    }
     Ok(())
 }
 
