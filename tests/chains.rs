@@ -65,7 +65,7 @@ const SETTLEMENT: Settlement = Settlement {
     name: "words",
     version: 1,
     facts: &WORDS,
-    key: "word",
+    key: Some("word"),
     edges: None,
     islands: None,
     order: &["session_file", "value"],
@@ -87,7 +87,7 @@ static MANIFEST: Manifest = Manifest {
         Settlement {
             name: "initials",
             facts: &INITIALS,
-            key: "initial",
+            key: Some("initial"),
             order: &["word"],
             entities: &[&TOTALS],
             ..SETTLEMENT

@@ -1,4 +1,4 @@
-//! The claims of a domain are settled by clusters: those that have to do with each other.
+//! Claims are settled by clusters: those that have to do with each other.
 
 use crate::world::World;
 use sessionmill::store::{Access, Store};
@@ -91,12 +91,11 @@ impl Processor for Watched {
     fn clusters(
         &self,
         settlement: &Settlement,
-        key: &str,
         facts: &[Member<'_>],
         reviews: &[Vec<Value>],
     ) -> Result<Clusters, Failure> {
         assert!(!self.is_lost, "no cluster is found");
-        self.usual.clusters(settlement, key, facts, reviews)
+        self.usual.clusters(settlement, facts, reviews)
     }
 
     fn settle(
@@ -172,7 +171,7 @@ fn a_decision_has_the_clusters_settled_again_that_it_is_about() {
         let row = ReviewRow::new(item.as_deref().unwrap(), action.name(), other.as_deref(), "eve", now).values();
         let manifest = processor.manifest();
         let settlement = manifest.settlement_of(&CLAIMS).unwrap();
-        store.review(manifest, settlement, &[row], &["finance".to_owned()]).unwrap();
+        store.review(manifest, settlement, &[row], &["knowledge".to_owned()]).unwrap();
     };
     decide(Action::Reject, 7, None);
     assert_eq!(processor.pass(&world), (vec![1], 0));
@@ -196,7 +195,7 @@ fn a_cluster_that_fails_stays_what_it_was_and_no_other_does() {
     assert_eq!(processor.pass(&world), (vec![2; 3], 1));
     assert_eq!(items(&world, &[6, 7, 8]), ["2|pending", "1|pending", "2|pending"]);
     assert_eq!(processor.pass(&world), (vec![2], 1), "it waits for a minute, then for two");
-    // Two clusters of a domain fail, each by itself.
+    // Two clusters fail, each by itself.
     let processor = Watched { fails: Some("number 1"), ..processor };
     world.write("eve/e.jsonl", lines(10..12));
     assert_eq!(processor.pass(&world), (vec![2; 2], 3));

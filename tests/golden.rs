@@ -115,7 +115,9 @@ fn facts_that_are_not_settled_are_shown_as_if_they_were() {
     let alone = Usage.manifest().settlements.iter().filter(|settlement| settlement.alone.is_some());
     let mut compared = 0;
     for settlement in alone {
-        let Settlement { facts, key, entities: [entities, ..], .. } = settlement else { panic!("{settlement:?}") };
+        let Settlement { facts, key: Some(key), entities: [entities, ..], .. } = settlement else {
+            panic!("{settlement:?}")
+        };
         let sql = format!(
             "SELECT session_file, username, {key}, {columns} FROM facts.{name} WHERE alone ORDER BY {key}",
             columns = facts.list(),

@@ -3,7 +3,6 @@
 
 use crate::world::{Said, World, rounds};
 use fastrand::Rng;
-use sessionmill::plugs::verification::report::knowledge;
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Bound, Failure, Processor, Row as _, SourceFile};
 use sessionmill_verification::Verification;
@@ -84,9 +83,8 @@ fn review(world: &World, action: Action, item: &str, other: &str) {
     let other = matches!(action, Action::Merge | Action::Split).then_some(other);
     let now = chrono::DateTime::UNIX_EPOCH;
     let row = ReviewRow::new(item, action.name(), other, "eve", now);
-    let keys = knowledge::domains(store.reader(), item, other).unwrap();
     let settlement = processor.manifest().settlement_of(&CLAIMS).unwrap();
-    store.review(processor.manifest(), settlement, &[row.values()], &keys).unwrap();
+    store.review(processor.manifest(), settlement, &[row.values()], &[settlement.name.to_owned()]).unwrap();
 }
 
 const FILES: [&str; 6] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "bob/d.jsonl", "eve/e.jsonl", "eve/p/f.jsonl"];
@@ -184,7 +182,7 @@ const ARR_AGAIN: &str = "Annual recurring revenue counts signed contracts of pay
 const DAYS_14: &str = "The refund window of the consumer plan is 14 days in Europe";
 const DAYS_30: &str = "The refund window of the consumer plan is 30 days in Europe";
 
-/// Four items in two domains.
+/// Three items in two domains.
 fn curated() -> World {
     let world = World::new();
     let ada = says("u1", 1, &format!("unprompted_definition finance ARR: {ARR}"))
@@ -324,8 +322,8 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
         let relations = json[0]["relations"].as_array().unwrap().iter();
         relations.map(|relation| relation["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    // Of another domain, and about one thing that is the same.
-    let far = says("u5", 5, "confirmation data refund,Europe: Payouts to partners in Europe wait for refunds")
+    // About nothing that is the same, and about one thing.
+    let far = says("u5", 5, "confirmation data payouts,partners: Payouts to partners in Europe wait for refunds")
         + &says("u6", 6, "confirmation product refund,Asia: Partners in Asia get each refund a month later");
     world.write("eve/e.jsonl", far);
     assert_eq!(relations(Action::Approve), ["contradicts", "likely_duplicate"]);
@@ -431,10 +429,6 @@ fn what_cannot_be_decided_is_refused_with_a_way_out() {
         "sessionmill: `[arr-again]` is no item of its own, but evidence of `[arr]`\n  \
          hint: decide about `[arr]`, or take it out with `sessionmill knowledge split [arr-again]`\n",
     );
-    refused(
-        &["merge", arr, "--into", old],
-        "sessionmill: `[arr]` is of finance, `[14-days]` of product\n  hint: only items of one domain can say the same\n",
-    );
     refused(&["merge", arr, "--into", arr], "sessionmill: `[arr]` cannot be merged into itself\n");
     refused(
         &["show", again],
@@ -534,30 +528,32 @@ fn a_report_counts_items_and_their_evidence() {
 }
 
 #[test]
-fn the_same_words_in_another_domain_do_not_hinder_a_split() {
+fn what_is_said_under_several_domains_is_one_item() {
     let world = World::new();
     let (first, second) = ("The limit is 90 days for each customer", "Refunds are paid within a week of the claim");
-    let both = format!("correction finance limit: {first}");
+    let said = |domain: &str| format!("correction {domain} limit: {first}");
     world.write(
         "ada/a.jsonl",
-        says("u1", 1, &both)
-            + &says("u2", 2, &both.replace("finance", "data"))
-            + &says("u3", 3, &format!("correction finance refund: {second}")),
+        says("u1", 1, &said("finance")) + &says("u3", 3, &format!("correction finance refund: {second}")),
     );
-    pass(&world, 1);
-    let knowledge = |args: &[&str]| world.mill(&[&["knowledge"], args].concat());
-    let said = knowledge(&["merge", &id(first), "--into", &id(second)]);
-    assert_eq!(said.status, 0, "{said:?}");
+    world.write("bob/b.jsonl", says("u2", 2, &said("data")));
     let items = |expected: &[&str]| {
-        let sql = "SELECT domain, left(content, 7), evidence FROM knowledge_items ORDER BY ALL";
+        pass(&world, 1);
+        let sql = "SELECT domain, left(content, 7), evidence, status FROM knowledge_items ORDER BY ALL";
         assert_eq!(world.rows(sql), expected);
     };
-    items(&["data|The lim|1", "finance|Refunds|1"]);
-    let said = knowledge(&["split", &id(first)]);
-    assert_eq!(said.stderr, format!("`{}` is split off `{}`\n", id(first), id(second)));
-    items(&["data|The lim|1", "finance|Refunds|1", "finance|The lim|1"]);
-    let said = knowledge(&["split", &id(first)]);
-    assert_eq!(said.stderr, format!("`{}` is an item of its own already\n", id(first)));
+    items(&["finance|Refunds|1|pending", "finance|The lim|2|pending"]);
+    let knowledge = |args: &[&str]| world.mill(&[&["knowledge"], args].concat());
+    assert_eq!(knowledge(&["approve", &id(first)]).status, 0);
+    world.write("eve/e.jsonl", says("u4", 4, &said("data")));
+    items(&["data|The lim|3|approved", "finance|Refunds|1|pending"]);
+    // Neither a merge nor a split asks for the domain.
+    let said = knowledge(&["merge", &id(second), "--into", &id(first)]);
+    assert_eq!(said.stderr, format!("`{}` is merged into `{}`\n", id(second), id(first)));
+    items(&["data|The lim|3|approved"]);
+    let said = knowledge(&["split", &id(second)]);
+    assert_eq!(said.stderr, format!("`{}` is split off `{}`\n", id(second), id(first)));
+    items(&["data|The lim|3|approved", "finance|Refunds|1|pending"]);
 }
 
 #[test]
@@ -620,6 +616,11 @@ impl Detector for Reworded {
 fn reworded(content: &str) -> String {
     format!("As a rule, {content}")
 }
+
+/// Evidence as it was when a domain belonged to it.
+const DOMAINS: &str = "ALTER TABLE facts.verification_evidence ADD COLUMN domain VARCHAR;
+    UPDATE facts.verification_evidence AS piece SET domain = claim.domain FROM facts.verification_claims AS claim
+    WHERE claim.session_file = piece.session_file AND claim.claim_id = piece.claim_id";
 
 #[test]
 fn a_decision_survives_other_words_and_one_without_an_item_is_listed() {
@@ -689,7 +690,7 @@ fn a_decision_survives_other_words_and_one_without_an_item_is_listed() {
         ALTER TABLE knowledge_reviews DROP COLUMN other_grounds;
         DROP TABLE facts.verification_heirs;
         DELETE FROM schema_migrations WHERE version >= 45";
-    store.connection().execute_batch(downgrade).unwrap();
+    store.connection().execute_batch(&format!("{downgrade};{DOMAINS}")).unwrap();
     drop(store);
     reword(&world);
     assert_eq!(world.rows(grounds), of_new);
@@ -722,7 +723,7 @@ fn what_older_rules_heard_in_files_that_are_gone_goes_unless_it_was_approved() {
         let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
         let older = format!(
             "UPDATE session_processor_state SET processor_version = {version} WHERE processor_name = 'verification';
-            DELETE FROM schema_migrations WHERE version >= 46"
+            DELETE FROM schema_migrations WHERE version >= 46;{DOMAINS}"
         );
         store.connection().execute_batch(&older).unwrap();
         drop(store);
@@ -732,6 +733,6 @@ fn what_older_rules_heard_in_files_that_are_gone_goes_unless_it_was_approved() {
     assert_eq!(again(8), before, "rules of today");
     let after: Vec<_> = before.iter().filter(|content| **content != dropped).cloned().collect();
     assert_eq!(again(7), after);
-    let items = world.rows("SELECT status FROM knowledge_items WHERE domain = 'data' ORDER BY ALL");
-    assert_eq!(items, ["approved", "pending"], "and the items follow");
+    let items = world.rows("SELECT status, evidence FROM knowledge_items ORDER BY ALL");
+    assert_eq!(items, ["approved|1", "pending|1", "pending|1", "pending|3"], "and the items follow");
 }

@@ -104,7 +104,7 @@ impl Sums {
             name: "sums",
             version,
             facts: &FACTS,
-            key: "word",
+            key: Some("word"),
             edges: None,
             islands: None,
             order: &["session_file", "line"],

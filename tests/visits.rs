@@ -99,7 +99,7 @@ const PLAIN: Settlement = Settlement {
     name: "links",
     version: 1,
     facts: &LINKS,
-    key: "link",
+    key: Some("link"),
     edges: None,
     islands: None,
     order: &["session_file", "line"],
@@ -121,7 +121,7 @@ static MANIFEST: Manifest = Manifest {
         Settlement {
             name: "stays",
             facts: &VISITS,
-            key: "person",
+            key: Some("person"),
             edges: Some(&Edges { table: &EDGES, ids: ["one", "other"] }),
             islands: Some(&Islands { at: "time", span: "span", start: "started_at" }),
             entities: &[&STAYS, &DAYS],
@@ -132,7 +132,7 @@ static MANIFEST: Manifest = Manifest {
         Settlement {
             name: "days",
             facts: &DAYS,
-            key: "day",
+            key: Some("day"),
             order: &["person", "started_at"],
             entities: &[&TOTALS],
             ..PLAIN

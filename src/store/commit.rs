@@ -23,7 +23,7 @@ use crate::source::look::Trust;
 use crate::store::failures;
 use crate::store::lookup;
 use crate::store::namesakes;
-use crate::store::rows::{Cell, Fact, append_facts, stat_cells, text};
+use crate::store::rows::{Cell, Fact, Key, append_facts, stat_cells};
 use crate::store::settle::replace::{self, Missing};
 use crate::store::settle::{self, Groups, alone, touch};
 use crate::store::stamp::{Stamp, Try};
@@ -249,10 +249,10 @@ fn replace(
             missing.get_mut(&*fact.file.session_file).is_some_and(|missing| missing.take((0, fact.row)))
         });
     }
-    if let Some((settlement, key)) = settlement.and_then(|settled| Some((settled, table.position(settled.key)?))) {
-        let ids = arriving.iter().map(|fact| text(fact.row, key));
-        let groups = Groups::of(transaction, manifest, settlement, ids)?;
-        arriving.iter_mut().for_each(|fact| fact.key_hash = groups.hash(text(fact.row, key)));
+    if let Some(settlement) = settlement {
+        let key = Key::of(settlement, table);
+        let groups = Groups::of(transaction, manifest, settlement, arriving.iter().map(|fact| key.text(fact.row)))?;
+        arriving.iter_mut().for_each(|fact| fact.key_hash = groups.hash(key.text(fact.row)));
         let alone = match settlement.alone {
             Some(_) => alone::once(transaction, manifest, settlement, &arriving, deleted > 0)?,
             None => HashSet::new(),

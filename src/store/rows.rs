@@ -116,6 +116,24 @@ pub fn key_hash(key: &str) -> i64 {
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
+/// How the rows of a table tell the key that they are of.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    column: Option<usize>,
+    /// The key of all, where no column has it.
+    name: &'static str,
+}
+
+impl Key {
+    pub(super) fn of(settlement: &Settlement, table: &Table) -> Self {
+        Self { column: settlement.key.and_then(|column| table.position(column)), name: settlement.name }
+    }
+
+    pub(super) fn text(self, row: RowRef<'_>) -> &str {
+        self.column.map_or(self.name, |column| text(row, column))
+    }
+}
+
 /// A fact on its way to the database.
 #[derive(Clone, Copy)]
 pub(super) struct Fact<'f> {
@@ -159,16 +177,16 @@ pub(super) fn append_entities(
     table: &Table,
     rows: &[(i64, RowRef<'_>)],
 ) -> Result<()> {
-    let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
+    let later = manifest.settlement_of(table).map(|later| (later, Key::of(later, table)));
     let (hashes, rows): (Vec<i64>, Vec<RowRef<'_>>) = rows.iter().copied().unzip();
     let rows = &*rows;
     let groups = match later {
-        Some((later, key)) => Groups::of(transaction, manifest, later, rows.iter().map(|row| text(*row, key)))?,
+        Some((later, key)) => Groups::of(transaction, manifest, later, rows.iter().map(|row| key.text(*row)))?,
         None => Groups::default(),
     };
     let groups = &groups;
     let mut lead = vec![Lead::Int("key_hash", Box::new(|at| hashes[at]))];
-    let chain_hash = |(_, key)| Lead::Int("chain_hash", Box::new(move |at| groups.hash(text(rows[at], key))));
+    let chain_hash = |(_, key): (_, Key)| Lead::Int("chain_hash", Box::new(move |at| groups.hash(key.text(rows[at]))));
     lead.extend(later.map(chain_hash));
     batch::append(transaction, table, &lead, rows)?;
     Ok(())

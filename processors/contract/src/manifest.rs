@@ -8,8 +8,8 @@
 //!   without edges is a key of its own.
 //! - *Islands*: the facts of a key fall into parts wherever nothing happens for long enough, and each part is
 //!   settled by itself. A fact that arrives or leaves has the parts around it settled again, and no others.
-//! - *Clusters*: the processor says which facts of a key have to do with each other, and each such cluster is settled
-//!   by itself. A fact that arrives or leaves has its own cluster settled again, and those that it joins.
+//! - *Clusters*: instead of a key, the processor says which facts have to do with each other, and each such cluster is
+//!   settled by itself. A fact that arrives or leaves has its own cluster settled again, and those that it joins.
 //! - *Chained settlements*: `facts` names a table of entities of a settlement that comes earlier in the list. The
 //!   rows that differ touch the keys of the later settlement, in the same transaction.
 //! - *Expiry*: a column of the entities says from when on a row is gone. A sweep at the end of a pass, which is
@@ -56,14 +56,15 @@ pub struct Settlement {
     pub version: u32,
     /// The facts; their rows count as the items that the processor extracted.
     pub facts: &'static Table,
-    /// The column of `facts` and of the entities that holds the key: text, never null.
-    pub key: &'static str,
+    /// The column of `facts` and of the entities that holds the key: text, never null. None where facts fall into
+    /// clusters: the key of each is then called like the settlement.
+    pub key: Option<&'static str>,
     /// What makes several ids one key. The entities hold the key of all of them.
     pub edges: Option<&'static Edges>,
     /// How the facts of a key fall into parts.
     pub islands: Option<&'static Islands>,
     /// The columns of `facts` that [`Processor::clusters`](crate::Processor::clusters) needs, as a table of their own,
-    /// where the facts of a key fall into clusters.
+    /// where facts fall into clusters.
     pub clusters: Option<&'static Table>,
     /// Columns of `facts` that order the facts of one key, so that `settle` gets them in the order that it
     /// needs. `session_file` and `username` can be among them.

@@ -33,17 +33,15 @@ pub trait Processor: Send + Sync {
         Duration::ZERO
     }
 
-    /// Finds the facts of a key that have to do with each other, for a settlement with
-    /// [clusters](crate::Settlement::clusters). A cluster must be settled to the same whatever other clusters are
-    /// settled with it.
+    /// Finds the facts that have to do with each other, for a settlement with [clusters](crate::Settlement::clusters).
+    /// A cluster must be settled to the same whatever other clusters are settled with it.
     ///
     /// # Errors
     ///
-    /// After a failure, all facts of the key are one cluster.
+    /// After a failure, all facts are one cluster.
     fn clusters(
         &self,
         _settlement: &Settlement,
-        _key: &str,
         facts: &[Member<'_>],
         _reviews: &[Vec<Value>],
     ) -> Result<Clusters, Failure> {
@@ -91,7 +89,7 @@ pub struct Member<'m> {
     pub cluster: Option<i64>,
 }
 
-/// The clusters that the facts of a key are in.
+/// The clusters that facts are in.
 #[derive(Debug)]
 pub struct Clusters {
     /// The number of each fact's cluster. It depends on the facts of the cluster alone, and no two clusters have the
@@ -104,7 +102,7 @@ pub struct Clusters {
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands) or clusters. In the
+    /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands), or of a cluster. In the
     /// order that the settlement declares. Facts that are equal in it come in any order, and the outcome must not
     /// depend on that.
     pub facts: &'i [FactRow<'i>],

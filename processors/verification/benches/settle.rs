@@ -1,4 +1,4 @@
-//! How long the claims of one domain take to settle, all at once, and to be put into clusters, all of them and one more.
+//! How long claims take to settle, all at once, and to be put into clusters, all of them and one more.
 //!
 //! `cargo bench -p sessionmill-verification --bench settle -- hostile 20000` settles so many claims of
 //! that material; of both, if none is named. The realistic one has a large vocabulary of which few words
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (items, _) = least(|| item::items(&material));
             let (whole, rows) = least(|| {
                 let mut rows = Rows::default();
-                settle("finance", Inputs { facts: &facts, edges: &[], reviews: &[] }, &mut rows).map(|()| rows)
+                settle(Inputs { facts: &facts, edges: &[], reviews: &[] }, &mut rows).map(|()| rows)
             });
             let rows = rows.map_err(|failure| failure.message)?;
             let mut told = Columns::new(&TOLD);
@@ -62,11 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 );
             }
             let mut members: Vec<_> = told.rows().map(|values| Member { values, cluster: None }).collect();
-            let (clustered, found) = least(|| clusters("finance", &members, &[]));
+            let (clustered, found) = least(|| clusters(&members, &[]));
             let found = found.map_err(|failure| failure.message)?;
             // The last claim is new.
             members.iter_mut().zip(&found.of).take(count - 1).for_each(|(member, of)| member.cluster = Some(*of));
-            let (one, _) = least(|| clusters("finance", &members, &[]));
+            let (one, _) = least(|| clusters(&members, &[]));
             let [read, items, whole, clustered, one] =
                 [read, items, whole, clustered, one].map(|time| time.as_secs_f64() * 1e3);
             let (items_found, related) = (rows.of(&ITEMS).count(), rows.of(&RELATIONS).count());

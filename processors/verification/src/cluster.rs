@@ -38,13 +38,13 @@ table! {
     }
 }
 
-/// Finds the clusters of the claims of a domain. Claims whose cluster is known stay together, and are not held against
+/// Finds the clusters of claims. Claims whose cluster is known stay together, and are not held against
 /// each other.
 ///
 /// # Errors
 ///
 /// If a row is none of a claim or of a review.
-pub fn clusters(domain: &str, claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Clusters, Failure> {
+pub fn clusters(claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Clusters, Failure> {
     let told = claims.iter().map(|claim| ToldRow::read(claim.values)).collect::<Result<Vec<_>, _>>()?;
     let mut sets = Sets::new(claims.len());
     let (mut known, mut prompts, mut texts) = (HashMap::new(), HashMap::new(), HashMap::new());
@@ -61,7 +61,7 @@ pub fn clusters(domain: &str, claims: &[Member<'_>], reviews: &[Vec<Value>]) -> 
     let about = join_reviewed(&told, reviews, &mut sets)?;
 
     let number = |told: &ToldRow<'_>| {
-        let hash = Sha256::digest([domain, told.title, told.content].join("\0"));
+        let hash = Sha256::digest([told.title, told.content].join("\0"));
         hash.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
     };
     let mut least: HashMap<usize, i64> = HashMap::new();

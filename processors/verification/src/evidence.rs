@@ -17,8 +17,6 @@ table! {
     /// A piece of evidence. `statement_id` is of what it says in its own words; the quote is in the claim.
     #[derive(Clone, Debug)]
     pub struct EvidenceRow<'a> {
-        /// of the item
-        domain: &'a str,
         /// of knowledge_items
         item_id: &'a str,
         /// id of what the claim says in its own words; other than item_id where it says the same in others
@@ -62,9 +60,8 @@ pub fn of<'m, 'f>(statements: &[usize], material: &'m Material<'f>) -> Vec<&'m S
 }
 
 /// Adds the row of a piece.
-pub fn push(piece: &Statement<'_>, domain: &str, item_id: &str, rows: &mut Rows) {
+pub fn push(piece: &Statement<'_>, item_id: &str, rows: &mut Rows) {
     rows.push(EvidenceRow {
-        domain,
         item_id,
         statement_id: &piece.id,
         claim_id: piece.claim_id,

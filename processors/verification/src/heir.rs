@@ -21,7 +21,6 @@ table! {
     /// A decision whose item or other item nobody states any more in these words, with what it holds for instead.
     #[derive(Clone, Debug)]
     pub struct HeirRow<'a> {
-        domain: &'a str,
         /// of knowledge_reviews
         review_id: i64,
         /// what item_id of the decision stands for
@@ -85,7 +84,7 @@ fn digest(text: &str, digits: usize) -> String {
     hex
 }
 
-/// The decisions as they hold for the statements of a domain.
+/// The decisions as they hold for statements.
 #[derive(Debug)]
 pub struct Heirs<'r> {
     /// Rows of [`REVIEWS`].
@@ -147,10 +146,10 @@ impl<'r> Heirs<'r> {
     }
 
     /// Adds a row for each decision that holds for something else than it names.
-    pub fn push(&self, domain: &str, rows: &mut Rows) {
+    pub fn push(&self, rows: &mut Rows) {
         for (review_id, [item_id, other_id]) in &self.found {
             let (item_id, other_id) = (item_id.as_deref(), other_id.as_deref());
-            rows.push(HeirRow { domain, review_id: *review_id, item_id, other_id });
+            rows.push(HeirRow { review_id: *review_id, item_id, other_id });
         }
     }
 }

@@ -5,25 +5,26 @@
 //! it, it joins the item that says the same in other words; of several the approved one, then the oldest,
 //! then the one of the lowest id. What joins no item is one of its own.
 
-use crate::Detection;
 use crate::evidence;
 use crate::index::Index;
 use crate::material::Material;
 use crate::review::Standing;
 use crate::statement::Statement;
 use crate::wording::Stance;
+use crate::{Detection, Domain};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Rows, table};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 table! {
-    /// one row per domain and fact that people stated, however many of them
+    /// one row per fact that people stated, however many of them
     pub static ITEMS: Table = "knowledge_items", Viewed;
 
     /// An item.
     #[derive(Clone, Debug)]
     pub struct ItemRow<'a> {
-        /// finance, engineering, product, data, operations, infrastructure or general
+        /// finance, engineering, product, data, operations, infrastructure or general: the one that most of its evidence
+        /// is of
         domain: &'a str,
         /// kv_ and 12 hexadecimal digits of the SHA-256 of <title>:<content>
         item_id: &'a str,
@@ -118,9 +119,17 @@ fn canonical(material: &Material<'_>, number: usize, founded: &[Index<'_>]) -> O
     founded.iter().find_map(|index| index.alike(number, Stance::Agrees, |_| true).next())
 }
 
+/// The domain that most of the evidence is of. Of several the first in the list of domains, in which the one for what is
+/// plainly of no other comes last.
+fn domain(evidence: &[&Statement<'_>]) -> &'static str {
+    let count = |domain: &Domain| evidence.iter().filter(|piece| piece.domain == domain.name()).count();
+    // Of equals the last one is taken.
+    Domain::ALL.into_iter().rev().max_by_key(count).unwrap_or(Domain::General).name()
+}
+
 impl Item {
     /// Adds the rows of the item and of its evidence.
-    pub fn push(&self, domain: &str, material: &Material<'_>, rows: &mut Rows) {
+    pub fn push(&self, material: &Material<'_>, rows: &mut Rows) {
         let founder = &material.statements[self.founder];
         let evidence = evidence::of(&self.statements, material);
         let verdict = material.reviews.verdict(&founder.id);
@@ -133,7 +142,7 @@ impl Item {
         let likeliest = evidence.iter().rev().max_by_key(|piece| piece.likelihood);
         let times = || evidence.iter().filter_map(|piece| piece.time);
         rows.push(ItemRow {
-            domain,
+            domain: domain(&evidence),
             item_id: &founder.id,
             title: founder.title,
             content: founder.content,
@@ -156,7 +165,7 @@ impl Item {
             signs: likeliest.and_then(|piece| piece.signs),
         });
         for piece in evidence {
-            evidence::push(piece, domain, &founder.id, rows);
+            evidence::push(piece, &founder.id, rows);
         }
     }
 }

@@ -1,18 +1,17 @@
 //! Corrections that a judge is to be asked about, and the items that each is held against.
 //!
-//! A correction is judged once, by one question, against at most [`MOST`] items of its domain that were
-//! not rejected: those that share most entities with it, then those whose texts are most like its own,
+//! A correction is judged once, by one question, against at most [`MOST`] items that were not
+//! rejected: those that share most entities with it, then those whose texts are most like its own,
 //! then the oldest. Of two corrections the one that is judged later is held against the other. One
 //! that nothing can be held against is judged without a question.
 
 use crate::item::{ITEMS, ItemRow};
 use crate::review::{Finding, ReviewRow, Reviews, Standing};
 use crate::wording::{Wording, wordings};
-use crate::{Detection, Judge};
+use crate::{Detection, Judge, KNOWLEDGE};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Failure, FailureClass, Inquiry, Row as _, Ruling, Value};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Items that a correction is held against.
@@ -28,16 +27,15 @@ struct Fact<'e> {
     first_verified: Option<DateTime<Utc>>,
 }
 
-/// The facts of a domain, oldest first.
+/// All facts, oldest first.
 struct Facts<'e> {
-    domain: &'e str,
     facts: Vec<Fact<'e>>,
     wordings: Vec<Option<Wording>>,
     /// Positions of those that are to be judged, in this order.
     due: Vec<usize>,
 }
 
-/// The questions about all rows of [`ITEMS`], by domain, the oldest correction first.
+/// The questions about all rows of [`ITEMS`], the oldest correction first.
 ///
 /// # Errors
 ///
@@ -49,29 +47,26 @@ pub fn inquiries<'e>(
     now: DateTime<Utc>,
 ) -> Result<Vec<Inquiry<'e>>, Failure> {
     let reviews = Reviews::new(reviews)?;
-    let mut domains: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
+    let mut facts = Vec::new();
     for row in items {
         let item = ItemRow::read(row)?;
         if item.status != Standing::Rejected.name() {
-            domains.entry(item.domain).or_default().push(Fact::new(&item)?);
+            facts.push(Fact::new(&item)?);
         }
     }
-    let mut inquiries: Vec<Inquiry<'e>> = Vec::new();
-    for (domain, mut facts) in domains {
-        facts.sort_by_key(|fact| (fact.first_verified.is_none(), fact.first_verified, fact.id));
-        let is_due = |fact: &Fact<'_>| fact.is_correction && reviews.is_due(fact.id, judge.name(), now);
-        let due: Vec<_> = (0..facts.len()).filter(|position| is_due(&facts[*position])).collect();
-        if due.is_empty() {
-            continue;
-        }
-        let wordings = wordings(facts.iter().map(|fact| fact.content));
-        let facts = Arc::new(Facts { domain, facts, wordings, due });
-        for &correction in &facts.due {
-            let facts = Arc::clone(&facts);
-            inquiries.push(Box::new(move || facts.ask(correction, judge, now)));
-        }
+    facts.sort_by_key(|fact| (fact.first_verified.is_none(), fact.first_verified, fact.id));
+    let is_due = |fact: &Fact<'_>| fact.is_correction && reviews.is_due(fact.id, judge.name(), now);
+    let due: Vec<_> = (0..facts.len()).filter(|position| is_due(&facts[*position])).collect();
+    if due.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(inquiries)
+    let wordings = wordings(facts.iter().map(|fact| fact.content));
+    let facts = Arc::new(Facts { facts, wordings, due });
+    let inquiry = |correction: &usize| -> Inquiry<'e> {
+        let (facts, correction) = (Arc::clone(&facts), *correction);
+        Box::new(move || facts.ask(correction, judge, now))
+    };
+    Ok(facts.due.iter().map(inquiry).collect())
 }
 
 impl<'e> Fact<'e> {
@@ -129,7 +124,7 @@ impl Facts<'_> {
             Err(failure) if counts(failure.class) => (vec![row(Finding::Unjudged, None)], Some(failure)),
             Err(failure) => (Vec::new(), Some(failure)),
         };
-        Ruling { entity: id.into(), key: self.domain.into(), reviews, failure }
+        Ruling { entity: id.into(), key: KNOWLEDGE.into(), reviews, failure }
     }
 }
 
@@ -171,10 +166,10 @@ mod tests {
     }
 
     /// An item that is named for what it says.
-    fn item(domain: &str, content: &str, kind: Detection, entities: &str, status: Standing, day: i64) -> Vec<Value> {
+    fn item(content: &str, kind: Detection, entities: &str, status: Standing, day: i64) -> Vec<Value> {
         let time = DateTime::from_timestamp(86_400 * day, 0).unwrap();
         ItemRow {
-            domain,
+            domain: "finance",
             item_id: content,
             title: content,
             content,
@@ -207,11 +202,11 @@ mod tests {
         for Ruling { entity, key, reviews: rows, failure } in rulings {
             for row in rows {
                 let ReviewRow { item_id, action, other_id, reviewer, .. } = ReviewRow::read(&row).unwrap();
-                assert_eq!((&*entity, reviewer), (item_id, "told:m-1"));
-                told.push(format!("{key} {item_id} {action} {}", other_id.unwrap_or("-")));
+                assert_eq!((&*entity, reviewer, &*key), (item_id, "told:m-1", "knowledge"));
+                told.push(format!("{item_id} {action} {}", other_id.unwrap_or("-")));
                 reviews.push(row);
             }
-            told.extend(failure.map(|failure| format!("{key} {entity} {failure}")));
+            told.extend(failure.map(|failure| format!("{entity} {failure}")));
         }
         told
     }
@@ -223,27 +218,20 @@ mod tests {
     fn a_correction_is_held_once_against_what_was_not_rejected() {
         let judge = Told::new(|_| Ok(vec![0, 7]));
         let mut items = vec![
-            item("finance", "old", Confirmation, "[]", Approved, 1),
-            item("finance", "wrong", Confirmation, "[]", Rejected, 1),
-            item("finance", "second", Correction, "[]", Pending, 3),
-            item("finance", "first", Correction, "[]", Pending, 2),
-            item("data", "elsewhere", Correction, "[]", Pending, 1),
+            item("old", Confirmation, "[]", Approved, 1),
+            item("wrong", Confirmation, "[]", Rejected, 1),
+            item("second", Correction, "[]", Pending, 3),
+            item("first", Correction, "[]", Pending, 2),
         ];
         let mut reviews = Vec::new();
-        let expected = [
-            "data elsewhere judged -",
-            "finance first judged -",
-            "finance first contradicts old",
-            "finance second judged -",
-            "finance second contradicts old",
-        ];
+        let expected = ["first judged -", "first contradicts old", "second judged -", "second contradicts old"];
         assert_eq!(asked(&judge, &items, &mut reviews, 0), expected);
         let said =
             |correction: &str, facts: &[&str]| (correction.to_owned(), facts.iter().map(|f| (*f).to_owned()).collect());
         assert_eq!(judge.asked(), [said("first", &["old"]), said("second", &["old", "first"])]);
         assert_eq!(asked(&judge, &items, &mut reviews, 1), [""; 0]);
-        items.push(item("finance", "third", Correction, "[]", Pending, 0));
-        assert_eq!(asked(&judge, &items, &mut reviews, 2), ["finance third judged -", "finance third contradicts old"]);
+        items.push(item("third", Correction, "[]", Pending, 0));
+        assert_eq!(asked(&judge, &items, &mut reviews, 2), ["third judged -", "third contradicts old"]);
         assert_eq!(judge.asked(), [said("third", &["old", "first", "second"])]);
     }
 
@@ -251,14 +239,13 @@ mod tests {
     fn the_nearest_are_those_of_most_entities_then_of_likest_texts() {
         let judge = Told::new(|_| Ok(Vec::new()));
         let text = |days: &str| format!("The refund window of the consumer plan is {days} in all of Europe");
-        let fact =
-            |content: &str, entities: &str, day: i64| item("finance", content, Confirmation, entities, Pending, day);
+        let fact = |content: &str, entities: &str, day: i64| item(content, Confirmation, entities, Pending, day);
         let mut items = vec![
             fact("short", "[]", 1),
             fact(&text("a fortnight"), "[]", 9),
             fact("two", r#"["Refund", "plan"]"#, 8),
             fact("one", r#"["PLAN"]"#, 7),
-            item("finance", &text("30 days"), Correction, r#"["refund", "Plan"]"#, Pending, 5),
+            item(&text("30 days"), Correction, r#"["refund", "Plan"]"#, Pending, 5),
         ];
         items.extend((0..150).map(|number| fact(&format!("other {number:03}"), "[]", 10)));
         asked(&judge, &items, &mut Vec::new(), 0);
@@ -270,10 +257,7 @@ mod tests {
 
     #[test]
     fn an_error_is_no_answer() {
-        let items = [
-            item("finance", "old", Confirmation, "[]", Pending, 1),
-            item("finance", "new", Correction, "[]", Pending, 2),
-        ];
+        let items = [item("old", Confirmation, "[]", Pending, 1), item("new", Correction, "[]", Pending, 2)];
         let mut reviews = Vec::new();
         for answer in [
             (|_| Err(Failure::new(FailureClass::Throttled, "429"))) as Answer,
@@ -281,7 +265,7 @@ mod tests {
             |_| Err(Failure::new(FailureClass::Environment, "401")),
         ] {
             let told = asked(&Told::new(answer), &items, &mut reviews, 0);
-            assert!(told.len() == 1 && told[0].starts_with("finance new ") && reviews.is_empty(), "{told:?}");
+            assert!(told.len() == 1 && told[0].starts_with("new ") && reviews.is_empty(), "{told:?}");
         }
         let judge = Told::new(|_| Err(Failure::new(FailureClass::Permanent, "refused")));
         for hour in [0, 1, 24, 25, 48, 49, 1000] {

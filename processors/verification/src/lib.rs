@@ -63,6 +63,9 @@ pub struct Verification {
 /// Whether a person's files are not looked into, by their folder.
 pub type Excludes = dyn Fn(&str) -> bool + Send + Sync;
 
+/// The settlement, and the key of all claims.
+const KNOWLEDGE: &str = "knowledge";
+
 /// The detector gives the version, and says what time is spent on.
 const MANIFEST: Manifest = Manifest {
     name: "verification",
@@ -71,10 +74,10 @@ const MANIFEST: Manifest = Manifest {
     bound: Bound::Cpu,
     facts: &[&claim::CLAIMS, &prompt::PROMPTS],
     settlements: &[Settlement {
-        name: "knowledge",
-        version: 4,
+        name: KNOWLEDGE,
+        version: 5,
         facts: &claim::CLAIMS,
-        key: "domain",
+        key: None,
         edges: None,
         islands: None,
         clusters: Some(&cluster::TOLD),
@@ -112,18 +115,12 @@ impl Processor for Verification {
         Box::new(fold::VerificationFold::new(file, &*self.detector))
     }
 
-    fn clusters(
-        &self,
-        _: &Settlement,
-        domain: &str,
-        claims: &[Member<'_>],
-        reviews: &[Vec<Value>],
-    ) -> Result<Clusters, Failure> {
-        cluster::clusters(domain, claims, reviews)
+    fn clusters(&self, _: &Settlement, claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Clusters, Failure> {
+        cluster::clusters(claims, reviews)
     }
 
-    fn settle(&self, _: &Settlement, domain: &str, inputs: Inputs<'_>, entities: &mut Rows) -> Result<(), Failure> {
-        settle::settle(domain, inputs, entities)
+    fn settle(&self, _: &Settlement, _: &str, inputs: Inputs<'_>, entities: &mut Rows) -> Result<(), Failure> {
+        settle::settle(inputs, entities)
     }
 
     fn inquiries<'p>(

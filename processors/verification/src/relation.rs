@@ -11,14 +11,12 @@ use sessionmill_contract::{Rows, table};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 table! {
-    /// one row per correction and item of its domain that it contradicts
+    /// one row per correction and item that it contradicts
     pub static RELATIONS: Table = "knowledge_relations", Viewed;
 
     /// A pair of items. What only a model says has no score.
     #[derive(Clone, Debug)]
     pub struct RelationRow<'a> {
-        /// that both items are of
-        domain: &'a str,
         /// contradicts
         kind: &'a str,
         /// item_id of the correction
@@ -38,13 +36,13 @@ table! {
 const MOST: usize = 5;
 
 /// Adds the rows of all relations between items.
-pub fn push(items: &[Item], domain: &str, material: &Material<'_>, rows: &mut Rows) {
+pub fn push(items: &[Item], material: &Material<'_>, rows: &mut Rows) {
     let stands = |item: &&Item| material.reviews.standing(&material.statements[item.founder].id) != Standing::Rejected;
     let founders: Vec<_> = items.iter().filter(stands).map(|item| item.founder).collect();
     let id = |number: usize| &*material.statements[number].id;
     let mut push = |from: usize, to: usize, score: Option<u64>, judge: Option<&str>| {
         let (kind, shared_entities) = ("contradicts", material.entities[from].shared(&material.entities[to]) as u64);
-        rows.push(RelationRow { domain, kind, from_item: id(from), to_item: id(to), score, shared_entities, judge });
+        rows.push(RelationRow { kind, from_item: id(from), to_item: id(to), score, shared_entities, judge });
     };
     let mut judged = judged(items, &founders, material);
     for (correction, item, likeness) in contradictions(&founders, material) {

@@ -9,22 +9,22 @@ use crate::statement::Statement;
 use sessionmill_contract::{Failure, Inputs, Rows, Value};
 use std::cell::LazyCell;
 
-/// Settles claims of a domain: all of them, or those of some clusters.
+/// Settles claims: all of them, or those of some clusters.
 ///
 /// # Errors
 ///
 /// If a row is none of a claim or of a review.
-pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
+pub fn settle(inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let statements = Statement::all(inputs.facts)?;
     let reviews = if are_about(inputs.reviews, &statements) { inputs.reviews } else { &[] };
     let heirs = Heirs::new(&statements, reviews)?;
     let material = Material::new(statements, &heirs.reviews)?;
     let items = items(&material);
     for item in &items {
-        item.push(domain, &material, rows);
+        item.push(&material, rows);
     }
-    relation::push(&items, domain, &material, rows);
-    heirs.push(domain, rows);
+    relation::push(&items, &material, rows);
+    heirs.push(rows);
     Ok(())
 }
 
@@ -123,7 +123,7 @@ mod tests {
     fn settled(facts: &[Fact], reviews: &[Vec<Value>]) -> Rows {
         let (columns, mut entities) = (columns(facts), Rows::default());
         let inputs = Inputs { facts: &rows(facts, &columns), edges: &[], reviews };
-        settle("finance", inputs, &mut entities).unwrap();
+        settle(inputs, &mut entities).unwrap();
         entities
     }
 
@@ -235,6 +235,29 @@ mod tests {
         assert_eq!(statuses, ["pending -"; 3], "a model approves nothing");
         reviews.push(review(7, &id(ARR), Action::Reject, None));
         assert_eq!(found(&reviews), [line(DAYS_14, "916 1 openai:m-1")]);
+    }
+
+    #[test]
+    fn an_item_is_of_the_domain_that_most_of_its_evidence_is_of() {
+        let said = |domains: &[&str]| {
+            let numbered = domains.iter().zip(1..).map(|(domain, day)| {
+                let mut fact = fact(Definition, ARR, &["ARR"], "ada", &day.to_string(), day);
+                fact.values[CLAIMS.position("domain").unwrap()] = (*domain).into();
+                fact
+            });
+            let mut facts: Vec<_> = numbered.collect();
+            // A copy says nothing more.
+            facts.push(Fact { session_file: "bob/copy.jsonl".into(), ..facts[0].clone() });
+            let domains = cells(&settled(&facts, &[]), &ITEMS, &["domain", "definitions"]);
+            facts.reverse();
+            assert_eq!(cells(&settled(&facts, &[]), &ITEMS, &["domain", "definitions"]), domains);
+            domains.join(" and ")
+        };
+        assert_eq!(said(&["data", "finance", "finance"]), "finance 3");
+        assert_eq!(said(&["data", "finance"]), "finance 2", "the first in the list of domains");
+        assert_eq!(said(&["general", "infrastructure"]), "infrastructure 2", "what is plain");
+        assert_eq!(said(&["general", "data", "general"]), "general 3");
+        assert_eq!(said(&["data", "product", "general", "product"]), "product 4");
     }
 
     #[test]
@@ -454,6 +477,8 @@ mod tests {
                 let [user, file] = [random.u8(0..4), random.u8(0..20)].map(|number| number.to_string());
                 let kind = Detection::ALL[random.usize(..3)];
                 let mut fact = fact(kind, &text.join(" "), &entities, &user, &file, random.u64(1..30));
+                let domain = ["finance", "data", "general"][random.usize(..3)];
+                fact.values[CLAIMS.position("domain").unwrap()] = domain.into();
                 if random.u8(0..8) == 0 {
                     fact.values[CLAIMS.position("time").unwrap()] = Value::Null;
                 }
@@ -613,7 +638,7 @@ mod tests {
             columns.push(values.iter().map(Value::cell));
         }
         let members = columns.rows().zip(known).map(|(values, cluster)| Member { values, cluster: *cluster });
-        clusters("finance", &members.collect::<Vec<_>>(), reviews).unwrap()
+        clusters(&members.collect::<Vec<_>>(), reviews).unwrap()
     }
 
     /// Decisions on claims, some of which rules of another version word otherwise.

@@ -1,5 +1,5 @@
 //! A claim as it takes part in settling: read back from its row, named by what it states, and in its
-//! place among all claims of the domain.
+//! place among all claims.
 
 use crate::Detection;
 use crate::claim::{CLAIMS, ClaimRow};
@@ -15,6 +15,7 @@ pub struct Statement<'f> {
     /// Of all claims that state the same in the same words.
     pub id: String,
     pub claim_id: &'f str,
+    pub domain: &'f str,
     pub detection: Detection,
     pub title: &'f str,
     pub content: &'f str,
@@ -83,6 +84,7 @@ impl<'f> Statement<'f> {
         Ok(Self {
             id: id(claim.title, claim.content),
             claim_id: claim.claim_id,
+            domain: claim.domain,
             detection: detection.ok_or_else(unreadable)?,
             title: claim.title,
             content: claim.content,
@@ -106,8 +108,9 @@ impl<'f> Statement<'f> {
     /// the one of the lowest id.
     fn order(&self, other: &Self) -> Ordering {
         let key = |s: &Self| (s.time.is_none(), s.time);
-        let place =
-            |s: &Self| (s.session_file, s.line, s.claim_id, s.username, s.detection, s.entities_text, s.session_id);
+        let place = |s: &Self| {
+            (s.session_file, s.line, s.claim_id, s.username, s.detection, s.domain, s.entities_text, s.session_id)
+        };
         key(self).cmp(&key(other)).then_with(|| self.id.cmp(&other.id)).then_with(|| place(self).cmp(&place(other)))
     }
 }

@@ -60,7 +60,7 @@ pub static PLUG: Plug = Plug {
 /// The processor that asks nobody.
 static BY_RULES: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     ("0004_verification", include_str!("../../../migrations/0004_verification.sql")),
     ("0008_knowledge", include_str!("../../../migrations/0008_knowledge.sql")),
     ("0014_judgements", include_str!("../../../migrations/0014_judgements.sql")),
@@ -71,6 +71,7 @@ const MIGRATIONS: [Migration; 10] = [
     ("0045_grounds", include_str!("../../../migrations/0045_grounds.sql")),
     ("0046_older_rules", include_str!("../../../migrations/0046_older_rules.sql")),
     ("0047_clusters", include_str!("../../../migrations/0047_clusters.sql")),
+    ("0051_domain_labels", include_str!("../../../migrations/0051_domain_labels.sql")),
 ];
 
 fn bound(config: &Config) -> Bound {

@@ -41,7 +41,7 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
     let ids: BTreeSet<String> = ids.iter().map(whole).collect::<Result<_>>()?;
     let into = into.as_ref().map(whole).transpose()?;
     let into = into.as_deref();
-    let (mut notes, mut decided) = (Vec::new(), Vec::new());
+    let mut notes = Vec::new();
     let steps = ids.iter().map(|id| step(&store, id, action, into)).collect::<Result<Vec<_>>>()?;
     for (id, step) in ids.iter().zip(steps) {
         let other = match step {
@@ -59,9 +59,7 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
             other_grounds: of_other.as_deref(),
             ..ReviewRow::new(id, action.name(), other_id, by, resources.now)
         };
-        let keys = knowledge::domains(store.reader(), id, other.as_deref())?;
-        store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
-        decided.extend(keys);
+        store.review(processor.manifest(), settlement, &[row.values()], &[settlement.name.to_owned()])?;
         notes.push(match (action, other) {
             (Action::Approve, _) => format!("`{id}` is approved"),
             (Action::Reject, _) => format!("`{id}` is rejected"),
@@ -72,8 +70,7 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
     drop(store);
     let mut store = SharedStore::new(&resources.database, resources.now);
     settle::settle(&mut store, processor, Retries { now: resources.now, is_asked: false }, &resources.heartbeat)?;
-    let unsettled = failures::unsettled(store.get()?.reader(), processor.manifest().name)?;
-    if unsettled.iter().any(|failed| decided.contains(&failed.key)) {
+    if !failures::unsettled(store.get()?.reader(), processor.manifest().name)?.is_empty() {
         notes.push("note: what was decided is kept; the next run brings the items up to date".to_owned());
     }
     Ok(notes)
@@ -95,15 +92,12 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
         }
         named => Ok(named),
     };
-    let evidence = |id: &str, of: &[String]| {
-        let of = of.first().map(String::as_str).unwrap_or_default();
+    let evidence = |id: &str, of: &str| {
         Error::new(Status::Usage, format!("`{id}` is no item of its own, but evidence of `{of}`"))
             .hint(format!("decide about `{of}`, or take it out with `sessionmill knowledge split {id}`"))
     };
     let judge = |standing: Standing| match named(id)? {
-        Named::Item { status, .. } if status == standing.name() => {
-            Ok(Step::Done(format!("`{id}` is {status} already")))
-        }
+        Named::Item { status } if status == standing.name() => Ok(Step::Done(format!("`{id}` is {status} already"))),
         Named::Evidence { of } => Err(evidence(id, &of)),
         _ => Ok(Step::Decide(None)),
     };
@@ -112,7 +106,7 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
         (Action::Reject, _) => judge(Standing::Rejected),
         (Action::Split, _) => {
             named(id)?;
-            Ok(match knowledge::joined(store.reader(), id)?.into_iter().next() {
+            Ok(match knowledge::joined(store.reader(), id)? {
                 Some(of) => Step::Decide(Some(of)),
                 None => Step::Done(format!("`{id}` is an item of its own already")),
             })
@@ -121,17 +115,11 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
             let into = into.unwrap_or_default();
             match (named(id)?, named(into)?) {
                 (_, Named::Evidence { of }) => Err(evidence(into, &of)),
-                (Named::Evidence { of }, _) if of.iter().any(|of| of == into) => {
+                (Named::Evidence { of }, _) if of == into => {
                     Ok(Step::Done(format!("`{id}` is evidence of `{into}` already")))
                 }
                 (Named::Evidence { of }, _) => Err(evidence(id, &of)),
                 _ if id == into => Err(Error::new(Status::Usage, format!("`{id}` cannot be merged into itself"))),
-                (Named::Item { domains: a, .. }, Named::Item { domains: b, .. })
-                    if !a.iter().any(|a| b.contains(a)) =>
-                {
-                    let message = format!("`{id}` is of {}, `{into}` of {}", a.join(" and "), b.join(" and "));
-                    Err(Error::new(Status::Usage, message).hint("only items of one domain can say the same"))
-                }
                 _ => Ok(Step::Decide(Some(into.to_owned()))),
             }
         }

@@ -16,9 +16,8 @@ COMMENT ON COLUMN knowledge_items.evidence IS 'pieces of evidence';
 CREATE VIEW verification_evidence AS
 SELECT evidence.* EXCLUDE (key_hash), claims.user_quote
 FROM facts.verification_evidence AS evidence LEFT JOIN (
-    SELECT domain, session_file, claim_id, min(user_quote) AS user_quote
-    FROM facts.verification_claims GROUP BY ALL
-) AS claims USING (domain, session_file, claim_id);
+    SELECT session_file, claim_id, min(user_quote) AS user_quote FROM facts.verification_claims GROUP BY ALL
+) AS claims USING (session_file, claim_id);
 COMMENT ON COLUMN verification_evidence.user_quote IS 'what the person wrote, letter by letter';
 
 CREATE VIEW knowledge_relations AS

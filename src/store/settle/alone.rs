@@ -15,9 +15,9 @@
 //! In between, the view shows what was: the mark of a fact is set or taken only when its key is settled, or
 //! when nothing was shown of the key.
 
-use super::{is_any, replace, stage_keys};
+use super::{is_any, key_in_sql, replace, stage_keys};
 use crate::base::error::Result;
-use crate::store::rows::{Cell, Fact, as_text, text};
+use crate::store::rows::{Cell, Fact, Key, as_text};
 use crate::store::{Transaction, lookup};
 use sessionmill_contract::{Manifest, Settlement, Table};
 use std::collections::{HashMap, HashSet};
@@ -52,11 +52,11 @@ pub(in crate::store) fn once(
     arriving: &[Fact<'_>],
     some_leave: bool,
 ) -> Result<HashSet<i64>> {
-    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(HashSet::new()) };
+    let key = Key::of(settlement, settlement.facts);
     // The file and key of the first fact of each hash; nothing where another one is of another file or key.
     let mut once: HashMap<i64, Option<(&str, &str)>> = HashMap::new();
     for fact in arriving {
-        let from = (&*fact.file.session_file, text(fact.row, key));
+        let from = (&*fact.file.session_file, key.text(fact.row));
         let first = once.entry(fact.key_hash).or_insert(Some(from));
         *first = first.filter(|first| *first == from);
     }
@@ -131,12 +131,12 @@ pub(super) fn mark(
     transaction.stage("stage_kept", keeping.iter().map(|(_, key)| [Cell::Text(key)]))?;
     let sql = format!(
         "UPDATE facts.{facts} AS fact SET alone = now.alone FROM (
-             SELECT key_hash, {key} AS key, min(session_file) = max(session_file) AS alone FROM facts.{facts}
+             SELECT key_hash, {key} AS key, min(session_file) = max(session_file) AS alone FROM facts.{facts} AS fact
              WHERE rowid IN ({rows}) GROUP BY ALL) AS now
-         WHERE fact.rowid IN ({rows}) AND fact.key_hash = now.key_hash AND fact.{key} = now.key
+         WHERE fact.rowid IN ({rows}) AND fact.key_hash = now.key_hash AND {key} = now.key
              AND fact.alone <> now.alone AND now.key NOT IN (SELECT key FROM stage_kept)",
         facts = settlement.facts.name,
-        key = settlement.key,
+        key = key_in_sql(settlement),
         rows = replace::of_keys(settlement.facts, "SELECT key_hash FROM settling"),
     );
     transaction.execute(&sql, [])?;

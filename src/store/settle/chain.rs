@@ -12,7 +12,7 @@
 use super::{Groups, groups, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::text;
+use crate::store::rows::Key;
 use sessionmill_contract::{Processor, RowRef, Table};
 
 /// Does what is to be done about rows of a table of entities that arrived or left.
@@ -24,9 +24,9 @@ pub(super) fn differ<'r>(
 ) -> Result<()> {
     let (manifest, rows) = (processor.manifest(), rows.collect::<Vec<_>>());
     groups::differ(transaction, manifest, table, &rows)?;
-    let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
-    let Some((later, key)) = later else { return Ok(()) };
-    let groups = Groups::of(transaction, manifest, later, rows.iter().map(|row| text(*row, key)))?;
-    let hashed = rows.iter().map(|row| (groups.hash(text(*row, key)), *row));
+    let Some(later) = manifest.settlement_of(table) else { return Ok(()) };
+    let key = Key::of(later, table);
+    let groups = Groups::of(transaction, manifest, later, rows.iter().map(|row| key.text(*row)))?;
+    let hashed = rows.iter().map(|row| (groups.hash(key.text(*row)), *row));
     touch::facts(transaction, processor, later, hashed)
 }

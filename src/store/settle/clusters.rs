@@ -1,7 +1,7 @@
-//! The facts of a key that have to do with each other, as the processor says: each such cluster is settled by itself.
+//! The facts that have to do with each other, as the processor says: each such cluster is settled by itself.
 //!
-//! A fact is stored under the hash of its key when it arrives, and under the number of its cluster from then on. The
-//! entities of a cluster are stored under that number, too. So everything that finds rows by the hash of their key
+//! A fact is stored under the hash of the settlement's name when it arrives, and under the number of its cluster from then
+//! on. The entities of a cluster are stored under that number, too. So everything that finds rows by the hash of their key
 //! finds those of a cluster.
 //!
 //! For example, `a` and `b` say the same, and nothing else does: they are a cluster. When `c` arrives and says the same as
@@ -11,7 +11,7 @@
 use super::touch;
 use crate::base::error::Result;
 use crate::base::guard;
-use crate::store::rows::{Cell, as_text, key_hash, push_row};
+use crate::store::rows::{Cell, key_hash, push_row};
 use crate::store::{Store, Transaction};
 use duckdb::params;
 use sessionmill_contract::{Clusters, Columns, Manifest, Member, Processor, Settlement, Table};
@@ -37,22 +37,23 @@ fn cluster(
 ) -> Result<()> {
     let manifest = processor.manifest();
     let touched = touched(transaction, manifest, settlement)?;
-    let (mut moved, mut due) = (Vec::new(), BTreeSet::new());
+    if touched.is_empty() {
+        return Ok(());
+    }
     let reviews = super::reviews(transaction, settlement)?;
-    for key in keys(transaction, settlement, &touched)? {
-        let facts = facts(transaction, settlement, columns, &key)?;
-        let known = |hash: i64| Some(hash).filter(|hash| !touched.contains(hash));
-        let members = facts.stored.iter().zip(facts.rows.rows());
-        let members: Vec<_> = members.map(|((_, hash), values)| Member { values, cluster: known(*hash) }).collect();
-        let found = guard::processor("", || processor.clusters(settlement, &key, &members, &reviews));
-        let found = found.unwrap_or_else(|_| Clusters { of: vec![key_hash(&key); members.len()], due: [].into() });
-        for ((id, old), new) in facts.stored.into_iter().zip(found.of) {
-            if old != new {
-                moved.push([id, new]);
-                due.extend([old, new]);
-            }
+    let facts = facts(transaction, settlement, columns)?;
+    let known = |hash: i64| Some(hash).filter(|hash| !touched.contains(hash));
+    let members = facts.stored.iter().zip(facts.rows.rows());
+    let members: Vec<_> = members.map(|((_, hash), values)| Member { values, cluster: known(*hash) }).collect();
+    let found = guard::processor("", || processor.clusters(settlement, &members, &reviews));
+    let one = || Clusters { of: vec![key_hash(settlement.name); members.len()], due: [].into() };
+    let found = found.unwrap_or_else(|_| one());
+    let (mut moved, mut due) = (Vec::new(), BTreeSet::from_iter(found.due));
+    for ((id, old), new) in facts.stored.into_iter().zip(found.of) {
+        if old != new {
+            moved.push([id, new]);
+            due.extend([old, new]);
         }
-        due.extend(found.due);
     }
     if !moved.is_empty() {
         transaction.batch("CREATE OR REPLACE TEMP TABLE stage_moved (id BIGINT, new_hash BIGINT)")?;
@@ -67,7 +68,7 @@ fn cluster(
     touch::hashes(transaction, manifest, settlement, &due)
 }
 
-/// The clusters that something has touched, and the hashes of keys that facts have arrived of, or reviews.
+/// The clusters that something has touched, and the hash of new facts and reviews, if there are any.
 fn touched(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<BTreeSet<i64>> {
     let mut touched = BTreeSet::new();
     let sql = "SELECT DISTINCT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?";
@@ -78,40 +79,16 @@ fn touched(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Sett
     Ok(touched)
 }
 
-/// The keys of these, in order.
-fn keys(transaction: &Transaction<'_>, settlement: &Settlement, touched: &BTreeSet<i64>) -> Result<BTreeSet<String>> {
-    let mut keys = BTreeSet::new();
-    super::stage_keys(transaction, touched.iter())?;
-    let sql = format!(
-        "SELECT {key}, bool_or(key_hash IN (SELECT key_hash FROM stage_keys)) FROM facts.{table} GROUP BY {key}",
-        key = settlement.key,
-        table = settlement.facts.name
-    );
-    transaction.query(&sql, [], |row| {
-        let key = as_text(row, 0)?;
-        if row.get(1)? || touched.contains(&key_hash(key)) {
-            keys.insert(key.to_owned());
-        }
-        Ok(())
-    })?;
-    Ok(keys)
-}
-
-/// The facts of a key, each with its row id and the number under which it is stored.
+/// All facts, each with its row id and the number under which it is stored.
 struct Facts {
     stored: Vec<(i64, i64)>,
     rows: Columns,
 }
 
-fn facts(transaction: &Transaction<'_>, settlement: &Settlement, columns: &'static Table, key: &str) -> Result<Facts> {
+fn facts(transaction: &Transaction<'_>, settlement: &Settlement, columns: &'static Table) -> Result<Facts> {
     let mut facts = Facts { stored: Vec::new(), rows: Columns::new(columns) };
-    let sql = format!(
-        "SELECT rowid, key_hash, {} FROM facts.{} WHERE {} = ?",
-        columns.list(),
-        settlement.facts.name,
-        settlement.key
-    );
-    transaction.query(&sql, [key], |row| {
+    let sql = format!("SELECT rowid, key_hash, {} FROM facts.{}", columns.list(), settlement.facts.name);
+    transaction.query(&sql, [], |row| {
         facts.stored.push((row.get(0)?, row.get(1)?));
         push_row(&mut facts.rows, row, 2)
     })?;

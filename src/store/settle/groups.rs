@@ -9,7 +9,7 @@
 //! edge connects them to the rest. Facts whose key changes move to the new key. Old and new keys are touched in the
 //! transaction that changes the edges. A key that stays the same is touched too, because edges are an input of settling.
 
-use super::{facts_hash, touch};
+use super::{facts_hash, key_in_sql, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{Cell, as_text, key_hash, values};
@@ -71,16 +71,16 @@ fn rows(manifest: &Manifest, settlement: &Settlement) -> String {
 
 /// A table of facts with the key that each settles to, in SQL: `fact`, and the expression of the key.
 pub(super) fn keyed(manifest: &Manifest, settlement: &Settlement) -> (String, String) {
-    let (facts, key) = (settlement.facts.name, settlement.key);
+    let (facts, key) = (settlement.facts.name, key_in_sql(settlement));
     match settlement.edges {
-        None => (format!("facts.{facts} AS fact"), format!("fact.{key}")),
+        None => (format!("facts.{facts} AS fact"), key),
         Some(_) => (
             format!(
                 "facts.{facts} AS fact LEFT JOIN (SELECT id AS joined_id, key AS joined_key {rows}) AS joined
-                 ON joined_id = fact.{key}",
+                 ON joined_id = {key}",
                 rows = rows(manifest, settlement)
             ),
-            format!("coalesce(joined_key, fact.{key})"),
+            format!("coalesce(joined_key, {key})"),
         ),
     }
 }
@@ -218,10 +218,10 @@ fn carry<'m>(
     let rows = moved.map(|(id, old, new)| [Cell::Text(id), Cell::Int(key_hash(old)), Cell::Int(key_hash(new))]);
     if transaction.stage("stage_moved", rows)? > 0 {
         let sql = format!(
-            "UPDATE facts.{table} SET {hash} = new_hash FROM stage_moved WHERE {hash} = old_hash AND {key} = id",
+            "UPDATE facts.{table} AS fact SET {hash} = new_hash FROM stage_moved WHERE {hash} = old_hash AND {key} = id",
             table = settlement.facts.name,
             hash = facts_hash(manifest, settlement),
-            key = settlement.key
+            key = key_in_sql(settlement)
         );
         transaction.execute(&sql, [])?;
     }

@@ -19,7 +19,7 @@
 //! | [`sweep`] | deletes rows that have ended |
 //! | [`fail`] | stores why a key failed, and when it is tried again |
 //! | [`groups`] | which ids are one key, because edges join them |
-//! | [`clusters`] | which facts of a key have to do with each other, as the processor says |
+//! | [`clusters`] | which facts have to do with each other, as the processor says |
 //! | [`islands`] | the parts that the facts of a key fall into, and which of them a change concerns |
 //!
 //! For example, `ada/a.jsonl` and `bob/b.jsonl` both said response r1, and Bob's file says it no more:
@@ -181,6 +181,11 @@ fn stage_keys<'h>(transaction: &Transaction<'_>, hashes: impl Iterator<Item = &'
 /// The column by which the facts of a key are found: entities have one of their own key before.
 fn facts_hash(manifest: &Manifest, settlement: &Settlement) -> &'static str {
     if manifest.is_chained(settlement) { "chain_hash" } else { "key_hash" }
+}
+
+/// The key of the row `fact` of the facts, in SQL.
+fn key_in_sql(settlement: &Settlement) -> String {
+    settlement.key.map_or_else(|| format!("'{}'", settlement.name), |column| format!("fact.{column}"))
 }
 
 /// The source file and the person of a fact, in SQL. Entities have them where their table has such columns.

@@ -21,7 +21,7 @@ use super::run::{OtherInputs, Run};
 use super::{Groups, chain, is_any, stage_keys, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Fact, append_entities, text};
+use crate::store::rows::{Fact, Key, append_entities};
 use crate::store::stamp::Try;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Cell, Cells as _, Processor, Settlement};
@@ -38,18 +38,21 @@ pub(in crate::store) fn settle(
     (nth, now): (Try, DateTime<Utc>),
 ) -> Result<()> {
     let manifest = processor.manifest();
-    let Some(key) = settlement.facts.position(settlement.key).filter(|_| !facts.is_empty()) else { return Ok(()) };
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let key = Key::of(settlement, settlement.facts);
     let mut touched: Vec<_> = facts.iter().collect();
     if nth == Try::First && is_settled_at_once(transaction, settlement)? {
         let mut known = known(transaction, settlement, facts.iter().map(|fact| fact.key_hash))?;
-        known.extend(facts.iter().filter(|fact| groups.has(text(fact.row, key))).map(|fact| fact.key_hash));
+        known.extend(facts.iter().filter(|fact| groups.has(key.text(fact.row))).map(|fact| fact.key_hash));
         let order = Order::of(settlement);
         let others = OtherInputs::default();
         let mut run = Run::new(processor, settlement, &others);
         let mut by_hash: Vec<_> = (0..).zip(facts).map(|(at, fact): (usize, _)| (fact.key_hash, at)).collect();
         by_hash.sort_unstable();
         if settlement.alone.is_some() {
-            let of = |(_, at): &(i64, usize)| text(facts[*at].row, key);
+            let of = |(_, at): &(i64, usize)| key.text(facts[*at].row);
             let shared = by_hash
                 .chunk_by(|a, b| a.0 == b.0)
                 .filter(|of_hash| of_hash.iter().any(|fact| of(fact) != of(&of_hash[0])));
@@ -61,10 +64,10 @@ pub(in crate::store) fn settle(
         of_hashes.sort_unstable_by_key(|of_hash| of_hash[0].1);
         for of_hash in of_hashes {
             let mut of_hash: Vec<_> = of_hash.iter().map(|(_, at)| &facts[*at]).collect();
-            of_hash.sort_by(|a, b| text(a.row, key).cmp(text(b.row, key)).then_with(|| order.compare(a, b)));
-            for of_key in of_hash.chunk_by(|a, b| text(a.row, key) == text(b.row, key)) {
+            of_hash.sort_by(|a, b| key.text(a.row).cmp(key.text(b.row)).then_with(|| order.compare(a, b)));
+            for of_key in of_hash.chunk_by(|a, b| key.text(a.row) == key.text(b.row)) {
                 let rows: Vec<_> = of_key.iter().map(|fact| fact.as_row()).collect();
-                run.settle(of_key[0].key_hash, text(of_key[0].row, key), &rows);
+                run.settle(of_key[0].key_hash, key.text(of_key[0].row), &rows);
             }
         }
         let settled = run.end();

@@ -10,7 +10,7 @@ use super::chain;
 use super::islands::IslandCutter;
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{append_entities, as_text, push_row, text};
+use crate::store::rows::{Key, append_entities, as_text, push_row};
 use duckdb::Row;
 use sessionmill_contract::{Columns, Processor, RowRef, Settlement, Table};
 use std::collections::HashSet;
@@ -59,8 +59,8 @@ pub(super) fn entities<'e, Rows: Iterator<Item = (i64, RowRef<'e>)>>(
 ) -> Result<()> {
     // Most keys of a first run have nothing stored that theirs would have to be compared with.
     let mut missing = None;
-    let key = table.position(settlement.key);
-    let is_kept = |(hash, row): (i64, RowRef<'_>)| key.is_some_and(|key| keeping.contains(&(hash, text(row, key))));
+    let key = Key::of(settlement, table);
+    let is_kept = |(hash, row): (i64, RowRef<'_>)| keeping.contains(&(hash, key.text(row)));
     let (mut ids, mut leaving) = (Vec::new(), Columns::new(table));
     let concerned = match IslandCutter::of(processor, settlement) {
         Some(cutter) => cutter.entities(table),
@@ -164,6 +164,7 @@ pub(in crate::store) fn delete(transaction: &Transaction<'_>, table: &Table) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::rows::text;
     use sessionmill_contract::{Cell, table};
 
     table! {

@@ -161,7 +161,7 @@ fn by_key<'f>(
     key: impl Fn(&str) -> String,
 ) -> BTreeMap<String, Vec<FactRow<'f>>> {
     let settlement = MANIFEST.settlement_of(table).unwrap();
-    let position = table.position(settlement.key).unwrap();
+    let position = table.position(settlement.key.unwrap()).unwrap();
     let mut keys: BTreeMap<String, Vec<FactRow<'_>>> = BTreeMap::new();
     for (file, rows) in files {
         for values in rows.of(table) {

@@ -55,7 +55,7 @@ pub(super) fn export(args: &Args, context: &Context) -> Result<Status> {
         items.retain(|item| item.status != Standing::Rejected.name());
     }
     let line = |item: Item| {
-        let pieces = evidence.remove(&(item.domain.clone(), item.item_id.clone())).unwrap_or_default();
+        let pieces = evidence.remove(&item.item_id).unwrap_or_default();
         let shown = |piece: Piece| Piece { quote: piece.quote.filter(|_| args.quotes), ..piece };
         Line { item, pieces: pieces.into_iter().map(shown).collect() }
     };

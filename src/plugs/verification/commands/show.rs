@@ -53,8 +53,8 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
                 pages.push(Page {
                     id: id.clone(),
                     item: Some(item.clone()),
-                    evidence: evidence.remove(&(item.domain.clone(), id.clone())).unwrap_or_default(),
-                    relations: knowledge::relations(reader, item)?,
+                    evidence: evidence.remove(id).unwrap_or_default(),
+                    relations: knowledge::relations(reader, id)?,
                     reviews: reviews.clone(),
                 });
             }
@@ -63,7 +63,6 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
             }
             match knowledge::named(reader, id)? {
                 Named::Evidence { of } => {
-                    let of = of.first().map(String::as_str).unwrap_or_default();
                     return Err(Error::new(Status::Usage, format!("`{id}` is evidence of `{of}`"))
                         .hint(format!("`sessionmill knowledge show {of}` shows it")));
                 }

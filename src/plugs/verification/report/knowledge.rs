@@ -154,11 +154,10 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
         SELECT item_id, domain, title, content, detection_type, entities, status, evidence, corrections, confirmations,
             definitions, last_verified, first_verified, reviewer, reviewed_at, instructions, sessions, scope, project, likelihood,
             signs, (SELECT count(*) FROM knowledge_relations AS relation WHERE kind = 'contradicts'
-                AND relation.domain = knowledge_items.domain AND relation.to_item = knowledge_items.item_id),
+                AND relation.to_item = knowledge_items.item_id),
             (SELECT count(*) FROM knowledge_relations AS relation JOIN knowledge_items AS correction
-                ON correction.domain = relation.domain AND correction.item_id = relation.from_item
-                WHERE kind = 'contradicts' AND relation.domain = knowledge_items.domain
-                AND relation.to_item = knowledge_items.item_id AND knowledge_items.status = 'approved'
+                ON correction.item_id = relation.from_item
+                WHERE kind = 'contradicts' AND relation.to_item = knowledge_items.item_id AND knowledge_items.status = 'approved'
                 AND correction.last_verified > knowledge_items.reviewed_at)
         FROM knowledge_items
         WHERE item_id = coalesce($1, item_id) AND domain = coalesce($2, domain)
@@ -171,8 +170,8 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
         let entities: String = row.get(5)?;
         let signs: Option<String> = row.get(20)?;
         let last_verified = time(row, 11)?;
-        let item = (row.get(1)?, row.get(0)?);
-        let people = folders.get(&item).into_iter().flatten().map(|folder| identities.label(folder));
+        let item_id: String = row.get(0)?;
+        let people = folders.get(&item_id).into_iter().flatten().map(|folder| identities.label(folder));
         let evidence = Evidence {
             corrections: count(8)?,
             confirmations: count(9)?,
@@ -185,8 +184,8 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
             last_verified: last_verified.as_deref().and_then(|time| time.parse().ok()),
         };
         Ok(Item {
-            item_id: item.1,
-            domain: item.0,
+            item_id,
+            domain: row.get(1)?,
             title: row.get(2)?,
             content: row.get(3)?,
             kind: row.get(4)?,
@@ -215,9 +214,7 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
     if let Some(user) = user {
         let meant = user.folders(identities, &users(reader)?)?;
         let is_of = |folder: &String| meant.contains(folder);
-        items.retain(|Item { domain, item_id, .. }| {
-            folders.get(&(domain.clone(), item_id.clone())).is_some_and(|folders| folders.iter().any(is_of))
-        });
+        items.retain(|item| folders.get(&item.item_id).is_some_and(|folders| folders.iter().any(is_of)));
     }
     items.retain(|item| text.as_ref().is_none_or(|text| item.has(text)));
     items.retain(|item| min_confidence.is_none_or(|least| item.confidence >= least));
@@ -229,19 +226,20 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
     Ok(items)
 }
 
-/// The folders of those who stated an item, or all of them, by domain and item.
-fn folders(reader: Reader<'_>, id: Option<&str>) -> Result<HashMap<(String, String), Vec<String>>> {
-    const SQL: &str = "SELECT DISTINCT domain, item_id, username FROM facts.verification_evidence WHERE item_id = coalesce(?, item_id)";
+/// The folders of those who stated an item, or all of them, by item.
+fn folders(reader: Reader<'_>, id: Option<&str>) -> Result<HashMap<String, Vec<String>>> {
+    const SQL: &str =
+        "SELECT DISTINCT item_id, username FROM facts.verification_evidence WHERE item_id = coalesce(?, item_id)";
     let mut folders: HashMap<_, Vec<String>> = HashMap::new();
     reader.each(SQL, &[id.into()], |row| {
-        folders.entry((row.get(0)?, row.get(1)?)).or_default().push(row.get(2)?);
+        folders.entry(row.get(0)?).or_default().push(row.get(1)?);
         Ok(())
     })?;
     Ok(folders)
 }
 
-/// Evidence by domain and item.
-pub type Pieces = HashMap<(String, String), Vec<Piece>>;
+/// Evidence by item.
+pub type Pieces = HashMap<String, Vec<Piece>>;
 
 /// The evidence of an item, or of all, oldest first.
 ///
@@ -250,25 +248,24 @@ pub type Pieces = HashMap<(String, String), Vec<Piece>>;
 /// If the database cannot be read.
 pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -> Result<Pieces> {
     const SQL: &str = "
-        SELECT domain, item_id, statement_id, detection_type, username, session_file, line, time, user_quote, project
+        SELECT item_id, statement_id, detection_type, username, session_file, line, time, user_quote, project
         FROM verification_evidence LEFT JOIN (
-            SELECT domain, session_file, claim_id, min(project) AS project
-            FROM facts.verification_claims GROUP BY ALL
-        ) USING (domain, session_file, claim_id) WHERE item_id = coalesce($1, item_id)
+            SELECT session_file, claim_id, min(project) AS project FROM facts.verification_claims GROUP BY ALL
+        ) USING (session_file, claim_id) WHERE item_id = coalesce($1, item_id)
         ORDER BY time NULLS LAST, session_file, line, claim_id";
     let mut pieces = Pieces::new();
     reader.each(SQL, &[id.into()], |row| {
         let piece = Piece {
-            statement_id: row.get(2)?,
-            kind: row.get(3)?,
-            user: identities.label(&row.get::<String>(4)?).to_owned(),
-            session: row.get(5)?,
-            line: row.count(6)?,
-            time: time(row, 7)?,
-            quote: row.get::<Option<String>>(8)?.filter(|quote| !quote.is_empty()),
-            project: row.get(9)?,
+            statement_id: row.get(1)?,
+            kind: row.get(2)?,
+            user: identities.label(&row.get::<String>(3)?).to_owned(),
+            session: row.get(4)?,
+            line: row.count(5)?,
+            time: time(row, 6)?,
+            quote: row.get::<Option<String>>(7)?.filter(|quote| !quote.is_empty()),
+            project: row.get(8)?,
         };
-        pieces.entry((row.get(0)?, row.get(1)?)).or_default().push(piece);
+        pieces.entry(row.get(0)?).or_default().push(piece);
         Ok(())
     })?;
     Ok(pieces)
@@ -282,19 +279,19 @@ pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -
 #[cfg(feature = "console")]
 pub fn in_words_of(reader: Reader<'_>, items: &mut Vec<Item>, is_of: impl Fn(&str) -> bool) -> Result<()> {
     const SQL: &str = "
-        SELECT domain, item_id, evidence.username, title, content, entities
+        SELECT item_id, evidence.username, title, content, entities
         FROM facts.verification_evidence AS evidence
-        JOIN facts.verification_claims AS claims USING (domain, session_file, claim_id)
+        JOIN facts.verification_claims AS claims USING (session_file, claim_id)
         ORDER BY evidence.time NULLS FIRST, session_file, evidence.line, claim_id";
-    let mut words: HashMap<(String, String), (String, String, Vec<String>)> = HashMap::new();
+    let mut words: HashMap<String, (String, String, Vec<String>)> = HashMap::new();
     reader.each(SQL, &[], |row| {
-        if is_of(&row.get::<String>(2)?) {
-            let entities = serde_json::from_str(&row.get::<String>(5)?).unwrap_or_default();
-            words.insert((row.get(0)?, row.get(1)?), (row.get(3)?, row.get(4)?, entities));
+        if is_of(&row.get::<String>(1)?) {
+            let entities = serde_json::from_str(&row.get::<String>(4)?).unwrap_or_default();
+            words.insert(row.get(0)?, (row.get(2)?, row.get(3)?, entities));
         }
         Ok(())
     })?;
-    items.retain_mut(|item| match words.remove(&(item.domain.clone(), item.item_id.clone())) {
+    items.retain_mut(|item| match words.remove(&item.item_id) {
         Some(own) => {
             (item.title, item.content, item.entities) = own;
             true
@@ -310,12 +307,12 @@ pub fn in_words_of(reader: Reader<'_>, items: &mut Vec<Item>, is_of: impl Fn(&st
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn relations(reader: Reader<'_>, item: &Item) -> Result<Vec<Relation>> {
+pub fn relations(reader: Reader<'_>, id: &str) -> Result<Vec<Relation>> {
     const SQL: &str = r#"
         WITH item AS (
             SELECT item_id, title, (first_verified IS NULL, first_verified, item_id) AS place,
                 list_distinct(from_json(lower(entities), '["VARCHAR"]')) AS names
-            FROM knowledge_items WHERE domain = $1 AND status <> 'rejected'
+            FROM knowledge_items WHERE status <> 'rejected'
         ),
         split AS (
             SELECT item_id, arg_max(other_id, review_id) AS other_id FROM knowledge_reviews
@@ -324,19 +321,19 @@ pub fn relations(reader: Reader<'_>, item: &Item) -> Result<Vec<Relation>> {
         near AS (
             SELECT other.*, other.place > own.place AS is_later, len(list_intersect(own.names, other.names)) AS shared,
                 1000 * shared // (len(own.names) + len(other.names) - shared) / 1000 AS score
-            FROM item AS own JOIN item AS other ON own.item_id = $2 AND other.item_id <> $2
+            FROM item AS own JOIN item AS other ON own.item_id = $1 AND other.item_id <> $1
             WHERE len(list_intersect(own.names, other.names)) >= 2 AND NOT EXISTS (
-                FROM split WHERE (split.item_id, split.other_id) IN (($2, other.item_id), (other.item_id, $2)))
+                FROM split WHERE (split.item_id, split.other_id) IN (($1, other.item_id), (other.item_id, $1)))
             ORDER BY score DESC, other.place LIMIT 5
         )
         SELECT kind, from_item, to_item, relation.score, relation.judge, other.title
         FROM knowledge_relations AS relation JOIN knowledge_items AS other
-            ON other.domain = relation.domain AND other.item_id = if(from_item = $2, to_item, from_item)
-        WHERE relation.domain = $1 AND $2 IN (from_item, to_item)
+            ON other.item_id = if(from_item = $1, to_item, from_item)
+        WHERE $1 IN (from_item, to_item)
         UNION ALL
-        SELECT 'likely_duplicate', if(is_later, item_id, $2), if(is_later, $2, item_id), score, NULL, title FROM near
+        SELECT 'likely_duplicate', if(is_later, item_id, $1), if(is_later, $1, item_id), score, NULL, title FROM near
         ORDER BY kind, score DESC NULLS LAST, from_item, to_item"#;
-    reader.rows(SQL, &[item.domain.as_str().into(), item.item_id.as_str().into()], |row| {
+    reader.rows(SQL, &[id.into()], |row| {
         Ok(Relation {
             kind: row.get(0)?,
             from: row.get(1)?,
@@ -359,10 +356,11 @@ pub fn relations(reader: Reader<'_>, item: &Item) -> Result<Vec<Relation>> {
 pub fn reviews(reader: Reader<'_>, id: Option<&str>) -> Result<Vec<Review>> {
     let sql = format!(
         "WITH stated AS MATERIALIZED (SELECT DISTINCT {STATEMENT_ID} AS id FROM facts.verification_claims)
-         SELECT review_id, item_id, action, other_id, reviewer, reviewed_at,
-             item_id IN (FROM stated) OR heir_id IS NOT NULL,
-             if(item_id IN (FROM stated), NULL, heir_id), if(other_id IN (FROM stated), NULL, other_heir_id)
-         FROM knowledge_reviews LEFT JOIN {HEIRS} USING (review_id) ORDER BY review_id"
+         SELECT review_id, review.item_id, action, review.other_id, reviewer, reviewed_at,
+             review.item_id IN (FROM stated) OR heir.item_id IS NOT NULL,
+             if(review.item_id IN (FROM stated), NULL, heir.item_id),
+             if(review.other_id IN (FROM stated), NULL, heir.other_id)
+         FROM {DECISIONS} ORDER BY review_id"
     );
     let mut reviews: Vec<_> = reader.rows(&sql, &[], |row| {
         Ok(Review {
@@ -414,14 +412,13 @@ fn retain(reviews: &mut Vec<Review>, id: &str) {
 /// What an id names, for somebody who decides about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// The domains that it is an item in, and its status.
+    /// An item of this status.
     Item {
-        domains: Vec<String>,
         status: String,
     },
-    /// The items that it is evidence of.
+    /// The item that it is evidence of.
     Evidence {
-        of: Vec<String>,
+        of: String,
     },
     Nothing,
 }
@@ -430,31 +427,30 @@ pub enum Named {
 ///
 /// If the database cannot be read.
 pub fn named(reader: Reader<'_>, id: &str) -> Result<Named> {
-    let sql = "SELECT domain, status FROM knowledge_items WHERE item_id = ? ORDER BY ALL";
-    let items: Vec<(String, String)> = reader.rows(sql, &[id.into()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if let Some((_, status)) = items.first().cloned() {
-        return Ok(Named::Item { domains: items.into_iter().map(|(domain, _)| domain).collect(), status });
+    let statuses =
+        reader.rows("SELECT status FROM knowledge_items WHERE item_id = ?", &[id.into()], |row| row.get(0))?;
+    if let Some(status) = statuses.into_iter().next() {
+        return Ok(Named::Item { status });
     }
-    let of = joined(reader, id)?;
-    Ok(if of.is_empty() { Named::Nothing } else { Named::Evidence { of } })
+    Ok(joined(reader, id)?.map_or(Named::Nothing, |of| Named::Evidence { of }))
 }
 
-/// The other items that a statement belongs to: what is an item in one domain can be evidence in another, and
-/// one that was merged is none where its source speaks for the other already.
+/// The other item that a statement belongs to. One that was merged is no evidence where its source speaks for the other
+/// already.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn joined(reader: Reader<'_>, id: &str) -> Result<Vec<String>> {
+pub fn joined(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
     let sql = format!(
-        "SELECT item_id FROM verification_evidence WHERE statement_id = $1 AND item_id <> $1
-         UNION SELECT coalesce(other_heir_id, other_id) FROM (
-             FROM knowledge_reviews LEFT JOIN {HEIRS} USING (review_id)
-             WHERE coalesce(heir_id, item_id) = $1 AND action IN ('merge', 'split')
+        "(SELECT item_id FROM verification_evidence WHERE statement_id = $1 AND item_id <> $1 LIMIT 1)
+         UNION ALL SELECT other FROM (
+             SELECT action, coalesce(heir.other_id, review.other_id) AS other FROM {DECISIONS}
+             WHERE coalesce(heir.item_id, review.item_id) = $1 AND action IN ('merge', 'split')
              ORDER BY review_id DESC LIMIT 1
-         ) WHERE action = 'merge' ORDER BY ALL"
+         ) WHERE action = 'merge'"
     );
-    reader.rows(&sql, &[id.into()], |row| row.get(0))
+    Ok(reader.rows(&sql, &[id.into()], |row| row.get(0))?.into_iter().next())
 }
 
 /// What a decision about an item is taken on: the claims in its own words first, then those in others.
@@ -470,7 +466,7 @@ pub fn grounds(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
              UNION ALL
              SELECT claim_id, claims.user_quote, true, claims.time, session_file, claims.line
              FROM facts.verification_evidence AS evidence
-             JOIN facts.verification_claims AS claims USING (domain, session_file, claim_id)
+             JOIN facts.verification_claims AS claims USING (session_file, claim_id)
              WHERE item_id = $1 AND {STATEMENT_ID} <> $1
          ), first AS (
              FROM said QUALIFY row_number() OVER (
@@ -515,22 +511,11 @@ pub fn whole_id(reader: Reader<'_>, beginning: &str) -> Result<String> {
         return Ok(id);
     }
     let sql = format!(
-        "SELECT heir_id FROM knowledge_reviews JOIN {HEIRS} USING (review_id)
-                       WHERE item_id = ? AND heir_id IS NOT NULL ORDER BY review_id DESC LIMIT 1"
+        "SELECT heir.item_id FROM {DECISIONS} WHERE review.item_id = ? AND heir.item_id IS NOT NULL
+         ORDER BY review_id DESC LIMIT 1"
     );
     let heirs: Vec<String> = reader.rows(&sql, &[beginning.into()], |row| row.get(0))?;
     Ok(heirs.into_iter().next().unwrap_or_else(|| beginning.to_owned()))
-}
-
-/// The domains in which anybody states one of two things.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn domains(reader: Reader<'_>, one: &str, other: Option<&str>) -> Result<Vec<String>> {
-    let sql =
-        format!("SELECT DISTINCT domain FROM facts.verification_claims WHERE {STATEMENT_ID} IN (?, ?) ORDER BY ALL");
-    reader.rows(&sql, &[one.into(), other.into()], |row| row.get(0))
 }
 
 /// The folders of all who said something.
@@ -545,9 +530,8 @@ pub fn users(reader: Reader<'_>) -> Result<Vec<String>> {
 /// `statement::id` of the verification processor, of a row of claims.
 const STATEMENT_ID: &str = "'kv_' || left(sha256(title || ':' || content), 12)";
 
-/// What decisions hold for, where it is worded otherwise now: of a statement in several domains one.
-const HEIRS: &str = "(SELECT review_id, min(item_id) AS heir_id, min(other_id) AS other_heir_id
-    FROM facts.verification_heirs GROUP BY review_id)";
+/// Reviews, each with what it holds for where that is worded otherwise now.
+const DECISIONS: &str = "knowledge_reviews AS review LEFT JOIN facts.verification_heirs AS heir USING (review_id)";
 
 fn time(row: &Row<'_>, column: usize) -> Result<Option<String>> {
     Ok(row.time(column)?.map(utc::shortest))

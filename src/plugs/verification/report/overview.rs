@@ -111,9 +111,9 @@ pub fn verification(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet
 
 /// In the order of [`COLUMNS`].
 fn numbers(pieces: &[&Piece]) -> Vec<Option<i128>> {
-    let items: BTreeSet<_> = pieces.iter().map(|piece| (&piece.domain, &piece.item, &*piece.status)).collect();
+    let items: BTreeSet<_> = pieces.iter().map(|piece| (&piece.item, &*piece.status)).collect();
     let people: BTreeSet<_> = pieces.iter().map(|piece| &piece.user).collect();
-    let of_status = |status: &str| items.iter().filter(|item| item.2 == status).count();
+    let of_status = |status: &str| items.iter().filter(|(_, of)| *of == status).count();
     let of_kind = |kind: &str| pieces.iter().filter(|piece| piece.kind == kind).count();
     let numbers = [
         items.len(),
@@ -135,8 +135,8 @@ fn pieces(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Piece>> {
         filter.days.since.map(|day| zone::begin(day, filter.zone)),
         filter.days.until.map(|day| zone::end(day, filter.zone)),
     );
-    let sql = "SELECT piece.domain, piece.item_id, status, piece.detection_type, username, time
-         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)";
+    let sql = "SELECT item.domain, piece.item_id, status, piece.detection_type, username, time
+         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, item_id)";
     let mut pieces: Vec<_> = reader.rows(sql, &[], |row| {
         let (domain, item, status) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Piece { domain, item, status, kind: row.get(3)?, user: row.get(4)?, time: row.time(5)? })

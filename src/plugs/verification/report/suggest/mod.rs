@@ -142,7 +142,7 @@ pub(crate) fn pages(
         if item.status == Standing::Rejected.name() || is_own != wish.by_person {
             continue;
         }
-        let pieces = evidence.remove(&(item.domain.clone(), item.item_id.clone())).unwrap_or_default();
+        let pieces = evidence.remove(&item.item_id).unwrap_or_default();
         let mut by_page: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
         for piece in pieces {
             let of_project = || piece.project.as_deref().map(|cwd| project(cwd, &repositories));
@@ -267,8 +267,8 @@ fn page(
     page
 }
 
-/// The items of a page without those that say the same as a surer one, which has their evidence, too: the same statement
-/// can be an item of several domains. What was approved stays as it was approved.
+/// The items of a page without those that say the same as a surer one, which has their evidence, too: a line has fewer
+/// words than what it is made from. What was approved stays as it was approved.
 fn joined(items: Vec<(Item, Vec<Piece>)>) -> Vec<(Item, Vec<Piece>)> {
     let mut all: Vec<(String, Gist, Item, Vec<Piece>)> = Vec::new();
     let is_approved = |item: &Item| item.status == Standing::Approved.name();
