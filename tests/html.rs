@@ -158,6 +158,28 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
     assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &180.into()));
 }
 
+/// A page is read by others: it has the titles that snapshots have.
+#[test]
+fn a_session_has_its_title_or_the_beginning_of_its_id() {
+    let world = World::new();
+    let prompt = r#"{"type":"user","uuid":"p1","sessionId":"s1","timestamp":"2026-02-01T09:59:00Z","message":{"role":"user","content":"Oil the mill"}}"#;
+    let named = r#"{"type":"ai-title","aiTitle":"Sharpen the stones","sessionId":"s2"}"#;
+    let other = response("m2", "11:00:00", 5).replace("\"s1\"", "\"s2\"");
+    world
+        .write("ada/a.jsonl", format!("{prompt}\n") + &response("m1", "10:00:00", 5))
+        .write("ada/b.jsonl", format!("{named}\n") + &other);
+    run(&world);
+    let of = |titles: &str| {
+        std::fs::write(world.path("c.toml"), format!("[publish]\ntitles = \"{titles}\"\n")).unwrap();
+        let page = page(&world, &["--config", "c.toml"]);
+        let has = |text: &str| page.contains(&format!("</b>{text} · ada · "));
+        [has("Oil the mill"), has("s1"), has("Sharpen the stones"), has("s2"), page.contains("titles = \"all\"")]
+    };
+    assert_eq!(of("client"), [false, true, true, false, true]);
+    assert_eq!(of("all"), [true, false, true, false, false]);
+    assert_eq!(of("none"), [false, true, false, true, true]);
+}
+
 #[test]
 fn a_page_has_to_go_somewhere() {
     let said = World::new().mill(&["report", "html"]);

@@ -24,7 +24,20 @@ fn sessions_come_the_costliest_first() {
         let args = ["report", "sessions", "--order", order, "--limit", "1"];
         said(&world, &args).lines().nth(2).unwrap()[1..3].to_owned()
     };
-    assert_eq!(["cost", "date", "duration", "tokens"].map(first), ["s1", "s2", "s1", "s1"]);
+    let orders = ["cost", "Date", "duration", "tokens", "responses", "calls", "failed"];
+    assert_eq!(orders.map(first), ["s1", "s2", "s1", "s1", "s1", "s1", "s1"]);
+    // Where the costliest is not the one of most responses.
+    let others = World::new();
+    let of = |id: &str, session: &str, output: u64| {
+        crate::world::response(id, "10:00:00", output).replace("\"s1\"", &format!("\"{session}\""))
+    };
+    others.write("ada/a.jsonl", of("m1", "s1", 90_000) + &of("m2", "s2", 5) + &of("m3", "s2", 5));
+    assert_eq!(others.mill(&["run", "--sessions", "root"]).status, 0);
+    let order = |order: &str| {
+        let all = said(&others, &["report", "sessions", "--order", order, "--csv"]);
+        all.lines().skip(1).map(|line| line[..2].to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(["cost", "responses", "calls"].map(order), ["s1 s2", "s2 s1", "s1 s2"]);
     let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);
     assert_eq!(
         csv,

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
     /// The file to write, or - for stdout; one that is there is replaced
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "to", value_name = "FILE")]
     out: Option<PathBuf>,
 
     /// Show the page in the browser; without --out it is a file in the folder for temporary files
@@ -48,7 +48,9 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
             .hint("name another file with --out"));
     }
     let today = report.setup.today;
-    let page = report.read(context, |_| false, |reader, filter, prices| html::page(reader, filter, prices, today))?;
+    let titles = report.setup.config.publish.titles;
+    let page =
+        report.read(context, |_| false, |reader, filter, prices| html::page(reader, filter, prices, today, titles))?;
     if out.as_os_str() == "-" {
         return print(&page);
     }

@@ -33,8 +33,8 @@ pub(super) struct Args {
     #[arg(long)]
     interrupted: bool,
 
-    /// What comes first: the costliest, the newest, the longest active time, or the most tokens
-    #[arg(long, value_enum, default_value_t = Order::Cost)]
+    /// What comes first: the newest, or the most of something
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Cost)]
     order: Order,
 
     /// Show N sessions [default: 20 in a table on a terminal, else all]
@@ -60,6 +60,9 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
             Order::Date => "the newest",
             Order::Duration => "those of the longest active time",
             Order::Tokens => "those of the most tokens",
+            Order::Responses => "those of the most responses",
+            Order::Calls => "those of the most calls",
+            Order::Failed => "those of the most failed calls",
         };
         remark(&format!("note: {} of {all} sessions, {first} first; --limit N shows more", sessions.len()));
     }
@@ -89,7 +92,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     if let Some(words) = without_price(&unpriced.into_iter().collect::<Vec<_>>()) {
         remark(&format!("note: {words}"));
     }
-    let title = has_titles.then(|| Field::line("Title").at_least(26));
+    let title = has_titles.then(|| Field::line("Title").at_least(32));
     let stopped = has_stops.then(|| Field::number("Interrupted").spare(6));
     let names = title.into_iter().chain([Field::id("Session")]).chain(user);
     // A screen has room for what each is beside the costliest; programs can work it out.

@@ -29,7 +29,16 @@ pub(super) fn read<K>(
     mut name: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, i64, i128),
 ) -> Result<()> {
-    let Whose { who, join, params, zone } = whose;
+    let sql = sql(reader, whose, condition)?;
+    let Whose { who, params, .. } = whose;
+    reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
+        each(name(row)?, row.get(who.len())?, row.integer(who.len() + 1)?);
+        Ok(())
+    })
+}
+
+/// The question for it: whose it is, the quarter of an hour and the active time.
+fn sql(reader: Reader<'_>, Whose { who, join, zone, .. }: &Whose<'_>, condition: &Where) -> Result<String> {
     let quarter = match zone {
         None => "0::BIGINT",
         Some(zone) if has_whole_hours(*zone) => "stretch // 12 * 4",
@@ -38,8 +47,8 @@ pub(super) fn read<K>(
     let named: Vec<_> = who.iter().enumerate().map(|(at, who)| format!("{who} AS who_{at}")).collect();
     let names: Vec<_> = (0..who.len()).map(|at| format!("who_{at}")).collect();
     let responses = Responses::added_up(reader, condition, None)?.table;
-    let sql = format!(
-        "SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
+    Ok(format!(
+        "SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) AS active FROM (
              SELECT *, first - lag(last) OVER (PARTITION BY {names} ORDER BY stretch) AS pause FROM (
                  SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
                      max(epoch_us(last_time)) AS last
@@ -49,23 +58,27 @@ pub(super) fn read<K>(
         names = names.join(", "),
         named = named.join(", "),
         clause = condition.clause
-    );
-    reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
-        each(name(row)?, row.get(who.len())?, row.integer(who.len() + 1)?);
-        Ok(())
-    })
+    ))
 }
 
 /// Active time by session, in microseconds.
 pub(super) type Active = HashMap<String, i128>;
 
+const SESSIONS: Whose<'static> = Whose { who: &["session_id"], join: "", params: &[], zone: None };
+
+/// The ids of the sessions of a condition with the longest active time.
+pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
+    let active = sql(reader, &SESSIONS, condition)?;
+    let sql = format!("SELECT who_0 FROM ({active}) ORDER BY active DESC, who_0 LIMIT {most}");
+    reader.rows(&sql, &condition.params, |row| row.get(0))
+}
+
 /// Reads the active time of each session.
 pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<Active> {
     let mut active = Active::new();
-    let whose = Whose { who: &["session_id"], join: "", params: &[], zone: None };
     read(
         reader,
-        &whose,
+        &SESSIONS,
         condition,
         |row| row.get(0),
         |id, _, micros| {

@@ -1,22 +1,22 @@
 //! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
 
-use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::usage::report::active::{self, Active};
+use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::period::quarter;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::Prices;
-use crate::report::trend::Steps;
 use crate::report::{money, number};
 use crate::store::reader::{Reader, Row};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 /// One session.
 #[derive(Debug, Default)]
@@ -52,6 +52,11 @@ pub enum Order {
     #[value(alias = "active")]
     Duration,
     Tokens,
+    Responses,
+    /// Calls of tools
+    Calls,
+    /// Calls that came to nothing
+    Failed,
 }
 
 /// A part of a list of sessions.
@@ -62,13 +67,13 @@ pub struct Part {
     pub all: usize,
 }
 
+/// The order of [`spending::ranked`] in which the costliest come first.
+const BY_COST: &str = "cost DESC NULLS LAST, tokens DESC, key";
+
 /// A session, as far as its responses tell it when they are added up.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cost {
-    pub(super) id: String,
-    pub(super) begun: Option<DateTime<Utc>>,
-    /// Of the first response.
-    pub(super) folder: String,
+#[derive(Debug, Default)]
+struct Cost {
+    id: String,
     spent: Spent,
     models: BTreeMap<Option<String>, Spent>,
 }
@@ -96,63 +101,28 @@ pub(in crate::plugs) fn part(
     order_by: Order,
     [from, most]: [usize; 2],
 ) -> Result<Part> {
-    let by_cost = "cost DESC NULLS LAST, tokens DESC, key";
     let order = match order_by {
-        // How long somebody was at it the database does not work out in one question.
-        Order::Duration => None,
-        _ if most > NAMED => None,
-        Order::Cost => Some(by_cost.to_owned()),
-        Order::Tokens => Some(format!("tokens DESC, {by_cost}")),
-        Order::Date => Some(format!("begun DESC NULLS LAST, {by_cost}")),
-    };
-    if let Some(order) = order {
-        let (ids, all) = spending::ranked(reader, prices, "session_id", condition, &order, [from, most])?;
-        if ids.is_empty() {
-            return Ok(Part { sessions: Vec::new(), all });
+        Order::Cost => BY_COST.to_owned(),
+        Order::Tokens => format!("tokens DESC, {BY_COST}"),
+        Order::Responses => format!("responses DESC, {BY_COST}"),
+        Order::Date => format!("begun DESC NULLS LAST, {BY_COST}"),
+        // The responses of a session do not tell these.
+        Order::Duration | Order::Calls | Order::Failed => {
+            let (mut ids, all) = spending::ranked(reader, prices, "session_id", condition, BY_COST, [0, usize::MAX])?;
+            if order_by == Order::Duration {
+                let active = active::of_sessions(reader, condition)?;
+                ids.sort_by_cached_key(|id| Reverse(active.get(id).copied()));
+            } else {
+                let outcomes = facts::outcomes(reader, filter, &filter.of_calls())?;
+                let number = |of: &Outcome| if order_by == Order::Calls { of.calls } else { of.errors };
+                ids.sort_by_cached_key(|id| Reverse(outcomes.get(id).map(number)));
+            }
+            let ids: Vec<_> = ids.into_iter().skip(from).take(most).collect();
+            return Ok(Part { sessions: of_ids(reader, filter, condition, prices, &ids, all)?, all });
         }
-        let costs = costs(reader, filter, &condition.clone().of_sessions(ids.iter().map(String::as_str)), prices)?;
-        let mut costs: HashMap<String, Cost> = costs.into_iter().map(|cost| (cost.id.clone(), cost)).collect();
-        let costs = ids.iter().filter_map(|id| costs.remove(id)).collect();
-        return Ok(Part { sessions: whole(reader, filter, condition, costs, all, None)?, all });
-    }
-    let (mut costs, mut active) = (costs(reader, filter, condition, prices)?, None);
-    match order_by {
-        Order::Cost => {}
-        Order::Tokens => costs.sort_by_key(|cost| Reverse(cost.spent.tokens.total())),
-        Order::Date => costs.sort_by_key(|cost| Reverse(cost.begun)),
-        Order::Duration => {
-            let of_all = active::of_sessions(reader, condition)?;
-            costs.sort_by_cached_key(|cost| Reverse(of_all.get(&cost.id).copied()));
-            active = Some(of_all);
-        }
-    }
-    let all = costs.len();
-    let costs = costs.into_iter().skip(from).take(most).collect();
-    Ok(Part { sessions: whole(reader, filter, condition, costs, all, active)?, all })
-}
-
-/// Makes sessions of what they cost, in their order: those of a condition that has `all` sessions. The active time of
-/// sessions need not be known.
-pub(super) fn whole(
-    reader: Reader<'_>,
-    filter: &Filter,
-    condition: &Where,
-    costs: Vec<Cost>,
-    all: usize,
-    active: Option<Active>,
-) -> Result<Vec<Session>> {
-    let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
-    let mut sessions = begun(reader, filter, condition, costs, all)?;
-    let outcomes = facts::outcomes(reader, filter, &named(filter.of_calls(), &ids, all))?;
-    let active = match active {
-        Some(active) => active,
-        None => active::of_sessions(reader, &named(condition.clone(), &ids, all))?,
     };
-    for session in &mut sessions {
-        session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
-        session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
-    }
-    Ok(sessions)
+    let (ids, all) = spending::ranked(reader, prices, "session_id", condition, &order, [from, most])?;
+    Ok(Part { sessions: of_ids(reader, filter, condition, prices, &ids, all)?, all })
 }
 
 /// Up to this number of sessions are asked for by their ids; of more, all are read.
@@ -173,62 +143,87 @@ fn named(condition: Where, ids: &[String], all: usize) -> Where {
 /// If the database cannot be read.
 pub fn brief(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
     let condition = filter.condition();
-    let costs = costs(reader, filter, &condition, prices)?;
+    let costs = costs(reader, &condition, prices)?;
     let all = costs.len();
     begun(reader, filter, &condition, costs, all)
 }
 
 /// What the sessions of a condition cost, the costliest first.
-fn costs(reader: Reader<'_>, filter: &Filter, condition: &Where, prices: &Prices) -> Result<Vec<Cost>> {
-    Ok(costs_of(reader, filter, condition, prices, &[Days::default()])?.swap_remove(0))
+fn costs(reader: Reader<'_>, condition: &Where, prices: &Prices) -> Result<Vec<Cost>> {
+    let mut costs: HashMap<String, Cost> = HashMap::new();
+    type Key = Option<String>;
+    let key = |row: &Row<'_>| row.get(0);
+    spending::read(reader, prices, &["session_id"], condition, key, |id: Key, model, spent| {
+        let Some(id) = id else { return };
+        let cost = costs.entry(id).or_default();
+        cost.spent.add(spent);
+        cost.models.entry(model.map(str::to_owned)).or_default().add(spent);
+    })?;
+    let mut costs: Vec<_> = costs.into_iter().map(|(id, cost)| Cost { id, ..cost }).collect();
+    let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
+    costs.sort_by(|a, b| weight(&a.spent).cmp(&weight(&b.spent)).then_with(|| a.id.cmp(&b.id)));
+    Ok(costs)
 }
 
-/// The same for several parts of the days of a condition, which are read together; all days are the whole of it.
-pub(super) fn costs_of(
+/// The ids of the costliest sessions of a condition, and how many there are.
+pub(super) fn costliest(
+    reader: Reader<'_>,
+    prices: &Prices,
+    condition: &Where,
+    most: usize,
+) -> Result<(Vec<String>, usize)> {
+    spending::ranked(reader, prices, "session_id", condition, BY_COST, [0, most])
+}
+
+/// Sessions that have these ids, in their order, of a condition that has `all` sessions.
+pub(super) fn of_ids(
     reader: Reader<'_>,
     filter: &Filter,
     condition: &Where,
     prices: &Prices,
-    parts: &[Days],
-) -> Result<Vec<Vec<Cost>>> {
-    // Parts overlap: the responses between two days on which one begins or is over are in the same parts.
-    let begins = parts.iter().flat_map(|days| [days.since, days.until.and_then(|day| day.succ_opt())]).flatten();
-    let begins: BTreeSet<NaiveDate> = begins.collect();
-    let begins: Vec<_> = begins.into_iter().collect();
-    let step = Steps::from(begins.iter().copied(), filter.zone).sql("time");
-    let mut costs: Vec<HashMap<String, Cost>> = parts.iter().map(|_| HashMap::new()).collect();
-    let keys = ["session_id", "username", step.as_str(), "min(epoch_us(first_time))"];
-    type Key = (Option<String>, String, Option<i64>, Option<i64>);
-    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    spending::read(reader, prices, &keys, condition, key, |(id, folder, step, begun): Key, model, spent| {
-        let Some(id) = id else { return };
-        let begin = step.and_then(|step| begins.get(usize::try_from(step).ok()?.checked_sub(1)?));
-        let begun = begun.and_then(DateTime::from_timestamp_micros);
-        for (part, costs) in parts.iter().zip(&mut costs) {
-            if part.is_all() || begin.is_some_and(|day| part.has(*day)) {
-                let cost = costs.entry(id.clone()).or_insert_with(|| Cost { id: id.clone(), ..Cost::default() });
-                cost.add(begun, &folder, model, spent);
-            }
-        }
-    })?;
-    let in_order = |costs: HashMap<String, Cost>| {
-        let mut costs: Vec<_> = costs.into_values().collect();
-        let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
-        costs.sort_by(|a, b| weight(&a.spent).cmp(&weight(&b.spent)).then_with(|| a.id.cmp(&b.id)));
-        costs
-    };
-    Ok(costs.into_iter().map(in_order).collect())
+    ids: &[String],
+    all: usize,
+) -> Result<Vec<Session>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let costs = costs(reader, &named(condition.clone(), ids, all), prices)?;
+    let mut costs: HashMap<String, Cost> = costs.into_iter().map(|cost| (cost.id.clone(), cost)).collect();
+    let costs = ids.iter().filter_map(|id| costs.remove(id)).collect();
+    let mut sessions = begun(reader, filter, condition, costs, all)?;
+    let outcomes = facts::outcomes(reader, filter, &named(filter.of_calls(), ids, all))?;
+    let active = active::of_sessions(reader, &named(condition.clone(), ids, all))?;
+    for session in &mut sessions {
+        session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
+        session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
+    }
+    Ok(sessions)
 }
 
-impl Cost {
-    fn add(&mut self, begun: Option<DateTime<Utc>>, folder: &str, model: Option<&str>, spent: &Spent) {
-        let order = |begun: Option<DateTime<Utc>>| (begun.is_none(), begun);
-        if self.folder.is_empty() || (order(begun), folder) < (order(self.begun), &*self.folder) {
-            (self.begun, self.folder) = (begun, folder.to_owned());
-        }
-        self.spent.add(spent);
-        self.models.entry(model.map(str::to_owned)).or_default().add(spent);
-    }
+/// How many sessions of a condition began, by the folder of their first response and the [quarter of an hour] of it.
+///
+/// [quarter of an hour]: quarter
+pub(super) fn begins(
+    reader: Reader<'_>,
+    Where { clause, params }: &Where,
+    responses: &str,
+    zone: Tz,
+    mut each: impl FnMut(&str, Option<i64>, i128),
+) -> Result<()> {
+    let sql = format!(
+        "WITH of_folders AS (
+             SELECT session_id, username, min(first_time) AS time FROM {responses}
+             WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id, username),
+         begun AS (
+             SELECT min(time) AS time, arg_min(username, (time, username)) AS username FROM of_folders
+             GROUP BY session_id)
+         SELECT username, {}, count(*) FROM begun GROUP BY ALL",
+        quarter(zone)[0]
+    );
+    reader.each(&sql, params, |row| {
+        each(&row.get::<String>(0)?, row.get(1)?, row.integer(2)?);
+        Ok(())
+    })
 }
 
 /// Sessions with their titles, and where and when they began, in the order of what they cost.

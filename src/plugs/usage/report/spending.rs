@@ -212,7 +212,7 @@ impl<'p> Billing<'p> {
 }
 
 /// The keys of some groups in an order of what they come to, and how many groups there are. The order is of SQL, over
-/// `key`, `cost` (null without a price), `tokens` and `begun`. To work it out in the database spares to hand on sums of each
+/// `key`, `cost` (null without a price), `tokens`, `responses` and `begun`. To work it out in the database spares to hand on sums of each
 /// group: there can be a hundred thousand.
 ///
 /// # Errors
@@ -226,6 +226,8 @@ pub(in crate::plugs) fn ranked(
     order: &str,
     [from, most]: [usize; 2],
 ) -> Result<(Vec<String>, usize)> {
+    // As many as DuckDB can count.
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
     let billing = Billing::read(reader, prices, condition, false)?;
     let (rates, of_rates) = billing.rates();
     let sql = format!(
@@ -233,10 +235,11 @@ pub(in crate::plugs) fn ranked(
              SELECT {key} AS key, {columns}, {begun} AS begun, sum(input_tokens) AS input,
                  sum(output_tokens) AS output, sum(cache_creation_input_tokens) AS write,
                  sum(cache_creation_1h_input_tokens) AS write_1h, sum(cache_read_input_tokens) AS read,
-                 sum(web_searches) AS search
+                 sum(web_searches) AS search, {number} AS responses
              FROM {responses} WHERE {clause} AND {key} IS NOT NULL GROUP BY ALL),
          groups AS (
              SELECT key, min(begun) AS begun, sum(sums.input + sums.output + sums.write + sums.read) AS tokens,
+                 sum(sums.responses) AS responses,
                  sum(sums.input * rate.input + sums.output * rate.output
                      + (sums.write - sums.write_1h) * rate.write_5m + sums.write_1h * rate.write_1h
                      + sums.read * rate.read + sums.search * rate.search) AS cost
@@ -248,6 +251,7 @@ pub(in crate::plugs) fn ranked(
          LEFT JOIN (FROM groups ORDER BY {order} LIMIT {most} OFFSET {from}) ON true ORDER BY {order}",
         columns = billing.columns(),
         responses = billing.responses.table,
+        number = if order.contains("responses") { "sum(responses)" } else { "0" },
         begun = if order.contains("begun") { "min(first_time)" } else { "NULL::TIMESTAMP" },
         clause = condition.clause,
     );

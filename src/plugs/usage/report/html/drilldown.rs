@@ -1,6 +1,7 @@
 //! The costliest and the longest sessions, each to be unfolded.
 
 use crate::base::error::{Result, count, thousands};
+use crate::config::publish::Titles;
 use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::html::cost;
@@ -10,6 +11,7 @@ use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions::{self, Session};
 use crate::plugs::usage::report::spending::model_name;
 use crate::plugs::usage::sums;
+use crate::price::Prices;
 use crate::report::render::{hours, short};
 use crate::store::reader::Reader;
 use chrono_tz::Tz;
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Sessions of a list.
-const MOST: usize = 10;
+pub(super) const MOST: usize = 10;
 
 /// Calls and failed calls by tool.
 type Tools = Vec<(String, i128, i128)>;
@@ -28,15 +30,18 @@ type Tools = Vec<(String, i128, i128)>;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn html(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
+pub(super) fn html(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    period: &Period<'_>,
+    titles: Titles,
+) -> Result<String> {
     let condition = filter.condition();
-    let active = active::of_sessions(reader, &condition)?;
-    let mut longest: Vec<_> = period.sessions.iter().collect();
-    longest.sort_by_cached_key(|cost| Reverse(active.get(&cost.id).copied()));
-    let chosen: BTreeSet<&str> =
-        period.sessions.iter().take(MOST).chain(longest.into_iter().take(MOST)).map(|cost| &*cost.id).collect();
-    let costs = period.sessions.iter().filter(|cost| chosen.contains(&*cost.id)).cloned().collect();
-    let sessions = sessions::whole(reader, filter, &condition, costs, period.sessions.len(), Some(active))?;
+    let mut chosen = period.costliest.clone();
+    let longest = active::longest(reader, &condition, MOST)?;
+    chosen.extend(longest.into_iter().filter(|id| !period.costliest.contains(id)));
+    let sessions = sessions::of_ids(reader, filter, &condition, prices, &chosen, period.sessions)?;
     let costliest: Vec<_> = sessions.iter().take(MOST).collect();
     let mut longest: Vec<_> = sessions.iter().collect();
     longest.sort_by_key(|session| Reverse(session.active_seconds));
@@ -51,11 +56,25 @@ pub(super) fn html(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> 
         let _ = writeln!(html, "<div><h3>{title}</h3>");
         for session in list {
             let told = [lead(session), more(session)];
-            html += &folded(session, &told, tools.get(session.id.as_str()), period, filter.zone);
+            html += &folded(session, &told, tools.get(session.id.as_str()), period, filter.zone, titles);
         }
         html += "</div>\n";
     }
-    Ok(html + "</div>\n")
+    html += "</div>\n";
+    if sessions.iter().any(|session| session.facts.title.is_some() && title(session, titles).is_none()) {
+        html += "<p class=\"soft\">A session without a name of its own would have that of its first prompt, which is \
+                 not shown here: <code>[publish] titles = \"all\"</code> in the configuration shows it.</p>\n";
+    }
+    Ok(html)
+}
+
+/// The title of a session, as far as a page has it, which others read: it quotes no prompt unless all may be published.
+fn title(session: &Session, titles: Titles) -> Option<&str> {
+    let is_shown = match session.facts.title_source.as_deref() {
+        Some("prompt") => titles == Titles::All,
+        _ => titles != Titles::None,
+    };
+    session.facts.title.as_deref().filter(|_| is_shown)
 }
 
 fn folded(
@@ -64,6 +83,7 @@ fn folded(
     tools: Option<&Tools>,
     period: &Period<'_>,
     zone: Tz,
+    titles: Titles,
 ) -> String {
     let Session { id, user, project, begun, ended, active_seconds, file, line, spent, models, facts, outcome } =
         session;
@@ -72,14 +92,14 @@ fn folded(
     };
     let place = project.as_deref().unwrap_or("(no project)");
     let begins = if period.is_whole() { "begins" } else { "is first seen in these days" };
-    // A page is read by others: it quotes no prompt. The number of them and the time tell sessions without a title apart.
-    let title = facts.title.as_deref().filter(|_| facts.title_source.as_deref() != Some("prompt"));
+    // A session without a title is told by its id.
+    let name = title(session, titles).map_or_else(|| id.chars().take(8).collect(), str::to_owned);
     let mut html = format!(
         "<details class=\"session\"><summary><b>{}</b>{}{} · {} · <span class=\"soft\">{} · {} · {}</span></summary>\n\
          <p>{} to {}; {} active; {} responses, {} tokens, {}; {}, {} of them failed</p>\n\
          <p class=\"soft\">session <code>{}</code> {begins} at <code>{}</code></p>\n",
         Text(lead),
-        Text(&title.map(|title| format!("{title} · ")).unwrap_or_default()),
+        Text(&format!("{name} · ")),
         Text(user),
         Text(place),
         time(begun),

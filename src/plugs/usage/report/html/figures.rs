@@ -7,10 +7,11 @@ use crate::plugs::usage::report::active::{self, People, Whose};
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::outcomes;
 use crate::plugs::usage::report::period::{self, quarter};
-use crate::plugs::usage::report::sessions::Cost;
+use crate::plugs::usage::report::sessions;
 use crate::plugs::usage::report::spending::{self, Spent, Uses, model_name};
 use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::plugs::usage::repositories::Repositories;
+use crate::plugs::usage::sums::Responses;
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::Trend;
 use crate::store::reader::{Reader, Row};
@@ -138,13 +139,15 @@ impl<'p> Figures<'p> {
     }
 
     /// Adds what people did: how long they were at it, and the sessions that began.
-    pub(super) fn add_activity(&mut self, reader: Reader<'_>, filter: &Filter, sessions: &[Cost]) -> Result<()> {
-        for Cost { begun, folder, .. } in sessions {
-            let day = begun.map(|time| time.with_timezone(&filter.zone).date_naive());
+    pub(super) fn add_activity(&mut self, reader: Reader<'_>, filter: &Filter) -> Result<()> {
+        let condition = filter.condition();
+        let responses = Responses::added_up(reader, &condition, None)?.table;
+        sessions::begins(reader, &condition, &responses, filter.zone, |folder, quarter, sessions| {
+            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
             let person = filter.identities.label(folder).to_owned();
             let of_day = self.activity.entry(person).or_default().entry(day).or_default();
-            of_day.add(Activity { sessions: 1, active_micros: 0 });
-        }
+            of_day.add(Activity { sessions, active_micros: 0 });
+        })?;
         add_active(&mut self.activity, reader, filter)
     }
 

@@ -11,6 +11,7 @@ pub(in crate::plugs) mod table;
 pub(in crate::plugs) mod text;
 
 use crate::base::error::{Result, thousands};
+use crate::config::publish::Titles;
 use crate::plugs::tracking::report as tracking;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
@@ -36,7 +37,7 @@ use text::{Text, escaped};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// What a browser takes for the script, and for nothing else: its SHA-256.
-const SCRIPT_HASH: &str = "HJjyUzp25NclcowtZlWGgIa8htZjMDY97B/ncZtsC9Q=";
+const SCRIPT_HASH: &str = "w1Ipqz+JP9rdqH4WmdLhGbk/bbTqYQKSYmc1ib15ROY=";
 
 /// Rows of a table of names; further ones are told by their number.
 const MOST: usize = 25;
@@ -46,7 +47,7 @@ const MOST: usize = 25;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDate) -> Result<String> {
+pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDate, titles: Titles) -> Result<String> {
     let periods = period::periods(reader, filter, prices, today)?;
     let whole = &periods[0];
     let (as_of, pending) = freshness(reader, NAME)?;
@@ -62,7 +63,8 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     )?);
     let (mut html, mut nav) = (String::new(), period::switch(&periods));
     for period in &periods {
-        let section = of_period(reader, &Filter { days: period.days, ..filter.clone() }, period, whole)?;
+        let of_days = Filter { days: period.days, ..filter.clone() };
+        let section = of_period(reader, &of_days, prices, titles, period, whole)?;
         nav += &period.links(&links(&parts(&[&section, &failures], period)));
         html += &period.section(&section);
     }
@@ -83,7 +85,14 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
 }
 
 /// What follows from the days of a period, which the filter has, too.
-fn of_period(reader: Reader<'_>, filter: &Filter, period: &Period<'_>, whole: &Period<'_>) -> Result<String> {
+fn of_period(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    titles: Titles,
+    period: &Period<'_>,
+    whole: &Period<'_>,
+) -> Result<String> {
     let mut html = String::new();
     if !period.is_whole() {
         let _ = writeln!(html, "<p class=\"soft\">{}</p>", period.days);
@@ -98,7 +107,7 @@ fn of_period(reader: Reader<'_>, filter: &Filter, period: &Period<'_>, whole: &P
         html += &sections::activity(period, whole);
         html += &tools(reader, filter, period)?;
         let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
-        html += &drilldown::html(reader, filter, period)?;
+        html += &drilldown::html(reader, filter, prices, period, titles)?;
         html += &outcomes(reader, filter, period)?;
     }
     if let Some(filter) = tracking::filter::Filter::of_usage(filter) {

@@ -1,13 +1,14 @@
 //! The periods that a reader of the page can choose from. Each has a section of its own, a rule of the style shows the
-//! chosen one. A browser that does not know the rule shows them one after the other. Sums by day, and what sessions cost, are
-//! read once for all of them; active time and what came of the work are read for each, as a report about its days does.
+//! chosen one. A browser that does not know the rule shows them one after the other. Sums by day are read once for all of
+//! them; sessions, active time and what came of the work are read for each, as a report about its days does.
 
 use crate::base::days::{Days, Span};
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::html::drilldown::MOST;
 use crate::plugs::usage::report::html::figures::Figures;
 use crate::plugs::usage::report::html::text::Text;
-use crate::plugs::usage::report::sessions::{self, Cost};
+use crate::plugs::usage::report::sessions;
 use crate::price::Prices;
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
@@ -22,8 +23,9 @@ pub(super) struct Period<'p> {
     /// The days to compare with; of the whole none.
     pub(super) before: Option<Days>,
     pub(super) figures: Figures<'p>,
-    /// What the sessions that were at work in it cost in it, the costliest first.
-    pub(super) sessions: Vec<Cost>,
+    /// How many sessions were at work in it, and the ids of those that cost most in it.
+    pub(super) sessions: usize,
+    pub(super) costliest: Vec<String>,
 }
 
 /// The keys of the periods beside the whole, which the style knows, too.
@@ -58,19 +60,18 @@ pub(super) fn periods<'p>(
         begins_later && fits && figures.all.days.keys().any(|day| part.has(*day))
     };
     let choices: Vec<_> = CHOICES.into_iter().filter(|(.., span)| is_part(span.days(today))).collect();
-    let of_choices = choices.iter().map(|(.., span)| span.days(today));
-    let parts: Vec<_> = std::iter::once(Days::default()).chain(of_choices).collect();
-    let mut sessions = sessions::costs_of(reader, filter, &filter.condition(), prices, &parts)?.into_iter();
-    let of_whole = sessions.next().unwrap_or_default();
-    figures.add_activity(reader, filter, &of_whole)?;
+    figures.add_activity(reader, filter)?;
     let mut parts = Vec::new();
-    for ((key, title, span), sessions) in choices.into_iter().zip(sessions) {
+    for (key, title, span) in choices {
         let (days, before) = (span.days(today), span.before(today));
-        let figures = figures.within(reader, &Filter { days, ..filter.clone() })?;
-        parts.push(Period { key, title: title.to_owned(), days, before, figures, sessions });
+        let part = Filter { days, ..filter.clone() };
+        let figures = figures.within(reader, &part)?;
+        let (costliest, sessions) = sessions::costliest(reader, prices, &part.condition(), MOST)?;
+        parts.push(Period { key, title: title.to_owned(), days, before, figures, sessions, costliest });
     }
     let title = if days.is_all() { ALL.to_owned() } else { days.to_string() };
-    let whole = Period { key: ALL, title, days, before: None, figures, sessions: of_whole };
+    let (costliest, sessions) = sessions::costliest(reader, prices, &filter.condition(), MOST)?;
+    let whole = Period { key: ALL, title, days, before: None, figures, sessions, costliest };
     Ok(std::iter::once(whole).chain(parts).collect())
 }
 

@@ -18,3 +18,25 @@ for (const head of document.querySelectorAll("thead th")) {
     [...body.rows].sort((a, b) => sign * compare(a, b)).forEach(row => body.append(row));
   });
 }
+// The address has the part of the page that is read, and its period: a choice and a reload keep both.
+const periods = [...document.querySelectorAll("[name=period]")];
+const suffix = /(?:^|-)(today|days7|days30|month)$/;
+let part = "";
+addEventListener("scroll", () => {
+  const line = document.querySelector("nav").getBoundingClientRect().bottom + 40;
+  const above = head => head.offsetParent && head.getBoundingClientRect().top <= line;
+  part = [...document.querySelectorAll("main h2[id]")].filter(above).at(-1)?.id ?? "";
+}, { passive: true });
+for (const period of periods) {
+  period.addEventListener("change", () => {
+    const name = part.replace(suffix, "");
+    const there = [`${name}-${period.value}`, name].find(id => document.getElementById(id)?.offsetParent);
+    location.replace(`#${name && there || period.value}`);
+  });
+}
+const [, chosen] = location.hash.match(suffix) ?? [];
+const period = periods.find(period => period.value === chosen);
+if (period) {
+  period.checked = true;
+  document.getElementById(location.hash.slice(1))?.scrollIntoView();
+}

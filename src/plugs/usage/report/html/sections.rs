@@ -11,7 +11,7 @@ use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::html::{MOST, calendar, cost, left_out, percent, totals};
 use crate::plugs::usage::report::spending::{Spent, Used, model_name};
 use crate::price::{Bill, PicoUsd, Tokens};
-use crate::report::compare::change;
+use crate::report::compare::{NEW, change};
 use crate::report::money;
 use crate::report::render::{self, hours, short, tenths};
 use chrono::NaiveDate;
@@ -26,7 +26,8 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     let saved = || figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
     let before = || {
         let before = whole.figures.all.within(period.before?).total.cost;
-        Some(format!("{} on {} before", render::change(change(*spent, before)?), cost(before)))
+        let change = change(*spent, before).filter(|change| *change != NEW)?;
+        Some(format!("{} on {} before", render::change(change), cost(before)))
     };
     let beside = match period.is_whole() {
         true => format!("{} saved by caches", money::rounded(saved())),
@@ -37,7 +38,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
         ("Cost by list prices", cost(*spent), beside),
         ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),
         ("Responses", thousands(*responses), format!("of {} models", figures.models.len())),
-        ("Sessions", thousands(period.sessions.len() as i128), format!("of {people}")),
+        ("Sessions", thousands(period.sessions as i128), format!("of {people}")),
         ("Active time", hours(all.active_micros / 1_000_000), "pauses over 10 minutes left out".to_owned()),
         ("Read from cache", percent(tokens.cache_read, prompt(tokens)), "of all prompt tokens".to_owned()),
     ];
