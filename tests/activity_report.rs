@@ -273,10 +273,14 @@ fn a_user_without_activity_is_told() {
 fn a_timeline_counts_what_is_of_the_person() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:01:00", 5));
-    world.write("bob/b.jsonl", response("m3", "10:02:00", 5)).pass();
-    for (user, responses) in [("ada", "2 responses"), ("bob", "1 response")] {
+    let prompt = r#"{"type":"user","uuid":"p1","sessionId":"s1","timestamp":"2026-02-01T09:59:00Z","message":{"role":"user","content":"Oil the mill"}}"#;
+    world.write("bob/b.jsonl", format!("{prompt}\n") + &response("m3", "10:02:00", 40_000)).pass();
+    for (user, about) in [
+        ("ada", "claude-code, 2 responses, 1 file, <$0.01"),
+        ("bob", "Oil the mill · claude-code, 1 response, 1 file, $1.00"),
+    ] {
         let text = said(&world, &["timeline", user, "--kind", "transcript", "--format", "csv"]);
-        assert!(text.contains(&format!("claude-code, {responses}, 1 file")), "{text}");
+        assert!(text.contains(&format!("\"{about}\"\n")), "{text}");
     }
 }
 
@@ -288,7 +292,7 @@ fn a_timeline_has_everything_in_one_order() {
         text,
         "begun,ended,kind,id,about\n\
          2026-02-01T09:59:00Z,2026-02-01T10:30:00Z,activity,w1,\"3 prompts, 0 responses, 0 tool calls\"\n\
-         2026-02-01T10:00:00Z,2026-02-01T10:20:00Z,transcript,s1,\"claude-code, 2 responses, 1 file\"\n\
+         2026-02-01T10:00:00Z,2026-02-01T10:20:00Z,transcript,s1,\"claude-code, 2 responses, 1 file, $25.00\"\n\
          2026-02-03T08:00:00Z,2026-02-03T08:00:30Z,activity,w2,\"1 prompt, 0 responses, 0 tool calls\"\n"
     );
     assert_eq!(said(&world, &["timeline", "ada", "--format", "csv"]), text, "runs of the program are nobody's work");

@@ -11,6 +11,7 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::{tasks, tracking, usage};
+use crate::price::Prices;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, named};
 use crate::report::render::length;
@@ -58,13 +59,15 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     filter.days = args.day.map_or(filter.days, |day| Days { since: Some(day), until: Some(day) });
     let user = Only::short(args.who.clone());
     let kinds = args.kind.as_deref().map(|kind| [kind]);
+    let prices = Prices::new(&setup.config.price)?;
     let (entries, newest, note) = read(&setup.database, context, |reader| {
         let who = timeline::who(reader, &user, &filter.identities)?;
         let wanted = |days: Days| {
             let filter = Filter { days, ..filter.clone() };
             timeline::timeline(reader, &who, &filter, kinds.as_ref().map(<[&str; 1]>::as_slice))
         };
-        let entries = wanted(filter.days)?;
+        let mut entries = wanted(filter.days)?;
+        timeline::name(reader, &mut entries, &who.folders, &prices)?;
         let newest = match entries.is_empty() {
             true => wanted(Days::default())?.last().map(|entry| entry.begun),
             false => None,

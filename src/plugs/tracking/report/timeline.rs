@@ -7,12 +7,15 @@ use crate::base::printable::printable;
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::filter::Filter;
-use crate::plugs::usage::report::filter::Only;
+use crate::plugs::usage::report::filter::{Only, Where};
+use crate::plugs::usage::report::{facts, spending};
+use crate::price::{PicoUsd, Prices};
+use crate::report::money;
 use crate::store::condition::Condition;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,6 +88,40 @@ pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter, kinds: Option<&[
     }
     entries.sort_by(|a, b| (a.begun, a.kind, &a.id).cmp(&(b.begun, b.kind, &b.id)));
     Ok(entries)
+}
+
+/// Adds what transcripts are called, and what they cost. A title can quote a prompt.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn name(reader: Reader<'_>, entries: &mut [Entry], folders: &[String], prices: &Prices) -> Result<()> {
+    let ids: Vec<&str> = entries.iter().filter(|entry| entry.kind == "transcript").map(|entry| &*entry.id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let condition = Where::everything().of_sessions(ids.into_iter());
+    let titles = facts::facts(reader, &condition)?;
+    let is_theirs = |folder: &String| folders.contains(folder);
+    let titles: BTreeMap<String, String> = titles
+        .into_iter()
+        .filter(|((_, folder), _)| is_theirs(folder))
+        .filter_map(|((id, _), facts)| Some((id, facts.title?)))
+        .collect();
+    type Key = (Option<String>, String);
+    let key = |row: &Row<'_>| -> Result<Key> { Ok((row.get(0)?, row.get(1)?)) };
+    let mut costs: BTreeMap<String, PicoUsd> = BTreeMap::new();
+    for ((id, folder), cost) in spending::costs(reader, prices, &["session_id", "username"], &condition, key)? {
+        if let Some(id) = id.filter(|_| is_theirs(&folder)) {
+            *costs.entry(id).or_default() += cost;
+        }
+    }
+    for entry in entries.iter_mut().filter(|entry| entry.kind == "transcript") {
+        let title = titles.get(&entry.id).map(|title| format!("{title} · ")).unwrap_or_default();
+        let cost = costs.get(&entry.id).map(|cost| format!(", {}", money::rounded(*cost))).unwrap_or_default();
+        entry.about = format!("{title}{}{cost}", entry.about);
+    }
+    Ok(())
 }
 
 /// Finds a user: a person's name or e-mail address, a folder, or `SITE/ID` for one person of a site.

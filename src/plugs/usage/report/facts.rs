@@ -64,12 +64,12 @@ impl Outcome {
 }
 
 /// A session, and whose folder tells of it.
-pub(super) type Place = (String, String);
+pub(in crate::plugs) type Place = (String, String);
 
 /// What the transcripts of sessions tell, by session and folder: what somebody else's transcript of the same id says is
 /// theirs. The condition is about the ids alone. Files that go on with a session repeat what came before, so that of several
 /// the one that tells most counts. A name of the client is that of the newest file that has one.
-pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
+pub(in crate::plugs) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
     // A file without a time counts where no other has a title. The source is that of the title that is taken.
     let sql = format!(
         "
