@@ -79,7 +79,7 @@ fn world() -> World {
 fn top_shows_sessions_takes_keys_and_gives_the_screen_back() {
     let world = world();
     let mut top = Top::start(&world, "");
-    top.shows(&[TAKEN, "sessionmill top", "s1  Oil the mill", "$1.00"]);
+    top.shows(&[TAKEN, "sessionmill top", "Oil the mill", "$1.00"]);
     top.press("p");
     top.shows(&["Project", "/home/ada/shop"]);
     top.press("q");
@@ -92,7 +92,7 @@ fn top_ends_with_its_terminal() {
     let world = world();
     // In a session of its own, which no signal tells that the terminal is gone.
     let mut top = Top::start(&world, "setsid -w");
-    top.shows(&[TAKEN, "s1  Oil the mill"]);
+    top.shows(&[TAKEN, "Oil the mill"]);
     let programs = || {
         let of_world = |entry: &std::fs::DirEntry| {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();

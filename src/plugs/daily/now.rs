@@ -87,8 +87,8 @@ struct Group {
     spent: Spent,
     sessions: usize,
     last: Option<DateTime<Utc>>,
-    /// Project and person of a row that is a session.
-    place: [String; 2],
+    /// Id, project and person of a row that is a session.
+    place: [String; 3],
 }
 
 const MINUTES: i64 = 60;
@@ -96,12 +96,15 @@ const MINUTES: i64 = 60;
 /// Widths of the columns of numbers, of which the first counts sessions.
 const NUMBERS: [u16; 5] = [8, 7, 7, 10, 8];
 
-/// Widths of project and person of a session, as far as there is room for them.
+/// Letters of an id that are shown.
+const ID: u16 = 8;
+
+/// Widths of id, project and person of a session, as far as there is room for them.
 fn places(width: u16) -> &'static [u16] {
     match width {
-        110.. => &[18, 14],
-        76.. => &[14],
-        _ => &[],
+        110.. => &[ID, 18, 14],
+        76.. => &[ID, 14],
+        _ => &[ID],
     }
 }
 
@@ -136,9 +139,10 @@ impl Now {
 
     /// The rows: what they are, and their sums.
     fn groups(&self, Wish { by, order }: Wish) -> Vec<(String, Group)> {
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        let mut add = |name: String, spent: &Spent, session: &Session, place: &[String; 2]| {
-            let group = groups.entry(name).or_default();
+        // The id tells sessions of one title apart.
+        let mut groups: BTreeMap<[String; 2], Group> = BTreeMap::new();
+        let mut add = |key: [&str; 2], spent: &Spent, session: &Session, place: &[String; 3]| {
+            let group = groups.entry(key.map(str::to_owned)).or_default();
             group.place.clone_from(place);
             group.spent.add(spent);
             group.sessions += 1;
@@ -146,23 +150,23 @@ impl Now {
         };
         for session in &self.sessions {
             let project = session.project.clone().unwrap_or_else(|| "(none)".to_owned());
-            let place = [overview::ending(&project).to_owned(), session.user.clone()];
+            let id: String = session.id.chars().take(ID.into()).collect();
+            let place = [id, overview::ending(&project).to_owned(), session.user.clone()];
             match by {
                 By::Session => {
                     let title = session.facts.title.as_deref().unwrap_or("(no title)");
-                    let id: String = session.id.chars().take(8).collect();
-                    add(format!("{id}  {title}"), &session.spent, session, &place);
+                    add([title, &session.id], &session.spent, session, &place);
                 }
-                By::Project => add(project, &session.spent, session, &place),
-                By::User => add(session.user.clone(), &session.spent, session, &place),
+                By::Project => add([&project, ""], &session.spent, session, &place),
+                By::User => add([&session.user, ""], &session.spent, session, &place),
                 By::Model => {
                     for (model, spent) in &session.models {
-                        add(model_name(model.as_deref()).to_owned(), spent, session, &place);
+                        add([model_name(model.as_deref()), ""], spent, session, &place);
                     }
                 }
             }
         }
-        let mut groups: Vec<_> = groups.into_iter().collect();
+        let mut groups: Vec<_> = groups.into_iter().map(|([name, _], group)| (name, group)).collect();
         groups.sort_by_key(|(_, Group { spent, last, .. })| {
             let (cost, tokens) = (spent.cost.unwrap_or_default(), spent.tokens.total());
             Reverse(match order {
@@ -189,7 +193,7 @@ impl Now {
         frame.render_widget(Sparkline::default().data(data).style(Style::new().fg(Color::Cyan)), hour);
         frame.render_widget(Line::from(scale_of(data.len())).dim(), axis);
         frame.render_widget(self.table(wish, rows.width), rows);
-        let keys = "s sessions  p projects  u people  m models   c cost  t tokens  l time   q quit";
+        let keys = "q quit   s sessions  p projects  u people  m models   c cost  t tokens  l time";
         let foot_line = match trouble {
             Some(trouble) => Line::from(printable(trouble)).red(),
             None => Line::from(keys).dim(),
@@ -260,7 +264,7 @@ impl Now {
         let mark = |title: &str| if title == ordered { format!("▼{title}") } else { title.to_owned() };
         let titles = ["Sessions", "Output", "Tokens", "Cost", "Last"].map(|title| right(mark(title)));
         let titles = titles.into_iter().skip(NUMBERS.len() - numbers.len());
-        let of_places = ["Project", "User"].into_iter().take(places.len()).map(Cell::from);
+        let of_places = ["Id", "Project", "User"].into_iter().take(places.len()).map(Cell::from);
         let head = Row::new(std::iter::once(Cell::from(name)).chain(of_places).chain(titles)).bold();
         let widths = places.iter().chain(numbers).copied().map(Constraint::Length);
         Table::new(rows, std::iter::once(Constraint::Fill(1)).chain(widths)).header(head)
@@ -328,15 +332,15 @@ mod tests {
         assert_eq!(
             rows(""),
             [
-                "Session Project Output Tokens Cost ▼Last",
-                "two (no title) shop 0 0 $2.00 09:55:00",
-                "three (no title) mill 0 0 $3.00 09:30:00",
-                "one (no title) shop 0 0 $5.00 08:30:00",
+                "Session Id Project Output Tokens Cost ▼Last",
+                "(no title) two shop 0 0 $2.00 09:55:00",
+                "(no title) three mill 0 0 $3.00 09:30:00",
+                "(no title) one shop 0 0 $5.00 08:30:00",
             ]
         );
-        assert_eq!(rows("c")[0], "Session Project Output Tokens ▼Cost Last");
-        assert!(shown("")[12].ends_with("q quit"), "{}", shown("")[12]);
-        assert!(rows("c")[1].starts_with("one ") && rows("c")[3].starts_with("two "));
+        assert_eq!(rows("c")[0], "Session Id Project Output Tokens ▼Cost Last");
+        assert!(shown("")[12].starts_with("q quit"), "{}", shown("")[12]);
+        assert!(rows("c")[1].contains(" one ") && rows("c")[3].contains(" two "));
         assert_eq!(rows("pc")[1..3], ["shop 2 0 0 $7.00 09:55:00", "mill 1 0 0 $3.00 09:30:00"]);
         assert_eq!(rows("u")[..2], ["User Sessions Output Tokens Cost ▼Last", "ada 3 0 0 $10.00 09:55:00"]);
         assert_eq!(rows("m")[1], "opus 3 0 0 $10.00 09:55:00");

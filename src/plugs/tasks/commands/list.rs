@@ -122,20 +122,18 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     }
     let has_errors = tasks.iter().any(|task| task.error.is_some());
     let has_subjects = tasks.iter().any(|task| subject(task).is_some());
-    let mut fields = vec![
-        Field::id("Task"),
-        Field::name("Type").spare(1),
-        Field::name("Short id").spare(5),
-        Field::name("User").spare(4),
+    let mut fields: Vec<_> = has_subjects.then(|| Field::line("About").at_least(28)).into_iter().collect();
+    fields.extend([
+        Field::id("Task").spare(1),
+        Field::name("Type").spare(2),
+        Field::name("Short id").spare(6),
+        Field::name("User").spare(5),
         Field::state("Status"),
-        Field::name("Created").spare(2),
-        Field::number("For").spare(3),
-    ];
-    if has_subjects {
-        fields.push(Field::line("About").at_least(24).spare(1));
-    }
+        Field::name("Created").spare(3),
+        Field::number("For").spare(4),
+    ]);
     if has_errors {
-        fields.push(Field::text("Error").spare(6));
+        fields.push(Field::text("Error").spare(7));
     }
     args.form.list(&Listing {
         rows: &tasks,
@@ -147,7 +145,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
         fields,
         shown: &|task| {
             let about = has_subjects.then(|| subject(task).unwrap_or_default().to_owned());
-            row(task, &filter).into_iter().chain(about).chain(error(task).filter(|_| has_errors)).collect()
+            about.into_iter().chain(row(task, &filter)).chain(error(task).filter(|_| has_errors)).collect()
         },
         object: &object,
         names: &CELLS,

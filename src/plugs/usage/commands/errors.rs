@@ -121,10 +121,10 @@ fn recurring(by: RecurringBy, report: &ReportContext, args: &Args, context: &Con
             Field::name("Tool"),
             Field::text("Why"),
             Field::number("Calls"),
-            Field::number("Of").spare(2),
-            Field::number("Sessions").spare(1),
-            Field::number("Cost").spare(3),
-            Field::text("What may help").at_least(20),
+            Field::number("Of").spare(4),
+            Field::number("Sessions").spare(3),
+            Field::number("Cost").spare(1),
+            Field::text("What may help").at_least(20).spare(2),
         ],
         shown: &|row: &Recurring| {
             let numbers = [row.count, row.of, row.sessions as i128].map(thousands);

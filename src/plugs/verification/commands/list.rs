@@ -61,7 +61,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             Field::number("People").spare(3),
             Field::number("Evidence").spare(3),
             Field::name("Last verified").spare(2),
-            Field::text("Title"),
+            Field::text("Title").at_least(44),
         ],
         shown: &|item: &Item| {
             let Item { item_id, domain, status, kind, title, .. } = item;
