@@ -66,16 +66,25 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
                     hint: --since is the first day, --until the last\n";
     assert_eq!((said.status, &*said.stderr), (64, expected));
     assert_eq!(world.mill(&["run", "--max-sessions", "0"]).status, 64);
-    for args in [
-        &["report", "--since", "yesterday"][..],
-        &["daily", "--until", "2026-13-01"],
-        &["prices", "show", "m", "--at", "1.2.2026"],
+    for (args, value, expected) in [
+        (&["report", "--since", "tomorrow"][..], "DAY", "today, yesterday, 7d, 4w, "),
+        (&["daily", "--until", "2026-13-01"], "DAY", "today, yesterday, 7d, 4w, "),
+        (&["prices", "show", "m", "--at", "1.2.2026"], "DATE", "a day such as 2026-02-01\n"),
     ] {
         let said = world.mill(args);
         let [.., flag, day] = args else { panic!() };
-        let expected = format!("error: invalid value '{day}' for '{flag} <DATE>': expected a day such as 2026-02-01\n");
+        let expected = format!("error: invalid value '{day}' for '{flag} <{value}>': expected {expected}");
         assert!(said.status == 64 && said.stderr.starts_with(&expected), "{said:?}");
     }
+    // A period has a first and a last day, however it is spelled.
+    let days = |args: &[&str]| {
+        let said = world.mill(&[&["report", "--by", "day", "--no-refresh", "--csv"], args].concat());
+        (said.status, said.stdout.lines().count())
+    };
+    assert_eq!(days(&["--since", "2026-02", "--until", "2026-W05"]), (0, 2));
+    assert_eq!(days(&["--since", "2026-02", "--until", "2026-01"]), (64, 0));
+    let errors = world.mill(&["errors"]);
+    assert!(errors.status == 64 && errors.stderr.contains("'report errors'"), "{errors:?}");
     let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
     let root = world.root();
     let root = root.to_str().unwrap();

@@ -1,6 +1,6 @@
 //! Days as people name them: `today`, `7d`, `last-month`, `2026-02`; and the days before, to compare with.
 
-use chrono::{Datelike, Days as Step, Months, NaiveDate, TimeDelta, Weekday};
+use chrono::{Datelike, Days as Step, Months, NaiveDate, Weekday};
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,12 +28,13 @@ pub enum Span {
 
 /// What a name can be, for messages.
 pub const NAMES: &str = "today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year, 2026, \
-     2026-02, 2026-02-01 or all";
+     2026-02, 2026-W06, 2026-02-01 or all";
 
 impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = &*text.trim().to_lowercase().replace([' ', '_'], "-");
         let named = match text {
             "today" => Some(Self::Last(1)),
             "yesterday" => Some(Self::Yesterday),
@@ -58,9 +59,14 @@ fn last(text: &str) -> Option<Span> {
     Some(Span::Last(number * days))
 }
 
-/// `2026`, `2026-02` or `2026-02-01`.
+/// `2026`, `2026-02`, `2026-02-01`, or the ISO week `2026-w06`.
 fn dated(text: &str) -> Option<Span> {
     let (first, months) = match text.len() {
+        8 => {
+            let (year, week) = text.split_once("-w")?;
+            let monday = NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, Weekday::Mon)?;
+            return Some(Span::Of(monday, ahead(monday, 6)));
+        }
         4 => (format!("{text}-01-01"), 12),
         7 => (format!("{text}-01"), 1),
         10 => return text.parse().ok().map(|day| Span::Of(day, day)),
@@ -127,11 +133,16 @@ impl Days {
         }
     }
 
+    /// How many these are, if there are both ends.
+    pub fn length(self) -> Option<u64> {
+        let (since, until) = (self.since?, self.until?);
+        u64::try_from((until - since).num_days() + 1).ok()
+    }
+
     /// The days before, as many as these.
     #[must_use]
     pub fn as_many_before(self) -> Option<Self> {
-        let (since, until) = (self.since?, self.until?);
-        self.back((until - since + TimeDelta::days(1)).num_days().unsigned_abs())
+        self.back(self.length()?)
     }
 
     fn a_week_before(self) -> Option<Self> {
@@ -250,11 +261,15 @@ mod tests {
             ("2024-02", "2024-02-01 to 2024-02-29"),
             ("2025", "2025-01-01 to 2025-12-31"),
             ("2026-02-01", "2026-02-01"),
+            ("2026-W06", "2026-02-02 to 2026-02-08"),
+            ("2020-w53", "2020-12-28 to 2021-01-03"),
             ("all", "all days"),
+            ("Last Week", "2026-02-23 to 2026-03-01"),
+            ("7D", "2026-02-26 to 2026-03-04"),
         ] {
             assert_eq!(days(name), expected, "{name}");
         }
-        for name in ["", "7", "0d", "d", "tomorrow", "2026-13", "2026-02-30", "99999d", "7D", "last week"] {
+        for name in ["", "7", "0d", "d", "tomorrow", "2026-13", "2026-02-30", "99999d", "2026-W54", "2026-W6"] {
             assert_eq!(name.parse::<Span>().unwrap_err(), format!("expected {NAMES}"), "{name}");
         }
     }

@@ -3,6 +3,7 @@
 use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
 use crate::cli::scope::ReportSetup;
+use crate::cli::terminal::fitted;
 use crate::cli::{print, remark, screen};
 use crate::report::csv::Texts;
 use crate::report::listing::{Listing, Written};
@@ -19,6 +20,10 @@ pub(crate) struct Form {
     /// Short for --format json
     #[arg(long)]
     json: bool,
+
+    /// Short for --format csv
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    csv: bool,
 
     #[command(flatten)]
     raw: Raw,
@@ -59,7 +64,11 @@ impl Raw {
 
 impl Form {
     pub(crate) fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format }
+        match self.format {
+            _ if self.json => Format::Json,
+            _ if self.csv => Format::Csv,
+            format => format,
+        }
     }
 
     pub(crate) fn texts(&self) -> Texts {
@@ -79,7 +88,12 @@ impl Form {
 
     /// Writes a list to stdout.
     pub(crate) fn list<T>(&self, listing: &Listing<'_, T>) -> Result<Status> {
-        grid(&listing.write(self.format(), self.texts(), screen())?)
+        let written = listing.write(self.format(), self.texts(), screen())?;
+        match self.format() {
+            // A sentence, and not a table.
+            Format::Table if listing.rows.is_empty() => print(&fitted(&written.text, 2)),
+            _ => grid(&written),
+        }
     }
 }
 
@@ -94,8 +108,8 @@ pub(crate) struct Shown {
     #[arg(long, value_name = "COLUMN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     order: Option<String>,
 
-    /// Compare with the days before, as many as these; rows of days, weeks or months each with the one before it. With
-    /// a period, compare with its days
+    /// Compare with the days before: of a month those of the month before. Where no days are asked for, rows of days,
+    /// weeks or months are compared each with the one before it. With a period, compare with its days
     #[arg(long, value_name = "PERIOD", num_args = 0..=1)]
     compare: Option<Option<Span>>,
 }
@@ -112,8 +126,8 @@ impl Shown {
         if let Some(times) = &times {
             times.tell_cut(&mut sheet, setup.days, setup.today);
         }
-        if let (Some(None), Some(times)) = (self.compare, times) {
-            times.compare(&mut sheet, setup.days, setup.today, &make)?;
+        if let (Some(None), Some(times), false) = (self.compare, times, setup.has_asked_days()) {
+            times.compare(&mut sheet, setup.days, setup.before, setup.today, &make)?;
         } else if let Some(period) = self.compare {
             let before = match period {
                 Some(period) => Some(period.days(setup.today)),

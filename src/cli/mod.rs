@@ -30,7 +30,7 @@ use crate::base::suspension;
 use crate::config::Environment;
 use crate::plugs::{self, Plugs, Resources};
 use crate::store::DatabaseFile;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use form::Form;
 pub(crate) use place::{Database, Place};
@@ -160,6 +160,7 @@ fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
         Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             return start(plugs, std::env::args_os().skip(1)).unwrap_or(Err(error));
         }
+        Err(error) if error.kind() == ErrorKind::InvalidSubcommand => return Err(with_report(plugs, error)),
         matches => matches?,
     };
     let Some((name, own)) = matches.subcommand() else {
@@ -174,6 +175,17 @@ fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
         Some((command, own)) => Ok(Asked::Plug(command, own.clone())),
         None => Command::from_arg_matches(&matches).map(Asked::Own),
     }
+}
+
+/// Names the report of a name that is no command: `errors` is `report errors`.
+fn with_report(plugs: Plugs, mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
+        && plugs.reports().any(|report| report.name() == name)
+    {
+        let command = ContextValue::Strings(vec![format!("{REPORT} {name}")]);
+        error.insert(ContextKind::SuggestedSubcommand, command);
+    }
+    error
 }
 
 /// The start page, if flags are all there is: it takes the same ones without its name.

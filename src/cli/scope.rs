@@ -24,17 +24,17 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Days by name: today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year,
-    /// 2026, 2026-02, 2026-02-01 or all
+    /// 2026, 2026-02, 2026-W06, 2026-02-01 or all
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
     period: Option<Span>,
 
-    /// First day, such as 2026-02-01
-    #[arg(long, value_name = "DATE", value_parser = day)]
-    pub(crate) since: Option<NaiveDate>,
+    /// First day, such as 2026-02-01, or that of a period
+    #[arg(long, value_name = "DAY")]
+    since: Option<Span>,
 
-    /// Last day
-    #[arg(long, value_name = "DATE", value_parser = day)]
-    pub(crate) until: Option<NaiveDate>,
+    /// Last day, or that of a period
+    #[arg(long, value_name = "DAY")]
+    until: Option<Span>,
 
     /// Only this user: a person's name or e-mail address, or a folder; a beginning or a pattern with * will do
     #[arg(long)]
@@ -116,17 +116,24 @@ pub(crate) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
 }
 
 impl ReportArgs {
-    /// Brings what some processors make up to date, where the user wants it and may write the database.
-    pub(crate) fn setup(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportSetup> {
-        if let (Some(since), Some(until)) = (self.since, self.until)
+    /// The days from the first to the last one that are given.
+    fn given(&self, today: NaiveDate) -> Result<Days> {
+        let since = self.since.and_then(|since| since.days(today).since);
+        let until = self.until.and_then(|until| until.days(today).until);
+        if let (Some(since), Some(until)) = (since, until)
             && since > until
         {
             return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
                 .hint("--since is the first day, --until the last"));
         }
+        Ok(Days { since, until })
+    }
+
+    /// Brings what some processors make up to date, where the user wants it and may write the database.
+    pub(crate) fn setup(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportSetup> {
         let setup = self.current.setup(processors, context)?;
         let today = setup.today;
-        let given = Days { since: self.since, until: self.until };
+        let given = self.given(today)?;
         let (days, before, usual) = match (self.period, usual) {
             (Some(period), _) => (period.days(today), period.before(today), None),
             (None, Usual::Until(words, begin)) if given.is_all() => {
@@ -170,6 +177,11 @@ impl Current {
 }
 
 impl ReportSetup {
+    /// Whether somebody asked for days that have others before them.
+    pub(crate) fn has_asked_days(&self) -> bool {
+        self.usual.is_none() && self.before.is_some()
+    }
+
     /// Says which days a report is about where nobody asked for them; and where there is nothing, on which day there
     /// is something.
     pub(crate) fn tell_days(&self, is_empty: bool, newest: Option<DateTime<Utc>>) {

@@ -1,7 +1,7 @@
 //! A sheet beside that of other days: what a row was then, and how much more it is now.
 
 use crate::base::days::Days;
-use crate::base::error::Result;
+use crate::base::error::{Result, count};
 use crate::base::zone::Period;
 use crate::report::{Column, Row, Sheet, Unit, ratio};
 use chrono::{Months, NaiveDate, TimeDelta, Weekday};
@@ -22,7 +22,7 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
         *known.entry(keys.collect()).or_default() += weight(row).unwrap_or_default();
     }
     for row in &mut sheet.rows {
-        let was = known.remove(&keys(row));
+        let was = known.remove(&keys(row)).or_else(|| nothing_before(weight(row)));
         row.numbers.extend(since(weight(row), was));
     }
     let gone = known.into_iter().filter(|(_, was)| *was > 0).map(|(keys, was)| {
@@ -37,10 +37,26 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
         sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
     let total = |sheet: &Sheet| sheet.totals.get(at).copied().flatten();
-    let (now, was) = (total(sheet), total(before));
+    let now = total(sheet);
+    let was = total(before).or_else(|| nothing_before(now).filter(|_| before.rows.is_empty()));
     sheet.totals.extend(since(now, was));
     add_columns(sheet, at);
-    sheet.notes.push(format!("{} is compared with that of {then}", what(sheet, at)));
+    sheet.notes.push(format!("{} is compared with that of {then}{}", what(sheet, at), longer(days, then)));
+}
+
+/// What was there before of something that is new.
+fn nothing_before(now: Option<i128>) -> Option<i128> {
+    now.map(|_| 0)
+}
+
+/// Says that days are compared with others that are fewer or more, but for months, which differ by a tenth.
+fn longer(days: Days, then: Days) -> String {
+    match days.length().zip(then.length()) {
+        Some((days, then)) if days.min(then) * 10 < days.max(then) * 9 => {
+            format!(": {} with {}", count(days, "day"), count(then, "day"))
+        }
+        _ => String::new(),
+    }
 }
 
 /// A key of a sheet whose rows are days, weeks or months.
@@ -112,7 +128,8 @@ impl Times {
     }
 
     /// Adds the column that matters most as it was one day, week or month before, and what changed since. The last one may
-    /// not be over, or be cut by the days: it is compared with as much of the one before.
+    /// not be over, or be cut by the days: it is compared with as much of the one before. The total is compared with that of
+    /// other days, if there are any: the sum of what was before each row counts most of it twice.
     ///
     /// ```text
     /// month     compared with, on 10 March
@@ -127,6 +144,7 @@ impl Times {
         &self,
         sheet: &mut Sheet,
         days: Days,
+        of_total: Option<Days>,
         today: NaiveDate,
         make: impl Fn(Days) -> Result<Sheet>,
     ) -> Result<()> {
@@ -159,11 +177,19 @@ impl Times {
             note += &format!("; that of {last}, which ends on {end} here, with {part}");
         }
         for row in &mut sheet.rows {
-            let was = known.get(&keys(row)).copied();
+            let was = known.get(&keys(row)).copied().or_else(|| nothing_before(weight(row)));
             row.numbers.extend(since(weight(row), was));
         }
-        // What was before the first row and what was before the others overlap: there is no sum of them.
-        sheet.totals.extend([None; 3]);
+        let total = |sheet: &Sheet| sheet.totals.get(at).copied().flatten();
+        let now = total(sheet);
+        let then = match of_total {
+            Some(then) => {
+                note += &format!("; the total with that of {then}");
+                total(&make(then)?).or_else(|| nothing_before(now))
+            }
+            None => None,
+        };
+        sheet.totals.extend(since(now, then));
         add_columns(sheet, at);
         sheet.notes.push(note);
         Ok(())
@@ -218,16 +244,22 @@ fn moved(key: &str, name: &str, days: Days, then: Days) -> Option<String> {
     })
 }
 
-/// In millionths, cut and not rounded: whoever shows fewer digits rounds once, as from the exact ratio. `None` where there
-/// was nothing before.
+/// The change of what was not there before: more than any other.
+pub const NEW: i128 = i128::MAX;
+
+/// In millionths, cut and not rounded: whoever shows fewer digits rounds once, as from the exact ratio. `None` where it is
+/// not known what was before, and where there was nothing then as now.
 pub fn change(now: Option<i128>, was: Option<i128>) -> Option<i128> {
-    let (now, was) = (now.unwrap_or_default(), was.filter(|was| *was > 0)?);
-    Some(((now - was) * WHOLE).div_euclid(was))
+    match (now.unwrap_or_default(), was?) {
+        (1.., 0) => Some(NEW),
+        (_, ..=0) => None,
+        (now, was) => Some(((now - was) * WHOLE).div_euclid(was)),
+    }
 }
 
-/// A change as programs get it, to three digits.
-pub fn number(change: i128) -> f64 {
-    ratio(change, WHOLE, 1000) as f64 / 1000.0
+/// A change as programs get it, to three digits. What is new has none.
+pub fn number(change: i128) -> Option<f64> {
+    (change != NEW).then(|| ratio(change, WHOLE, 1000) as f64 / 1000.0)
 }
 
 #[cfg(test)]
@@ -260,7 +292,7 @@ mod tests {
             compared("user", &[("ada", 30), ("bob", 5)], &[("ada", 20), ("eve", 7)]),
             [
                 row("ada", 30, Some(20), Some(500_000)),
-                row("bob", 5, None, None),
+                row("bob", 5, Some(0), Some(NEW)),
                 row("eve", 0, Some(7), Some(-1_000_000)),
                 row("Total", 35, Some(27), Some(296_296)),
             ]
@@ -305,13 +337,13 @@ mod tests {
         let compared = |days: Days| {
             let mut sheet = make(days).unwrap();
             let times = Times::of(&sheet).unwrap();
-            times.compare(&mut sheet, days, "2026-03-10".parse().unwrap(), make).unwrap();
+            times.compare(&mut sheet, days, days.before(), "2026-03-10".parse().unwrap(), make).unwrap();
             let numbers = |row: &Row| row.numbers[..3].to_vec();
             (sheet.rows.iter().map(numbers).collect::<Vec<_>>(), sheet.totals, sheet.notes)
         };
         let (rows, totals, notes) = compared(Days::default());
         let row = |now, was: Option<i128>| vec![Some(now), was, was.map(|was| now - was)];
-        assert_eq!(rows, [row(30, None), row(28, Some(30)), row(10, Some(10))]);
+        assert_eq!(rows, [row(30, Some(0)), row(28, Some(30)), row(10, Some(10))]);
         assert_eq!(totals, [Some(68), None, None, None]);
         assert_eq!(
             notes,
@@ -319,9 +351,12 @@ mod tests {
               2026-02-01 to 2026-02-10"]
         );
         let days = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
-        let (rows, _, notes) = compared(days("2026-02-01", "2026-02-28"));
-        assert_eq!((rows, notes.len()), (vec![row(28, Some(30))], 1));
-        assert_eq!(notes, ["cost is compared with that of the month before"]);
+        let (rows, totals, notes) = compared(days("2026-02-01", "2026-02-28"));
+        assert_eq!((rows, totals), (vec![row(28, Some(30))], vec![Some(28), Some(30), Some(-2), Some(-66_667)]));
+        assert_eq!(
+            notes,
+            ["cost is compared with that of the month before; the total with that of 2026-01-01 to 2026-01-31"]
+        );
         assert_eq!(compared(days("2026-02-20", "2026-03-05")).0, [row(9, Some(12)), row(5, Some(5))]);
     }
 
@@ -371,10 +406,21 @@ mod tests {
     fn a_change_is_rounded_by_who_shows_it() {
         assert_eq!(change(Some(2), Some(3)), Some(-333_334));
         assert_eq!(change(Some(4), Some(3)), Some(333_333));
-        assert_eq!([-333_334, 333_333, 999_500, 999_499].map(number), [-0.333, 0.333, 1.0, 0.999]);
+        assert_eq!([-333_334, 333_333, 999_500, 999_499].map(number), [-0.333, 0.333, 1.0, 0.999].map(Some));
         assert_eq!(
-            (change(None, Some(3)), change(Some(4), Some(0)), change(Some(4), None)),
-            (Some(-1_000_000), None, None)
+            [(None, Some(3)), (Some(4), Some(0)), (Some(0), Some(0)), (Some(4), None)]
+                .map(|(now, was)| change(now, was)),
+            [Some(-1_000_000), Some(NEW), None, None]
         );
+        assert_eq!(number(NEW), None);
+    }
+
+    #[test]
+    fn days_of_other_length_are_told() {
+        let of = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
+        let (week, day) = (of("2026-03-02", "2026-03-08"), of("2026-03-01", "2026-03-01"));
+        assert_eq!(longer(week, day), ": 7 days with 1 day");
+        assert_eq!(longer(of("2026-02-01", "2026-02-28"), of("2026-03-01", "2026-03-31")), "");
+        assert_eq!(longer(week, Days::default()), "");
     }
 }

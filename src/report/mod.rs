@@ -162,7 +162,11 @@ impl Sheet {
     ///
     /// If there is none.
     pub fn order(&mut self, name: &str) -> Result<()> {
-        let wanted = name.to_lowercase();
+        // A bar tells the share of the whole, which is in the order of what is shared.
+        let wanted = match self.weight() {
+            Some(at) if name.eq_ignore_ascii_case("share") => self.columns[at].name.to_owned(),
+            _ => name.to_lowercase(),
+        };
         let is_named = |column: &&Column| column.name == wanted || column.title.to_lowercase() == wanted;
         let begins =
             |column: &&Column| column.name.starts_with(&wanted) || column.title.to_lowercase().starts_with(&wanted);
@@ -171,7 +175,7 @@ impl Sheet {
             self.rows.sort_by_key(|row| Reverse(row.numbers.get(at).copied().flatten()));
             return Ok(());
         }
-        let Some(at) = self.keys().position(|key| key.starts_with(&wanted)) else {
+        let Some(at) = self.keys().position(|key| key.starts_with(&wanted.replace(' ', "_"))) else {
             let known = self.keys().chain(self.columns.iter().map(|column| column.name));
             return Err(names::unknown("column", name, known));
         };

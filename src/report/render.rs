@@ -41,7 +41,9 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
                         Csv::Number(number.to_string())
                     }
                     (Some(share), Unit::Share) => Csv::Number(format!("{}.{:03}", share / 1000, share % 1000)),
-                    (Some(change), Unit::Change) => Csv::Number(compare::number(*change).to_string()),
+                    (Some(change), Unit::Change) => {
+                        Csv::Number(compare::number(*change).map_or_else(String::new, |change| change.to_string()))
+                    }
                     (Some(ratio), Unit::Ratio) => Csv::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
                     (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
                 };
@@ -212,6 +214,7 @@ pub(crate) fn length(seconds: i128) -> String {
 pub(crate) fn change(more: i128) -> String {
     const WHOLE: i128 = compare::WHOLE;
     match more / WHOLE {
+        _ if more == compare::NEW => "new".to_owned(),
         9.. => format!("×{}", thousands(ratio(more + WHOLE, WHOLE, 1))),
         _ => format!("{:+} %", ratio(more, WHOLE, 100)),
     }

@@ -191,12 +191,12 @@ impl Standing {
         (self.state() != "ok").then(|| format!("budget `{}`: {}", self.budget.name, self.words()))
     }
 
-    /// The same in a few words: `budget `engines` is nearly spent`.
+    /// The same in a few words: `budget `engines` is 82 % spent`.
     pub fn brief(&self) -> Option<String> {
         let how = match self.state() {
             "over" => "over",
             "warning" if self.unknown.is_some() => "for nothing that is known",
-            "warning" => "nearly spent",
+            "warning" => return Some(format!("budget `{}` is {} % spent", self.budget.name, self.used() / 10)),
             _ => return None,
         };
         Some(format!("budget `{}` is {how}", self.budget.name))

@@ -101,6 +101,9 @@ impl Digest {
         };
         let short = |mut sheet: Sheet, columns: &[&str]| {
             sheet.keep(columns);
+            // Beside a cost, a total of something says too little.
+            let tokens = sheet.columns.to_mut().iter_mut().find(|column| column.name == "total_tokens");
+            tokens.into_iter().for_each(|column| column.title = "Tokens");
             without_notes(sheet)
         };
         let mut spend = usage(reader, &[By::Day], &filter, prices)?;

@@ -27,9 +27,7 @@ use std::path::PathBuf;
 /// and what it cost, knowledge that waits for a review, budgets, and how far the data can be trusted; compared with the
 /// days before. That of a project or a team has neither knowledge nor budgets.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  sessionmill digest\n  sessionmill digest --period 2026-02 --format html --to february.html"
-)]
+#[command(after_help = "Examples:\n  sessionmill digest\n  sessionmill digest --period 2026-02 --to february.html")]
 pub(super) struct Args {
     /// The days: last-week, last-month, 7d, 2026-02 and so on, as for reports
     #[arg(long, value_name = "PERIOD", default_value = "last-week")]
@@ -43,15 +41,16 @@ pub(super) struct Args {
     #[arg(long)]
     team: Option<String>,
 
-    #[arg(long, value_enum, default_value_t = Shape::Text, conflicts_with = "json")]
-    format: Shape,
+    /// How it is written [default: as the name of the file ends: .html or .json; else text]
+    #[arg(long, value_enum, conflicts_with = "json")]
+    format: Option<Shape>,
 
     /// Short for --format json
     #[arg(long)]
     json: bool,
 
     /// The file to write, or - for stdout; one that is there is replaced
-    #[arg(long, value_name = "FILE", default_value = "-")]
+    #[arg(long, alias = "out", value_name = "FILE", default_value = "-")]
     to: PathBuf,
 
     #[command(flatten)]
@@ -65,6 +64,19 @@ enum Shape {
     /// One page that needs no network, for the browser or for mail
     Html,
     Json,
+}
+
+impl Args {
+    fn shape(&self) -> Shape {
+        let ending = self.to.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+        match (self.format, ending.as_ref().and_then(|ending| ending.to_str())) {
+            _ if self.json => Shape::Json,
+            (Some(format), _) => format,
+            (None, Some("html" | "htm")) => Shape::Html,
+            (None, Some("json")) => Shape::Json,
+            (None, _) => Shape::Text,
+        }
+    }
 }
 
 pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
@@ -87,7 +99,7 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
     about.names().filter_map(|(what, _, only)| only.stood_for(what)).for_each(|note| remark(&note));
     setup.tell_days(digest.is_empty, newest);
     let is_stdout = args.to.as_os_str() == "-";
-    let text = match if args.json { Shape::Json } else { args.format } {
+    let text = match args.shape() {
         Shape::Text if digest.is_empty => NOTHING.to_owned(),
         Shape::Text => words(&digest, if is_stdout { screen() } else { Screen::default() })?,
         Shape::Html => page(&digest),
@@ -113,7 +125,7 @@ fn spent(digest: &Digest) -> String {
     let Some(cost) = digest.cost else { return "nothing with a price".to_owned() };
     let cost = money::rounded(cost);
     match (digest.change(), digest.cost_before) {
-        (Some(change), Some(before)) => {
+        (Some(change), Some(before)) if before > 0 => {
             format!("{cost}, {} on {} of {}", render::change(change), money::rounded(before), digest.before)
         }
         _ => format!("{cost}; nothing {}", digest.before.within()),
@@ -178,7 +190,7 @@ fn object(digest: &Digest) -> Value {
     json!({
         "period": days(digest.days), "before": days(digest.before), "about": digest.about, "as_of": digest.as_of,
         "cost_usd": digest.cost.map(money::dollars), "before_cost_usd": digest.cost_before.map(money::dollars),
-        "change": digest.change().map(crate::report::compare::number),
+        "change": digest.change().and_then(crate::report::compare::number),
         "budgets": digest.budgets.iter().map(super::budget::Standing::json).collect::<Vec<_>>(),
         "sections": digest.sections.iter().map(section).collect::<Vec<_>>(),
     })

@@ -5,6 +5,7 @@ use crate::base::days::{Days, Span};
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::printable::printable;
 use crate::cli::scope::{Current, ReportSetup};
+use crate::cli::terminal::fitted;
 use crate::cli::{Context, print, screen, status};
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
@@ -14,7 +15,7 @@ use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::plugs::usage::report::spending::{self, Spent, model_name};
 use crate::price::{PicoUsd, Prices};
 use crate::report::compare::{self, change};
-use crate::report::grid::{Field, beginning, grid, sparkline};
+use crate::report::grid::{Field, grid, sparkline};
 use crate::report::listing::named;
 use crate::report::render::{self, percent, pretty, short};
 use crate::report::screen::{Screen, Tone};
@@ -46,6 +47,9 @@ const RUNNING: TimeDelta = TimeDelta::minutes(15);
 
 /// Lines of a terminal, without that of the prompt.
 const LINES: usize = 23;
+
+/// Budgets that have a line, those first that somebody should look at.
+const BUDGETS: usize = 3;
 
 /// Of so many calls one that fails is no reason to look.
 const MANY: u64 = 10;
@@ -82,6 +86,11 @@ pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
         Ok((page, concerns))
     })?;
     print(&if args.json { pretty(&page.json(&health)) } else { page.words(&health, &setup, screen()) })
+}
+
+/// What was spent; where nothing was used, that is nothing.
+fn cost(spent: &Spent) -> Option<PicoUsd> {
+    if spent.responses == 0 { Some(0) } else { spent.cost }
 }
 
 impl Page {
@@ -159,12 +168,13 @@ impl Page {
 
     fn json(&self, health: &Health) -> serde_json::Value {
         let spending = self.spending().map(|Spending { name, now, before }| {
+            let (cost, before) = (cost(&now), cost(&before));
             json!({
-                "period": name, "cost_usd": now.cost.map(money::dollars),
+                "period": name, "cost_usd": cost.map(money::dollars),
                 "total_tokens": crate::report::number(now.tokens.total()),
                 "responses": crate::report::number(now.responses),
-                "before_cost_usd": before.cost.map(money::dollars),
-                "change": change(now.cost, before.cost).map(compare::number),
+                "before_cost_usd": before.map(money::dollars),
+                "change": change(cost, before).and_then(compare::number),
             })
         });
         let object = |session: &Session| named(CELLS, session.cells());
@@ -217,13 +227,14 @@ impl Page {
             Field::number("Cached").spare(3),
             Field::number("Responses").spare(4),
         ];
-        let cost = |cost: Option<PicoUsd>| cost.map_or_else(|| "–".to_owned(), money::rounded);
+        let words = |cost: Option<PicoUsd>| cost.map_or_else(|| "–".to_owned(), money::rounded);
         let rows = self.spending().map(|Spending { name, now, before }| {
+            let (cost, before) = (cost(&now), cost(&before));
             vec![
                 name.to_owned(),
-                cost(now.cost),
-                cost(before.cost),
-                change(now.cost, before.cost).map_or_else(|| "–".to_owned(), render::change),
+                words(cost),
+                words(before),
+                change(cost, before).map_or_else(|| "–".to_owned(), render::change),
                 short(now.tokens.total()),
                 match now.tokens.input + now.tokens.cache_write + now.tokens.cache_read {
                     0 => "–".to_owned(),
@@ -252,8 +263,8 @@ impl Page {
             let is_today = last.is_some_and(|time| time.date_naive() == self.today);
             let form = if is_today { "%H:%M" } else { "%m-%d" };
             let mut cells = vec![
-                session.id.clone(),
                 session.facts.title.clone().unwrap_or_else(|| "(no title)".to_owned()),
+                session.id.clone(),
                 session.project.as_deref().map(ending).unwrap_or_default().to_owned(),
             ];
             cells.extend(has_others.then(|| session.user.clone()));
@@ -265,7 +276,7 @@ impl Page {
             cells
         };
         let rows: Vec<_> = shown.into_iter().map(row).collect();
-        let mut fields = vec![Field::id("Session"), Field::line("Title"), Field::path("Project").spare(1)];
+        let mut fields = vec![Field::line("Title"), Field::id("Session"), Field::path("Project").spare(1)];
         fields.extend(has_others.then(|| Field::name("User").spare(2)));
         // What runs is what this page is for.
         fields.extend([Field::state("Last"), Field::number("Cost")]);
@@ -283,9 +294,10 @@ impl Page {
     /// Failures, budgets, health, and where to go on.
     fn end(&self, health: &Health, screen: Screen) -> String {
         let mut words = String::from("\n");
-        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(10));
         let mut line = |name: &str, tone: Tone, text: &str| {
-            let _ = writeln!(words, "{name:<9} {}", screen.paint(tone, beginning(&printable(text), room)));
+            let text = fitted(&format!("{name:<9} {}", printable(text)), 10);
+            let (name, text) = text.split_at(9);
+            let _ = writeln!(words, "{}{text}", screen.paint(tone, name));
         };
         let [calls, errors] = self.calls;
         if calls > 0 {
@@ -297,7 +309,7 @@ impl Page {
                 errors if errors * MANY < calls => Tone::Plain,
                 _ => Tone::Warning,
             };
-            line("failed", tone, &format!("{of} in 7 days; report errors --period 7d tells why"));
+            line("failed", tone, &format!("{of} in 7 days: report errors --period 7d"));
         }
         if !self.unpriced.is_empty() {
             let models: Vec<_> = self.unpriced.keys().map(|model| format!("`{model}`")).collect();
@@ -305,19 +317,22 @@ impl Page {
             line("no price", Tone::Warning, &format!("{responses} in 30 days, not in the cost: {}", models.join(", ")));
         }
         let mut budgets: Vec<_> = self.budgets.iter().collect();
-        budgets.sort_by_key(|standing| std::cmp::Reverse(standing.used()));
-        for standing in budgets.iter().take(3) {
+        budgets.sort_by_key(|standing| (standing.state() == "ok", std::cmp::Reverse(standing.used())));
+        for standing in budgets.iter().take(BUDGETS) {
             let text = format!("{}: {}", standing.budget.name, standing.words());
             line("budget", Tone::of_state(standing.state()), &text);
         }
-        // Budgets have lines of their own, and come last.
+        // Budgets that have a line of their own need no second one; the others come first.
         let is_budget = |reason: &&String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
+        let others = budgets.iter().skip(BUDGETS).filter_map(|standing| standing.brief());
+        let shown = budgets.iter().take(BUDGETS).any(|standing| standing.concern().is_some());
         let processors = health.processors.iter().filter(|processor| processor.state > crate::report::status::FINE);
         let reasons = processors.flat_map(|processor| {
             let of_its_own = processor.reasons.iter().filter(|reason| !is_budget(reason));
             of_its_own.map(|reason| format!("{}: {reason}", processor.processor))
         });
-        let reasons: Vec<_> = reasons.chain(budgets.into_iter().filter_map(Standing::brief)).collect();
+        let above = shown.then(|| "budgets, as above".to_owned());
+        let reasons: Vec<_> = above.into_iter().chain(others).chain(reasons).collect();
         let state = health.state.name();
         let reason = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         let unproven = health.processors.iter().filter(|processor| processor.is_unproven());

@@ -45,6 +45,10 @@ pub(super) struct Usage {
     #[arg(long, value_enum, default_value = "day", value_delimiter = ',')]
     by: Vec<By>,
 
+    /// Show what each model has of a row: short for --by day,model and its like
+    #[arg(long)]
+    breakdown: bool,
+
     #[command(flatten)]
     options: Options,
 }
@@ -76,6 +80,10 @@ pub(super) struct Options {
     #[arg(long)]
     pub(super) json: bool,
 
+    /// Short for --format csv
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    csv: bool,
+
     #[command(flatten)]
     pub(super) raw: Raw,
 
@@ -90,7 +98,9 @@ pub(super) fn any(args: &Args, context: &Context) -> Result<Status> {
 }
 
 pub(super) fn usage(args: &Usage, context: &Context) -> Result<Status> {
-    report(&args.by, &args.options, context)
+    let models = args.breakdown.then_some(By::Model);
+    let by: Vec<By> = args.by.iter().copied().chain(models).collect();
+    report(&by, &args.options, context)
 }
 
 impl Options {
@@ -98,6 +108,7 @@ impl Options {
     pub(super) fn format(&self) -> Option<Format> {
         match self.format {
             _ if self.json => Some(Format::Json),
+            _ if self.csv => Some(Format::Csv),
             Shape::Table => Some(Format::Table),
             Shape::Json => Some(Format::Json),
             Shape::Csv => Some(Format::Csv),
@@ -107,8 +118,8 @@ impl Options {
 }
 
 pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<Status> {
-    if by.len() > 2 {
-        return Err(Error::new(Status::Usage, "a row is about two things at most").hint("--by day,model"));
+    if by.len() > 2 || matches!(by, [one, other] if one == other) {
+        return Err(Error::new(Status::Usage, "a row is about one thing, or two different ones").hint("--by day,model"));
     }
     let Some(format) = options.format() else {
         let [by] = *by else {
