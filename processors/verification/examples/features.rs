@@ -9,8 +9,7 @@ use std::io::{BufWriter, Write};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let kind = |is_construction| if is_construction { "construction" } else { "cue" };
-    let all: Vec<_> = rules::features().map(|(name, is_construction)| [name, kind(is_construction)]).collect();
+    let all: Vec<_> = rules::features().map(|(name, kind)| [name, kind]).collect();
     writeln!(out, "{}", json!({ "all": all }))?;
     for (number, line) in std::io::stdin().lines().enumerate() {
         let record: Value = serde_json::from_str(&line?)?;

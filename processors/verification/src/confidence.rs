@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What is shown where nobody asks for more: an item of at least this confidence. Of those that one person said once, about
-/// two in three are right in sessions that no weight was made from.
+/// seven in ten are right in sessions that no weight was made from.
 pub const SHOWN: f64 = 0.70;
 
 /// What evidence weighs: shares from 0 to 1, except the half-life.

@@ -4,7 +4,8 @@
   cargo run -p sessionmill-verification --example features < LABELLED/prompts.jsonl > features.jsonl
   train.py LABELLED/prompts.jsonl features.jsonl WEIGHTS [--folds 10] [--rounds 6]
 
-The weights are those of a logistic regression over all labelled prompts. Before they are written, the same regression is
+The weights are those of a logistic regression over all sentences of labelled prompts but those that are refused: these are
+never taken for a claim. Before they are written, the same regression is
 tried by cross-validation: whole sessions are held out, by turns, so that no prompt is judged by weights that its
 own session took part in. These are the figures to quote. A second row holds out whole publishers.
 
@@ -55,7 +56,8 @@ def is_quoted(sentence, quote):
 
 prompts, sentences = lines(options.prompts), lines(options.features)
 kinds = {name: kind for sentence in sentences[:1] for name, kind in sentence["all"]}
-sentences = sentences[1:]
+refusals = {name for name, kind in kinds.items() if kind == "refusal"}
+sentences = [sentence for sentence in sentences[1:] if not refusals & set(sentence["features"])]
 labels = [[claim for claim in prompts[s["prompt"]]["claims"] if is_quoted(s["text"], claim["quote"])] for s in sentences]
 truth = numpy.array([float(bool(found)) for found in labels])
 trust = numpy.array([UNSURE if found and not any(claim["sure"] for claim in found) else 1.0 for found in labels])
@@ -136,7 +138,7 @@ by_publisher = held_out(publisher, len(set(publisher)), 0)
 options.wrong, wrong = False, options.wrong
 print(f"{len(sentences)} sentences, {int(truth.sum())} labelled, {len(names)} features, {sure} sure labels")
 print("held out      threshold  claims  precision  recall")
-for threshold in (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6):
+for threshold in (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8):
     claims, right, heard = numpy.mean([score(found, threshold) for found in by_session], axis=0)
     print(f"sessions      {threshold:9.2f} {claims:7.1f} {right / max(1, claims):10.2f} {heard / sure:7.2f}")
 for threshold in (0.3, 0.35, 0.4, 0.5):

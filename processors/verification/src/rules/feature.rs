@@ -1,8 +1,8 @@
 //! What is seen of a sentence in a prompt: its cues, its shape, and what it stands beside.
 //!
 //! A feature is there or not. Its name says what it is, in the table of weights and wherever a claim is
-//! explained. The first features are constructions, which say much and are rare; then come single cues, and
-//! the shape.
+//! explained. The first features are refusals: what has one of them is no claim, and is not learnt from. Then come
+//! constructions, which say much and are rare, single cues, and the shape.
 
 use crate::Detection;
 use crate::rules::class::is_rule;
@@ -52,6 +52,11 @@ type Shape = fn(&Unit<'_>) -> bool;
 
 /// Features by their names.
 const FEATURES: [(&str, Shape); COUNT] = [
+    // Refusals.
+    ("guess", |u| !u.asks() && u.has(Sign::Unsure)),
+    ("for now", |u| !u.asks() && u.has(Sign::Provisional)),
+    ("fault that was seen", |u| u.has(Sign::Seen) && u.has(Sign::Fault)),
+    ("line number", |u| is_line_number(u.text())),
     // Constructions.
     ("asserts that it is so on purpose", |u| u.asserts() && u.has(Sign::Purpose)),
     ("standing order", |u| u.standing()),
@@ -96,7 +101,6 @@ const FEATURES: [(&str, Shape); COUNT] = [
     }),
     ("wish for what is shown", |u| u.shows() || u.has(Sign::Interface)),
     ("opinion of what should be", |u| u.has(Sign::Opinion) && u.duty()),
-    ("fault that was seen", |u| u.has(Sign::Seen) && u.has(Sign::Fault)),
     ("asserts that there is", |u| u.asserts() && u.has(Sign::Exists) && !u.has(Sign::Fault) && !u.has(Sign::Seen)),
     ("objects", |u| u.asserts() && u.lead == Lead::But),
     ("asserts in a few words", |u| u.asserts() && matches!(u.length(), 4..=6) && u.has(Sign::Copula)),
@@ -197,7 +201,6 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("arrow", |u| ["->", "=>", "<-"].into_iter().any(|arrow| u.text().contains(arrow))),
     ("name", |u| u.names()),
     ("number", |u| u.words.iter().any(Word::is_value)),
-    ("line number", |u| is_line_number(u.text())),
     ("colon at the end", |u| u.text().ends_with(':')),
     ("capital", |u| u.text().starts_with(char::is_uppercase)),
     ("full stop", |u| u.text().ends_with('.')),
@@ -211,10 +214,13 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("commas", |u| u.words.iter().filter(|word| word.lower == ",").count() > 1),
 ];
 
-const COUNT: usize = 134;
+const COUNT: usize = 136;
 
-/// How many of them are constructions.
-const CONSTRUCTIONS: usize = 37;
+/// How many of them are refusals.
+const REFUSALS: usize = 4;
+
+/// How many are refusals or constructions.
+const CONSTRUCTIONS: usize = 40;
 
 const IT: [&str; 9] = ["it", "it's", "its", "they", "they're", "that", "that's", "this", "these"];
 const THINGS: [&str; 9] = ["the", "a", "an", "our", "each", "every", "all", "any", "both"];
@@ -233,8 +239,12 @@ impl Feature {
         usize::from(self.0)
     }
 
+    pub(super) fn is_refusal(self) -> bool {
+        self.number() < REFUSALS
+    }
+
     pub(super) fn is_construction(self) -> bool {
-        self.number() < CONSTRUCTIONS
+        (REFUSALS..CONSTRUCTIONS).contains(&self.number())
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -426,7 +436,8 @@ impl<'a> Unit<'a> {
             && self.length() >= 8
     }
 
-    /// Whether it is talk about the work, or was pasted: names of the program, places, lists, faults, long texts.
+    /// Whether it is talk about the work, or was pasted: names of the program, places, lists, faults, long texts; or is
+    /// refused.
     pub(super) fn is_of_the_work(&self) -> bool {
         self.exact().any(is_of_a_program)
             || self.text().contains('`')
@@ -437,13 +448,15 @@ impl<'a> Unit<'a> {
             || self.begins(&WE)
             || self.begins(&["i", "i'm", "i've", "you", "you're"])
             || self.is_long()
+            || self.features().any(Feature::is_refusal)
     }
 
     fn is_listed(&self) -> bool {
         let before = self.sentence.text.get(..self.sentence.range.start).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default().trim();
         let is_mark = |c: char| matches!(c, '-' | '*' | '•');
-        !line.is_empty() && line.chars().all(is_mark) || self.text().starts_with(|c: char| c.is_ascii_digit())
+        let is_number = line.ends_with(['.', ')']) && line.len() <= 3;
+        !line.is_empty() && line.chars().all(is_mark) || is_number
     }
 }
 
@@ -471,8 +484,12 @@ fn is_of_a_program(word: &str) -> bool {
     word.contains('_') || letters.any(|(one, next)| one.is_lowercase() && next.is_uppercase())
 }
 
-/// `main.rs:12`, "line 12".
+/// `main.rs:12`, "line 12", but not `15:00`.
 fn is_line_number(text: &str) -> bool {
     let is_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    text.split("line ").skip(1).any(is_digit) || text.split(':').skip(1).any(is_digit)
+    let is_of_a_file = |(at, _): (usize, &str)| {
+        let name = text[..at].rsplit(char::is_whitespace).next().unwrap_or_default();
+        name.contains(['.', '/']) && is_digit(&text[at + 1..])
+    };
+    text.split("line ").skip(1).any(is_digit) || text.match_indices(':').any(is_of_a_file)
 }

@@ -56,10 +56,12 @@ fn orders_henceforth(unit: &Unit<'_>) -> bool {
 
 /// Whether it asks to write down what was said where agents look for rules: "Add this to CLAUDE.md".
 pub(super) fn is_note(unit: &Unit<'_>) -> bool {
-    const FILES: [&str; 6] =
-        ["claude.md", "agents.md", "gemini.md", "copilot-instructions.md", "cursorrules", "memory"];
+    const FILES: [&str; 5] = ["claude.md", "agents.md", "gemini.md", "copilot-instructions.md", "cursorrules"];
     const WORDS: usize = 20;
-    let is_file = |word: &str| FILES.iter().any(|file| word == *file || word.rsplit('/').next() == Some(file));
+    // The last part of a link is none.
+    let is_file = |word: &str| {
+        word == "memory" || !word.contains("://") && word.rsplit('/').next().is_some_and(|name| FILES.contains(&name))
+    };
     let mut words = unit.words.iter().map(|word| &*word.lower);
     let points = words.clone().any(|word| matches!(word, "this" | "that" | "it" | "these" | "note" | "rule"));
     unit.has(Sign::Enter) && points && unit.length() <= WORDS && !unit.has(Sign::Negation) && words.any(is_file)

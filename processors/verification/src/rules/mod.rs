@@ -18,7 +18,7 @@
 //! | [`worth`] | how much a statement reads like knowledge |
 //! | [`feature`], [`model`] | what is seen of a sentence, and how likely that makes it a claim |
 //! | [`kind`] | why a person said it to the model, and for whom it holds |
-//! | [`domain`], [`entity`], [`wording`] | a claim's field of work, its terms, its words |
+//! | [`domain`], [`entity`], [`wording`], [`point`] | a claim's field of work, its terms, its words |
 //! | [`gist`] | whether another text says the same already |
 
 mod answer;
@@ -40,6 +40,7 @@ mod mood;
 mod order;
 mod passage;
 mod path;
+mod point;
 mod sentence;
 mod sign;
 mod term;
@@ -47,6 +48,7 @@ mod wording;
 mod worth;
 
 pub use gist::Gist;
+pub use point::to_the_point;
 
 use crate::{Claim, Detection, Detector, Domain, Role, Scope, Turn, View, Window};
 use sentence::{Sentence, Word};
@@ -66,7 +68,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        12
+        13
     }
 
     fn bound(&self) -> Bound {
@@ -155,8 +157,9 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
         let to = (at..).take_while(|next| is_heard(*next)).last().unwrap_or(at);
         let lead = lead::lead(&said[at].words).1;
         let words = if lead.is_empty() { &said[at].words } else { lead };
-        // What is to be written down is what the assistant said last, not what it asked then.
-        let last = || statements().iter().rev().find(|statement| !statement.is_question);
+        // What is to be written down is what the person has just said, else what the assistant said last.
+        let own = || at.checked_sub(1).map(|before| &said[before]).filter(|before| is_told(before));
+        let last = || own().or_else(|| statements().iter().rev().find(|statement| is_told(statement)));
         let statement = if weighed[at].is_note { last() } else { answered(words, statements()) };
         facts.push(Fact { detection: weighed[at].kind, from: at, to, words, statement });
         at = to + 1;
@@ -224,6 +227,20 @@ fn detection(ruled: &[Fact<'_>], at: usize) -> Option<Detection> {
     ruled.iter().find(|fact| (fact.from..=fact.to).contains(&at)).map(|fact| fact.detection)
 }
 
+/// Whether a sentence says something, other than what is to be done or is about to be.
+fn is_told(sentence: &Sentence<'_>) -> bool {
+    const WORDS: usize = 4;
+    sentence.words.len() >= WORDS && !sentence.is_question && !announces(sentence)
+}
+
+/// Whether it asks somebody to do something, or says that somebody will: "Reply with a number", "Let me look".
+fn announces(sentence: &Sentence<'_>) -> bool {
+    const BEGINNINGS: [&str; 10] =
+        ["reply", "choose", "pick", "select", "enter", "press", "tell", "let", "let's", "i'll"];
+    let first = sentence.words.iter().find(|word| !word.is_mark() && !matches!(&*word.lower, "now" | "ok" | "then"));
+    first.is_some_and(|first| BEGINNINGS.contains(&&*first.lower)) || order::is_order(&sentence.words)
+}
+
 /// The statement of the assistant that shares most words of meaning with an answer, the later of equals.
 fn answered<'a>(words: &[Word], statements: &'a [Sentence<'a>]) -> Option<&'a Sentence<'a>> {
     let terms = sentence::stems(words);
@@ -234,8 +251,12 @@ fn answered<'a>(words: &[Word], statements: &'a [Sentence<'a>]) -> Option<&'a Se
 /// The claim of a fact; nothing for one that is longer than a quote may be.
 fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>, weighed: &[Weighed]) -> Option<Claim> {
     let quote = text.get(said.get(fact.from)?.range.start..said.get(fact.to)?.range.end)?;
-    let exact = text.get(fact.words.first()?.range.start..said.get(fact.to)?.range.end)?;
-    let statement = fact.statement.and_then(|statement| statement.text.get(statement.range.clone()));
+    // A quotation mark or a bracket before the first word belongs to it.
+    let before =
+        text.get(..fact.words.first()?.range.start)?.trim_end_matches(['"', '“', '„', '«', '(', '`', '*', '_']);
+    let exact = text.get(before.len().max(said.get(fact.from)?.range.start)..said.get(fact.to)?.range.end)?;
+    let statement = fact.statement.filter(|statement| !announces(statement));
+    let statement = statement.and_then(|statement| statement.text.get(statement.range.clone()));
     if quote.chars().count() > Claim::QUOTE {
         return None;
     }
@@ -246,7 +267,7 @@ fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>, weighe
     let note = is_any(|of| of.is_note).then_some(NOTE);
     let standing = is_any(|of| of.is_standing).then_some("from now on");
     let explicit: Vec<_> = note.into_iter().chain(standing).collect();
-    let content = wording::content(exact, fact.words, statement, best.is_note);
+    let content = wording::content(exact, statement, best.is_note);
     Some(Claim {
         turn,
         detection: fact.detection,
@@ -289,9 +310,14 @@ pub struct Seen {
     pub features: Vec<&'static str>,
 }
 
-/// The names of all features, and whether each is a construction, which says much and is rare.
-pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
-    feature::Feature::all().map(|feature| (feature.name(), feature.is_construction()))
+/// The names of all features, and what each is: a refusal, a construction or a cue.
+pub fn features() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let kind = |feature: feature::Feature| match feature {
+        _ if feature.is_refusal() => "refusal",
+        _ if feature.is_construction() => "construction",
+        _ => "cue",
+    };
+    feature::Feature::all().map(move |feature| (feature.name(), kind(feature)))
 }
 
 /// The sentences of a prompt after a reply.
@@ -328,7 +354,7 @@ mod tests {
         let claims = heard(&[reply], "Can you add this to CLAUDE.md?");
         let [claim] = &claims[..] else { panic!("{claims:?}") };
         assert!(claim.signs.iter().any(|sign| sign == NOTE), "{:?}", claim.signs);
-        let said_of = "Can you add this to CLAUDE.md. Said of: Paths are built from the root of the repository.";
+        let said_of = "Add this to CLAUDE.md. Said of: Paths are built from the root of the repository.";
         assert_eq!(claim.content, said_of);
     }
 
@@ -391,8 +417,11 @@ mod tests {
         );
         assert_eq!(claims.len(), 1);
         assert_eq!(claims[0].detection, Detection::Instruction);
-        let content = "Can you add this to CLAUDE.md. Said of: Paths are relative to the workspace root.";
+        let content = "Add this to CLAUDE.md. Said of: Paths are relative to the workspace root.";
         assert_eq!(claims[0].content, content);
+        let claims = heard(&[DONE], "Tests run against the staging API. You can make a note of this in CLAUDE.md");
+        let content = "You can make a note of this in CLAUDE.md. Said of: Tests run against the staging API.";
+        assert_eq!(claims.last().map(|claim| &*claim.content), Some(content));
     }
 
     #[test]
@@ -408,6 +437,40 @@ mod tests {
         ] {
             assert_eq!(heard(&[DONE], prompt), [], "{prompt}");
         }
+    }
+
+    #[test]
+    fn guesses_and_what_holds_for_now_are_refused() {
+        let said = "no, we removed the session commands on purpose";
+        let quotes = |prompt: &str| heard(&[DONE], prompt).into_iter().map(|claim| claim.quote).collect::<Vec<_>>();
+        assert_eq!(quotes(said), [said]);
+        for refused in ["probably removed", "removed for now"] {
+            assert_eq!(quotes(&said.replace("removed", refused)), [""; 0], "{refused}");
+        }
+        assert_eq!(quotes(&format!("main.rs:12 {said}")), [""; 0]);
+        assert_eq!(quotes(&format!("{said} at 15:00")), [format!("{said} at 15:00")], "no line of a file");
+    }
+
+    #[test]
+    fn an_entry_of_a_list_is_heard_without_its_number() {
+        let said = "no, we removed the session commands on purpose";
+        for entry in ["2. ", "b) ", "- "] {
+            let claims = heard(&[DONE], &format!("{entry}{said}"));
+            let [claim] = &claims[..] else { panic!("{entry}: {claims:?}") };
+            assert_eq!((&*claim.quote, &*claim.content), (said, "We removed the session commands on purpose."));
+        }
+        assert_eq!(
+            heard(&[DONE], "Update @prompts/plan.md so that rules are like this: https://docs.example/memory"),
+            []
+        );
+    }
+
+    #[test]
+    fn an_order_of_the_assistant_is_nothing_that_an_answer_is_said_of() {
+        let said = "no, that is not correct, it should always be a full checkpoint";
+        let of = |reply: &str| heard(&[reply], said).into_iter().next().unwrap().content;
+        assert!(of("The checkpoint is always partial.").ends_with(" Said of: The checkpoint is always partial."));
+        assert!(!of("Reply with a number to make a partial checkpoint.").contains("Said of"));
     }
 
     #[test]

@@ -59,11 +59,21 @@ fn push<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentenc
     // What is bound to a word belongs to it: "-80 for those".
     let bare =
         if listed.starts_with(char::is_alphanumeric) && line.starts_with('-') { line } else { listed.trim_start() };
+    let bare = &bare[enumerator(bare)..];
     let start = end - bare.len();
     let end = start + bare.trim_end().len();
     if start < end {
         sentences.push(Sentence::new(text, start..end));
     }
+}
+
+/// Bytes of the number or letter of an entry of a list: `2. `, `b) `.
+fn enumerator(text: &str) -> usize {
+    let mark = text.find(['.', ')']).filter(|at| text[at + 1..].starts_with(' '));
+    let is_number = |mark: &str| (1..=2).contains(&mark.len()) && mark.bytes().all(|b| b.is_ascii_digit());
+    let is_letter =
+        |at: usize| at == 1 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text[at..].starts_with(')');
+    mark.filter(|at| is_number(&text[..*at]) || is_letter(*at)).map_or(0, |at| at + 2)
 }
 
 /// Whether a full stop after this belongs to an abbreviation or an item's number.

@@ -61,6 +61,7 @@ pub(super) enum Sign {
     No,
     NoThenMark,
     Opinion,
+    Provisional,
     Order,
     Ours,
     Particular,
@@ -106,7 +107,7 @@ pub(super) enum Sign {
 }
 
 /// The names of their sections.
-pub(super) const SIGNS: [(&str, Sign); 99] = [
+pub(super) const SIGNS: [(&str, Sign); 100] = [
     ("after_no", Sign::AfterNo),
     ("aim", Sign::Aim),
     ("announce", Sign::Announce),
@@ -164,6 +165,7 @@ pub(super) const SIGNS: [(&str, Sign); 99] = [
     ("no", Sign::No),
     ("no_then_mark", Sign::NoThenMark),
     ("opinion", Sign::Opinion),
+    ("provisional", Sign::Provisional),
     ("order", Sign::Order),
     ("ours", Sign::Ours),
     ("particular", Sign::Particular),

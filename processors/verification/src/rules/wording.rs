@@ -1,7 +1,7 @@
 //! The words of a claim: a title, and a text that can be read without the conversation.
 
 use crate::Claim;
-use crate::rules::sentence::Word;
+use crate::rules::point::to_the_point;
 
 /// Beginnings that point to something said before.
 const POINTERS: [&str; 24] = [
@@ -10,14 +10,16 @@ const POINTERS: [&str; 24] = [
 ];
 
 /// The fact as a sentence, and what it was said of where it points to that: a note always does.
-pub(super) fn content(fact: &str, words: &[Word], statement: Option<&str>, is_note: bool) -> String {
-    let fact = sentence(fact);
-    let points = is_note
-        || words.first().is_none_or(|first| {
-            POINTERS.contains(&&*first.lower) || first.lower.starts_with(|c: char| c.is_ascii_digit())
-        });
+pub(super) fn content(fact: &str, statement: Option<&str>, is_note: bool) -> String {
+    let fact = to_the_point(&sentence(fact));
+    let first = fact.split([' ', ',', '.']).next().unwrap_or_default().to_lowercase();
+    let points = is_note || POINTERS.contains(&&*first) || first.starts_with(|c: char| c.is_ascii_digit());
     let text = match statement.filter(|_| points) {
-        Some(statement) => format!("{fact} Said of: {}", sentence(statement)),
+        Some(statement) => {
+            let of = sentence(&statement.replace("**", ""));
+            let is_question = statement.trim_end().ends_with('?');
+            format!("{fact} Said of: {}{}", of.trim_end_matches('.'), if is_question { '?' } else { '.' })
+        }
         None => fact,
     };
     cut(&text, Claim::CONTENT)

@@ -49,7 +49,7 @@ const SUGGEST: Command = Command {
 /// An item is a fact that somebody stated to the assistant: a correction, a confirmation, a definition
 /// that nobody had asked for, or an instruction how to work. Its evidence is who said so, and where.
 /// Confidence follows from the evidence and decays with time: [verification.confidence] in the
-/// configuration sets how. By rules, about two of three of the items that are listed by default are right on real
+/// configuration sets how. By rules, about seven in ten of the items that are listed by default are right on real
 /// prompts; a language model as detector hears more. The list has the most trusted ones first, and leaves out pending ones of little
 /// confidence. The processor runs first, unless the configuration names a language model.
 #[derive(Debug, clap::Args)]
