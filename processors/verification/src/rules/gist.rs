@@ -17,10 +17,35 @@ const LEAST: usize = 2;
 /// A text covers another one if it has at least this percentage of its words.
 const COVERED: usize = 75;
 
+/// Words that people say to an agent, and write into no file.
+const TALK: [&str; 18] = [
+    "absolutely",
+    "actually",
+    "basically",
+    "better",
+    "clearly",
+    "completely",
+    "definitely",
+    "ensure",
+    "given",
+    "honestly",
+    "literally",
+    "make",
+    "obviously",
+    "please",
+    "really",
+    "simply",
+    "sure",
+    "think",
+];
+
 impl Gist {
     pub fn of(text: &str) -> Self {
         let words = Sentence::new(text, 0..text.len()).words;
-        let stems = words.iter().filter_map(Word::stem).map(str::to_owned).collect();
+        let said = words.iter().filter(|word| !TALK.contains(&&*word.lower));
+        // `e-mail` is `email`.
+        let in_short = |stem: &str| stem.strip_prefix("e-").map_or_else(|| stem.to_owned(), |rest| format!("e{rest}"));
+        let stems = said.filter_map(Word::stem).map(in_short).collect();
         Self { stems, denies: words.iter().any(|word| word.is(Sign::Negation)) }
     }
 

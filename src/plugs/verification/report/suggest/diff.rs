@@ -1,57 +1,101 @@
-//! Suggestions as a change of the file that `git apply` and `patch -p1` take: the lines stand at its end.
+//! Suggestions as a change of the file that `git apply` and `patch -p1` take. Lines stand at the end of the section of
+//! their heading, if the file has one, or else under a new heading at the end of the file.
 
 use super::Page;
 use super::page::{HEADINGS, one_line};
+use std::fmt::Write as _;
 use std::path::Path;
 
-/// Lines of the file that stand before the new ones.
+/// Lines of the file that stand before and after new ones.
 const CONTEXT: usize = 3;
+
+/// Lines that are to stand before a line of the file, or at its end.
+struct Insertion {
+    at: usize,
+    lines: Vec<String>,
+}
 
 /// The change of a page's file, or of a new `CLAUDE.md`; empty if there is nothing to add.
 pub(crate) fn diff(page: &Page) -> String {
-    let added = added(page);
-    if added.is_empty() {
+    let old: Vec<&str> = page.text.as_deref().unwrap_or_default().lines().collect();
+    let is_ended = page.text.as_deref().is_none_or(|text| text.is_empty() || text.ends_with('\n'));
+    let insertions = insertions(page, &old);
+    if insertions.is_empty() {
         return String::new();
     }
     let name = page.name.as_deref().unwrap_or(Path::new("CLAUDE.md")).display();
-    let old: Vec<&str> = page.text.as_deref().unwrap_or_default().lines().collect();
-    let context = &old[old.len().saturating_sub(CONTEXT)..];
-    let is_ended = page.text.as_deref().is_none_or(|text| text.is_empty() || text.ends_with('\n'));
-    let mut hunk = String::new();
-    for (number, line) in context.iter().enumerate() {
-        match is_ended || number + 1 < context.len() {
-            true => hunk.push_str(&format!(" {line}\n")),
-            false => hunk.push_str(&format!("-{line}\n\\ No newline at end of file\n+{line}\n")),
-        }
-    }
-    let gap = usize::from(!old.is_empty());
-    hunk.push_str(&"+\n".repeat(gap));
-    added.iter().for_each(|line| hunk.push_str(&format!("+{line}\n")));
-    let first = old.len() - context.len() + 1;
-    let place = |first: usize, lines: usize| if lines == 0 { "0,0".to_owned() } else { format!("{first},{lines}") };
     let from = if page.file.is_some() { format!("a/{name}") } else { "/dev/null".to_owned() };
-    format!(
-        "--- {from}\n+++ b/{name}\n@@ -{} +{} @@\n{hunk}",
-        place(first, context.len()),
-        place(first, context.len() + gap + added.len())
-    )
+    let mut text = format!("--- {from}\n+++ b/{name}\n");
+    let mut added = 0;
+    // What is so near to the one before that their lines of context meet is of one part.
+    for part in insertions.chunk_by(|one, next| next.at - one.at <= 2 * CONTEXT) {
+        added += write_part(&mut text, part, &old, is_ended, added);
+    }
+    text
 }
 
-/// The lines, under their headings.
-fn added(page: &Page) -> Vec<String> {
-    let mut added: Vec<String> = Vec::new();
+/// Writes a part of the change, after others that add some lines. Returns how many it adds.
+fn write_part(text: &mut String, part: &[Insertion], old: &[&str], is_ended: bool, before: usize) -> usize {
+    let (first, last) = (part[0].at.saturating_sub(CONTEXT), part[part.len() - 1].at);
+    let end = old.len().min(last + CONTEXT);
+    let added = part.iter().map(|insertion| insertion.lines.len()).sum::<usize>();
+    let place = |first: usize, lines: usize| if lines == 0 { "0,0".to_owned() } else { format!("{first},{lines}") };
+    let _ =
+        writeln!(text, "@@ -{} +{} @@", place(first + 1, end - first), place(first + 1 + before, end - first + added));
+    let write = |text: &mut String, at: usize| {
+        for line in part.iter().filter(|insertion| insertion.at == at).flat_map(|insertion| &insertion.lines) {
+            let _ = writeln!(text, "+{line}");
+        }
+    };
+    for (at, line) in (first..).zip(&old[first..end]) {
+        write(text, at);
+        let _ = match (is_ended || at + 1 < old.len(), last == old.len()) {
+            (true, _) => writeln!(text, " {line}"),
+            (false, true) => writeln!(text, "-{line}\n\\ No newline at end of file\n+{line}"),
+            (false, false) => writeln!(text, " {line}\n\\ No newline at end of file"),
+        };
+    }
+    if end == old.len() {
+        write(text, end);
+    }
+    added
+}
+
+/// The new lines in the order of the file.
+fn insertions(page: &Page, old: &[&str]) -> Vec<Insertion> {
+    let mut insertions: Vec<Insertion> = Vec::new();
+    let mut last: Vec<String> = Vec::new();
     for (heading, is_rule) in HEADINGS.into_iter().zip([true, false]) {
-        let lines: Vec<_> = page.lines.iter().filter(|line| line.is_rule() == is_rule).collect();
+        let lines = page.lines.iter().filter(|line| line.is_rule() == is_rule);
+        let lines: Vec<_> = lines.map(|line| format!("- {}", one_line(&line.line))).collect();
         if lines.is_empty() {
             continue;
         }
-        if !added.is_empty() {
-            added.push(String::new());
+        match end_of(heading, old) {
+            Some(at) => insertions.push(Insertion { at, lines }),
+            None => {
+                if !last.is_empty() || !old.is_empty() {
+                    last.push(String::new());
+                }
+                last.extend([format!("## {heading}"), String::new()]);
+                last.extend(lines);
+            }
         }
-        added.extend([format!("## {heading}"), String::new()]);
-        added.extend(lines.iter().map(|line| format!("- {}", one_line(&line.line))));
     }
-    added
+    if !last.is_empty() {
+        insertions.push(Insertion { at: old.len(), lines: last });
+    }
+    insertions.sort_by_key(|insertion| insertion.at);
+    insertions
+}
+
+/// Where the section of a heading ends.
+fn end_of(heading: &str, old: &[&str]) -> Option<usize> {
+    let is_heading = |line: &str| line.starts_with('#');
+    let begin = old.iter().position(|line| is_heading(line) && line.trim_start_matches('#').trim() == heading)?;
+    let end = old[begin + 1..].iter().position(|line| is_heading(line)).map_or(old.len(), |lines| begin + 1 + lines);
+    let blank = old[begin..end].iter().rev().take_while(|line| line.trim().is_empty()).count();
+    Some(end - blank)
 }
 
 #[cfg(test)]
@@ -101,6 +145,21 @@ mod tests {
         let expected = "--- a/docs/AGENTS.md\n+++ b/docs/AGENTS.md\n@@ -1,2 +1,10 @@\n a\n-b\n\\ No newline at end of \
                         file\n+b\n+\n";
         assert_eq!(change(Some("a\nb")), format!("{expected}{ADDED}"));
+    }
+
+    #[test]
+    fn a_section_that_is_there_gets_the_lines() {
+        let text = "# Shop\n\n## How to work\n\n- Use `npm`.\n\n## Who\n\nada\nbob\neve\nmax\n";
+        let expected = "--- a/docs/AGENTS.md\n+++ b/docs/AGENTS.md\n@@ -3,6 +3,7 @@\n ## How to work\n \n - Use \
+                        `npm`.\n+- Use `make`.\n \n ## Who\n \n@@ -10,3 +11,7 @@\n bob\n eve\n max\n+\n+## What to \
+                        know\n+\n+- Nothing is stored.\n";
+        assert_eq!(change(Some(text)), expected);
+        // Both are near to each other, and to a last line without an end.
+        let text = "## What to know\n\n- Tests are slow.\n\n## How to work\n- Use `npm`.\n\n# Who\nada";
+        let expected = "--- a/docs/AGENTS.md\n+++ b/docs/AGENTS.md\n@@ -1,9 +1,11 @@\n ## What to know\n \n - Tests \
+                        are slow.\n+- Nothing is stored.\n \n ## How to work\n - Use `npm`.\n+- Use `make`.\n \n # Who\n \
+                        ada\n\\ No newline at end of file\n";
+        assert_eq!(change(Some(text)), expected);
     }
 
     #[test]

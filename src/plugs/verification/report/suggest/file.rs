@@ -138,6 +138,7 @@ mod tests {
         assert_eq!(says("commit generated files"), None);
         assert_eq!(says("use British English in the documentation"), None);
         assert_eq!(says("run the tests with `make check`"), Some(7));
+        assert_eq!(says("I really think you should definitely use US English in user-facing text, please"), Some(3));
 
         // The words of many sentences say together what none of them does.
         let words = |from: u32| (from..from + 20).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");

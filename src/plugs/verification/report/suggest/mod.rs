@@ -206,6 +206,7 @@ fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<
         None if wish.by_person => wish.home.iter().filter(|_| is_one).flat_map(in_home).collect(),
         None => {
             let named = wish.project.as_ref().map(PathBuf::from).filter(|path| path.is_dir());
+            let named = named.map(|path| repository_of(&path).unwrap_or(path));
             let folders = named.iter().chain(folders.into_iter().flatten());
             folders.flat_map(|folder| file::NAMES.map(|name| (name.into(), folder.join(name)))).collect()
         }
@@ -213,12 +214,17 @@ fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<
     paths.into_iter().filter_map(|(name, path)| Some((name, File::read(&path)?))).collect()
 }
 
+/// The folder of the repository that a folder is in.
+fn repository_of(folder: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(folder).ok()?;
+    path.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
+}
+
 /// The name of a file in a change of it: below its repository, as `git apply` has it; else below the working directory,
 /// or its last part.
 fn name_in_change(path: &Path) -> PathBuf {
-    let repository = path.ancestors().skip(1).find(|folder| folder.join(".git").exists());
     let here = || std::env::current_dir().ok().filter(|here| path.starts_with(here));
-    let above = repository.map(Path::to_owned).or_else(here);
+    let above = path.parent().and_then(repository_of).or_else(here);
     let below = above.and_then(|above| path.strip_prefix(above).ok());
     below.or(path.file_name().map(Path::new)).unwrap_or(path).to_owned()
 }

@@ -15,12 +15,11 @@ pub(super) const HEADINGS: [&str; 2] = ["How to work", "What to know"];
 pub(crate) fn markdown(page: &Page) -> String {
     let name = page.file.as_ref().and_then(|file| file.file_name()).map(|name| name.to_string_lossy().into_owned());
     let mut text = format!("# {}\n", one_line(&page.about));
-    let file = name.map_or("no file of it is on this machine".to_owned(), |name| format!("`{name}` does not say them"));
-    match page.lines.len() as u64 {
-        0 => {}
-        number => {
-            let _ = writeln!(text, "\n{}; {file}.", count(number, "line"));
-        }
+    let them = if page.lines.len() == 1 { "it" } else { "them" };
+    let file =
+        name.map_or("no file of it is on this machine".to_owned(), |name| format!("`{name}` does not say {them}"));
+    if !page.lines.is_empty() {
+        let _ = writeln!(text, "\n{}; {file}.", count(page.lines.len() as u64, "line"));
     }
     for (heading, is_rule) in HEADINGS.into_iter().zip([true, false]) {
         let mut lines = page.lines.iter().filter(|line| line.is_rule() == is_rule).peekable();
