@@ -448,7 +448,7 @@ impl<'a> Unit<'a> {
             || self.begins(&WE)
             || self.begins(&["i", "i'm", "i've", "you", "you're"])
             || self.is_long()
-            || self.features().any(Feature::is_refusal)
+            || FEATURES[..REFUSALS].iter().any(|(_, shape)| shape(self))
     }
 
     fn is_listed(&self) -> bool {
