@@ -4,7 +4,7 @@
 use rustix::fs::Mode;
 use rustix::process::umask;
 use std::fs::{File, FileType, Permissions};
-use std::io::{Result, Write as _};
+use std::io::{ErrorKind, Result, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -54,6 +54,9 @@ pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
     if is_stream(path) {
         #[expect(clippy::disallowed_methods, reason = "a device or a pipe, not the database")]
         return File::options().write(true).open(path)?.write_all(text.as_bytes());
+    }
+    if path.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
     }
     let mut aside = aside(folder(path))?;
     aside.write_all(text.as_bytes())?;

@@ -24,11 +24,12 @@ pub fn short(path: &str) -> Cow<'_, str> {
     Cow::Owned(head.chain(['…']).chain(path.chars().skip(length - ROOM / 2)).collect())
 }
 
-/// Control characters, separators of lines, and marks and overrides of the direction of writing.
+/// Control characters, separators of lines, marks and overrides of the direction of writing, and blanks that nobody sees.
 fn steers(c: char) -> bool {
     let direction =
         matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || direction || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    let unseen = matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    c.is_control() || direction || unseen || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod tests {
     #[test]
     fn what_steers_a_terminal_is_shown_by_its_number() {
         assert_eq!(printable("a\u{1b}[2J\nb\r\u{9b}1m\u{202e}\u{2028}c"), r"a\u{1b}[2J\nb\r\u{9b}1m\u{202e}\u{2028}c");
+        assert_eq!(printable("a\u{200b}b\u{ad}"), r"a\u{200b}b\u{ad}");
         assert_eq!(printable("süß 👩‍👩‍👧 שלום \\"), "süß 👩‍👩‍👧 שלום \\");
     }
 }

@@ -8,6 +8,7 @@ use crate::base::error::Result;
 use crate::base::lock;
 use crate::source::access::may_write;
 use crate::source::stat::Stat;
+use crate::store::lookup::MadeWith;
 use crate::store::reader::Reader;
 use crate::store::reading::Apart;
 use crate::store::snapshot::Snapshot;
@@ -81,7 +82,7 @@ impl DatabaseReader {
         // A connection of its own for each reader: they run side by side, and what is open stays so until all are done.
         let idle = file.idle.lock().pop();
         let connection = idle.map_or_else(|| file.apart.lock().connection.try_clone(), Ok)?;
-        let answer = body(Reader::new(&connection))?;
+        let answer = body(Reader::of_unchanging(&connection, &MadeWith::default()))?;
         file.idle.lock().push(connection);
         Ok(answer)
     }

@@ -5,6 +5,7 @@
 //! [`DatabaseReader`](crate::store::DatabaseReader) for a process that reads again and again.
 
 use crate::base::error::Result;
+use crate::store::lookup::MadeWith;
 use crate::store::rows::as_time;
 use chrono::{DateTime, Utc};
 use duckdb::types::{FromSql, TimeUnit, ToSqlOutput, ValueRef};
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Reader<'c> {
     connection: &'c Connection,
     over: Option<&'c AtomicBool>,
+    made_with: Option<&'c MadeWith>,
 }
 
 /// A parameter of a question: what stands for a `?`.
@@ -32,12 +34,23 @@ pub struct Row<'r>(&'r duckdb::Row<'r>);
 
 impl<'c> Reader<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection, over: None }
+        Self { connection, over: None, made_with: None }
     }
 
-    /// One whose turn can end.
-    pub(super) fn until(connection: &'c Connection, over: &'c AtomicBool) -> Self {
-        Self { connection, over: Some(over) }
+    /// One of a database that nobody changes meanwhile.
+    pub(super) fn of_unchanging(connection: &'c Connection, made_with: &'c MadeWith) -> Self {
+        Self { connection, over: None, made_with: Some(made_with) }
+    }
+
+    /// The same, whose turn can end.
+    #[must_use]
+    pub(super) fn until(self, over: &'c AtomicBool) -> Self {
+        Self { over: Some(over), ..self }
+    }
+
+    /// What is known of the lookup tables, where it stays so.
+    pub(super) fn made_with(self) -> Option<&'c MadeWith> {
+        self.made_with
     }
 
     pub(super) fn connection(self) -> &'c Connection {

@@ -15,6 +15,7 @@ use crate::base::lock::StoreLock;
 use crate::base::suspension;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
+use crate::store::lookup::MadeWith;
 use crate::store::question;
 use crate::store::reader::Reader;
 use crate::store::schema::Schema;
@@ -68,7 +69,8 @@ pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(Reader
                 }
             });
             failpoint::point("reading", "");
-            let result = body(Reader::until(connection, over));
+            let made_with = MadeWith::default();
+            let result = body(Reader::of_unchanging(connection, &made_with).until(over));
             drop(done);
             result
         })
@@ -173,7 +175,7 @@ impl Apart {
     }
 
     fn read<T>(&self, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
-        body(Reader::new(&self.connection))
+        body(Reader::of_unchanging(&self.connection, &MadeWith::default()))
     }
 
     fn connect(path: &Path) -> Result<duckdb::Result<Self>> {

@@ -38,7 +38,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 15] = [
+const MIGRATIONS: [Migration; 16] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -54,4 +54,5 @@ const MIGRATIONS: [Migration; 15] = [
     ("0040_alone", include_str!("../../../migrations/0040_alone.sql")),
     ("0049_sums", include_str!("../../../migrations/0049_sums.sql")),
     ("0050_wide_costs", include_str!("../../../migrations/0050_wide_costs.sql")),
+    ("0052_retried_calls", include_str!("../../../migrations/0052_retried_calls.sql")),
 ];

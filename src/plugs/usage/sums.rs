@@ -95,6 +95,11 @@ const CALLS: &str = "(SELECT *, is_error IS NOT DISTINCT FROM false AND declined
 const NOTABLE: &str =
     "(FROM usage_tool_events WHERE (cause IS NOT NULL AND kind <> 'slash_command') OR kind = 'subagent')";
 
+/// Whether a conversation has three calls of the same tool and cause, this one among them, in five responses of which it
+/// made the third: where it has not, the call is in no loop of three.
+const IS_RETRIED: &str = "count(*) OVER (PARTITION BY session_file, session_id, caller_id, tool, cause ORDER BY round
+    RANGE BETWEEN 2 PRECEDING AND 2 FOLLOWING) >= 3 AS is_retried";
+
 /// How the tables are made: those of responses, and those of calls. The first is made anew where prices begin to depend on
 /// other sizes of a prompt.
 pub(super) fn lookups(prices: &Prices) -> [Lookup; 2] {
@@ -114,9 +119,10 @@ pub(super) fn lookups(prices: &Prices) -> [Lookup; 2] {
     let notable = ByFile {
         table: NOTABLE_CALLS,
         entities: NOTABLE.to_owned(),
-        columns: "session_file, username, event_id, time, session_id, project, message_id, agent, kind, tool,
-            subagent_type, subagent_id, caller_id, turn_command, turn_skill, cause, error, round"
-            .to_owned(),
+        columns: format!(
+            "session_file, username, event_id, time, session_id, project, message_id, agent, kind, tool,
+             subagent_type, subagent_id, caller_id, turn_command, turn_skill, cause, error, round, {IS_RETRIED}"
+        ),
         are_sums: false,
     };
     let changes = ByFile {
@@ -220,7 +226,7 @@ pub(super) fn sums_of_calls() -> String {
 pub(in crate::plugs) fn notable_calls(reader: Reader<'_>) -> Result<String> {
     Ok(match lookup::is_in_step(reader, TOOL_CALLS.name, None)? {
         true => format!("facts.{NOTABLE_CALLS}"),
-        false => NOTABLE.to_owned(),
+        false => format!("(SELECT *, {IS_RETRIED} FROM {NOTABLE})"),
     })
 }
 

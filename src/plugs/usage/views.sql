@@ -79,7 +79,8 @@ CREATE TABLE facts.usage_notable_calls (
     turn_skill VARCHAR,
     cause VARCHAR,
     error VARCHAR,
-    round BIGINT
+    round BIGINT,
+    is_retried BOOLEAN NOT NULL
 );
 COMMENT ON TABLE facts.usage_notable_calls IS 'calls that came to nothing, and those that started subagents, as in usage_tool_events';
 

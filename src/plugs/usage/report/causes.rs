@@ -119,7 +119,7 @@ fn in_loops(calls: &str, clause: &str) -> String {
          WITH tries AS (
              SELECT {tried} AS tried, round, min(tool) AS tool, min(cause) AS cause, min(message_id) AS message_id,
                  max(time) AS time
-             FROM {calls} WHERE {clause} AND cause NOT IN ('declined', 'interrupted', 'not_run')
+             FROM {calls} WHERE {clause} AND is_retried AND cause NOT IN ('declined', 'interrupted', 'not_run')
              GROUP BY tried, round),
          counted AS (SELECT *, round - row_number() OVER (PARTITION BY tried ORDER BY round) AS difference FROM tries)
          SELECT tool, cause, tool || ': ' || cause AS what, message_id, time FROM counted
