@@ -264,6 +264,12 @@ fn suggest_names_a_file_in_a_change_as_its_repository_does() {
     let args = ["--project", "shop", "--against", file.to_str().unwrap(), "--format", "diff", "--min-confidence", "0"];
     let change = suggest(&world, &args);
     assert!(change.starts_with("--- a/.claude/CLAUDE.md\n+++ b/.claude/CLAUDE.md\n"), "{change}");
+    // From a folder inside of a clone, the file is that of the clone.
+    std::fs::create_dir_all(world.path("shop/.git")).unwrap();
+    std::fs::create_dir_all(world.path("shop/src")).unwrap();
+    std::fs::write(world.path("shop/CLAUDE.md"), "# Rules\n").unwrap();
+    let change = suggest(&world, &["--project", "shop/src", "--format", "diff", "--min-confidence", "0"]);
+    assert!(change.starts_with("--- a/CLAUDE.md\n+++ b/CLAUDE.md\n"), "{change}");
 }
 
 #[test]
