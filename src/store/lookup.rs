@@ -107,30 +107,38 @@ pub(super) fn note_files(transaction: &Transaction<'_>, facts: &str, files: &str
 ///
 /// If the database cannot be read or written.
 pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
+    let (made_with, mut due) = (MadeWith::default(), Vec::new());
     for lookup in lookups {
         let Lookup { name, settings, rows } = lookup;
         let settings = digest([settings.as_str()]);
-        let before = made_with(store.connection(), name)?;
+        let before = made_with.get(store.connection(), name)?;
         if before.as_ref().is_some_and(|before| before.starts_with(&settings)) {
             continue;
         }
-        let before = before.as_deref().map(|before| before.trim_start_matches(DUE));
+        let before = before.map(|before| before.trim_start_matches(DUE).to_owned());
         match rows {
-            Rows::About { values, about } => store.transaction(|transaction| {
-                let values = read(transaction, values)?;
-                let made_with = format!("{settings} {}", digest(values.iter().map(|value| format!("{value:?}"))));
-                if before != Some(&*made_with) {
-                    transaction.batch(&format!("DELETE FROM main.{name}"))?;
-                    transaction.append("main", name, about(&values).into_iter())?;
-                }
-                set(transaction, name, &made_with)
-            })?,
+            Rows::About { values, about } => due.push((*name, settings, before, *values, about)),
             Rows::ByFile(tables) => {
-                ByFiles { facts: name, tables }.refresh(store, &settings, before == Some(&*settings))?;
+                ByFiles { facts: name, tables }.refresh(store, &settings, before.as_ref() == Some(&settings))?;
             }
         }
     }
-    Ok(())
+    if due.is_empty() {
+        return Ok(());
+    }
+    // Values can be those of sums, which are made by now.
+    store.transaction(|transaction| {
+        for (name, settings, before, values, about) in due {
+            let values = read(transaction, values)?;
+            let made_with = format!("{settings} {}", digest(values.iter().map(|value| format!("{value:?}"))));
+            if before.as_ref() != Some(&made_with) {
+                transaction.batch(&format!("DELETE FROM main.{name}"))?;
+                transaction.append("main", name, about(&values).into_iter())?;
+            }
+            set(transaction, name, &made_with)?;
+        }
+        Ok(())
+    })
 }
 
 /// Whether a table has what it is made of as the database is now, and, where settings are given, is made with these.
@@ -216,11 +224,15 @@ impl ByFiles<'_> {
                 set(transaction, facts, &format!("{DUE}{settings}"))
             })?;
         }
-        for range in self.ranges(store)? {
+        let ranges = self.ranges(store)?;
+        for (number, range) in ranges.iter().enumerate() {
             failpoint::point("before-sums", facts);
-            store.transaction(|transaction| self.make(transaction, &range))?;
+            store.transaction(|transaction| {
+                self.make(transaction, range)?;
+                if number + 1 == ranges.len() { set(transaction, facts, settings) } else { Ok(()) }
+            })?;
         }
-        store.transaction(|transaction| set(transaction, facts, settings))
+        if ranges.is_empty() { store.transaction(|transaction| set(transaction, facts, settings)) } else { Ok(()) }
     }
 
     /// The first and the last file of each part of those that have changed.

@@ -327,8 +327,8 @@ fn config() -> duckdb::Result<Config> {
         // What DuckDB stores about the values of each column takes a third of the room of older formats. A file that is there
         // keeps its format. Programs that read a new one need DuckDB 1.2.
         // DuckDB takes a block for each column of each table that a commit or the log appends to, and writes whole ones: of the
-        // default, 256 KB, an appended line took 100 MB. Smaller ones than these do not hold the dictionaries of texts, and
-        // the file doubles. A file that is there keeps its blocks.
+        // default, 256 KB, an appended line takes 100 MB. Smaller ones than these do not hold the dictionaries of texts, and
+        // large tables take twice the room. A file that is there keeps its blocks.
         .with("default_block_size", "65536")?
         .with("storage_compatibility_version", "v1.2.0")
 }
