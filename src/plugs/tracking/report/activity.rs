@@ -9,7 +9,7 @@ use crate::plugs::tracking::report::visits::{self, Visit};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
-use crate::report::{Column, Row, Sheet, freshness, ratio};
+use crate::report::{Column, Row, SPARE, Sheet, freshness, ratio};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
@@ -29,8 +29,10 @@ const COLUMNS: [Column; 11] = [
     Column::money("cost_usd", "Cost").rank(1),
 ];
 
-/// The column of what people saw of sites, or wrote to agents.
+/// The columns of transcripts side by side, of what people saw of sites or wrote to agents, and of visits of one page.
+const AT_ONCE: usize = 3;
 const VIEWS: usize = 6;
+const BOUNCED: usize = 8;
 
 /// A row on its way.
 #[derive(Debug, Default)]
@@ -169,6 +171,13 @@ pub(super) fn of_visits(
         (true, true) => "Views, prompts",
         _ => "Views",
     };
+    // Agents are what people have several of at a time, and sites what they leave at once.
+    if total.parallel > 0 {
+        columns[AT_ONCE].rank = 1;
+    }
+    if !has_web {
+        columns[BOUNCED].rank = SPARE;
+    }
     Sheet {
         by: by.name(),
         columns: columns.into(),
