@@ -1,6 +1,6 @@
 //! Rollouts of Codex as clients of several generations write them, and calls whose ids are no identity.
 
-use crate::world::World;
+use crate::world::{DROPPED_SINCE, World};
 use serde_json::{Value, json};
 use sessionmill::store::{Access, Store};
 use std::fs;
@@ -671,7 +671,11 @@ fn what_an_older_version_stored_of_files_that_are_gone_does_not_count_beside_a_c
     let events = "SELECT event_id, tool, is_error, message_id, session_file, line FROM usage_tool_events ORDER BY ALL";
     let shown = world.rows(events);
     assert_eq!(shown.len(), 13);
-    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(OLDER).unwrap();
+    Store::open(&world.database(), Access::ReadWrite)
+        .unwrap()
+        .connection()
+        .execute_batch(&(DROPPED_SINCE.to_owned() + OLDER))
+        .unwrap();
     for (file, copy) in [("alan/sessions/r.jsonl", "alan/archived_sessions/r.jsonl"), ("ada/s.jsonl", "ada/copy.jsonl")]
     {
         let path = world.root().join(copy);

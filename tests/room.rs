@@ -77,7 +77,7 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
         return eprintln!("skipped: nothing can be mounted here");
     }
     let fill = "\"$0\" run --sessions root; : >data/mill.duckdb.lock; dd if=/dev/zero of=data/fill bs=4k count=$1 2>/dev/null; shift";
-    let said = on_disk(fill, &["3600", "run", "--sessions", "root"]);
+    let said = on_disk(fill, &["4200", "run", "--sessions", "root"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("sessionmill: there is no room for a pass: 6"), "{}", said.stderr);
     assert!(

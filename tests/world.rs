@@ -457,6 +457,12 @@ pub fn rows_of(store: &Store, sql: &str) -> Vec<String> {
     texts
 }
 
+/// Columns that migrations have dropped: a database of before has them, and migrations of before name them.
+pub const DROPPED_SINCE: &str = "
+    ALTER TABLE facts.verification_evidence ADD COLUMN domain VARCHAR;
+    ALTER TABLE facts.verification_heirs ADD COLUMN domain VARCHAR;
+    ALTER TABLE facts.knowledge_relations ADD COLUMN domain VARCHAR;";
+
 /// A line of a response.
 pub fn response(id: &str, time: &str, output: u64) -> String {
     format!(

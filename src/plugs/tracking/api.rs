@@ -8,7 +8,9 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::recording::{Recording, parts};
 use crate::plugs::tracking::report::session;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
+use crate::plugs::usage::report::facts::Facts;
 use crate::plugs::usage::report::filter::Only;
+use crate::price::Prices;
 use crate::store::condition::Condition;
 use crate::store::reader::Reader;
 use crate::store::sources;
@@ -312,7 +314,11 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         who => who?,
     };
     let kinds = asked.value("kind").map(|kinds| kinds.split(',').collect::<Vec<_>>());
-    let entries = timeline::timeline(reader, &who, &filter, kinds.as_deref())?;
+    let mut entries = timeline::timeline(reader, &who, &filter, kinds.as_deref())?;
+    let prices = Prices::new(&asked.config.price)?;
+    let has_content = who.folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content));
+    let is_shown = |facts: &Facts| has_content || facts.title_source.as_deref() == Some("client");
+    timeline::name(reader, &mut entries, &who.folders, &prices, is_shown)?;
     let object = |entry: &timeline::Entry| CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect();
     let Rows { rows, total, next_cursor } = asked.page.cut(entries);
     let entries = rows.iter().map(object).collect();

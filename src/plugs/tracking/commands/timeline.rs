@@ -67,7 +67,7 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
             timeline::timeline(reader, &who, &filter, kinds.as_ref().map(<[&str; 1]>::as_slice))
         };
         let mut entries = wanted(filter.days)?;
-        timeline::name(reader, &mut entries, &who.folders, &prices)?;
+        timeline::name(reader, &mut entries, &who.folders, &prices, |_| true)?;
         let newest = match entries.is_empty() {
             true => wanted(Days::default())?.last().map(|entry| entry.begun),
             false => None,

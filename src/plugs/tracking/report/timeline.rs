@@ -7,8 +7,9 @@ use crate::base::printable::printable;
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::usage::report::facts::{self, Facts};
 use crate::plugs::usage::report::filter::{Only, Where};
-use crate::plugs::usage::report::{facts, spending};
+use crate::plugs::usage::report::spending;
 use crate::price::{PicoUsd, Prices};
 use crate::report::money;
 use crate::store::condition::Condition;
@@ -90,12 +91,18 @@ pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter, kinds: Option<&[
     Ok(entries)
 }
 
-/// Adds what transcripts are called, and what they cost. A title can quote a prompt.
+/// Adds what transcripts are called, as far as a title may be shown: it can quote a prompt; and what they cost.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn name(reader: Reader<'_>, entries: &mut [Entry], folders: &[String], prices: &Prices) -> Result<()> {
+pub fn name(
+    reader: Reader<'_>,
+    entries: &mut [Entry],
+    folders: &[String],
+    prices: &Prices,
+    is_shown: impl Fn(&Facts) -> bool,
+) -> Result<()> {
     let ids: Vec<&str> = entries.iter().filter(|entry| entry.kind == "transcript").map(|entry| &*entry.id).collect();
     if ids.is_empty() {
         return Ok(());
@@ -105,7 +112,7 @@ pub fn name(reader: Reader<'_>, entries: &mut [Entry], folders: &[String], price
     let is_theirs = |folder: &String| folders.contains(folder);
     let titles: BTreeMap<String, String> = titles
         .into_iter()
-        .filter(|((_, folder), _)| is_theirs(folder))
+        .filter(|((_, folder), facts)| is_theirs(folder) && is_shown(facts))
         .filter_map(|((id, _), facts)| Some((id, facts.title?)))
         .collect();
     type Key = (Option<String>, String);
