@@ -5,7 +5,9 @@
 use super::secret::random;
 use super::sql::{Connections, Kind, Sql, Value};
 use super::{Micros, StoreError};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Executor as _, Sqlite, SqlitePool};
+use std::time::Duration;
 
 /// A migration: the same for each back end.
 struct Migration {
@@ -27,11 +29,27 @@ const VERSIONS: &str =
 /// The name of the lock as a number, which PostgreSQL wants: `sessionm` in ASCII.
 const LOCK: i64 = 0x7365_7373_696f_6e6d;
 
+/// Between two tries to open a file that another process is making.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// The first connection. Who makes a file changes how its log is kept, and meanwhile SQLite refuses others instead of
+/// letting them wait. The caller sets an end to it.
+async fn first(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+    loop {
+        match pool.acquire().await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("5") => {
+                tokio::time::sleep(MOMENT).await;
+            }
+            connection => return connection,
+        }
+    }
+}
+
 /// Brings the schema up to date.
 pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
     match &sql.pool {
         Connections::Sqlite(pool) => {
-            let mut connection = pool.acquire().await?;
+            let mut connection = first(pool).await?;
             // Takes the right to write at once: who comes second waits here, and finds it done.
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             transaction.execute(VERSIONS).await?;
