@@ -420,6 +420,14 @@ fn a_title_from_a_prompt_is_content() {
             assert_eq!((&session["title"], &session["title_source"]), (&title, &source), "{session}");
         }
     }
+    // A timeline has the title for whoever may read what people wrote, and the cost for all.
+    let about = |token: &str| {
+        let timeline = console.api("GET /users/ada/timeline?kind=transcript", token).json();
+        timeline["entries"].as_array().unwrap().iter().map(|entry| entry["about"].to_string()).collect::<String>()
+    };
+    let (own, of_lead) = (about(&ada), about(&lead));
+    assert!(own.contains("Oil the mill · ") && !of_lead.contains("Oil the mill"), "{own} {of_lead}");
+    assert!(own.contains("$0.01") && of_lead.contains("$0.01"), "{own} {of_lead}");
 }
 
 #[test]
