@@ -65,6 +65,11 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     let expected = "sessionmill: there is no day from 2026-02-02 until 2026-02-01\n  \
                     hint: --since is the first day, --until the last\n";
     assert_eq!((said.status, &*said.stderr), (64, expected));
+    // Nothing is read for it first.
+    let new = World::new();
+    new.write("ada/a.jsonl", "{}\n");
+    let said = new.mill(&["report", "--sessions", "root", "--since", "2026-02-02", "--until", "2026-02-01"]);
+    assert_eq!((said.status, said.stderr.ends_with(expected), new.database().exists()), (64, true, false), "{said:?}");
     assert_eq!(world.mill(&["run", "--max-sessions", "0"]).status, 64);
     for (args, value, expected) in [
         (&["report", "--since", "tomorrow"][..], "DAY", "today, yesterday, 7d, 4w, "),

@@ -131,9 +131,10 @@ impl ReportArgs {
 
     /// Brings what some processors make up to date, where the user wants it and may write the database.
     pub(crate) fn setup(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportSetup> {
-        let setup = self.current.setup(processors, context)?;
+        let setup = self.current.found(context)?;
         let today = setup.today;
         let given = self.given(today)?;
+        self.current.refresh(processors, &setup, context)?;
         let (days, before, usual) = match (self.period, usual) {
             (Some(period), _) => (period.days(today), period.before(today), None),
             (None, Usual::Until(words, begin)) if given.is_all() => {
@@ -160,6 +161,13 @@ impl Current {
     /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
     /// all days.
     pub(crate) fn setup(&self, processors: &[&str], context: &Context) -> Result<ReportSetup> {
+        let setup = self.found(context)?;
+        self.refresh(processors, &setup, context)?;
+        Ok(setup)
+    }
+
+    /// What the report is made from, as it is.
+    fn found(&self, context: &Context) -> Result<ReportSetup> {
         let (config, database) = self.database.find(context)?;
         let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
             Some(name) => zone::zone(Some(name))?,
@@ -167,12 +175,18 @@ impl Current {
         };
         let identities = self.identities.as_deref().or(config.identities.as_deref());
         let identities = Arc::new(Identities::given(identities)?);
-        if !self.no_refresh && may_write(&database) {
-            self.database.must_have_folder(&database)?;
-            refresh(processors, &self.place, &config, &database, context)?;
-        }
         let today = context.now.wall.with_timezone(&zone).date_naive();
         Ok(ReportSetup { config, database, zone, identities, days: Days::default(), before: None, usual: None, today })
+    }
+
+    /// Brings it up to date, where the user wants that and may write the database.
+    fn refresh(&self, processors: &[&str], setup: &ReportSetup, context: &Context) -> Result<()> {
+        let ReportSetup { config, database, .. } = setup;
+        if self.no_refresh || !may_write(database) {
+            return Ok(());
+        }
+        self.database.must_have_folder(database)?;
+        refresh(processors, &self.place, config, database, context)
     }
 }
 
