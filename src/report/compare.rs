@@ -36,12 +36,19 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
         // The rows of one time stay in their order.
         sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
-    let total = |sheet: &Sheet| sheet.totals.get(at).copied().flatten();
-    let now = total(sheet);
-    let was = total(before).or_else(|| nothing_before(now).filter(|_| before.rows.is_empty()));
-    sheet.totals.extend(since(now, was));
+    let was = total_before(sheet, before, at);
+    sheet.totals.extend(since(total(sheet, at), was));
     add_columns(sheet, at);
     sheet.notes.push(format!("{} is compared with that of {then}{}", what(sheet, at), longer(days, then)));
+}
+
+fn total(sheet: &Sheet, at: usize) -> Option<i128> {
+    sheet.totals.get(at).copied().flatten()
+}
+
+/// The total of other days: nothing, if they have no rows.
+fn total_before(sheet: &Sheet, before: &Sheet, at: usize) -> Option<i128> {
+    total(before, at).or_else(|| nothing_before(total(sheet, at)).filter(|_| before.rows.is_empty()))
 }
 
 /// What was there before of something that is new.
@@ -180,16 +187,14 @@ impl Times {
             let was = known.get(&keys(row)).copied().or_else(|| nothing_before(weight(row)));
             row.numbers.extend(since(weight(row), was));
         }
-        let total = |sheet: &Sheet| sheet.totals.get(at).copied().flatten();
-        let now = total(sheet);
-        let then = match of_total {
+        let was = match of_total {
             Some(then) => {
                 note += &format!("; the total with that of {then}");
-                total(&make(then)?).or_else(|| nothing_before(now))
+                total_before(sheet, &make(then)?, at)
             }
             None => None,
         };
-        sheet.totals.extend(since(now, then));
+        sheet.totals.extend(since(total(sheet, at), was));
         add_columns(sheet, at);
         sheet.notes.push(note);
         Ok(())
