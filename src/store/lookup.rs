@@ -150,12 +150,13 @@ pub fn is_in_step(reader: Reader<'_>, name: &str, settings: Option<&str>) -> Res
     let settings = settings.map(|settings| digest([settings])).unwrap_or_default();
     let made_with = match reader.made_with() {
         Some(known) => known.get(reader.connection(), name)?,
-        None => made_with(reader.connection(), name)?,
+        None => MadeWith::default().get(reader.connection(), name)?,
     };
     Ok(made_with.is_some_and(|made_with| !made_with.starts_with(DUE) && made_with.starts_with(&settings)))
 }
 
-/// What all tables of a database that does not change were last made with. A report asks for it a dozen times.
+/// What all tables were last made with: the hashes of their settings and of their values. It is read once: a report asks a
+/// dozen times, of a database that does not change meanwhile.
 #[derive(Debug, Default)]
 pub(super) struct MadeWith(OnceCell<BTreeMap<String, String>>);
 
@@ -169,14 +170,6 @@ impl MadeWith {
         }
         Ok(self.0.get().and_then(|all| all.get(name)).cloned())
     }
-}
-
-/// What a table was last made with: the hashes of its settings and of its values.
-fn made_with(connection: &Connection, name: &str) -> Result<Option<String>> {
-    let sql = "SELECT settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
-    let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query(params![OWNER, name])?;
-    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
 /// The values of a table, in order.
