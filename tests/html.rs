@@ -181,6 +181,20 @@ fn a_session_has_its_title_or_the_beginning_of_its_id() {
 }
 
 #[test]
+fn a_session_in_two_folders_began_where_its_first_response_is() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).write("bob/b.jsonl", response("m2", "11:00:00", 5));
+    run(&world);
+    let page = page(&world, &[]);
+    let began = |person: &str, sessions: u8| {
+        page.contains(&format!(
+            "<tr><th scope=\"row\">{person}</th><td class=\"n\">{sessions}</td><td class=\"n\">0 min</td></tr>"
+        ))
+    };
+    assert_eq!([began("ada", 1), began("ada", 0), began("bob", 1)], [true, false, false]);
+}
+
+#[test]
 fn a_page_has_to_go_somewhere() {
     let said = World::new().mill(&["report", "html"]);
     assert_eq!(

@@ -8,6 +8,7 @@ use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::period::quarter;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
+use crate::plugs::usage::sums::Responses;
 use crate::price::Prices;
 use crate::report::{money, number};
 use crate::store::reader::{Reader, Row};
@@ -205,8 +206,7 @@ pub(super) fn of_ids(
 /// [quarter of an hour]: quarter
 pub(super) fn begins(
     reader: Reader<'_>,
-    Where { clause, params }: &Where,
-    responses: &str,
+    condition: &Where,
     zone: Tz,
     mut each: impl FnMut(&str, Option<i64>, i128),
 ) -> Result<()> {
@@ -217,10 +217,12 @@ pub(super) fn begins(
          begun AS (
              SELECT min(time) AS time, arg_min(username, (time, username)) AS username FROM of_folders
              GROUP BY session_id)
-         SELECT username, {}, count(*) FROM begun GROUP BY ALL",
-        quarter(zone)[0]
+         SELECT username, {quarter}, count(*) FROM begun GROUP BY ALL",
+        responses = Responses::added_up(reader, condition, None)?.table,
+        clause = condition.clause,
+        quarter = quarter(zone)[0]
     );
-    reader.each(&sql, params, |row| {
+    reader.each(&sql, &condition.params, |row| {
         each(&row.get::<String>(0)?, row.get(1)?, row.integer(2)?);
         Ok(())
     })

@@ -11,7 +11,6 @@ use crate::plugs::usage::report::sessions;
 use crate::plugs::usage::report::spending::{self, Spent, Uses, model_name};
 use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::plugs::usage::repositories::Repositories;
-use crate::plugs::usage::sums::Responses;
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::Trend;
 use crate::store::reader::{Reader, Row};
@@ -140,9 +139,7 @@ impl<'p> Figures<'p> {
 
     /// Adds what people did: how long they were at it, and the sessions that began.
     pub(super) fn add_activity(&mut self, reader: Reader<'_>, filter: &Filter) -> Result<()> {
-        let condition = filter.condition();
-        let responses = Responses::added_up(reader, &condition, None)?.table;
-        sessions::begins(reader, &condition, &responses, filter.zone, |folder, quarter, sessions| {
+        sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
             let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
             let person = filter.identities.label(folder).to_owned();
             let of_day = self.activity.entry(person).or_default().entry(day).or_default();
