@@ -7,6 +7,7 @@
 mod sign;
 
 use regex::{Captures, Regex, RegexBuilder};
+use sign::Sign;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -38,12 +39,21 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"(?P<login>(?-u:\b)curl(?-u:\b)[^\n|;&]*?\s(?:-u|--user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+"#,
         r"(?P<flag>(?-u:\b)mysql(?:dump|admin)?(?-u:\b)[^\n|;&]*?\s-p)[^\s-]\S*",
         r"(?P<option>(?-u:\b)sshpass\s+-p\s*)\S+",
-        r"(?P<long>[A-Za-z0-9+/_-]{40,}={0,2})",
-        r"(?P<card>(?-u:\b)[0-9](?:[ -]?[0-9]){12,18}(?-u:\b))",
+        ROW,
     ];
-    // Without the shapes, nothing may pass: `mask` sees to that.
-    RegexBuilder::new(&shapes.join("|")).dfa_size_limit(STATES).build().ok()
+    search(&shapes.join("|"))
 });
+
+/// The last shapes of these.
+const ROW: &str = r"(?P<long>[A-Za-z0-9+/_-]{40,}={0,2})|(?P<card>(?-u:\b)[0-9](?:[ -]?[0-9]){12,18}(?-u:\b))";
+
+/// They alone are searched for in a fraction of the time.
+static IN_ROW: LazyLock<Option<Regex>> = LazyLock::new(|| search(ROW));
+
+/// Without the shapes, nothing may pass: [`mask`] sees to that.
+fn search(shapes: &str) -> Option<Regex> {
+    RegexBuilder::new(shapes).dfa_size_limit(STATES).build().ok()
+}
 
 /// Bytes that a search may take to remember where it is. The shapes count characters, which takes many states: a search
 /// with less memory drops its states and computes them again all the time.
@@ -51,11 +61,12 @@ const STATES: usize = 32 << 20;
 
 /// The text without credentials.
 pub fn mask(text: &str) -> Cow<'_, str> {
-    match &*SECRET {
-        _ if !sign::is_in(text) => Cow::Borrowed(text),
-        Some(secret) => secret.replace_all(text, replacement),
-        None => Cow::Borrowed(MASK),
-    }
+    let secret = match sign::of(text) {
+        Sign::Nothing => return Cow::Borrowed(text),
+        Sign::Row => &*IN_ROW,
+        Sign::Word => &*SECRET,
+    };
+    secret.as_ref().map_or(Cow::Borrowed(MASK), |secret| secret.replace_all(text, replacement))
 }
 
 fn replacement(found: &Captures<'_>) -> String {
@@ -125,6 +136,8 @@ mod tests {
             (format!("Authorization: Bearer {random}"), "Authorization: Bearer [masked]"),
             ("DB_PASSWORD=\"s3cret!pass\"".to_owned(), "DB_PASSWORD=\"[masked]\""),
             ("my api_key: abc123def".to_owned(), "my api_key: [masked]"),
+            (format!("secret: {}1", "o.O".repeat(40)), "secret: [masked]"),
+            (format!("it is {random}Gh7iJk0l"), "it is [masked]"),
             (format!("it is {random}/+{random}=="), "it is [masked]"),
             (format!("https://example.org/a/b/{random}/c"), "https://example.[masked]"),
             ("wJalr7XUtnFEM/K7MDENG/bPx2RfiCY1EXAMPLEKEY".to_owned(), "[masked]"),
@@ -149,6 +162,11 @@ mod tests {
             ("or 4111111111111111.".to_owned(), "or [masked]."),
         ] {
             assert_eq!(mask(&text), masked, "{text}");
+        }
+        for of in ["api", "Access"] {
+            for mark in ["", " ", "_", "-"] {
+                assert_eq!(mask(&format!("{of}{mark}key: abc123def")), format!("{of}{mark}key: [masked]"));
+            }
         }
     }
 
@@ -215,7 +233,7 @@ mod tests {
         for _ in 0..60_000 {
             let few: Vec<_> = (0..4).map(|_| *random.choice(&PIECES).unwrap()).collect();
             let text: String = (0..random.usize(1..16)).map(|_| *random.choice(&few).unwrap()).collect();
-            if sign::is_in(&text) {
+            if sign::of(&text) != Sign::Nothing {
                 with += 1;
                 assert_eq!(mask(&text), secret.replace_all(&text, replacement));
             } else {

@@ -17,11 +17,11 @@ enum Then {
     Token(usize),
     /// A name, a colon, a password and an `@`; or a long name and an `@`.
     Password,
-    /// A `:` or `=`, perhaps behind a quote and blanks; or blanks, and `is` or a long word.
+    /// A `:`, `=` or `is`, perhaps behind a quote and blanks, and a word with a digit; or blanks, and a long one.
     Value,
 }
 
-const WORDS: [(&str, Then); 46] = [
+const WORDS: [(&str, Then); 53] = [
     ("-----begin ", Then::Anything),
     ("sk-", Then::Word(16)),
     ("sk_", Then::Word(16)),
@@ -52,7 +52,14 @@ const WORDS: [(&str, Then); 46] = [
     ("pwd", Then::Value),
     ("secret", Then::Value),
     ("token", Then::Value),
-    ("key", Then::Value),
+    ("apikey", Then::Value),
+    ("api key", Then::Value),
+    ("api_key", Then::Value),
+    ("api-key", Then::Value),
+    ("accesskey", Then::Value),
+    ("access key", Then::Value),
+    ("access_key", Then::Value),
+    ("access-key", Then::Value),
     ("_pass", Then::Value),
     ("-pass", Then::Value),
     ("passwort", Then::Value),
@@ -80,9 +87,20 @@ static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().ascii_case_insensitive(true).build(words.chain([KELVIN])).ok()
 });
 
-/// Whether a text can hold a credential.
-pub(super) fn is_in(text: &str) -> bool {
-    let Some(search) = &*SEARCH else { return true };
+/// What a text can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// No credential.
+    Nothing,
+    /// Long texts and numbers of cards alone.
+    Row,
+    /// Any.
+    Word,
+}
+
+/// The signs in a text.
+pub(super) fn of(text: &str) -> Sign {
+    let Some(search) = &*SEARCH else { return Sign::Word };
     let bytes = text.as_bytes();
     let is_sign = |end: usize, word: usize| {
         let behind = &bytes[end..];
@@ -95,7 +113,13 @@ pub(super) fn is_in(text: &str) -> bool {
         }
     };
     let mut words = search.find_overlapping_iter(text);
-    words.any(|found| is_sign(found.end(), found.pattern().as_usize())) || has_long_word(bytes) || has_card(bytes)
+    if words.any(|found| is_sign(found.end(), found.pattern().as_usize())) {
+        Sign::Word
+    } else if has_long_word(bytes) || has_card(bytes) {
+        Sign::Row
+    } else {
+        Sign::Nothing
+    }
 }
 
 fn is_word(byte: u8) -> bool {
@@ -119,13 +143,38 @@ fn is_password(behind: &[u8]) -> bool {
 }
 
 fn is_value(behind: &[u8]) -> bool {
-    let quote = usize::from(matches!(behind.first(), Some(b'"' | b'\'')));
-    let blanks = behind[quote..].iter().take_while(|byte| is_blank(byte)).count();
-    let rest = &behind[quote + blanks..];
-    let has_wide = !behind[quote..quote + blanks].is_ascii();
-    let is_verb = blanks > 0 && rest.get(..2).is_some_and(|verb| verb.eq_ignore_ascii_case(b"is"));
-    let is_long = || blanks > 0 && rest.iter().take(24).filter(|byte| is_word(**byte)).count() == 24;
-    has_wide || is_verb || matches!(rest.first(), Some(b':' | b'=')) || is_long()
+    let behind = after_quote(behind);
+    let rest = after_blanks(behind);
+    let blanks = &behind[..behind.len() - rest.len()];
+    if !blanks.is_ascii() {
+        return true;
+    }
+    let value = match rest {
+        [b':' | b'=', value @ ..] => Some(value),
+        [b'i' | b'I', b's' | b'S', value @ ..] if value.first().is_some_and(is_blank) => Some(value),
+        _ => None,
+    };
+    if let Some(value) = value {
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"',;".contains(byte);
+        return has_digit(after_quote(after_blanks(value)), |byte| !ends(byte));
+    }
+    let is_long = rest.iter().take(24).filter(|byte| is_word(**byte)).count() == 24;
+    !blanks.is_empty() && is_long && has_digit(rest, |byte| is_word(*byte))
+}
+
+fn after_quote(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\"").or_else(|| bytes.strip_prefix(b"'")).unwrap_or(bytes)
+}
+
+fn after_blanks(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.iter().take_while(|byte| is_blank(byte)).count()..]
+}
+
+/// Whether the bytes of a kind that it begins with have a digit among them, or are so many that it takes too long to say.
+fn has_digit(bytes: &[u8], kind: impl Fn(&u8) -> bool) -> bool {
+    const MANY: usize = 64;
+    let mut row = bytes.iter().take_while(|byte| kind(byte));
+    row.by_ref().take(MANY).any(u8::is_ascii_digit) || row.next().is_some()
 }
 
 /// Whether there is a row of at least `least` bytes of a kind that `is_one` takes.
@@ -158,8 +207,11 @@ fn has_long_word(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether digits, with or without separators, are as many as those of a card.
+/// Whether digits, with or without a separator between two of them, are as many as those of a card.
 fn has_card(bytes: &[u8]) -> bool {
     let is_part = |byte: u8| byte.is_ascii_digit() || byte == b' ' || byte == b'-';
-    has_row(bytes, 13, is_part, |row| row.iter().filter(|byte| byte.is_ascii_digit()).count() >= 13)
+    has_row(bytes, 13, is_part, |row| {
+        let mut parts = row.chunk_by(|one, next| one.is_ascii_digit() || next.is_ascii_digit());
+        parts.any(|part| part.iter().filter(|byte| byte.is_ascii_digit()).count() >= 13)
+    })
 }
