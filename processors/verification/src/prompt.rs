@@ -8,7 +8,6 @@ use crate::Turn;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Rows, table};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
 
 table! {
     /// one row per source file and prompt of a person that asks for something
@@ -40,7 +39,7 @@ const TEXT: usize = 300;
 /// Bytes that identify a prompt.
 const GIST: usize = 4 << 10;
 
-/// Words that change nothing about what is asked for.
+/// Words that change nothing about what is asked for, in order.
 const EMPTY: [&str; 44] = [
     "a",
     "all",
@@ -184,7 +183,9 @@ pub fn id(text: &str) -> Option<String> {
     let end = if end < text.len() { text[..end].rfind(char::is_whitespace).unwrap_or(end) } else { end };
     let head = text[..end].to_lowercase();
     let words = head.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’')).filter(|word| !word.is_empty());
-    let words: BTreeSet<&str> = words.filter(|word| !EMPTY.contains(word)).collect();
+    let mut words: Vec<&str> = words.filter(|word| EMPTY.binary_search(word).is_err()).collect();
+    words.sort_unstable();
+    words.dedup();
     let asks = |word: &&str| word.chars().any(char::is_alphabetic) && !ASSENT.contains(word);
     if !words.iter().any(asks) {
         return None;
@@ -210,6 +211,11 @@ mod tests {
         assert!(!is_same("commit the changes", "don't commit the changes"));
         assert!(!is_same("look at issue 12", "look at issue 13"));
         assert!(is_same(&"word ".repeat(9000), "word"), "of a long one, the beginning counts");
+    }
+
+    #[test]
+    fn empty_words_are_in_order() {
+        assert!(EMPTY.is_sorted());
     }
 
     #[test]

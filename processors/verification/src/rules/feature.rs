@@ -8,13 +8,13 @@ use crate::Detection;
 use crate::rules::class::is_rule;
 use crate::rules::exclusion::{is_no_statement, judges};
 use crate::rules::lead::{Lead, lead};
+use crate::rules::lexicon::Marks;
 use crate::rules::mood::{is_general, is_past, obliges};
 use crate::rules::order::is_order;
 use crate::rules::path::is_path;
-use crate::rules::sentence::{Sentence, Word, has, stems};
+use crate::rules::sentence::{Sentence, Word, stems};
 use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
-use std::collections::BTreeSet;
 
 /// A sentence where it stands.
 pub(super) struct Unit<'a> {
@@ -24,11 +24,15 @@ pub(super) struct Unit<'a> {
     pub(super) lead: Lead,
     /// The words from the point on.
     pub(super) words: &'a [Word],
+    /// What its words and phrases are.
+    marks: Marks,
+    /// Words, without marks.
+    pub(super) length: usize,
     /// Sentences of the prompt, and the position of this one.
     count: usize,
     at: usize,
     /// Bytes of the prompt.
-    length: usize,
+    size: usize,
     /// Some sentence of the prompt asks.
     asks: bool,
     pub(super) reply: Option<&'a str>,
@@ -44,8 +48,8 @@ pub(super) struct Context<'a> {
     pub(super) prompt: &'a str,
     /// The end of what the assistant said before.
     pub(super) reply: Option<&'a str>,
-    /// Its words of meaning.
-    pub(super) stems: &'a BTreeSet<String>,
+    /// Its words of meaning, in order.
+    pub(super) stems: &'a [&'a str],
 }
 
 type Shape = fn(&Unit<'_>) -> bool;
@@ -63,10 +67,10 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("asserts what is always or never so", |u| u.asserts() && u.has(Sign::Ever)),
     ("write it down", |u| u.has(Sign::Book) && u.has(Sign::Enter) || u.has(Sign::Memorize)),
     ("keep it in mind", |u| !u.asks() && u.has(Sign::Mind)),
-    ("denies, and says what is so", |u| u.asserts() && (u.has(Sign::Denies) || u.lead == Lead::No) && u.length() > 6),
+    ("denies, and says what is so", |u| u.asserts() && (u.has(Sign::Denies) || u.lead == Lead::No) && u.length > 6),
     ("one, not the other", |u| u.asserts() && u.has(Sign::Versus)),
     ("should be one, not the other", |u| u.asserts() && u.has(Sign::Versus) && u.duty()),
-    ("asserts what was checked", |u| u.asserts() && u.checked() && u.length() > 3),
+    ("asserts what was checked", |u| u.asserts() && u.checked() && u.length > 3),
     ("asserts what we do", |u| u.asserts() && u.habit()),
     ("asserts what we do not do", |u| u.asserts() && u.withholds()),
     ("what we changed", |u| !u.asks() && u.changed()),
@@ -103,7 +107,7 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("opinion of what should be", |u| u.has(Sign::Opinion) && u.duty()),
     ("asserts that there is", |u| u.asserts() && u.has(Sign::Exists) && !u.has(Sign::Fault) && !u.has(Sign::Seen)),
     ("objects", |u| u.asserts() && u.lead == Lead::But),
-    ("asserts in a few words", |u| u.asserts() && matches!(u.length(), 4..=6) && u.has(Sign::Copula)),
+    ("asserts in a few words", |u| u.asserts() && matches!(u.length, 4..=6) && u.has(Sign::Copula)),
     ("asserts, and nothing of the work", |u| u.asserts() && u.is_bare() && u.count <= 3),
     ("prose of a report", |u| u.formal()),
     ("prose of a report about code", |u| u.formal() && (u.names() || u.text().contains('`') || u.exact().any(is_path))),
@@ -173,11 +177,11 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("value", |u| has_value(u.words)),
     ("worth 0", |u| worth(u.words) == 0),
     ("worth 3 and more", |u| worth(u.words) >= 3),
-    ("1 to 3 words", |u| u.length() <= 3),
-    ("4 to 6 words", |u| matches!(u.length(), 4..=6)),
-    ("7 to 10 words", |u| matches!(u.length(), 7..=10)),
-    ("17 to 30 words", |u| matches!(u.length(), 17..=30)),
-    ("31 words and more", |u| u.length() >= 31),
+    ("1 to 3 words", |u| u.length <= 3),
+    ("4 to 6 words", |u| matches!(u.length, 4..=6)),
+    ("7 to 10 words", |u| matches!(u.length, 7..=10)),
+    ("17 to 30 words", |u| matches!(u.length, 17..=30)),
+    ("31 words and more", |u| u.length >= 31),
     ("the only sentence", |u| u.count == 1),
     ("one of 2 or 3 sentences", |u| matches!(u.count, 2..=3)),
     ("one of 9 sentences and more", |u| u.count >= 9),
@@ -185,7 +189,7 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("last sentence", |u| u.count > 1 && u.at + 1 == u.count),
     ("after 8 sentences", |u| u.at >= 8),
     ("long prompt", |u| u.is_long()),
-    ("very long prompt", |u| u.length > 1_400),
+    ("very long prompt", |u| u.size > 1_400),
     ("first prompt", |u| u.reply.is_none()),
     ("they asked", |u| u.they_asked()),
     ("shares no word with the reply", |u| u.reply.is_some() && u.shared == 0),
@@ -263,12 +267,14 @@ impl<'a> Unit<'a> {
             after: said.get(at + 1),
             lead,
             words,
+            marks: Marks::of(&sentence.words),
+            length: sentence.words.iter().filter(|word| !word.is_mark()).count(),
             count: said.len(),
             at,
-            length: context.prompt.len(),
+            size: context.prompt.len(),
             asks: said.iter().any(|sentence| sentence.is_question),
             reply: context.reply,
-            shared: stems(words).into_iter().filter(|stem| context.stems.contains(*stem)).count(),
+            shared: stems(words).into_iter().filter(|stem| context.stems.binary_search(stem).is_ok()).count(),
             rules,
             is_order: is_order(words),
         }
@@ -280,7 +286,7 @@ impl<'a> Unit<'a> {
     }
 
     pub(super) fn has(&self, sign: Sign) -> bool {
-        has(&self.sentence.words, sign)
+        self.marks.has(sign)
     }
 
     fn text(&self) -> &'a str {
@@ -292,14 +298,9 @@ impl<'a> Unit<'a> {
         self.sentence.words.iter().filter_map(|word| self.sentence.text.get(word.range.clone()))
     }
 
-    /// Words, without marks.
-    pub(super) fn length(&self) -> usize {
-        self.sentence.words.iter().filter(|word| !word.is_mark()).count()
-    }
-
     /// Whether the prompt is so long that most of it was pasted.
     pub(super) fn is_long(&self) -> bool {
-        self.length > 800
+        self.size > 800
     }
 
     pub(super) fn begins(&self, subjects: &[&str]) -> bool {
@@ -433,7 +434,7 @@ impl<'a> Unit<'a> {
         self.text().starts_with(char::is_uppercase)
             && self.text().ends_with('.')
             && !self.has(Sign::Person)
-            && self.length() >= 8
+            && self.length >= 8
     }
 
     /// Whether it is talk about the work, or was pasted: names of the program, places, lists, faults, long texts; or is

@@ -45,7 +45,7 @@ pub(super) fn is_standing(unit: &Unit<'_>) -> bool {
     let begins = unit.begins(&["always", "never"]) && unit.words.get(1).is_some_and(|next| next.is(Sign::Order));
     let is_talk = unit.asks() || unit.is_long() || unit.has(Sign::Seen) || unit.has(Sign::Unsure);
     let is_said = begins || unit.has(Sign::Henceforth) && is_order;
-    !is_talk && WORDS.contains(&unit.length()) && (is_said && !unit.formal() || orders_henceforth(unit))
+    !is_talk && WORDS.contains(&unit.length) && (is_said && !unit.formal() || orders_henceforth(unit))
 }
 
 /// "From now on, write …", but not "in this project, run …", which may be said of now.
@@ -64,5 +64,5 @@ pub(super) fn is_note(unit: &Unit<'_>) -> bool {
     };
     let mut words = unit.words.iter().map(|word| &*word.lower);
     let points = words.clone().any(|word| matches!(word, "this" | "that" | "it" | "these" | "note" | "rule"));
-    unit.has(Sign::Enter) && points && unit.length() <= WORDS && !unit.has(Sign::Negation) && words.any(is_file)
+    unit.has(Sign::Enter) && points && unit.length <= WORDS && !unit.has(Sign::Negation) && words.any(is_file)
 }

@@ -31,6 +31,13 @@ pub(super) struct Marks {
 const _: () = assert!(SIGNS.len() <= u128::BITS as usize);
 
 impl Marks {
+    /// Of all these words.
+    pub(super) fn of(words: &[Word]) -> Self {
+        let mut all = Self::default();
+        words.iter().for_each(|word| all.add(word.marks));
+        all
+    }
+
     pub(super) fn has(self, sign: Sign) -> bool {
         self.signs & 1 << sign as u32 != 0
     }
@@ -92,7 +99,12 @@ type Entries = HashMap<&'static str, Entry, BuildHasherDefault<Fnv>>;
 
 static ENTRIES: LazyLock<Entries> = LazyLock::new(|| {
     let mut entries = Entries::default();
+    let mut known = ("", Marks::default());
     for (section, phrase) in FILES.into_iter().flat_map(phrases) {
+        if known.0 != section {
+            known = (section, marks(section));
+        }
+        let marks = known.1;
         let (phrase, other) = phrase.split_once('=').filter(|(word, _)| !word.is_empty()).unwrap_or((phrase, ""));
         match section {
             "number" => entries.entry(phrase).or_default().number = Some(other),
@@ -107,9 +119,9 @@ static ENTRIES: LazyLock<Entries> = LazyLock::new(|| {
         let entry = entries.entry(words.next().unwrap_or_default()).or_default();
         let further: Vec<_> = words.collect();
         match entry.phrases.iter_mut().find(|(known, _)| *known == further) {
-            _ if further.is_empty() => entry.marks.add(marks(section)),
-            Some((_, known)) => known.add(marks(section)),
-            None => entry.phrases.push((further, marks(section))),
+            _ if further.is_empty() => entry.marks.add(marks),
+            Some((_, known)) => known.add(marks),
+            None => entry.phrases.push((further, marks)),
         }
     }
     entries

@@ -55,7 +55,6 @@ use sentence::{Sentence, Word};
 use sessionmill_contract::{Bound, Failure, SourceFile};
 use sign::Sign;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The detector.
@@ -205,7 +204,9 @@ fn units<T>(
     see: impl Fn(&feature::Unit<'_>) -> T,
 ) -> Vec<T> {
     let reply = reply.map(tail);
-    let stems = reply.map(stems_of).unwrap_or_default();
+    let end = reply.map(|reply| Sentence::new(reply, 0..reply.len()));
+    let mut stems: Vec<_> = end.iter().flat_map(|end| end.words.iter().filter_map(Word::stem)).collect();
+    stems.sort_unstable();
     let context = feature::Context { prompt, reply, stems: &stems };
     (0..said.len()).map(|at| see(&feature::Unit::new(said, at, &context, detection(ruled, at)))).collect()
 }
@@ -296,10 +297,6 @@ fn tail(text: &str) -> &str {
     const TAIL: usize = 500;
     let start = (text.len().saturating_sub(TAIL)..=text.len()).find(|start| text.is_char_boundary(*start));
     text.get(start.unwrap_or_default()..).unwrap_or_default()
-}
-
-fn stems_of(text: &str) -> BTreeSet<String> {
-    sentence::stems(&Sentence::new(text, 0..text.len()).words).into_iter().map(str::to_owned).collect()
 }
 
 /// A sentence of a prompt, with its features: what the weights are made from.

@@ -4,6 +4,7 @@
 //! the table does not name weighs nothing.
 
 use crate::rules::feature::Feature;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::read(include_str!("weights.txt")));
@@ -29,10 +30,8 @@ struct Model {
 impl Model {
     fn read(table: &str) -> Self {
         let rows = table.lines().filter_map(|line| line.rsplit_once(" = "));
-        let weight_of = |wanted: &str| {
-            let weight = rows.clone().find(|(name, _)| *name == wanted).map(|(_, weight)| weight);
-            weight.and_then(|weight| weight.parse().ok()).unwrap_or_default()
-        };
+        let weights: HashMap<_, f64> = rows.filter_map(|(name, weight)| Some((name, weight.parse().ok()?))).collect();
+        let weight_of = |name: &str| weights.get(name).copied().unwrap_or_default();
         Self { bias: weight_of("bias"), weights: Feature::all().map(|feature| weight_of(feature.name())).collect() }
     }
 }

@@ -36,15 +36,14 @@ fn cut<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence
     let line = &text[start..end];
     let mut chars = line.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
+        if !matches!(c, '.' | '!' | '?' | ';' | '…' | ')') {
+            continue;
+        }
         let follows_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
         let at = start + at;
         let is_date = c == '.' && is_day(&text[begin..at], line.get(at - start + 1..).unwrap_or_default());
         let is_smile = c == ')' && matches!(line.as_bytes().get((at - start).wrapping_sub(1)), Some(b':' | b';'));
-        if (is_smile || matches!(c, '.' | '!' | '?' | ';' | '…'))
-            && follows_space
-            && !is_abbreviation(&text[begin..at])
-            && !is_date
-        {
+        if (is_smile || c != ')') && follows_space && !is_abbreviation(&text[begin..at]) && !is_date {
             push(text, begin, at + c.len_utf8(), sentences);
             begin = at + c.len_utf8();
         }

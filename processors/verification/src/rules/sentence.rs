@@ -111,15 +111,21 @@ fn words(part: &str, offset: usize) -> Vec<Word> {
     let mut before = None;
     let mut chars = part.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
+        let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+        if is_letter(c) {
+            start.get_or_insert(at);
+            before = Some(c);
+            continue;
+        }
         let next = chars.peek().map(|(_, next)| *next);
-        let inside = start.is_some() && next.is_some_and(|next| next.is_alphanumeric() || next == '_');
+        let inside = start.is_some() && next.is_some_and(is_letter);
         let binds = inside && matches!(c, '\'' | '’' | '-' | '.' | '/' | '&' | '@' | ':' | ',');
         // Within a number, as in `10:00` and `1,000`, these divide nothing.
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         let divides = matches!(c, ':' | ',') && !(digit(before) && digit(next));
         let is_minus = c == '-' && start.is_none() && digit(next) && before.is_none_or(char::is_whitespace);
         before = Some(c);
-        if (c.is_alphanumeric() || c == '_' || binds || is_minus) && !divides {
+        if (binds || is_minus) && !divides {
             start.get_or_insert(at);
             continue;
         }
