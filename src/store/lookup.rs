@@ -18,8 +18,8 @@ use crate::store::reader::Reader;
 use crate::store::{Store, Transaction};
 use duckdb::{Connection, params};
 use md5::{Digest, Md5};
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
 pub type Cells = Vec<Option<String>>;
@@ -158,7 +158,7 @@ pub fn is_in_step(reader: Reader<'_>, name: &str, settings: Option<&str>) -> Res
 /// What all tables were last made with: the hashes of their settings and of their values. It is read once: a report asks a
 /// dozen times, of a database that does not change meanwhile.
 #[derive(Debug, Default)]
-pub(super) struct MadeWith(OnceCell<BTreeMap<String, String>>);
+pub(super) struct MadeWith(OnceLock<BTreeMap<String, String>>);
 
 impl MadeWith {
     fn get(&self, connection: &Connection, name: &str) -> Result<Option<String>> {

@@ -9,15 +9,43 @@ use crate::store::lookup::MadeWith;
 use crate::store::rows::as_time;
 use chrono::{DateTime, Utc};
 use duckdb::types::{FromSql, TimeUnit, ToSqlOutput, ValueRef};
-use duckdb::{Connection, ToSql, params_from_iter};
+use duckdb::{Connection, InterruptHandle, ToSql, params_from_iter};
+use parking_lot::Mutex;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 /// A database that can be asked.
 #[derive(Clone, Copy)]
 pub struct Reader<'c> {
     connection: &'c Connection,
-    over: Option<&'c AtomicBool>,
+    turn: Option<&'c Turn>,
     made_with: Option<&'c MadeWith>,
+}
+
+/// The time for which a reader holds the database: it ends as soon as others wait.
+#[derive(Default)]
+pub(super) struct Turn {
+    is_over: AtomicBool,
+    /// Of all connections that read in it.
+    connections: Mutex<Vec<Arc<InterruptHandle>>>,
+}
+
+impl Turn {
+    /// Ends it. What runs now is interrupted, and has no result.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.connections.lock().iter().for_each(|connection| connection.interrupt());
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, connection: &Connection) {
+        self.connections.lock().push(connection.interrupt_handle());
+    }
 }
 
 /// A parameter of a question: what stands for a `?`.
@@ -34,18 +62,19 @@ pub struct Row<'r>(&'r duckdb::Row<'r>);
 
 impl<'c> Reader<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection, over: None, made_with: None }
+        Self { connection, turn: None, made_with: None }
     }
 
     /// One of a database that nobody changes meanwhile.
     pub(super) fn of_unchanging(connection: &'c Connection, made_with: &'c MadeWith) -> Self {
-        Self { connection, over: None, made_with: Some(made_with) }
+        Self { connection, turn: None, made_with: Some(made_with) }
     }
 
     /// The same, whose turn can end.
     #[must_use]
-    pub(super) fn until(self, over: &'c AtomicBool) -> Self {
-        Self { over: Some(over), ..self }
+    pub(super) fn within(self, turn: &'c Turn) -> Self {
+        turn.add(self.connection);
+        Self { turn: Some(turn), ..self }
     }
 
     /// What is known of the lookup tables, where it stays so.
@@ -59,7 +88,31 @@ impl<'c> Reader<'c> {
 
     /// Whether others wait for the database by now. What is read is read again then, from a copy.
     pub fn is_over(self) -> bool {
-        self.over.is_some_and(|over| over.load(Ordering::Relaxed))
+        self.turn.is_some_and(Turn::is_over)
+    }
+
+    /// Asks two things side by side, the first on a connection and a thread of its own; one after the other where the
+    /// database can change in between. A report of several questions takes half of the time so.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be answered.
+    pub fn both<A: Send, B>(
+        self,
+        first: impl FnOnce(Reader<'_>) -> Result<A> + Send,
+        second: impl FnOnce(Reader<'_>) -> Result<B>,
+    ) -> Result<(A, B)> {
+        let Self { turn, made_with: Some(made_with), .. } = self else { return Ok((first(self)?, second(self)?)) };
+        let connection = self.connection.try_clone()?;
+        thread::scope(|scope| {
+            let first = scope.spawn(move || {
+                let reader = Reader::of_unchanging(&connection, made_with);
+                first(turn.map_or(reader, |turn| reader.within(turn)))
+            });
+            let second = second(self);
+            let first = first.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            Ok((first, second?))
+        })
     }
 
     /// Asks, and hands on the rows one by one.
@@ -205,6 +258,8 @@ impl<P: Into<Self>> From<Option<P>> for Param {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
 
     #[test]
     fn parameters_and_columns_keep_their_values() {
@@ -231,5 +286,51 @@ mod tests {
         assert!(reader.one("FROM range(0)", &[], |row| row.get::<i64>(0)).is_err());
         let words = reader.rows::<String>("FROM range(3)", &[], |row| row.get(0));
         assert!(words.is_err(), "a number is no text");
+    }
+
+    const ENDLESS: &str = "SELECT count(*) FROM range(1_000_000_000_000_000) WHERE random() < 2";
+
+    #[test]
+    fn two_things_are_asked_side_by_side_and_end_with_their_turn() {
+        let connection = Connection::open_in_memory().unwrap();
+        let (made_with, turn) = (MadeWith::default(), Turn::default());
+        let reader = Reader::of_unchanging(&connection, &made_with).within(&turn);
+        let (send, receive) = channel();
+        let (first, second) = reader
+            .both(
+                |reader| {
+                    send.send(reader.one("SELECT 1", &[], |row| row.count(0))?).unwrap();
+                    reader.one("SELECT 2", &[], |row| row.count(0))
+                },
+                // It would wait in vain for one that comes after it.
+                |_| Ok(receive.recv_timeout(Duration::from_secs(60)).unwrap()),
+            )
+            .unwrap();
+        assert_eq!((first, second), (2, 1));
+        let is_done = AtomicBool::new(false);
+        let ended = reader.both(
+            |reader| {
+                let ended = reader.one(ENDLESS, &[], |row| row.count(0));
+                is_done.store(true, Ordering::Relaxed);
+                ended
+            },
+            // One call may come before the question.
+            |_| {
+                while !is_done.load(Ordering::Relaxed) {
+                    turn.end();
+                }
+                Ok(())
+            },
+        );
+        assert!(ended.is_err() && reader.is_over());
+    }
+
+    #[test]
+    fn where_the_database_can_change_two_things_are_asked_one_after_the_other() {
+        let connection = Connection::open_in_memory().unwrap();
+        let made = |reader: Reader<'_>| reader.each("CREATE TEMP TABLE t AS SELECT 3 AS n", &[], |_| Ok(()));
+        let asked = |reader: Reader<'_>| reader.one("SELECT n FROM t", &[], |row| row.count(0));
+        // Tables of a connection are known to itself alone.
+        assert_eq!(Reader::new(&connection).both(made, asked).unwrap(), ((), 3));
     }
 }

@@ -17,14 +17,13 @@ use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
 use crate::store::lookup::MadeWith;
 use crate::store::question;
-use crate::store::reader::Reader;
+use crate::store::reader::{Reader, Turn};
 use crate::store::schema::Schema;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, migrate, require, try_connect};
 use chrono::{DateTime, Utc};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -51,32 +50,30 @@ pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(Reader
     let _ = copy::sweep(database, Instant::now());
     let store = Store::open_current(database, Access::ReadOnly, now)?;
     let begun = Instant::now();
-    let over = AtomicBool::new(false);
+    let turn = Turn::default();
     let result = store.read(|reader| {
         let connection = reader.connection();
-        let interrupt = connection.interrupt_handle();
         std::thread::scope(|scope| {
             let (done, end) = channel::<()>();
-            let over = &over;
+            let turn = &turn;
             scope.spawn(move || {
                 while end.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
                     let held = begun.elapsed();
                     let is_over = held >= LONG_TURN || held >= TURN && StoreLock::is_awaited(database);
                     if is_over || suspension::is_wanted() {
-                        over.store(true, Ordering::Relaxed);
-                        interrupt.interrupt();
+                        turn.end();
                     }
                 }
             });
             failpoint::point("reading", "");
             let made_with = MadeWith::default();
-            let result = body(Reader::of_unchanging(connection, &made_with).until(over));
+            let result = body(Reader::of_unchanging(connection, &made_with).within(turn));
             drop(done);
             result
         })
     });
     drop(store);
-    if !over.into_inner() {
+    if !turn.is_over() {
         return result;
     }
     let result = Apart::copy(database, now)?.read(body);

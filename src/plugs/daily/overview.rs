@@ -62,8 +62,8 @@ struct Page {
     budgets: Vec<Standing>,
     /// Calls of the last seven days, and those of them that failed.
     calls: [u64; 2],
-    /// Models without a price and their responses, in the last thirty days.
-    unpriced: BTreeMap<String, i128>,
+    /// In the last thirty days.
+    unpriced: Unpriced,
     /// The newest day of all, where there is nothing else to show.
     newest: Option<NaiveDate>,
     now: DateTime<Utc>,
@@ -93,6 +93,36 @@ fn cost(spent: &Spent) -> Option<PicoUsd> {
     if spent.responses == 0 { Some(0) } else { spent.cost }
 }
 
+/// Models without a price and their responses.
+type Unpriced = BTreeMap<String, i128>;
+
+/// What was spent by day, and the models without a price of the last thirty days.
+fn spending(
+    reader: Reader<'_>,
+    prices: &Prices,
+    filter: &Filter,
+    today: NaiveDate,
+) -> Result<(BTreeMap<NaiveDate, Spent>, Unpriced)> {
+    let mut days: BTreeMap<NaiveDate, Spent> = BTreeMap::new();
+    let mut unpriced = Unpriced::new();
+    let (zone, month) = (filter.zone, Span::Last(30).days(today));
+    spending::read(
+        reader,
+        prices,
+        period::quarter(zone),
+        &filter.condition(),
+        |row| row.get(0),
+        |quarter: Option<i64>, model, spent| {
+            let day = quarter.and_then(|quarter| day(quarter, zone));
+            if spent.unpriced > 0 && day.is_some_and(|day| month.has(day)) {
+                *unpriced.entry(model_name(model).to_owned()).or_default() += spent.unpriced;
+            }
+            day.into_iter().for_each(|day| days.entry(day).or_default().add(spent));
+        },
+    )?;
+    Ok((days, unpriced))
+}
+
 impl Page {
     fn read(
         reader: Reader<'_>,
@@ -103,32 +133,17 @@ impl Page {
     ) -> Result<Self> {
         let (zone, today) = (setup.zone, setup.today);
         let of = |days| Filter { days, ..Filter::of_all(zone, setup.identities.clone()) };
-        let since = Span::Month(1).days(today).since.min(Span::Last(30).days(today).since);
-        let recent = of(Days { since, until: None }).condition();
-        let mut days: BTreeMap<NaiveDate, Spent> = BTreeMap::new();
-        let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
-        let month = Span::Last(30).days(today);
-        spending::read(
-            reader,
-            prices,
-            period::quarter(zone),
-            &recent,
-            |row| row.get(0),
-            |quarter: Option<i64>, model, spent| {
-                let day = quarter.and_then(|quarter| day(quarter, zone));
-                if spent.unpriced > 0 && day.is_some_and(|day| month.has(day)) {
-                    *unpriced.entry(model_name(model).to_owned()).or_default() += spent.unpriced;
-                }
-                day.into_iter().for_each(|day| days.entry(day).or_default().add(spent));
-            },
-        )?;
         let week = of(Span::Last(7).days(today));
         // The page shows no more than what each cost.
         let read = if is_whole { sessions::sessions } else { sessions::brief };
-        let sessions = read(reader, &week, prices)?;
-        let totals = calls::totals(reader, &week)?;
+        let of_week = |reader: Reader<'_>| Ok((read(reader, &week, prices)?, calls::totals(reader, &week)?));
+        let ((sessions, totals), (days, unpriced, budgets)) = reader.both(of_week, |reader| {
+            let since = Span::Month(1).days(today).since.min(Span::Last(30).days(today).since);
+            let (days, unpriced) = spending(reader, prices, &of(Days { since, until: None }), today)?;
+            let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, zone, now)?;
+            Ok((days, unpriced, budgets))
+        })?;
         let calls = [0, 1].map(|at| totals[at].and_then(|number| u64::try_from(number).ok()).unwrap_or_default());
-        let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, zone, now)?;
         let newest = match days.is_empty() && sessions.is_empty() {
             true => of(Days::default()).newest(reader)?.map(|time| time.with_timezone(&zone).date_naive()),
             false => None,

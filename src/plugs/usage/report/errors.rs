@@ -12,6 +12,7 @@ use crate::report::money;
 use crate::report::trend::Steps;
 use crate::store::reader::Reader;
 use serde::{Serialize, Serializer};
+use std::collections::HashMap;
 
 /// One trouble.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -194,14 +195,17 @@ pub(super) fn advice(cause: &str) -> &'static str {
 ///
 /// If the database cannot be read.
 pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices, kinds: &[Kind]) -> Result<Vec<Trouble>> {
-    let counts = Columns::of(&[]).only(Asked::Counts);
-    let uses = spending::read(reader, prices, counts, &filter.condition(), |_| Ok(()), |(), _, _| {})?;
-    let mut troubles = of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)?;
-    if kinds.contains(&Kind::Cause) {
-        let costs = causes::costs(reader, filter, prices)?;
-        let causes = troubles.iter_mut().filter(|trouble| trouble.kind == Kind::Cause);
-        causes.for_each(|trouble| trouble.cost = costs.get(&trouble.what).copied());
-    }
+    let costs = |reader: Reader<'_>| match kinds.contains(&Kind::Cause) {
+        true => causes::costs(reader, filter, prices),
+        false => Ok(HashMap::new()),
+    };
+    let (costs, mut troubles) = reader.both(costs, |reader| {
+        let counts = Columns::of(&[]).only(Asked::Counts);
+        let uses = spending::read(reader, prices, counts, &filter.condition(), |_| Ok(()), |(), _, _| {})?;
+        of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)
+    })?;
+    let causes = troubles.iter_mut().filter(|trouble| trouble.kind == Kind::Cause);
+    causes.for_each(|trouble| trouble.cost = costs.get(&trouble.what).copied());
     Ok(troubles)
 }
 
@@ -215,12 +219,31 @@ pub(super) fn of_uses(
     kinds: &[Kind],
 ) -> Result<Vec<Trouble>> {
     let is_asked = |asked: &[Kind]| kinds.iter().any(|kind| asked.contains(kind));
+    let loops = |reader: Reader<'_>| match is_asked(&[Kind::RetryLoop]) {
+        true => causes::loops(reader, filter, prices),
+        false => Ok(Vec::new()),
+    };
+    let (loops, mut troubles) = reader.both(loops, |reader| of_tables(reader, filter, prices, steps, &is_asked))?;
+    troubles.extend(loops);
+    troubles.extend(placeholders(uses));
+    let unpriced = unpriced(uses).into_iter();
+    troubles.extend(unpriced.map(|(what, count)| Trouble::new(Kind::Unpriced, what, count, None)));
+    troubles.retain(|trouble| kinds.contains(&trouble.kind));
+    troubles.sort_by_key(|trouble| trouble.kind);
+    Ok(troubles)
+}
+
+/// Those that a table says, with no more than a sum or a comparison.
+fn of_tables(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    steps: &Steps,
+    is_asked: &impl Fn(&[Kind]) -> bool,
+) -> Result<Vec<Trouble>> {
     let mut troubles = Vec::new();
     if is_asked(&[Kind::ToolError, Kind::Cause]) {
         troubles.extend(causes::calls(reader, filter, steps)?);
-    }
-    if is_asked(&[Kind::RetryLoop]) {
-        troubles.extend(causes::loops(reader, filter, prices)?);
     }
     if is_asked(&[Kind::EditedAgain]) {
         troubles.extend(causes::edited_again(reader, filter)?);
@@ -240,11 +263,6 @@ pub(super) fn of_uses(
     if is_asked(&[Kind::UnknownLine]) {
         troubles.extend(unknown_lines(reader, filter)?);
     }
-    troubles.extend(placeholders(uses));
-    let unpriced = unpriced(uses).into_iter();
-    troubles.extend(unpriced.map(|(what, count)| Trouble::new(Kind::Unpriced, what, count, None)));
-    troubles.retain(|trouble| kinds.contains(&trouble.kind));
-    troubles.sort_by_key(|trouble| trouble.kind);
     Ok(troubles)
 }
 

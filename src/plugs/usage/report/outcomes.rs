@@ -21,7 +21,7 @@ use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
 use clap::ValueEnum;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a row of the report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -151,39 +151,14 @@ pub(super) fn of_costs(
 ) -> Result<Sheet> {
     let by = By::from(by);
     let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(Sheet::default()) };
-    let (keys, width) = (key.columns().join(", "), key.columns().len());
     let row = |(name, (spent, costs))| (name, Sums { spent, costs, ..Sums::default() });
     let mut sums: BTreeMap<Option<String>, Sums> = costs.into_iter().map(row).collect();
-    let interrupted = filter.condition().of_interrupted();
-    let responses = Responses::added_up(reader, &interrupted, None)?.table;
-    let sql = format!("SELECT DISTINCT {keys}, session_id FROM {responses} WHERE {}", interrupted.clause);
-    reader.each(&sql, &interrupted.params, |row| {
-        sums.entry(key.name(row)?).or_default().interrupted.insert(row.get(width)?);
-        Ok(())
-    })?;
-    let Where { clause, params } = &filter.of_calls();
-    // Most calls only look: those that change nothing and run nothing are in no figure of this report.
-    let sql = format!(
-        "SELECT {keys}, {} FROM {} WHERE {clause}
-             AND (lines_added > 0 OR lines_removed > 0 OR commits > 0 OR pull_requests > 0 OR test_runs > 0)
-         GROUP BY {keys}",
-        sums::sums_of_calls(),
-        sums::calls(reader, filter)?
-    );
-    reader.each(&sql, params, |row| {
-        sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
-        Ok(())
-    })?;
-    let sql = format!(
-        "SELECT DISTINCT {keys}, concat(username, chr(10), file) FROM {} WHERE {clause}",
-        sums::file_changes(reader, filter)?
-    );
-    reader.each(&sql, params, |row| {
-        sums.entry(key.name(row)?).or_default().files.insert(row.get(width)?);
-        Ok(())
-    })?;
-    let active = active(reader, by, filter, |name, micros| sums.entry(name).or_default().active_micros += micros)?;
-    let mut total = Sums { active_micros: active, ..Sums::default() };
+    let ((active, active_micros), ()) =
+        reader.both(|reader| active(reader, by, filter), |reader| add_calls(reader, filter, &mut key, &mut sums))?;
+    for (name, micros) in active {
+        sums.entry(name).or_default().active_micros += micros;
+    }
+    let mut total = Sums { active_micros, ..Sums::default() };
     for Sums { outcome, files, spent, interrupted, .. } in sums.values() {
         total.add(outcome);
         total.files.extend(files.iter().cloned());
@@ -213,9 +188,48 @@ pub(super) fn of_costs(
     })
 }
 
-/// Reads the active time of each person in a row, and returns that of all people, which is the same whatever the rows
+/// Adds what came of the calls, and which sessions were interrupted.
+fn add_calls(
+    reader: Reader<'_>,
+    filter: &Filter,
+    key: &mut Key<'_>,
+    sums: &mut BTreeMap<Option<String>, Sums>,
+) -> Result<()> {
+    let (keys, width) = (key.columns().join(", "), key.columns().len());
+    let interrupted = filter.condition().of_interrupted();
+    let responses = Responses::added_up(reader, &interrupted, None)?.table;
+    let sql = format!("SELECT DISTINCT {keys}, session_id FROM {responses} WHERE {}", interrupted.clause);
+    reader.each(&sql, &interrupted.params, |row| {
+        sums.entry(key.name(row)?).or_default().interrupted.insert(row.get(width)?);
+        Ok(())
+    })?;
+    let Where { clause, params } = &filter.of_calls();
+    // Most calls only look: those that change nothing and run nothing are in no figure of this report.
+    let sql = format!(
+        "SELECT {keys}, {} FROM {} WHERE {clause}
+             AND (lines_added > 0 OR lines_removed > 0 OR commits > 0 OR pull_requests > 0 OR test_runs > 0)
+         GROUP BY {keys}",
+        sums::sums_of_calls(),
+        sums::calls(reader, filter)?
+    );
+    reader.each(&sql, params, |row| {
+        sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
+        Ok(())
+    })?;
+    let sql = format!(
+        "SELECT DISTINCT {keys}, concat(username, chr(10), file) FROM {} WHERE {clause}",
+        sums::file_changes(reader, filter)?
+    );
+    reader.each(&sql, params, |row| {
+        sums.entry(key.name(row)?).or_default().files.insert(row.get(width)?);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Reads the active time of each row, and that of all people, which is the same whatever the rows
 /// are: what a person does in two projects at a time is in both rows, and once in the sum.
-fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Option<String>, i128)) -> Result<i128> {
+fn active(reader: Reader<'_>, by: By, filter: &Filter) -> Result<(HashMap<Option<String>, i128>, i128)> {
     let People { person, join, params } = &People::read(reader, filter)?;
     let (part, period) = match by {
         By::Project => (Some("project"), None),
@@ -250,7 +264,7 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
     let name = |row: &reader::Row<'_>| {
         Ok((row.get::<String>(0)?, part.map(|_| row.get::<Option<String>>(1)).transpose()?.flatten()))
     };
-    let mut sum = 0;
+    let (mut of_rows, mut sum) = (HashMap::new(), 0);
     active::read(reader, &whose, &condition, name, |(person, value), quarter, micros| {
         sum += micros;
         let name = match (by, &mut names) {
@@ -262,12 +276,12 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
             }
             _ => value,
         };
-        each(name, micros);
+        *of_rows.entry(name).or_default() += micros;
     })?;
     if part.is_some() {
         sum = 0;
         let whose = Whose { who: &[*person], zone: None, ..whose };
         active::read(reader, &whose, &condition, |_| Ok(()), |(), _, micros| sum += micros)?;
     }
-    Ok(sum)
+    Ok((of_rows, sum))
 }

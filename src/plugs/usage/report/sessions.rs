@@ -145,8 +145,9 @@ fn named(condition: Where, ids: &[String], all: usize) -> Where {
 pub fn brief(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
     let condition = filter.condition();
     let costs = costs(reader, &condition, prices)?;
-    let all = costs.len();
-    begun(reader, filter, &condition, costs, all)
+    let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
+    let begun = begun(reader, filter, &condition, &ids, ids.len())?;
+    Ok(with_costs(begun, costs))
 }
 
 /// What the sessions of a condition cost, the costliest first.
@@ -188,12 +189,17 @@ pub(super) fn of_ids(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let costs = costs(reader, &named(condition.clone(), ids, all), prices)?;
+    let of_ids = &named(condition.clone(), ids, all);
+    let (begun, (costs, outcomes, active)) = reader.both(
+        |reader| begun(reader, filter, condition, ids, all),
+        |reader| {
+            let costs = costs(reader, of_ids, prices)?;
+            let outcomes = facts::outcomes(reader, filter, &named(filter.of_calls(), ids, all))?;
+            Ok((costs, outcomes, active::of_sessions(reader, of_ids)?))
+        },
+    )?;
     let mut costs: HashMap<String, Cost> = costs.into_iter().map(|cost| (cost.id.clone(), cost)).collect();
-    let costs = ids.iter().filter_map(|id| costs.remove(id)).collect();
-    let mut sessions = begun(reader, filter, condition, costs, all)?;
-    let outcomes = facts::outcomes(reader, filter, &named(filter.of_calls(), ids, all))?;
-    let active = active::of_sessions(reader, &named(condition.clone(), ids, all))?;
+    let mut sessions = with_costs(begun, ids.iter().filter_map(|id| costs.remove(id)));
     for session in &mut sessions {
         session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
         session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
@@ -228,11 +234,16 @@ pub(super) fn begins(
     })
 }
 
-/// Sessions with their titles, and where and when they began, in the order of what they cost.
-fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, costs: Vec<Cost>, all: usize) -> Result<Vec<Session>> {
-    let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
-    let mut facts = facts::facts(reader, &named(Where::everything(), &ids, all))?;
-    let Where { clause, params } = named(condition.clone(), &ids, all);
+/// Sessions with their titles, and where and when they began, by their ids.
+fn begun(
+    reader: Reader<'_>,
+    filter: &Filter,
+    condition: &Where,
+    ids: &[String],
+    all: usize,
+) -> Result<HashMap<String, Session>> {
+    let mut facts = facts::facts(reader, &named(Where::everything(), ids, all))?;
+    let Where { clause, params } = named(condition.clone(), ids, all);
     // The responses of all sessions are read twice rather than kept.
     let kept = if ids.len() <= NAMED { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     let sql = format!(
@@ -261,11 +272,16 @@ fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, costs: Vec<Cost
         begun.insert(id, session);
         Ok(())
     })?;
-    let session = |Cost { id, spent, models, .. }: Cost| {
+    Ok(begun)
+}
+
+/// Sessions with what they cost, in the order of that.
+fn with_costs(mut begun: HashMap<String, Session>, costs: impl IntoIterator<Item = Cost>) -> Vec<Session> {
+    let session = |Cost { id, spent, models }: Cost| {
         let begun = begun.remove(&id)?;
         Some(Session { id, spent, models, ..begun })
     };
-    Ok(costs.into_iter().filter_map(session).collect())
+    costs.into_iter().filter_map(session).collect()
 }
 
 /// Names of the cells of a session, in JSON and CSV.

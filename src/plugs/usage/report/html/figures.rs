@@ -16,7 +16,7 @@ use crate::report::trend::Trend;
 use crate::store::reader::{Reader, Row};
 use chrono::NaiveDate;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Sums by name and day.
 pub(super) type Series = BTreeMap<String, Sums>;
@@ -96,7 +96,6 @@ pub(super) const MAIN: &str = "(main conversation)";
 impl<'p> Figures<'p> {
     /// Reads all but the activity, with one question to the database: it groups by all that a series is by.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
-        let mut figures = Self::default();
         let repositories = Repositories::read(reader, &filter.identities)?;
         let starts = Starts::read(reader)?;
         let quarter = quarter(filter.zone)[0];
@@ -114,38 +113,34 @@ impl<'p> Figures<'p> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, work))
         };
         type Key = (Option<i64>, String, Option<String>, [Option<String>; 4]);
+        // There can be a hundred thousand groups, and each counts in all series.
+        let mut series: [HashMap<String, Sums>; 3 + WORK.len()] = Default::default();
+        let mut quarters: HashMap<Option<i64>, Spent> = HashMap::new();
         let add = |(quarter, user, cwd, work): Key, model: Option<&str>, spent: &Spent| {
+            quarters.entry(quarter).or_default().add(spent);
+            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+            let (person, team) = (filter.identities.label(&user), filter.identities.team(&user).unwrap_or(NONE));
+            let project = cwd.as_deref().map_or(NONE, |cwd| repositories.name(cwd));
+            let [command, skill, subagent, mcp_server] = work.each_ref().map(|name| name.as_deref().unwrap_or(NONE));
+            let names = [model_name(model), person, project, team, command, skill, subagent, mcp_server];
+            for (series, name) in series.iter_mut().zip(names) {
+                match series.get_mut(name) {
+                    Some(sums) => sums.add(day, spent),
+                    None => series.entry(name.to_owned()).or_default().add(day, spent),
+                }
+            }
+        };
+        let uses = spending::read(reader, prices, &keys, &filter.condition(), key, add)?;
+        let [models, people, projects, work @ ..] = series.map(|series| series.into_iter().collect());
+        let mut figures = Self { models, people, projects, work, uses, ..Self::default() };
+        for (quarter, spent) in quarters {
             let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
             if let Some(hour) = day.zip(quarter.and_then(|quarter| period::hour(quarter, filter.zone))) {
-                figures.hours.entry(hour).or_default().add(spent);
+                figures.hours.entry(hour).or_default().add(&spent);
             }
-            let Self { models, people, projects, work: series, .. } = &mut figures;
-            let add = |series: &mut Series, name: &str| match series.get_mut(name) {
-                Some(sums) => sums.add(day, spent),
-                None => series.entry(name.to_owned()).or_default().add(day, spent),
-            };
-            add(models, model_name(model));
-            add(people, filter.identities.label(&user));
-            add(projects, cwd.as_deref().map_or(NONE, |cwd| repositories.name(cwd)));
-            let work = work.iter().map(Option::as_deref);
-            for (series, name) in series.iter_mut().zip(std::iter::once(filter.identities.team(&user)).chain(work)) {
-                add(series, name.unwrap_or(NONE));
-            }
-            figures.all.add(day, spent);
-        };
-        figures.uses = spending::read(reader, prices, &keys, &filter.condition(), key, add)?;
+            figures.all.add(day, &spent);
+        }
         Ok(figures)
-    }
-
-    /// Adds what people did: how long they were at it, and the sessions that began.
-    pub(super) fn add_activity(&mut self, reader: Reader<'_>, filter: &Filter) -> Result<()> {
-        sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
-            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
-            let person = filter.identities.label(folder).to_owned();
-            let of_day = self.activity.entry(person).or_default().entry(day).or_default();
-            of_day.add(Activity { sessions, active_micros: 0 });
-        })?;
-        add_active(&mut self.activity, reader, filter)
     }
 
     /// Tables of what it was for: teams, projects, and what people and their agents were at, where any has a name.
@@ -221,6 +216,19 @@ impl<'p> Figures<'p> {
         bars.dedup();
         (period, bars)
     }
+}
+
+/// Reads what people did: how long they were at it, and the sessions that began.
+pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<Active> {
+    let mut activity = Active::new();
+    sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
+        let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+        let person = filter.identities.label(folder).to_owned();
+        let of_day = activity.entry(person).or_default().entry(day).or_default();
+        of_day.add(Activity { sessions, active_micros: 0 });
+    })?;
+    add_active(&mut activity, reader, filter)?;
+    Ok(activity)
 }
 
 /// What of a series is in some days.

@@ -53,18 +53,19 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     let (as_of, pending) = freshness(reader, NAME)?;
     let about = about(&whole.figures, filter, as_of.as_deref(), pending);
     let explained = explain(reader, &whole.figures.all.total, &whole.figures.uses, prices, filter)?;
-    let failures = troubles(&errors::of_uses(
-        reader,
-        filter,
-        prices,
-        &whole.figures.uses,
-        &Steps::default(),
-        &TROUBLES.map(|(kind, _)| kind),
-    )?);
-    let (mut html, mut nav) = (String::new(), period::switch(&periods));
-    for period in &periods {
+    let failures = |reader: Reader<'_>| {
+        let kinds = TROUBLES.map(|(kind, _)| kind);
+        errors::of_uses(reader, filter, prices, &whole.figures.uses, &Steps::default(), &kinds)
+    };
+    let section = |reader: Reader<'_>, period: &Period<'_>| {
         let of_days = Filter { days: period.days, ..filter.clone() };
-        let section = of_period(reader, &of_days, prices, titles, period, whole)?;
+        of_period(reader, &of_days, prices, titles, period, whole)
+    };
+    let sections = |reader: Reader<'_>| periods.iter().map(|period| section(reader, period)).collect();
+    let (failures, sections): (_, Vec<String>) = reader.both(failures, sections)?;
+    let failures = troubles(&failures);
+    let (mut html, mut nav) = (String::new(), period::switch(&periods));
+    for (period, section) in periods.iter().zip(sections) {
         nav += &period.links(&links(&parts(&[&section, &failures], period)));
         html += &period.section(&section);
     }
@@ -105,10 +106,14 @@ fn of_period(
         html += &sections::work(period);
         html += &sections::cache(period);
         html += &sections::activity(period, whole);
-        html += &tools(reader, filter, period)?;
+        let (sessions, [tools, outcomes]) = reader.both(
+            |reader| drilldown::html(reader, filter, prices, period, titles),
+            |reader| Ok([tools(reader, filter, period)?, outcomes(reader, filter, period)?]),
+        )?;
+        html += &tools;
         let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
-        html += &drilldown::html(reader, filter, prices, period, titles)?;
-        html += &outcomes(reader, filter, period)?;
+        html += &sessions;
+        html += &outcomes;
     }
     if let Some(filter) = tracking::filter::Filter::of_usage(filter) {
         html += &tracking::html::part(reader, &filter, &period.anchor("presence"), period.is_whole())?;

@@ -6,7 +6,7 @@ use crate::base::days::{Days, Span};
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::html::drilldown::MOST;
-use crate::plugs::usage::report::html::figures::Figures;
+use crate::plugs::usage::report::html::figures::{self, Figures};
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions;
 use crate::price::Prices;
@@ -50,7 +50,13 @@ pub(super) fn periods<'p>(
     prices: &'p Prices,
     today: NaiveDate,
 ) -> Result<Vec<Period<'p>>> {
-    let mut figures = Figures::read(reader, filter, prices)?;
+    let of_whole = |reader: Reader<'_>| {
+        let activity = figures::activity(reader, filter)?;
+        Ok((activity, sessions::costliest(reader, prices, &filter.condition(), MOST)?))
+    };
+    let ((activity, (costliest, sessions)), mut figures) =
+        reader.both(of_whole, |reader| Figures::read(reader, filter, prices))?;
+    figures.activity = activity;
     let days = filter.days;
     let first = figures.all.days.keys().next().copied();
     let is_part = |part: Days| {
@@ -60,7 +66,6 @@ pub(super) fn periods<'p>(
         begins_later && fits && figures.all.days.keys().any(|day| part.has(*day))
     };
     let choices: Vec<_> = CHOICES.into_iter().filter(|(.., span)| is_part(span.days(today))).collect();
-    figures.add_activity(reader, filter)?;
     let mut parts = Vec::new();
     for (key, title, span) in choices {
         let (days, before) = (span.days(today), span.before(today));
@@ -70,7 +75,6 @@ pub(super) fn periods<'p>(
         parts.push(Period { key, title: title.to_owned(), days, before, figures, sessions, costliest });
     }
     let title = if days.is_all() { ALL.to_owned() } else { days.to_string() };
-    let (costliest, sessions) = sessions::costliest(reader, prices, &filter.condition(), MOST)?;
     let whole = Period { key: ALL, title, days, before: None, figures, sessions, costliest };
     Ok(std::iter::once(whole).chain(parts).collect())
 }
