@@ -90,6 +90,9 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     assert_eq!(days(&["--since", "2026-02", "--until", "2026-01"]), (64, 0));
     let errors = world.mill(&["errors"]);
     assert!(errors.status == 64 && errors.stderr.contains("'report errors'"), "{errors:?}");
+    let early = world.mill(&["--timezone", "UTC", "report", "usage", "--by", "day"]);
+    let tip = "tip: options come after the command: sessionmill report usage --by day --timezone UTC\n";
+    assert!(early.status == 64 && early.stderr.contains(tip), "{early:?}");
     let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
     let root = world.root();
     let root = root.to_str().unwrap();

@@ -195,9 +195,24 @@ fn start(plugs: Plugs, arguments: impl Iterator<Item = OsString>) -> Option<clap
     if arguments.first().is_some_and(|first| !first.as_encoded_bytes().starts_with(b"-")) {
         return None;
     }
-    let all = std::iter::once(OsString::from("sessionmill")).chain(arguments);
-    let parser = start.parser().bin_name("sessionmill");
-    Some(parser.try_get_matches_from(all).map(|matches| Asked::Plug(start, matches)))
+    let all = std::iter::once(OsString::from("sessionmill")).chain(arguments.iter().cloned());
+    let matches = start.parser().bin_name("sessionmill").try_get_matches_from(all);
+    let matches = matches.map_err(|error| with_order(plugs, error, &arguments));
+    Some(matches.map(|matches| Asked::Plug(start, matches)))
+}
+
+/// Puts options behind the command that they stand before.
+fn with_order(plugs: Plugs, mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg)
+        && parser(plugs).find_subcommand(name).is_some()
+        && let Some(at) = arguments.iter().position(|argument| argument == name.as_str())
+    {
+        let (options, command) = arguments.split_at(at);
+        let words: Vec<_> = command.iter().chain(options).map(|argument| argument.to_string_lossy()).collect();
+        let tip = format!("options come after the command: sessionmill {}", words.join(" "));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// The parser of the command line: the program's own commands, with those of the processors after `run`.
