@@ -120,6 +120,7 @@ fn passes_side_by_side_see_a_file_once() {
             lookups: &[],
             adopt: false,
             trial: &|_, _| Ok(()),
+            remark: &|_, _| Vec::new(),
             progress: &|_| {},
         };
         match sessionmill::pass::run(&other) {

@@ -241,6 +241,7 @@ fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, he
         lookups: &[],
         adopt: false,
         trial,
+        remark: &|_, _| Vec::new(),
         progress: &|_| {},
     });
     summary.unwrap()

@@ -71,6 +71,7 @@ pub fn run_pass(
         lookups: &[],
         adopt: false,
         trial: &|_, _| Ok(()),
+        remark: &|_, _| Vec::new(),
         progress: &|_| committed(),
     })
 }

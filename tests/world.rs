@@ -195,6 +195,7 @@ impl World {
             lookups: lookups(),
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
+            remark: &|_, _| Vec::new(),
             progress: &|_| {},
         })
     }

@@ -224,7 +224,7 @@ fn people(database: &Path) -> Option<BTreeSet<String>> {
     if !database.is_file() {
         return Some(BTreeSet::new());
     }
-    Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)).ok()
+    Store::open(database, Access::ReadOnly).and_then(|store| known::people(store.reader())).ok()
 }
 
 /// The users of a source, where its folders are theirs.

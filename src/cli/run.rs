@@ -97,8 +97,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
         }
         _ => {}
     }
-    let mut summary = summary?;
-    context.plugs.iter().for_each(|plug| (plug.remark)(&config, &database, &mut summary));
+    let summary = summary?;
     print(&if args.form.is_json() { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
     if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
         summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
@@ -218,6 +217,7 @@ pub(super) fn pass(
         lookups: &configured.lookups,
         adopt: *adopt,
         trial: &trial::in_own_process(setup),
+        remark: &|reader, summary| context.plugs.remarks(config, database, reader, summary),
         progress: &progress,
     });
     bar.finish_and_clear();

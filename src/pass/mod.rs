@@ -59,6 +59,7 @@ use crate::source::Source;
 use crate::source::access;
 use crate::source::retry::Retries;
 use crate::store::lookup::{self, Lookup};
+use crate::store::reader::Reader;
 use crate::store::{DatabaseFile, SharedStore, forget, log, pauses, room, runs, waits};
 use sessionmill_contract::{Bound, Manifest, Processor};
 use std::time::Duration;
@@ -86,6 +87,8 @@ pub struct Pass<'p> {
     pub adopt: bool,
     /// Reads a file in a process of its own, and returns how that process died if it did.
     pub trial: &'p Trial<'p>,
+    /// What else should be known of a run that is over, from the database as it is then.
+    pub remark: &'p (dyn Fn(Reader<'_>, &Summary) -> Vec<String> + Sync),
     /// Called with how far the pass is.
     pub progress: &'p dyn Fn(Progress),
 }
@@ -275,7 +278,8 @@ fn finish(
 ) -> Result<Summary> {
     let mut notices = known.notices.clone();
     notices.warnings.extend(warnings);
-    let summary = tally.settled(settled).end(clock.elapsed(), notices, &pass.limits.stop);
+    let mut summary = tally.settled(settled).end(clock.elapsed(), notices, &pass.limits.stop);
+    summary.notices.warnings.extend((pass.remark)(store.get()?.reader(), &summary));
     runs::end(store.get()?, known.stamp(pass), pass.request, &summary)?;
     lookup::refresh(store.get()?, pass.lookups)?;
     forget::end(store.get()?)?;

@@ -82,8 +82,8 @@ pub struct Plug {
     pub make: fn(&Config, &Resources) -> std::result::Result<Plugged, Obstacle>,
     /// Checks what `config check` can check of it beside the configuration itself.
     pub check: fn(&Config, &Surroundings<'_>) -> Vec<Finding>,
-    /// Adds to the summary of its run what should be known. Best effort: the run is over.
-    pub remark: fn(&Config, &DatabaseFile, &mut Summary),
+    /// What should be known of a run of it that is over.
+    pub remark: fn(&Config, &DatabaseFile, Reader<'_>, &Summary) -> Result<Vec<String>>,
     /// What somebody should look at although it runs well, such as money that is spent: a warning, never a failure.
     pub concerns: fn(Reader<'_>, &Config, DateTime<Utc>) -> Result<Vec<String>>,
     /// Figures for monitors, with a bounded number of values.
@@ -193,7 +193,7 @@ impl Plug {
             bound: |_| Bound::Cpu,
             make,
             check: |_, _| Vec::new(),
-            remark: |_, _, _| {},
+            remark: |_, _, _, _| Ok(Vec::new()),
             concerns: |_, _, _| Ok(Vec::new()),
             measures: |_, _, _| Ok(Vec::new()),
             lookups: |_| Ok(Vec::new()),
@@ -246,6 +246,24 @@ impl Resources {
 pub struct Plugs(pub &'static [&'static Plug]);
 
 impl Plugs {
+    /// What should be known of a run that is over. Best effort: its results stay.
+    pub fn remarks(
+        self,
+        config: &Config,
+        database: &DatabaseFile,
+        reader: Reader<'_>,
+        summary: &Summary,
+    ) -> Vec<String> {
+        let remarks = |plug: &&Plug| match (plug.remark)(config, database, reader, summary) {
+            Ok(remarks) => remarks,
+            Err(error) => {
+                tracing::debug!(processor = plug.name(), error = error.message, "cannot tell more about the run");
+                Vec::new()
+            }
+        };
+        self.0.iter().flat_map(remarks).collect()
+    }
+
     pub fn iter(self) -> impl Iterator<Item = &'static Plug> + Clone {
         self.0.iter().copied()
     }

@@ -36,9 +36,9 @@ pub fn sources(reader: Reader<'_>) -> Result<Vec<Source>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn people(store: &Store) -> Result<BTreeSet<String>> {
+pub fn people(reader: Reader<'_>) -> Result<BTreeSet<String>> {
     let sql = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state";
-    users(store.reader(), sql)
+    users(reader, sql)
 }
 
 /// Tables that name people by their files only.

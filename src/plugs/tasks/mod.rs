@@ -43,7 +43,7 @@ pub static PLUG: Plug = Plug {
     task_events: Some(api::events_of),
     remove: Some(tombstone::hide),
     unlisted,
-    remark: |config, database, summary| reserved::warn(config, database, summary),
+    remark: |config, _, reader, summary| reserved::remarks(config, reader, summary),
     ..Plug::new(|| &*BY_DEFAULT, make)
 };
 

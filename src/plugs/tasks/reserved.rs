@@ -5,23 +5,20 @@ use super::{NAME, Settings};
 use crate::base::error::{Result, count};
 use crate::config::Config;
 use crate::run::summary::Summary;
-use crate::store::{Access, DatabaseFile, Store};
+use crate::store::reader::Reader;
 
 /// Separates the ids in the question.
 const SEPARATOR: &str = "\n";
 
-/// Adds to what is to be known of a run how many tasks have a reserved short id. Best effort: the run is over.
-pub fn warn(config: &Config, database: &DatabaseFile, summary: &mut Summary) {
+/// Says after a run how many tasks have a reserved short id.
+pub fn remarks(config: &Config, reader: Reader<'_>, summary: &Summary) -> Result<Vec<String>> {
     let reserved = config.settings::<Settings>().reserved;
     let has_read = summary.processors.iter().any(|counts| counts.processor == NAME && counts.items_extracted > 0);
     if reserved.is_empty() || !has_read {
-        return;
+        return Ok(Vec::new());
     }
     let ids: Vec<_> = reserved.into_iter().collect();
-    match Store::open(database, Access::ReadOnly).and_then(|store| tasks(&store, &ids)) {
-        Ok(found) => summary.notices.warnings.extend(found.into_iter().map(|(id, tasks)| warning(&id, tasks))),
-        Err(error) => tracing::debug!(error = error.message, "cannot count tasks with reserved short ids"),
-    }
+    Ok(tasks(reader, &ids)?.into_iter().map(|(id, tasks)| warning(&id, tasks)).collect())
 }
 
 fn warning(id: &str, tasks: u64) -> String {
@@ -30,10 +27,10 @@ fn warning(id: &str, tasks: u64) -> String {
 }
 
 /// The ids that tasks have, with the number of these.
-fn tasks(store: &Store, ids: &[String]) -> Result<Vec<(String, u64)>> {
+fn tasks(reader: Reader<'_>, ids: &[String]) -> Result<Vec<(String, u64)>> {
     let sql = "SELECT short_id, count(DISTINCT task_id) FROM facts.task_events
                WHERE list_contains(string_split(?, chr(10)), short_id) GROUP BY short_id ORDER BY short_id";
-    store.reader().rows(sql, &[ids.join(SEPARATOR).into()], |row| Ok((row.get(0)?, row.get(1)?)))
+    reader.rows(sql, &[ids.join(SEPARATOR).into()], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::base::names;
 use crate::config::Config;
 use crate::identities::Identities;
 use crate::run::summary::Summary;
-use crate::store::{Access, Store, known};
+use crate::store::known;
+use crate::store::reader::Reader;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -53,25 +54,17 @@ impl Exclusion {
         names.iter().filter(|name| !is_known(name)).map(told).collect()
     }
 
-    /// Adds to what is to be known of a run which names were of nobody in it. Best effort: the run is over.
-    pub fn warn_unknown(config: &Config, database: &Path, summary: &mut Summary) {
+    /// Says after a run which names were of nobody in it.
+    pub fn remarks(config: &Config, database: &Path, reader: Reader<'_>, summary: &Summary) -> Result<Vec<String>> {
         let counts = summary.processors.iter().find(|counts| counts.processor == NAME);
-        let Some(counts) = counts else { return };
-        let Ok(Some(exclusion)) = Self::of(config) else { return };
-        let read = |store: Store| {
-            let mut people = known::people(&store)?;
-            people.extend(known::forgotten(store.reader(), database)?);
-            Ok(people)
-        };
-        match Store::open(database, Access::ReadOnly).and_then(read) {
-            Ok(mut folders) => {
-                // Whose files nobody takes stands here only.
-                let folder = |file: &str| file.split('/').next().unwrap_or_default().to_owned();
-                folders.extend(counts.rejected_detail.iter().map(|rejected| folder(&rejected.session)));
-                summary.notices.warnings.extend(exclusion.strangers(&folders));
-            }
-            Err(error) => tracing::debug!(error = error.message, "cannot tell whether all who are excluded are known"),
-        }
+        // That its settings are wrong is said by the run itself.
+        let Some((counts, exclusion)) = counts.zip(Self::of(config).ok().flatten()) else { return Ok(Vec::new()) };
+        let mut folders = known::people(reader)?;
+        folders.extend(known::forgotten(reader, database)?);
+        // Whose files nobody takes stands here only.
+        let folder = |file: &str| file.split('/').next().unwrap_or_default().to_owned();
+        folders.extend(counts.rejected_detail.iter().map(|rejected| folder(&rejected.session)));
+        Ok(exclusion.strangers(&folders))
     }
 }
 

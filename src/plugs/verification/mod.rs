@@ -47,7 +47,7 @@ pub static PLUG: Plug = Plug {
     adopts: true,
     bound,
     check,
-    remark: |config, database, summary| Exclusion::warn_unknown(config, database, summary),
+    remark: |config, database, reader, summary| Exclusion::remarks(config, database, reader, summary),
     review: Some(Decisions { find: review::find, decide: review::decide }),
     kept: Some(Kept { people: journal::people, forget: journal::forget }),
     reports: &commands::REPORTS,

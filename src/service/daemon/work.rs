@@ -130,13 +130,9 @@ impl Run {
             lookups: &configured.lookups,
             adopt: false,
             trial: &trial::in_own_process(setup),
+            remark: &|reader, summary| settings.plugs.remarks(config, database, reader, summary),
             progress: &|_| {},
         });
-        for (name, result) in &mut results {
-            if let (Ok(summary), Some(plug)) = (result, plugs.iter().find(|plug| plug.name() == *name)) {
-                (plug.remark)(config, database, summary);
-            }
-        }
         results.extend(configured.disabled.errors().map(|(name, error)| (name, Err(error))));
         Ok(results)
     }
