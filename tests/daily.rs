@@ -145,6 +145,9 @@ fn rows_are_ordered_limited_and_compared() {
     let row = new.lines().nth(2).unwrap().split_whitespace().collect::<Vec<_>>();
     assert!(row.starts_with(&["bob"]) && row.ends_with(&["$0.00", "$1.50", "new"]), "{new}");
     assert_eq!(by_day.stderr, "note: cost is compared with that of the day before\n");
+    // Days that go on until today are as many before.
+    let begun = said(&world, &["report", "--by", "user", "--since", "2026-02-01", "--compare"]).stderr;
+    assert!(begun.contains(" with that of 20") && begun.contains("to 2026-01-31"), "{begun}");
     let endless = world.mill(&["report", "--by", "user", "--no-refresh", "--compare"]);
     assert!(endless.status == 64 && endless.stderr.contains("there are no days before all days"), "{endless:?}");
 }

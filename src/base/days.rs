@@ -106,7 +106,7 @@ impl Span {
         let days = self.days(today);
         match self {
             Self::Week(_) => days.a_week_before(),
-            Self::Month(_) => days.a_month_before(),
+            Self::Month(_) => days.a_month_before(days.until < Some(today)),
             Self::Year(_) => days.a_year_before(),
             Self::Last(_) | Self::Yesterday => days.as_many_before(),
             Self::Of(..) | Self::All => days.before(),
@@ -123,7 +123,7 @@ impl Days {
         if since == until {
             self.as_many_before()
         } else if since.day() == 1 && first_of_month(until) == since {
-            self.a_month_before()
+            self.a_month_before(true)
         } else if since.ordinal() == 1 && until.year() == since.year() {
             self.a_year_before()
         } else if since.weekday() == Weekday::Mon && monday(until) == since {
@@ -153,12 +153,12 @@ impl Days {
         Some(Self { since: Some(back(self.since?, days)), until: Some(back(self.until?, days)) })
     }
 
-    /// A whole month and one that has as many days or fewer are compared whole.
-    fn a_month_before(self) -> Option<Self> {
+    /// A whole month that is over and one that has as many days or fewer are compared whole.
+    fn a_month_before(self, is_over: bool) -> Option<Self> {
         let (since, until) = (self.since?, self.until?);
         let first = since.checked_sub_months(Months::new(1))?;
         let end = last_of_month(first);
-        let is_whole = until == last_of_month(until);
+        let is_whole = is_over && until == last_of_month(until);
         let last = if is_whole { end } else { end.min(ahead(first, u64::from(until.day0()))) };
         Some(Self { since: Some(first), until: Some(last) })
     }
@@ -317,6 +317,8 @@ mod tests {
         assert_eq!(before("30d", "2026-04-30"), "2026-03-02 to 2026-03-31", "as many, though it is a month");
         assert_eq!(before("this-week", monday), "2026-02-23");
         assert_eq!(before("this-month", first), "2026-02-01");
+        assert_eq!(before("this-month", "2026-11-30"), "2026-10-01 to 2026-10-30", "the last day is not over");
+        assert_eq!(before("this-month", "2026-03-31"), "2026-02-01 to 2026-02-28");
         assert_eq!(before("last-month", first), "2026-01-01 to 2026-01-31");
         assert_eq!(before("this-year", "2026-01-01"), "2025-01-01");
         assert_eq!(before("2026-02", first), "2026-01-01 to 2026-01-31");

@@ -173,8 +173,12 @@ impl Times {
         let last = self.period.of_day(end);
         let mut note = format!("{} is compared with that of the {} before", what(sheet, at), self.name());
         let has_last = sheet.rows.iter().any(|row| row.keys().nth(self.at).flatten() == Some(&last));
+        let goes_on =
+            |day: NaiveDate| day.succ_opt().is_some_and(|next| self.period.of_day(next) == self.period.of_day(day));
+        // Today is not over, and the month before can have one day more.
+        let is_part = goes_on(end) || end == today && goes_on(self.moved(end, true));
         if has_last
-            && end.succ_opt().is_some_and(|next| self.period.of_day(next) == last)
+            && is_part
             && let Some(first) = self.first(&last)
         {
             let first = days.since.map_or(first, |since| since.max(first));
@@ -339,13 +343,14 @@ mod tests {
             days.for_each(|day| *months.entry(Period::Month.of_day(day)).or_default() += 1);
             Ok(sheet("month", &months.iter().map(|(month, cost)| (month.as_str(), *cost)).collect::<Vec<_>>()))
         };
-        let compared = |days: Days| {
+        let compared_on = |today: &str, days: Days| {
             let mut sheet = make(days).unwrap();
             let times = Times::of(&sheet).unwrap();
-            times.compare(&mut sheet, days, days.before(), "2026-03-10".parse().unwrap(), make).unwrap();
+            times.compare(&mut sheet, days, days.before(), today.parse().unwrap(), make).unwrap();
             let numbers = |row: &Row| row.numbers[..3].to_vec();
             (sheet.rows.iter().map(numbers).collect::<Vec<_>>(), sheet.totals, sheet.notes)
         };
+        let compared = |days| compared_on("2026-03-10", days);
         let (rows, totals, notes) = compared(Days::default());
         let row = |now, was: Option<i128>| vec![Some(now), was, was.map(|was| now - was)];
         assert_eq!(rows, [row(30, Some(0)), row(28, Some(30)), row(10, Some(10))]);
@@ -363,6 +368,10 @@ mod tests {
             ["cost is compared with that of the month before; the total with that of 2026-01-01 to 2026-01-31"]
         );
         assert_eq!(compared(days("2026-02-20", "2026-03-05")).0, [row(9, Some(12)), row(5, Some(5))]);
+        // The last day of a month is not over, and the one before has three days more.
+        let (rows, _, notes) = compared_on("2026-02-28", days("2026-02-01", "2026-02-28"));
+        assert_eq!(rows, [row(28, Some(27))]);
+        assert!(notes[0].contains("that of 2026-02, which ends on 2026-02-28 here, with 2026-01-01 to 2026-01-28"));
     }
 
     #[test]
