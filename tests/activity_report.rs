@@ -216,7 +216,7 @@ fn activity_is_told_by_everything_that_sessions_have() {
         ("week", &["2026-01-26 2", "2026-02-02 3"][..]),
         ("hour", &["08 1", "09 3", "22 1"]),
         ("weekday", &["Monday 2", "Tuesday 1", "Sunday 2"]),
-        ("user", &["ada 2", "p1 2", "p2 1"]),
+        ("user", &["ada 2", "shop/p1 2", "shop/p2 1"]),
         ("team", &[" 5"]),
         ("project", &[" 3", "/home/ada/shop 2", "/home/ada/hinges 1"]),
         ("channel", &[" 2", "Direct 2", "Organic Search 1"]),
@@ -231,10 +231,12 @@ fn activity_is_told_by_everything_that_sessions_have() {
     }
     let there = said_in(&world, "Asia/Kolkata", &["report", "activity", "--format", "csv", "--by", "hour"]);
     assert_eq!(first(&there), ["04 1", "13 1", "14 2", "15 1"]);
-    assert_eq!(sessions(&world, &["--by", "user", "--kind", "web", "--bots"]), ["p1 2", "p2 1", "p9 1"]);
+    assert_eq!(sessions(&world, &["--by", "user", "--kind", "web", "--bots"]), ["shop/p1 2", "shop/p2 1", "shop/p9 1"]);
     assert_eq!(sessions(&world, &["--by", "day", "--since", "2026-02-02", "--until", "2026-02-02"]), ["2026-02-02 2"]);
-    assert_eq!(sessions(&world, &["--by", "user", "--user", "p2"]), ["p2 1"]);
-    assert_eq!(sessions(&world, &["--by", "user", "--user", "shop"]), ["p1 2", "p2 1"]);
+    for name in ["p2", "shop/p2"] {
+        assert_eq!(sessions(&world, &["--by", "user", "--user", name]), ["shop/p2 1"]);
+    }
+    assert_eq!(sessions(&world, &["--by", "user", "--user", "shop"]), ["shop/p1 2", "shop/p2 1"]);
 }
 
 #[test]

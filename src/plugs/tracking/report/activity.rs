@@ -128,7 +128,7 @@ pub(super) fn of_visits(
 ) -> Sheet {
     let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
     let mut total = Sums::default();
-    let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
+    let mut people: HashMap<(bool, String), usize> = HashMap::new();
     let (mut bots, mut shared, mut has_web, mut has_agents) = (0, 0, false, false);
     for visit in visits {
         if visit.is_bot && !filter.bots {
@@ -137,10 +137,8 @@ pub(super) fn of_visits(
         }
         has_agents |= visit.is_agent;
         has_web |= !visit.is_agent;
-        // An id of a site names nobody on another one.
-        let site = if visit.is_agent { String::new() } else { visit.username.clone() };
         let next = people.len();
-        let person = *people.entry((visit.is_agent, site, filter.who(visit))).or_insert(next);
+        let person = *people.entry((visit.is_agent, filter.who(visit))).or_insert(next);
         let keys = by.keys(visit, filter, repositories);
         shared += u64::from(keys.len() > 1);
         for key in keys {

@@ -19,7 +19,7 @@ pub enum By {
     Hour,
     /// On which the session began.
     Weekday,
-    /// Of web events the id of the person; of agents a person, whatever folders they have.
+    /// Of web events the site and the id of the person; of agents a person, whatever folders they have.
     User,
     /// Of the person who works with agents.
     Team,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub struct Filter {
     /// On which a session began.
     pub days: Days,
-    /// A person's name or e-mail address, a folder, or the id of a person of a site.
+    /// A person's name or e-mail address, a folder, or the id of a person of a site: `ID` or `SITE/ID`.
     pub user: Option<Only>,
     pub kind: Option<Kind>,
     /// Working directories, of which a session was in one.
@@ -89,8 +89,8 @@ impl Filter {
             let only = if has_person(reader, name)? { &exactly } else { only };
             let folders = only.folders(&self.identities, &folders(reader)?)?;
             let part = match folders.is_empty() {
-                true => "person_id = ?".to_owned(),
-                false => format!("({} OR person_id = ?)", one_of("username", folders.len())),
+                true => IS_PERSON.to_owned(),
+                false => format!("({} OR {IS_PERSON})", one_of("username", folders.len())),
             };
             condition.add(part, folders.into_iter().map(Param::Text).chain([Param::Text(name.clone())]));
         }
@@ -115,7 +115,11 @@ impl Filter {
 
     /// What somebody is called in a report.
     pub(super) fn who(&self, visit: &Visit) -> String {
-        if visit.is_agent { self.identities.label(&visit.username).to_owned() } else { visit.person_id.clone() }
+        match visit.is_agent {
+            true => self.identities.label(&visit.username).to_owned(),
+            // The same id is somebody else on another site.
+            false => format!("{}/{}", visit.username, visit.person_id),
+        }
     }
 }
 
@@ -126,7 +130,11 @@ fn folders(reader: Reader<'_>) -> Result<Vec<String>> {
     reader.rows(sql, &[], |row| row.get(0))
 }
 
+/// Whether a session is of the person of an id, in SQL. An id is that of one person of each site.
+const IS_PERSON: &str = "? IN (person_id, username || '/' || person_id)";
+
 /// Whether a person has this id.
 fn has_person(reader: Reader<'_>, id: &str) -> Result<bool> {
-    reader.one("SELECT count(*) > 0 FROM activity_sessions WHERE person_id = ?", &[id.into()], |row| row.get(0))
+    let sql = format!("SELECT count(*) > 0 FROM activity_sessions WHERE {IS_PERSON}");
+    reader.one(&sql, &[id.into()], |row| row.get(0))
 }
