@@ -121,6 +121,7 @@ fn passes_side_by_side_see_a_file_once() {
             adopt: false,
             trial: &|_, _| Ok(()),
             remark: &|_, _| Vec::new(),
+            leave: &drop,
             progress: &|_| {},
         };
         match sessionmill::pass::run(&other) {

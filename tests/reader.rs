@@ -5,8 +5,12 @@ use crate::store::responses;
 use crate::world::{Said, World, response};
 use duckdb::Connection;
 use sessionmill::base::suspension::is_ignored;
-use sessionmill::store::question;
+use sessionmill::pass::{self, Pass};
+use sessionmill::plugs::PLUGS;
+use sessionmill::store::reader::Reader;
 use sessionmill::store::reading::{self, Failed};
+use sessionmill::store::{Access, Store, question};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,6 +28,25 @@ fn world() -> World {
     fs::write(world.path("secret.csv"), "word\nopensesame\n").unwrap();
     fs::write(world.path("secret.json"), "{\"word\":\"opensesame\"}\n").unwrap();
     world
+}
+
+#[test]
+fn what_a_pass_leaves_open_is_read_and_let_go_of() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 3));
+    let left = Cell::new(None);
+    let leave = |store| left.set(Some(store));
+    let run = |pass: &Pass<'_>| pass::run(&Pass { now: pass.now.clone(), leave: &leave, ..*pass });
+    world.with_pass(&PLUGS.processors(), run).unwrap();
+    let open = || Store::open_by(&world.database(), Access::ReadOnly, Instant::now());
+    assert!(open().is_err(), "nobody else has it meanwhile");
+    let read = |left| {
+        let count = |reader: Reader<'_>| reader.one("SELECT count(*) FROM usage_responses", &[], |row| row.count(0));
+        reading::read(&world.database_file(), left, chrono::Utc::now(), count).unwrap()
+    };
+    assert_eq!(read(left.take()), 3);
+    open().unwrap();
+    assert_eq!(read(None), 3);
 }
 
 /// Everything below a folder, with its bytes. The lock files say who was last.

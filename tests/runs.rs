@@ -242,6 +242,7 @@ fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, he
         adopt: false,
         trial,
         remark: &|_, _| Vec::new(),
+        leave: &drop,
         progress: &|_| {},
     });
     summary.unwrap()

@@ -72,6 +72,7 @@ pub fn run_pass(
         adopt: false,
         trial: &|_, _| Ok(()),
         remark: &|_, _| Vec::new(),
+        leave: &drop,
         progress: &|_| committed(),
     })
 }

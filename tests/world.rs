@@ -169,7 +169,8 @@ impl World {
         self.with_sources(sources, &PLUGS.processors(), pass::run)
     }
 
-    fn with_pass<T>(&self, processors: &[&dyn Processor], run: impl FnOnce(&Pass<'_>) -> T) -> T {
+    /// Something with the pass of processors.
+    pub fn with_pass<T>(&self, processors: &[&dyn Processor], run: impl FnOnce(&Pass<'_>) -> T) -> T {
         let sources = [Source::new("sessions", self.root(), Layout::Users)];
         self.with_sources(&sources, processors, run)
     }
@@ -196,6 +197,7 @@ impl World {
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             remark: &|_, _| Vec::new(),
+            leave: &drop,
             progress: &|_| {},
         })
     }

@@ -10,7 +10,7 @@ use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
 use crate::store::reader::Reader;
 use crate::store::reading;
 use crate::store::snapshot::Snapshot;
-use crate::store::{self, DatabaseFile, SharedStore, sources};
+use crate::store::{self, DatabaseFile, SharedStore, Store, sources};
 use std::path::PathBuf;
 #[cfg(feature = "console")]
 use std::{ffi::OsString, path::Path};
@@ -189,8 +189,18 @@ fn named() -> Option<PathBuf> {
 /// Reads the database, or the newest snapshot of it where its user may not write the database; says so
 /// then.
 pub(crate) fn read<T>(database: &DatabaseFile, context: &Context, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
+    read_open(database, None, context, body)
+}
+
+/// The same, where a pass of this process may have left it open.
+pub(super) fn read_open<T>(
+    database: &DatabaseFile,
+    left: Option<Store>,
+    context: &Context,
+    body: impl Fn(Reader<'_>) -> Result<T>,
+) -> Result<T> {
     announce(database);
-    reading::read(database, context.now.wall, body)
+    reading::read(database, left, context.now.wall, body)
 }
 
 /// Says that a snapshot is read, where its user may not write the database.

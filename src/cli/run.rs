@@ -19,7 +19,7 @@ use crate::run::request::{Origin, Request};
 use crate::run::summary::Summary;
 use crate::service::metrics;
 use crate::source::{Choice, Layout};
-use crate::store::{DatabaseFile, publish};
+use crate::store::{DatabaseFile, Store, publish};
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
@@ -80,7 +80,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&limits.stop)?;
     let (origin, adopt) = (Origin::Cli, args.place.adopt);
-    let asked = Asked { origin, adopt, limits, verbosity: Verbosity::Normal, configured: &configured, config: &config };
+    let verbosity = Verbosity::Normal;
+    let asked = Asked { origin, adopt, limits, verbosity, configured: &configured, config: &config, leave: &drop };
     let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &configured, &clock.read(), file);
@@ -170,6 +171,8 @@ pub(super) struct Asked<'a> {
     pub verbosity: Verbosity,
     pub configured: &'a ConfiguredProcessors,
     pub config: &'a Config,
+    /// Takes the open database when the pass is over.
+    pub leave: &'a dyn Fn(Store),
 }
 
 /// The first signal lets the pass end in order; the second one ends the program.
@@ -191,7 +194,7 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, verbosity, configured, config } = asked;
+    let Asked { origin, adopt, limits, verbosity, configured, config, leave } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = if *verbosity == Verbosity::Normal { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -218,6 +221,7 @@ pub(super) fn pass(
         adopt: *adopt,
         trial: &trial::in_own_process(setup),
         remark: &|reader, summary| context.plugs.remarks(config, database, reader, summary),
+        leave,
         progress: &progress,
     });
     bar.finish_and_clear();

@@ -4,6 +4,7 @@ use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
+use crate::cli::place::read_open;
 use crate::cli::run::{Asked, Verbosity, pass, remark_found};
 use crate::cli::{Context, Database, Place, remark, screen};
 use crate::config::Config;
@@ -13,10 +14,12 @@ use crate::report::render::Format;
 use crate::run::request::Origin;
 use crate::run::summary::Summary;
 use crate::source::access::may_write;
-use crate::store::{self, DatabaseFile};
+use crate::store::reader::Reader;
+use crate::store::{self, DatabaseFile, Store};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -108,6 +111,8 @@ pub(crate) struct ReportSetup {
     pub(crate) database: DatabaseFile,
     pub(crate) zone: Tz,
     pub(crate) identities: Arc<Identities>,
+    /// The database, as the pass that brought it up to date has left it open, until it is read.
+    left: Cell<Option<Store>>,
 }
 
 /// A day of the command line.
@@ -141,7 +146,7 @@ impl ReportArgs {
                 let days = Days { until: Some(today), ..begin.days(today) };
                 (days, days.as_many_before(), Some(words))
             }
-            _ => (given, given.before(), None),
+            _ => (given, Days { until: given.until.or(Some(today)), ..given }.before(), None),
         };
         Ok(ReportSetup { days, before, usual, ..setup })
     }
@@ -153,9 +158,11 @@ impl Current {
         if self.no_refresh || !may_write(&setup.database) {
             return Ok(());
         }
-        let configured = ConfiguredProcessors::new(&[], &setup.config, &context.resources(&setup.database))?;
-        renewed(processors, &configured, &self.place, Verbosity::Quiet, &setup.config, &setup.database, context)
-            .map(drop)
+        let ReportSetup { config, database, left, .. } = setup;
+        // The pass would wait for the one that is still open.
+        left.set(None);
+        let leave = |store| left.set(Some(store));
+        renewed(processors, &self.place, Verbosity::Quiet, config, database, context, &leave).map(drop)
     }
 
     /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
@@ -176,7 +183,8 @@ impl Current {
         let identities = self.identities.as_deref().or(config.identities.as_deref());
         let identities = Arc::new(Identities::given(identities)?);
         let today = context.now.wall.with_timezone(&zone).date_naive();
-        Ok(ReportSetup { config, database, zone, identities, days: Days::default(), before: None, usual: None, today })
+        let (days, before, usual, left) = (Days::default(), None, None, Cell::default());
+        Ok(ReportSetup { config, database, zone, identities, days, before, usual, today, left })
     }
 
     /// Brings it up to date, where the user wants that and may write the database.
@@ -186,11 +194,21 @@ impl Current {
             return Ok(());
         }
         self.database.must_have_folder(database)?;
-        refresh(processors, &self.place, config, database, context)
+        refresh_open(processors, &self.place, config, database, context, &|store| setup.left.set(Some(store)))
     }
 }
 
 impl ReportSetup {
+    /// Reads the database.
+    pub(crate) fn read<T>(&self, context: &Context, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
+        read_open(&self.database, self.left(), context, body)
+    }
+
+    /// The open database, for the one who reads it.
+    pub(super) fn left(&self) -> Option<Store> {
+        self.left.take()
+    }
+
     /// Whether somebody asked for days that have others before them.
     pub(crate) fn has_asked_days(&self) -> bool {
         self.usual.is_none() && self.before.is_some()
@@ -224,13 +242,19 @@ pub(crate) fn refresh(
     database: &DatabaseFile,
     context: &Context,
 ) -> Result<()> {
-    let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
-    for name in names {
-        if let Some(reason) = configured.disabled.why(name) {
-            remark(&format!("processor `{name}` is disabled: {reason}"));
-        }
-    }
-    match renewed(names, &configured, place, Verbosity::Normal, config, database, context)? {
+    refresh_open(names, place, config, database, context, &drop)
+}
+
+/// The same, and leaves the database open.
+fn refresh_open(
+    names: &[&str],
+    place: &Place,
+    config: &Config,
+    database: &DatabaseFile,
+    context: &Context,
+    leave: &dyn Fn(Store),
+) -> Result<()> {
+    match renewed(names, place, Verbosity::Normal, config, database, context, leave)? {
         Some(summary) if summary.failed() => remark(summary.words().trim_end()),
         Some(summary) => {
             for warning in summary.notices.warnings.iter().take(WARNINGS) {
@@ -245,13 +269,19 @@ pub(crate) fn refresh(
 /// The pass; `None` if there is nothing to do, or another one in progress, which keeps the database current.
 fn renewed(
     names: &[&str],
-    configured: &ConfiguredProcessors,
     place: &Place,
     verbosity: Verbosity,
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
+    leave: &dyn Fn(Store),
 ) -> Result<Option<Summary>> {
+    let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
+    if verbosity == Verbosity::Normal {
+        for (name, reason) in names.iter().filter_map(|name| Some((name, configured.disabled.why(name)?))) {
+            remark(&format!("processor `{name}` is disabled: {reason}"));
+        }
+    }
     let mut processors = configured.processors();
     // A report waits for no network.
     processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
@@ -263,7 +293,7 @@ fn renewed(
         remark_found(&choice);
     }
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
-    let asked = Asked { origin, adopt, limits, verbosity, configured, config };
+    let asked = Asked { origin, adopt, limits, verbosity, configured: &configured, config, leave };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) => Ok(Some(summary)),
         Err(error) if error.status == Status::Busy => Ok(None),

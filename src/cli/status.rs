@@ -2,7 +2,8 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::form::TableOrJson;
-use crate::cli::place::read;
+use crate::cli::place::read_open;
+use crate::cli::scope::ReportSetup;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print, screen};
 use crate::config::Config;
@@ -15,10 +16,10 @@ use crate::run::policy::Policy;
 use crate::source::Layout;
 use crate::source::ledger::Ledger;
 use crate::source::scan::{self, Walk};
-use crate::store::DatabaseFile;
 use crate::store::reader::Reader;
 use crate::store::service_state::ServiceState;
 use crate::store::snapshot::Snapshot;
+use crate::store::{DatabaseFile, Store};
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
 
@@ -68,15 +69,15 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
 ///
 /// If the database cannot be read.
 pub(crate) fn glance<T>(
-    config: &Config,
-    database: &DatabaseFile,
+    setup: &ReportSetup,
     context: &Context,
     name: &'static str,
     body: impl Fn(Reader<'_>) -> Result<(T, Vec<String>)>,
 ) -> Result<(T, status::Status)> {
+    let ReportSetup { config, database, .. } = setup;
     let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
     let known = |processor: &str| processor == name;
-    let read = read_with(&configured, config, database, context, known, |reader, _| body(reader));
+    let read = read_with(&configured, config, database, setup.left(), context, known, |reader, _| body(reader));
     let ((made, own), overview, mut concerns) = read?;
     concerns.push((name, own));
     let overview = match ServiceState::read(database) {
@@ -95,13 +96,14 @@ fn read_with<T>(
     configured: &ConfiguredProcessors,
     config: &Config,
     database: &DatabaseFile,
+    left: Option<Store>,
     context: &Context,
     is_known: impl Fn(&str) -> bool,
     body: impl Fn(Reader<'_>, &Overview) -> Result<T>,
 ) -> Result<(T, Overview, Concerns)> {
     let now = context.now.wall;
     let manifests: Vec<_> = configured.all().iter().map(|processor| processor.manifest()).collect();
-    read(database, context, |reader| {
+    read_open(database, left, context, |reader| {
         let server_of = |name: &str| configured.server_of(name);
         let overview = status::read(reader, database, &manifests, &server_of)?;
         // What cannot be found out is to be looked at, too.
@@ -125,7 +127,7 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
     let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
     let manifests: Vec<_> = configured.all().iter().map(|processor| processor.manifest()).collect();
     let read = |reader: Reader<'_>, overview: &Overview| overview.ledger(reader, &manifests, context.now.wall);
-    let (ledger, overview, concerns) = read_with(&configured, config, database, context, |_| false, read)?;
+    let (ledger, overview, concerns) = read_with(&configured, config, database, None, context, |_| false, read)?;
     let (overview, pending) = match ServiceState::read(database) {
         // A file that a snapshot has not seen need not be new to the service.
         Some(state) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(state), None),

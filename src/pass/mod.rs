@@ -60,7 +60,7 @@ use crate::source::access;
 use crate::source::retry::Retries;
 use crate::store::lookup::{self, Lookup};
 use crate::store::reader::Reader;
-use crate::store::{DatabaseFile, SharedStore, forget, log, pauses, room, runs, waits};
+use crate::store::{DatabaseFile, SharedStore, Store, forget, log, pauses, room, runs, waits};
 use sessionmill_contract::{Bound, Manifest, Processor};
 use std::time::Duration;
 
@@ -88,7 +88,9 @@ pub struct Pass<'p> {
     /// Reads a file in a process of its own, and returns how that process died if it did.
     pub trial: &'p Trial<'p>,
     /// What else should be known of a run that is over, from the database as it is then.
-    pub remark: &'p (dyn Fn(Reader<'_>, &Summary) -> Vec<String> + Sync),
+    pub remark: &'p dyn Fn(Reader<'_>, &Summary) -> Vec<String>,
+    /// Takes the open database at the end: whoever reads it next need not open it again.
+    pub leave: &'p dyn Fn(Store),
     /// Called with how far the pass is.
     pub progress: &'p dyn Fn(Progress),
 }
@@ -208,10 +210,13 @@ fn take_lock(pass: &Pass<'_>, processor: &dyn Processor) -> Result<ProcessorLock
 /// The pass itself, under the locks of its processors.
 fn locked(pass: &Pass<'_>, clock: &Clock, _locks: Vec<ProcessorLock>) -> Result<Summary> {
     room::check(pass.database)?;
-    SharedStore::new(pass.database, pass.now.wall).repairing(|store| match pass.network() {
+    let mut store = SharedStore::new(pass.database, pass.now.wall);
+    let summary = store.repairing(|store| match pass.network() {
         None => compute(pass, clock, store),
         Some((processor, network)) => ask(pass, processor, &network, clock, store),
-    })
+    })?;
+    store.into_open().into_iter().for_each(pass.leave);
+    Ok(summary)
 }
 
 /// A pass of processors that compute, from the walk to the last checkpoint.

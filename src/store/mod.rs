@@ -295,7 +295,7 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
         Access::ReadOnly => AccessMode::ReadOnly,
     };
     let mut config = config()?.access_mode(mode)?;
-    if access == Access::ReadOnly && std::fs::metadata(path).is_ok_and(|file| file.len() >= LARGE) {
+    if access == Access::ReadOnly && is_large(path) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         config = config.threads(cores.min(THREADS_OF_LARGE).try_into().unwrap_or(THREADS))?;
     }
@@ -315,6 +315,10 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
          SET lock_configuration = true",
     )?;
     Ok(connection)
+}
+
+fn is_large(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() >= LARGE)
 }
 
 /// What all databases are opened with.

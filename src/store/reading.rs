@@ -21,7 +21,7 @@ use crate::store::reader::{Reader, Turn};
 use crate::store::schema::Schema;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
-use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, migrate, require, try_connect};
+use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, is_large, migrate, require, try_connect};
 use chrono::{DateTime, Utc};
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -38,17 +38,25 @@ const LONG_TURN: Duration = Duration::from_secs(30);
 /// between two statements is not heard.
 const CALL: Duration = Duration::from_millis(50);
 
-/// Reads a database. The body is begun again where its turn is over before it is done.
+/// Reads a database, which a pass of this process can have left open. The body is begun again where its turn is over
+/// before it is done.
 ///
 /// # Errors
 ///
 /// If there is no database or it cannot be opened, or the body fails.
-pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
+pub fn read<T>(
+    database: &DatabaseFile,
+    left: Option<Store>,
+    now: DateTime<Utc>,
+    body: impl Fn(Reader<'_>) -> Result<T>,
+) -> Result<T> {
     if let Some(snapshot) = Snapshot::instead_of(database) {
         return Apart::open(&snapshot.path, &database.schema)?.read(body);
     }
     let _ = copy::sweep(database, Instant::now());
-    let store = Store::open_current(database, Access::ReadOnly, now)?;
+    // Whoever only reads a large one does so with several threads.
+    let left = left.filter(|_| !is_large(database));
+    let store = left.map_or_else(|| Store::open_current(database, Access::ReadOnly, now), Ok)?;
     let begun = Instant::now();
     let turn = Turn::default();
     let result = store.read(|reader| {
@@ -127,7 +135,7 @@ pub fn ask<T>(
     let text = question::without_frame(&error.to_string()).to_owned();
     if matches!(Fault::of(&text), Fault::Damage | Fault::Log | Fault::Fatal) && may_write(database) {
         // Words in a message prove nothing, but they are a reason to look.
-        read(database, now, |reader| read_all(reader.connection()))?;
+        read(database, None, now, |reader| read_all(reader.connection()))?;
     }
     Err(Error::of_statement(&text))
 }

@@ -84,6 +84,11 @@ impl SharedStore {
         Ok(())
     }
 
+    /// The database, if it is open.
+    pub fn into_open(self) -> Option<Store> {
+        self.open.map(|(store, _)| store)
+    }
+
     /// Closes the database. The next turn begins with what it kept.
     pub fn close(&mut self) {
         self.open = None;

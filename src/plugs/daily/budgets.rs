@@ -1,7 +1,6 @@
 //! `sessionmill report budgets`: what is left of this month's budgets.
 
 use crate::base::error::{Result, Status, count, thousands};
-use crate::cli::place::read;
 use crate::cli::scope::Current;
 use crate::cli::{Context, Form, remark};
 use crate::plugs::daily::budget::{self, Standing};
@@ -32,7 +31,7 @@ pub(super) struct Args {
 pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.current.setup(&[NAME], context)?;
     let prices = Prices::new(&setup.config.price)?;
-    let standings = read(&setup.database, context, |reader| {
+    let standings = setup.read(context, |reader| {
         budget::standings(reader, &setup.config, &setup.identities, &prices, setup.zone, context.now.wall)
     })?;
     args.form.list(&Listing {

@@ -6,7 +6,6 @@ use crate::base::days::Span;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::printable::printable;
 use crate::cli::form::left_out;
-use crate::cli::place::read;
 use crate::cli::scope::Current;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, print, remark, screen};
@@ -89,7 +88,7 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
     })?;
     let prices = Prices::new(&setup.config.price)?;
     let only = |name: &Option<String>| name.clone().map(Only::short);
-    let (digest, newest, about) = read(&setup.database, context, |reader| {
+    let (digest, newest, about) = setup.read(context, |reader| {
         let all = Filter::of_all(setup.zone, setup.identities.clone());
         let whole = Filter { project: only(&args.project), team: only(&args.team), ..all }.resolved(reader)?;
         let digest = Digest::read(reader, &setup, &whole, &prices, [days, before], context.now.wall)?;

@@ -80,7 +80,7 @@ struct Spending {
 pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.current.setup(&[NAME], context)?;
     let prices = Prices::new(&setup.config.price)?;
-    let (page, health) = status::glance(&setup.config, &setup.database, context, NAME, |reader| {
+    let (page, health) = status::glance(&setup, context, NAME, |reader| {
         let page = Page::read(reader, &setup, &prices, context.now.wall, args.json)?;
         let concerns = page.budgets.iter().filter_map(Standing::concern).collect();
         Ok((page, concerns))

@@ -6,7 +6,6 @@
 use super::now::{Key, Now, Wish};
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::moment::Clock;
-use crate::cli::place::read;
 use crate::cli::scope::{Current, ReportSetup};
 use crate::cli::{Context, screen};
 use crate::plugs::usage::NAME;
@@ -95,9 +94,8 @@ impl View<'_> {
             let context = Context { now: self.clock.read(), environment: environment.clone(), plugs: *plugs };
             // A failure is shown, and the next look can do better.
             let trouble = self.args.current.renew(&[NAME], self.setup, &context).err().map(|error| error.message);
-            let now = read(&self.setup.database, &context, |reader| {
-                Now::read(reader, self.setup, self.prices, context.now.wall)
-            })?;
+            let now =
+                self.setup.read(&context, |reader| Now::read(reader, self.setup, self.prices, context.now.wall))?;
             let next = Instant::now() + Duration::from_secs(self.args.every).max(look.elapsed() * REST);
             loop {
                 let draw = terminal.draw(|frame| now.draw(frame, wish, trouble.as_deref()));

@@ -131,6 +131,7 @@ impl Run {
             adopt: false,
             trial: &trial::in_own_process(setup),
             remark: &|reader, summary| settings.plugs.remarks(config, database, reader, summary),
+            leave: &drop,
             progress: &|_| {},
         });
         results.extend(configured.disabled.errors().map(|(name, error)| (name, Err(error))));

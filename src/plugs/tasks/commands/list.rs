@@ -2,7 +2,6 @@
 
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::names;
-use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
 use crate::cli::{Context, Form, remark};
 use crate::plugs::tasks::NAME;
@@ -12,7 +11,6 @@ use crate::plugs::usage::report::filter::Only;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object};
 use crate::report::render::span;
-use crate::store::DatabaseFile;
 use crate::store::cell::plain;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
@@ -66,28 +64,27 @@ pub(super) struct Which {
 
 impl Which {
     /// The database, brought up to date, and what is asked of it.
-    pub(super) fn filter(&self, with_closed: bool, context: &Context) -> Result<(DatabaseFile, Filter)> {
+    pub(super) fn filter(&self, with_closed: bool, context: &Context) -> Result<(ReportSetup, Filter)> {
         // What is active counts, however long it has been.
         let setup = self.report.setup(&[NAME], Usual::All, context)?;
-        let ReportSetup { database, zone, identities, days, .. } = setup;
         let filter = Filter {
-            days,
-            zone,
+            days: setup.days,
+            zone: setup.zone,
             user: self.report.user.clone().map(Only::short),
-            identities,
+            identities: setup.identities.clone(),
             status: self.status.clone(),
             task_type: self.task_type.clone().map(Only::short),
             short_id: self.short_id.clone(),
             with_closed: with_closed || !self.status.is_empty(),
             now: context.now.wall,
         };
-        Ok((database, filter))
+        Ok((setup, filter))
     }
 }
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
-    let (database, filter) = args.which.filter(args.include.is_some(), context)?;
-    let (tasks, all, types, orphaned, read_before) = read(&database, context, |reader| {
+    let (setup, filter) = args.which.filter(args.include.is_some(), context)?;
+    let (tasks, all, types, orphaned, read_before) = setup.read(context, |reader| {
         let mut tasks = Vec::new();
         session::read(reader, &filter, Some(args.form.most(args.limit, 50)), |task| tasks.push(task))?;
         let all = session::count(reader, &filter)?;

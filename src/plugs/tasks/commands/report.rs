@@ -2,7 +2,6 @@
 
 use super::list::{Which, purged};
 use crate::base::error::{Result, Status};
-use crate::cli::place::read;
 use crate::cli::{Context, Form, form, remark};
 use crate::plugs::tasks::report::figures::{self, By};
 use crate::plugs::tasks::report::session;
@@ -29,8 +28,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
-    let (database, filter) = args.which.filter(true, context)?;
-    let (sheet, read_before) = read(&database, context, |reader| {
+    let (setup, filter) = args.which.filter(true, context)?;
+    let (sheet, read_before) = setup.read(context, |reader| {
         let sheet = figures::figures(reader, args.by, &filter)?;
         let read_before = if sheet.rows.is_empty() { session::read_before(reader)? } else { 0 };
         Ok((sheet, read_before))

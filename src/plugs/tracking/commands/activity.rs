@@ -2,7 +2,6 @@
 
 use crate::base::error::{Result, Status};
 use crate::cli::form::{self, Form, Shown};
-use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup, Rows, Usual};
 use crate::cli::{Context, remark};
 use crate::plugs::tracking::report::activity;
@@ -79,7 +78,7 @@ pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
     let filter = args.choice.filter(&args.report, &setup);
     let prices = Prices::new(&setup.config.price)?;
     let project = args.project.clone().map(Only::short);
-    let (sheet, newest, note) = read(&setup.database, context, |reader| {
+    let (sheet, newest, note) = setup.read(context, |reader| {
         let of_all = usage::report::filter::Filter::of_all(setup.zone, setup.identities.clone());
         let project = usage::report::filter::Filter { project: project.clone(), ..of_all }.resolved(reader)?.project;
         let note = project.as_ref().and_then(|only| only.stood_for("project"));

@@ -4,7 +4,6 @@ use super::activity::Choice;
 use crate::base::days::Days;
 use crate::base::error::{Result, Status};
 use crate::cli::form::Form;
-use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, Rows, Usual, day};
 use crate::cli::{Context, remark};
 use crate::plugs::tracking::report::filter::Filter;
@@ -60,7 +59,7 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let user = Only::short(args.who.clone());
     let kinds = args.kind.as_deref().map(|kind| [kind]);
     let prices = Prices::new(&setup.config.price)?;
-    let (entries, newest, note) = read(&setup.database, context, |reader| {
+    let (entries, newest, note) = setup.read(context, |reader| {
         let who = timeline::who(reader, &user, &filter.identities)?;
         let wanted = |days: Days| {
             let filter = Filter { days, ..filter.clone() };

@@ -2,7 +2,6 @@
 
 use crate::base::error::Result;
 use crate::cli::form::Shown;
-use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
 use crate::cli::{Context, remark};
 use crate::plugs::usage::NAME;
@@ -72,7 +71,7 @@ impl ReportContext {
         is_empty: impl Fn(&T) -> bool,
         body: impl Fn(Reader<'_>, &Filter, &Prices) -> Result<T>,
     ) -> Result<T> {
-        let (made, filter, newest) = read(&self.setup.database, context, |reader| {
+        let (made, filter, newest) = self.setup.read(context, |reader| {
             let filter = self.filter.resolved(reader)?;
             let made = body(reader, &filter, &self.prices)?;
             let newest = if is_empty(&made) { filter.newest(reader)? } else { None };

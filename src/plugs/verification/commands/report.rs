@@ -2,7 +2,6 @@
 
 use crate::base::error::{Result, Status};
 use crate::cli::form::{self, Form, Shown};
-use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, Usual};
 use crate::cli::{Context, remark};
 use crate::plugs::verification::report::overview::{self as verification};
@@ -34,7 +33,7 @@ pub(crate) fn report(args: &Args, context: &Context) -> Result<Status> {
     let ReportArgs { user, current, .. } = &args.report;
     let (zone, identities) = (setup.zone, setup.identities.clone());
     let filter = verification::Filter { days: setup.days, user: user.clone(), zone, identities };
-    let sheet = read(&setup.database, context, |reader| {
+    let sheet = setup.read(context, |reader| {
         args.shown.sheet(&setup, |days| {
             verification::verification(reader, args.by, &verification::Filter { days, ..filter.clone() })
         })
