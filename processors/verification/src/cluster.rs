@@ -12,7 +12,7 @@
 use crate::Detection;
 use crate::claim::CLAIMS;
 use crate::heir::{record, records};
-use crate::index::Index;
+use crate::index::{Index, LIKE_IF_RELATED};
 use crate::item::RELATED;
 use crate::material::numbered;
 use crate::review::ReviewRow;
@@ -100,7 +100,14 @@ fn join_alike(claims: &[Member<'_>], told: &[ToldRow<'_>], sets: &mut Sets) -> R
     };
     let mut agreeing = Index::new(&wordings, &entities, RELATED);
     let [mut corrected, mut corrections] = [(); 2].map(|()| Index::new(&wordings, &entities, 1));
+    // A new text finds none that lacks all of its rarest words.
+    let rarest = |text: usize| wordings[text].iter().flat_map(|wording| wording.rarest(LIKE_IF_RELATED));
+    let new = (0..texts.len()).filter(|text| !texts[*text].1);
+    let sought: HashSet<_> = new.flat_map(rarest).collect();
     for (text, (number, is_known)) in texts.iter().enumerate() {
+        if *is_known && !rarest(text).any(|word| sought.contains(word)) {
+            continue;
+        }
         if !is_known {
             let against = if is_correction(text) { &corrected } else { &corrections };
             let is_apart = |other: usize| is_apart(text, other);

@@ -9,7 +9,7 @@ use std::cell::LazyCell;
 /// Texts so like each other, in percent, say the same;
 const LIKE: usize = 82;
 /// and so like, if they are related.
-const LIKE_IF_RELATED: usize = 65;
+pub const LIKE_IF_RELATED: usize = 65;
 
 /// Texts that were put into it, by their number among all.
 pub struct Index<'m> {
