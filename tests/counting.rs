@@ -312,6 +312,28 @@ fn what_an_agent_a_hook_or_the_client_wrote_is_no_prompt_and_nobodys_evidence() 
 }
 
 #[test]
+fn what_a_tool_printed_is_no_evidence_of_who_pastes_it() {
+    let world = World::new();
+    let result = |content| user(&json!([{"type": "tool_result", "tool_use_id": "t", "content": content}]), &json!({}));
+    let printed = format!("ok\n  2→{FACT}\n");
+    let said = user(&json!(FACT), &json!({}));
+    world.write("ada/s.jsonl", lines(&[result(json!(printed)), said.clone()]));
+    world.write("bob/s.jsonl", lines(&[result(json!([{"type": "text", "text": printed}])), said.clone()]));
+    world.write("cy/s.jsonl", lines(&[said.clone(), result(json!(printed))]));
+    let call = |id, output| json!({"type": "function_call_output", "call_id": id, "output": output});
+    let rollout = [
+        codex(0, "session_meta", &json!({"id": "019c0001-0000-7000-8000-000000000002", "cwd": "/srv/till"})),
+        codex(1, "response_item", &call("c", &*printed)),
+        codex(2, "event_msg", &json!({"type": "user_message", "message": FACT})),
+        codex(3, "event_msg", &json!({"type": "user_message", "message": "From now on, always run make lint first."})),
+    ];
+    world.write("dan/rollout.jsonl", rollout.join("\n") + "\n");
+    run(&world);
+    let claims = world.rows("SELECT username, user_quote FROM verification_claims ORDER BY ALL");
+    assert_eq!(claims, [format!("cy|{FACT}"), "dan|From now on, always run make lint first.".to_owned()]);
+}
+
+#[test]
 fn a_directory_has_one_spelling_in_reports_filters_and_sql() {
     let world = World::new();
     let spellings = [

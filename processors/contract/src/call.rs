@@ -28,6 +28,17 @@ pub struct Lines {
     pub removed: u64,
 }
 
+/// What a tool answered. It can be large, and few ask for it, so it is as it stands on the line.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Output<'a> {
+    /// Nothing that the record says.
+    #[default]
+    Nothing,
+    /// JSON that nobody has read, perhaps unsound: a text, or a list that has texts in it.
+    Json(&'a [u8]),
+    Text(&'a str),
+}
+
 /// Why a call came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault<'a> {

@@ -14,7 +14,7 @@
 //!
 //! A response that a dialect recognises only at the end of the file comes without a `Record` before it.
 
-use crate::{Activity, ApiCause, Fault, Lines, TaskEvent, TaskState, Title, Work};
+use crate::{Activity, ApiCause, Fault, Lines, Output, TaskEvent, TaskState, Title, Work};
 use chrono::{DateTime, Utc};
 
 /// One thing that a record says. Absent means that the record does not say.
@@ -103,6 +103,8 @@ pub enum Agent<'a> {
         fault: Option<Fault<'a>>,
         /// What the call changed, where the result tells the difference to the file before.
         lines: Option<Lines>,
+        /// What the tool answered.
+        output: Output<'a>,
     },
     /// A subagent works on a tool call.
     Subagent {

@@ -37,7 +37,7 @@ pub mod table;
 pub mod task;
 
 pub use activity::Activity;
-pub use call::{ApiCause, Cause, Edit, Fault, Lines, Title, TitleBy, Work};
+pub use call::{ApiCause, Cause, Edit, Fault, Lines, Output, Title, TitleBy, Work};
 pub use cell::{Cell, Cells, Value};
 pub use columns::{Columns, RowRef};
 pub use event::{Agent, Event, Said, Transcript};

@@ -377,7 +377,7 @@ impl Fold for UsageFold<'_> {
             Agent::Reply { .. } | Agent::Launched { .. } | Agent::Finished(_) | Agent::Todo(_) => {}
             Agent::Response(response) => self.response(event, transcript, &response),
             Agent::ToolCall(call) => self.tool_call(event, transcript, &call),
-            Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault, lines } => {
+            Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault, lines, .. } => {
                 let (cause, error) =
                     (fault.map(|fault| fault.cause), fault.and_then(|fault| caption::error(fault.message)));
                 let ending = Ending { is_error, declined_by, web_searches, cause, error: error.map(Into::into), lines };

@@ -65,12 +65,14 @@ pub struct Found {
 
 impl Found {
     /// The claim, or nothing for one that is not what a person said in a fresh turn of the window: a
-    /// model can make up a quote. `number` counts the claims of a turn.
+    /// model can make up a quote, and a tool can have printed it before. `number` counts the claims of a turn.
     pub fn new(file: &SourceFile, view: &View<'_>, mut claim: Claim, number: usize) -> Option<Self> {
         let turn = view.turns.get(claim.turn).filter(|turn| turn.role == Role::Person && claim.turn >= view.fresh)?;
-        let is_quoted = !claim.quote.trim().is_empty() && turn.text.contains(&claim.quote);
+        let start = turn.text.find(&claim.quote)?;
+        let end = start + claim.quote.len();
+        let is_printed = turn.printed.iter().any(|line| line.start < end && start < line.end);
         let fits = |text: &str, characters: usize| !text.trim().is_empty() && text.chars().count() <= characters;
-        if !is_quoted
+        if is_printed
             || !fits(&claim.quote, Claim::QUOTE)
             || !fits(&claim.content, Claim::CONTENT)
             || !fits(&claim.title, Claim::TITLE)

@@ -1,7 +1,8 @@
 //! The turns of a source file, in windows: prompts and replies, nothing of the tools between them.
 //!
-//! Memory is bounded by one window and the caps on a turn, not by the file.
+//! Memory is bounded by one window and the caps on a turn and on what tools printed, not by the file.
 
+use crate::printed::Printed;
 use crate::prompt::Prompts;
 use crate::{Role, Turn, View, Window};
 use chrono::{DateTime, Utc};
@@ -33,6 +34,7 @@ pub struct Conversation {
     project: Option<Box<str>>,
     /// The person has refused a tool call or stopped the agent, and said nothing since.
     refused: bool,
+    printed: Printed,
     /// A subagent's file, which no person speaks in.
     is_subagent: bool,
 }
@@ -50,6 +52,7 @@ impl Conversation {
             session_id: file.session_id().into(),
             project: None,
             refused: false,
+            printed: Printed::default(),
             is_subagent: file.session_file.split('/').any(|part| part == "subagents" || part.starts_with("agent-")),
         }
     }
@@ -71,6 +74,7 @@ impl Conversation {
                 self.refused = false;
             }
             Agent::ToolResult { declined_by: Some(Decliner::Person), .. } | Agent::Interrupted => self.refused = true,
+            Agent::ToolResult { output, .. } => self.printed.add(output),
             Agent::Reply { text } if !text.trim().is_empty() => {
                 let text = &*mask(text);
                 match self.turns.last_mut().filter(|_| self.is_open) {
@@ -134,6 +138,7 @@ impl Conversation {
             session_id: self.session_id.clone(),
             project: self.project.clone(),
             refuses: role == Role::Person && self.refused,
+            printed: if role == Role::Person { self.printed.lines_of(text) } else { Vec::new() },
         });
     }
 
@@ -179,7 +184,7 @@ fn keep_tail(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sessionmill_contract::ApiCause;
+    use sessionmill_contract::{ApiCause, Output};
 
     fn turns(events: &[Agent<'_>]) -> Vec<(Role, String)> {
         let file = SourceFile::new("ada/s.jsonl", "ada");
@@ -226,6 +231,7 @@ mod tests {
             web_searches: 0,
             fault: None,
             lines: None,
+            output: Output::Nothing,
         };
         let file = SourceFile::new("ada/s.jsonl", "ada");
         let mut conversation = Conversation::new(&file, Window { turns: 100, overlap: 1 });

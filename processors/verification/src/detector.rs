@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, SourceFile};
+use std::ops::Range;
 
 /// A way to find claims.
 pub trait Detector: Send + Sync {
@@ -79,6 +80,8 @@ pub struct Turn {
     pub project: Option<Box<str>>,
     /// Before it, the person said no to a tool call, or stopped one.
     pub refuses: bool,
+    /// Where its text has lines that a tool printed before.
+    pub printed: Vec<Range<usize>>,
 }
 
 /// Who speaks.

@@ -106,7 +106,8 @@ mod tests {
     use crate::Verification;
     use crate::claim::CLAIMS;
     use crate::{Claim, Detection, Domain, Role, Scope, Window};
-    use sessionmill_contract::{Agent, Bound, FailureClass, Processor, RowRef, Said, Transcript, Value};
+    use sessionmill_contract::event::Decliner;
+    use sessionmill_contract::{Agent, Bound, FailureClass, Output, Processor, RowRef, Said, Transcript, Value};
     use std::sync::Mutex;
 
     /// Claims each fresh prompt as it stands, and notes what it was shown.
@@ -205,6 +206,41 @@ mod tests {
     fn a_quote_that_nobody_wrote_is_no_claim() {
         let (_, processor) = echo(Echo { quote: Some("never said"), ..Echo::default() });
         assert!(claims(&processor, "ada/s.jsonl", &["a", "B"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_a_tool_printed_is_no_claim_of_who_pastes_it() {
+        let (_, processor) = echo(Echo::default());
+        let file = SourceFile::new("ada/s.jsonl", "ada");
+        let line = "Invoices are kept for ten years";
+        let result = |declined_by| Agent::ToolResult {
+            call_id: None,
+            is_error: false,
+            declined_by,
+            web_searches: 0,
+            fault: None,
+            lines: None,
+            output: Output::Text(line),
+        };
+        let said = |events: &[Agent<'_>]| {
+            let mut fold = processor.open(&file);
+            for (at, said) in events.iter().enumerate() {
+                let transcript = Transcript::default();
+                let said = Said::Agent(&transcript, *said);
+                fold.event(&Event { line: at as u64 + 1, time: None, id: None, said });
+            }
+            let mut rows = Rows::default();
+            fold.finish(&mut rows).unwrap();
+            rows.of(&CLAIMS).count()
+        };
+        let prompt = Agent::Prompt { text: line };
+        assert_eq!(said(&[result(None), prompt]), 0);
+        assert_eq!(said(&[prompt, result(None)]), 1, "who says it first is its witness");
+        assert_eq!(
+            said(&[result(Some(Decliner::Person)), prompt]),
+            1,
+            "the words of who declines a call are their own"
+        );
     }
 
     #[test]

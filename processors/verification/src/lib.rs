@@ -9,6 +9,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`conversation`] | the turns of a source file, in windows |
+//! | [`printed`] | lines that tools printed, which are no evidence when a person pastes them |
 //! | [`prompt`] | what a person asked for, as a row |
 //! | [`claim`] | what a person said, as a row |
 //! | [`fold`] | the state over one source file |
@@ -37,6 +38,7 @@ pub mod index;
 pub mod item;
 pub mod judgement;
 pub mod material;
+pub mod printed;
 pub mod prompt;
 pub mod relation;
 pub mod review;

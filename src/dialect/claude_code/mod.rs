@@ -13,13 +13,13 @@ mod todo;
 mod work;
 
 use super::fault;
-use super::json;
+use super::json::{self, Unread};
 use super::splice::{self, Place};
 use super::{Ask, Dialect, Parser, Told};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
-use sessionmill_contract::{Agent, Cause, Event, Fault, Said, Title, TitleBy, Transcript};
+use sessionmill_contract::{Agent, Cause, Event, Fault, Output, Said, Title, TitleBy, Transcript};
 
 pub(super) const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", open: || Box::new(ClaudeCode), lists: false };
 
@@ -281,7 +281,8 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
             event(Agent::Launched { call_id });
         }
         let lines = entry.tool_patch.filter(|_| is_first).and_then(work::patched);
-        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault, lines });
+        let output = block.result.map_or(Output::Nothing, |Unread(json)| Output::Json(json));
+        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault, lines, output });
         if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
             event(Agent::Subagent { call_id, agent_id });
         }

@@ -10,7 +10,7 @@ use super::refusal;
 use super::work::{self, Plan};
 use crate::dialect::{fault, json};
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
-use sessionmill_contract::{Agent, Cause, Edit, Fault, Work};
+use sessionmill_contract::{Agent, Cause, Edit, Fault, Output, Work};
 use std::collections::HashSet;
 
 #[derive(Debug, Default)]
@@ -64,6 +64,7 @@ impl Calls {
                     web_searches: 0,
                     fault,
                     lines: None,
+                    output: Output::Text(body),
                 });
             }
             _ => return,

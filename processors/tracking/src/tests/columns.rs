@@ -165,7 +165,7 @@ fn times_out_of_the_ordinary_are_kept_and_said() {
 #[test]
 fn transcripts_are_work() {
     use sessionmill_contract::event::{Response, ToolCall, ToolKind};
-    use sessionmill_contract::{Agent, Transcript, Work};
+    use sessionmill_contract::{Agent, Output, Transcript, Work};
     let tracking = Tracking::default();
     let call = |message_id, call_id| {
         Agent::ToolCall(ToolCall {
@@ -184,6 +184,7 @@ fn transcripts_are_work() {
         web_searches: 0,
         fault: None,
         lines: None,
+        output: Output::Nothing,
     };
     let said = |session: &'static str, cwd: &'static str, side_chain| Transcript {
         agent: "claude-code",

@@ -57,6 +57,7 @@ fn claims(dialogue: &Value) -> Vec<Claim> {
             session_id: "s1".into(),
             project: None,
             refuses: false,
+            printed: Vec::new(),
         }
     });
     let turns: Vec<_> = turns.collect();

@@ -67,7 +67,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        13
+        14
     }
 
     fn bound(&self) -> Bound {
@@ -340,6 +340,7 @@ mod tests {
             session_id: "s".into(),
             project: None,
             refuses: false,
+            printed: Vec::new(),
         };
         let before: Vec<_> = replies.iter().map(|reply| turn(Role::Assistant, reply)).collect();
         claims(before.len(), &turn(Role::Person, prompt), &before)

@@ -128,6 +128,7 @@ pub(super) mod tests {
             session_id: "s".into(),
             project: None,
             refuses: false,
+            printed: Vec::new(),
         }
     }
 
