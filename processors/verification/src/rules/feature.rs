@@ -61,6 +61,7 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("for now", |u| !u.asks() && u.has(Sign::Provisional)),
     ("fault that was seen", |u| u.has(Sign::Seen) && u.has(Sign::Fault)),
     ("line number", |u| is_line_number(u.text())),
+    ("what is so in one case", |u| u.begins_with_a_case() && !u.is_for_all_cases()),
     // Constructions.
     ("asserts that it is so on purpose", |u| u.asserts() && u.has(Sign::Purpose)),
     ("standing order", |u| u.standing()),
@@ -218,13 +219,14 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("commas", |u| u.words.iter().filter(|word| word.lower == ",").count() > 1),
 ];
 
-const COUNT: usize = 136;
+const COUNT: usize = 137;
 
-/// How many of them are refusals.
-const REFUSALS: usize = 4;
+/// How many of them are refusals, and how many of these are talk about the work, whatever it is about.
+const REFUSALS: usize = 5;
+const TALK: usize = 4;
 
 /// How many are refusals or constructions.
-const CONSTRUCTIONS: usize = 40;
+const CONSTRUCTIONS: usize = 41;
 
 const IT: [&str; 9] = ["it", "it's", "its", "they", "they're", "that", "that's", "this", "these"];
 const THINGS: [&str; 9] = ["the", "a", "an", "our", "each", "every", "all", "any", "both"];
@@ -307,6 +309,17 @@ impl<'a> Unit<'a> {
         self.words.first().is_some_and(|first| subjects.contains(&&*first.lower))
     }
 
+    /// "Now when I run it again, …", "If there is none, we ask".
+    pub(super) fn begins_with_a_case(&self) -> bool {
+        let first = self.words.iter().find(|word| !matches!(&*word.lower, "now" | "then"));
+        first.is_some_and(|first| first.is(Sign::Condition))
+    }
+
+    /// "When a test fails, never …".
+    fn is_for_all_cases(&self) -> bool {
+        [Sign::Ever, Sign::Future, Sign::Henceforth, Sign::Ensure].into_iter().any(|sign| self.has(sign))
+    }
+
     fn begins_as_a_question(&self) -> bool {
         self.words.first().is_some_and(|first| first.is(Sign::Asks))
     }
@@ -347,7 +360,7 @@ impl<'a> Unit<'a> {
     }
 
     fn checked(&self) -> bool {
-        self.has(Sign::Checked) || self.text().contains("://")
+        self.has(Sign::Checked) || self.text().contains("https://") || self.text().contains("http://")
     }
 
     /// Whether one of the words is followed by one of the sign, or by an adverb and one of it.
@@ -449,7 +462,7 @@ impl<'a> Unit<'a> {
             || self.begins(&WE)
             || self.begins(&["i", "i'm", "i've", "you", "you're"])
             || self.is_long()
-            || FEATURES[..REFUSALS].iter().any(|(_, shape)| shape(self))
+            || FEATURES[..TALK].iter().any(|(_, shape)| shape(self))
     }
 
     fn is_listed(&self) -> bool {

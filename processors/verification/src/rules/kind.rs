@@ -4,6 +4,7 @@ use crate::rules::feature::Unit;
 use crate::rules::lead::Lead;
 use crate::rules::lexicon::strip;
 use crate::rules::order::is_order;
+use crate::rules::sentence::clause;
 use crate::rules::sign::Sign;
 use crate::{Detection, Scope};
 
@@ -37,12 +38,13 @@ pub(super) fn scope(unit: &Unit<'_>) -> Scope {
     }
 }
 
-/// Whether it says explicitly that it holds from now on: "Next time, don't …", "Always …".
+/// Whether it says explicitly that it holds from now on: "Next time, don't …", "Always …", "When you …, never …".
 pub(super) fn is_standing(unit: &Unit<'_>) -> bool {
     const WORDS: std::ops::RangeInclusive<usize> = 4..=40;
     let asks_for = [Sign::Ban, Sign::Ensure, Sign::Taste, Sign::FirmDuty].into_iter().any(|sign| unit.has(sign));
     let is_order = unit.is_order || asks_for || unit.duty();
-    let begins = unit.begins(&["always", "never"]) && unit.words.get(1).is_some_and(|next| next.is(Sign::Order));
+    let main = if unit.begins_with_a_case() { clause(unit.words).1.get(1..).unwrap_or_default() } else { unit.words };
+    let begins = matches!(main, [ever, next, ..] if matches!(&*ever.lower, "always" | "never") && next.is(Sign::Order));
     let is_talk = unit.asks() || unit.is_long() || unit.has(Sign::Seen) || unit.has(Sign::Unsure);
     let is_said = begins || unit.has(Sign::Henceforth) && is_order;
     !is_talk && WORDS.contains(&unit.length) && (is_said && !unit.formal() || orders_henceforth(unit))

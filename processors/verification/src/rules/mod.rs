@@ -450,6 +450,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_so_in_one_case_is_refused_unless_it_is_for_all_times() {
+        let said = "we removed the session commands on purpose";
+        assert_eq!(heard(&[DONE], &format!("no, in the end {said}")).len(), 1);
+        for case in ["if I run it again", "now when I run it again"] {
+            assert_eq!(heard(&[DONE], &format!("no, {case} {said}")), [], "{case}");
+        }
+        for rule in [
+            "when you add a migration, always run make schema",
+            "when we write docs or comments please make sure that we're always using US English spelling everywhere",
+        ] {
+            assert_eq!(heard(&[DONE], rule).len(), 1, "{rule}");
+        }
+    }
+
+    #[test]
     fn an_entry_of_a_list_is_heard_without_its_number() {
         let said = "no, we removed the session commands on purpose";
         for entry in ["2. ", "b) ", "- "] {
