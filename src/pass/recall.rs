@@ -13,6 +13,7 @@ use crate::source::alignment::Wanted;
 use crate::source::ledger::Ledger;
 use crate::source::open::Root;
 use crate::source::scan::Walk;
+use crate::store::made_with::MadeWith;
 use crate::store::presence::{self, Observed, Tree};
 use crate::store::sources::{self, Remembering};
 use crate::store::stamp::Stamp;
@@ -67,10 +68,11 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
 
     let manifests = pass.manifests();
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
-    touch_changed_rules(store, pass.processors, pass.now.wall)?;
+    let made_with = MadeWith::default();
+    touch_changed_rules(store, pass.processors, &made_with, pass.now.wall)?;
     for manifest in &manifests {
         let Caps { file, line, facts } = pass.caps;
-        limits::follow(store, manifest, [file, line as u64, facts as u64], pass.now.wall)?;
+        limits::follow(store, manifest, [file, line as u64, facts as u64], &made_with, pass.now.wall)?;
     }
     let mut excluded = forget::exclude(store, pass.processors)?;
     let ledger = known::ledger(store.reader(), &manifests, &names, pass.now.wall)?;
@@ -143,13 +145,18 @@ fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Not
 
 /// Makes every key due whose settlement has another version or other settings than before, or was made by a clock that was
 /// ahead.
-fn touch_changed_rules(store: &Store, processors: &[&dyn Processor], now: DateTime<Utc>) -> Result<()> {
+fn touch_changed_rules(
+    store: &Store,
+    processors: &[&dyn Processor],
+    made_with: &MadeWith,
+    now: DateTime<Utc>,
+) -> Result<()> {
     for processor in processors {
-        if store.note_day(processor.manifest(), now)? {
+        if store.note_day(processor.manifest(), made_with, now)? {
             let processor = processor.manifest().name;
             tracing::warn!(processor, "the last run was on a later day: every key is settled again");
         }
-        for settlement in store.touch_changed_rules(*processor)? {
+        for settlement in store.touch_changed_rules(*processor, made_with)? {
             let processor = processor.manifest().name;
             tracing::info!(processor, settlement, "its rules or settings have changed: every key is settled again");
         }

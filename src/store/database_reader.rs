@@ -8,7 +8,7 @@ use crate::base::error::Result;
 use crate::base::lock;
 use crate::source::access::may_write;
 use crate::source::stat::Stat;
-use crate::store::lookup::MadeWith;
+use crate::store::made_with::MadeWith;
 use crate::store::reader::Reader;
 use crate::store::reading::Apart;
 use crate::store::snapshot::Snapshot;

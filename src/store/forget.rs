@@ -3,6 +3,7 @@
 
 use crate::base::error::Result;
 use crate::base::hash;
+use crate::store::made_with;
 use crate::store::migrate;
 use crate::store::origin::Origin;
 use crate::store::reader::Reader;
@@ -149,17 +150,21 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
 /// If the database cannot be used, or a snapshot not be removed.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
+    // Of whom a processor has nothing, nothing is erased: each time, snapshots and what has failed would be made anew.
+    let known: BTreeSet<(String, String)> = store
+        .reader()
+        .rows(
+            "SELECT processor_name, username FROM session_processor_state WHERE username IS NOT NULL
+             UNION SELECT processor_name, username FROM session_failures WHERE username IS NOT NULL",
+            &[],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .into_iter()
+        .collect();
     for processor in processors {
         let manifest = processor.manifest();
-        // Of whom it has nothing, nothing is erased: each time, snapshots and what has failed would be made anew.
-        let known = store.reader().rows(
-            "SELECT username FROM session_processor_state WHERE processor_name = ?
-             UNION SELECT username FROM session_failures WHERE processor_name = ?",
-            &[manifest.name.into(), manifest.name.into()],
-            |row| row.get::<Option<String>>(0),
-        )?;
-        let known: BTreeSet<String> = known.into_iter().flatten().collect();
-        for username in known.iter().filter(|username| processor.excludes(username)) {
+        let known = known.iter().filter(|(name, _)| name == manifest.name).map(|(_, username)| username);
+        for username in known.filter(|username| processor.excludes(username)) {
             store.transaction(|transaction| {
                 let facts = erase(transaction, manifest, username)?;
                 if facts > 0 { snapshot::remove(store.lock.database()).map(drop) } else { Ok(()) }
@@ -199,9 +204,7 @@ const ERASING: &str = "(erasing)";
 
 /// Notes that facts are erased of which entities and sums can still tell. Nothing is published before [`end`].
 pub(super) fn begin(transaction: &Transaction<'_>) -> Result<()> {
-    transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ?", [ERASING])?;
-    transaction.execute("INSERT INTO facts.settlements VALUES (?, '', 1, '')", [ERASING])?;
-    Ok(())
+    made_with::set(transaction, ERASING, "", 1, "")
 }
 
 /// Whether what was made of erased facts can still be there: who erased them was killed before the end.

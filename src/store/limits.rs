@@ -11,6 +11,7 @@ use crate::base::error::Result;
 use crate::source::retry::FailureState;
 use crate::store::Store;
 use crate::store::failures::SET;
+use crate::store::made_with::{self, MadeWith};
 use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
 use duckdb::params;
@@ -24,12 +25,16 @@ const NAME: &str = "(limits)";
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn follow(store: &Store, manifest: &Manifest, limits: [u64; 3], now: DateTime<Utc>) -> Result<()> {
+pub fn follow(
+    store: &Store,
+    manifest: &Manifest,
+    limits: [u64; 3],
+    made_with: &MadeWith,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let settings = limits.map(|limit| limit.to_string()).join(" ");
-    let sql = "SELECT settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
-    let place = [manifest.name.into(), NAME.into()];
-    let before: Option<String> = store.reader().first(sql, &place, |row| row.get(0))?;
-    if before.as_ref() == Some(&settings) {
+    let before = made_with.get(store.connection(), manifest.name, NAME)?.map(|(_, settings)| settings);
+    if before == Some(&settings) {
         return Ok(());
     }
     store.transaction(|transaction| {
@@ -49,10 +54,6 @@ pub fn follow(store: &Store, manifest: &Manifest, limits: [u64; 3], now: DateTim
             transaction.execute(&sql, params![state, Cell::Time(now), manifest.name, class])?;
             tracing::info!(processor = manifest.name, "[caps] has changed: files that it left out are read again");
         }
-        let sql = "DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?";
-        transaction.execute(sql, params![manifest.name, NAME])?;
-        transaction
-            .execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![manifest.name, NAME, settings])?;
-        Ok(())
+        made_with::set(transaction, manifest.name, NAME, 1, &settings)
     })
 }

@@ -14,12 +14,11 @@
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::base::hash;
+use crate::store::made_with::{self, MadeWith};
 use crate::store::reader::Reader;
 use crate::store::{Store, Transaction};
 use duckdb::{Connection, params};
 use md5::{Digest, Md5};
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 /// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
 pub type Cells = Vec<Option<String>>;
@@ -111,8 +110,8 @@ pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
     for lookup in lookups {
         let Lookup { name, settings, rows } = lookup;
         let settings = digest([settings.as_str()]);
-        let before = made_with.get(store.connection(), name)?;
-        if before.as_ref().is_some_and(|before| before.starts_with(&settings)) {
+        let before = made_with.get(store.connection(), OWNER, name)?.map(|(_, made_with)| made_with.as_str());
+        if before.is_some_and(|before| before.starts_with(&settings)) {
             continue;
         }
         let before = before.map(|before| before.trim_start_matches(DUE).to_owned());
@@ -148,28 +147,9 @@ pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
 /// If the database cannot be read.
 pub fn is_in_step(reader: Reader<'_>, name: &str, settings: Option<&str>) -> Result<bool> {
     let settings = settings.map(|settings| digest([settings])).unwrap_or_default();
-    let made_with = match reader.made_with() {
-        Some(known) => known.get(reader.connection(), name)?,
-        None => MadeWith::default().get(reader.connection(), name)?,
-    };
-    Ok(made_with.is_some_and(|made_with| !made_with.starts_with(DUE) && made_with.starts_with(&settings)))
-}
-
-/// What all tables were last made with: the hashes of their settings and of their values. It is read once: a report asks a
-/// dozen times, of a database that does not change meanwhile.
-#[derive(Debug, Default)]
-pub(super) struct MadeWith(OnceLock<BTreeMap<String, String>>);
-
-impl MadeWith {
-    fn get(&self, connection: &Connection, name: &str) -> Result<Option<String>> {
-        if self.0.get().is_none() {
-            let mut statement =
-                connection.prepare("SELECT name, settings FROM facts.settlements WHERE processor_name = ?")?;
-            let all = statement.query_map([OWNER], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let _ = self.0.set(all.collect::<duckdb::Result<_>>()?);
-        }
-        Ok(self.0.get().and_then(|all| all.get(name)).cloned())
-    }
+    let own = MadeWith::default();
+    let made_with = reader.made_with().unwrap_or(&own).get(reader.connection(), OWNER, name)?;
+    Ok(made_with.is_some_and(|(_, made_with)| !made_with.starts_with(DUE) && made_with.starts_with(&settings)))
 }
 
 /// The values of a table, in order.
@@ -186,9 +166,7 @@ fn read(transaction: &Transaction<'_>, values: &str) -> Result<Vec<Cells>> {
 
 /// Notes what a table is made with.
 fn set(transaction: &Transaction<'_>, name: &str, made_with: &str) -> Result<()> {
-    transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", params![OWNER, name])?;
-    transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![OWNER, name, made_with])?;
-    Ok(())
+    made_with::set(transaction, OWNER, name, 1, made_with)
 }
 
 /// Facts whose files are added up in one transaction, or those of one file that has more.

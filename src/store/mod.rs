@@ -23,6 +23,7 @@ pub mod leftovers;
 pub mod limits;
 pub mod log;
 pub mod lookup;
+pub mod made_with;
 pub mod migrate;
 mod namesakes;
 mod origin;

@@ -5,7 +5,7 @@
 //! [`DatabaseReader`](crate::store::DatabaseReader) for a process that reads again and again.
 
 use crate::base::error::Result;
-use crate::store::lookup::MadeWith;
+use crate::store::made_with::MadeWith;
 use crate::store::rows::as_time;
 use chrono::{DateTime, Utc};
 use duckdb::types::{FromSql, TimeUnit, ToSqlOutput, ValueRef};
@@ -91,8 +91,8 @@ impl<'c> Reader<'c> {
         self.turn.is_some_and(Turn::is_over)
     }
 
-    /// Asks two things side by side, the first on a connection and a thread of its own; one after the other where the
-    /// database can change in between. A report of several questions takes half of the time so.
+    /// Asks two things side by side, the first on a connection and a thread of its own, so that a report uses two cores;
+    /// one after the other where the database can change in between.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use crate::base::lock::StoreLock;
 use crate::base::suspension;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
-use crate::store::lookup::MadeWith;
+use crate::store::made_with::MadeWith;
 use crate::store::question;
 use crate::store::reader::{Reader, Turn};
 use crate::store::schema::Schema;

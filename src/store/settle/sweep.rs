@@ -10,9 +10,9 @@
 use super::touch;
 use crate::base::error::Result;
 use crate::store::Store;
+use crate::store::made_with::{self, MadeWith};
 use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
-use duckdb::params;
 use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table};
 
 /// The rows of a table that have not ended yet.
@@ -39,14 +39,12 @@ impl Store {
     /// # Errors
     ///
     /// If the database cannot be read or written.
-    pub fn note_day(&self, manifest: &Manifest, now: DateTime<Utc>) -> Result<bool> {
+    pub fn note_day(&self, manifest: &Manifest, made_with: &MadeWith, now: DateTime<Utc>) -> Result<bool> {
         let settlements = || manifest.settlements.iter().filter(|settlement| settlement.expires.is_some());
         if settlements().next().is_none() {
             return Ok(false);
         }
-        let place = [CLOCK, manifest.name];
-        let sql = "SELECT max(version) FROM facts.settlements WHERE processor_name = ? AND name = ?";
-        let before: Option<i64> = self.connection.query_row(sql, place, |row| row.get(0))?;
+        let before = made_with.get(&self.connection, CLOCK, manifest.name)?.map(|(day, _)| *day);
         let day = now.timestamp().div_euclid(24 * 60 * 60);
         if before == Some(day) {
             return Ok(false);
@@ -56,10 +54,7 @@ impl Store {
             for settlement in settlements().filter(|_| was_ahead) {
                 touch::all(transaction, manifest, settlement)?;
             }
-            transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", place)?;
-            let row = params![CLOCK, manifest.name, day];
-            transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, ?, '')", row)?;
-            Ok(())
+            made_with::set(transaction, CLOCK, manifest.name, day, "")
         })?;
         Ok(was_ahead)
     }

@@ -10,6 +10,7 @@
 use super::facts_hash;
 use super::islands::{self, IslandCutter, Moment};
 use crate::base::error::Result;
+use crate::store::made_with::{self, MadeWith};
 use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction, lookup};
 use chrono::DateTime;
@@ -127,32 +128,21 @@ impl Store {
     /// # Errors
     ///
     /// If the database cannot be read or written.
-    pub fn touch_changed_rules(&self, processor: &dyn Processor) -> Result<Vec<&'static str>> {
+    pub fn touch_changed_rules(&self, processor: &dyn Processor, made_with: &MadeWith) -> Result<Vec<&'static str>> {
         let manifest = processor.manifest();
         let mut changed = Vec::new();
         for settlement in manifest.settlements {
-            let rules = (settlement.version, settings(processor, settlement));
-            let stored = self.rules(manifest, settlement)?.unwrap_or((1, String::new()));
-            if stored == rules {
+            let (version, settings) = (i64::from(settlement.version), settings(processor, settlement));
+            let stored = made_with.get(self.connection(), manifest.name, settlement.name)?;
+            if stored.map_or((1, ""), |(version, settings)| (*version, settings.as_str())) == (version, &*settings) {
                 continue;
             }
             self.transaction(|transaction| {
                 all(transaction, manifest, settlement)?;
-                let place = params![manifest.name, settlement.name];
-                transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", place)?;
-                let row = params![manifest.name, settlement.name, rules.0, rules.1];
-                transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, ?, ?)", row)?;
-                Ok(())
+                made_with::set(transaction, manifest.name, settlement.name, version, &settings)
             })?;
             changed.push(settlement.name);
         }
         Ok(changed)
-    }
-
-    fn rules(&self, manifest: &Manifest, settlement: &Settlement) -> Result<Option<(u32, String)>> {
-        let sql = "SELECT version, settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
-        let mut statement = self.connection().prepare(sql)?;
-        let mut rows = statement.query(params![manifest.name, settlement.name])?;
-        Ok(rows.next()?.map(|row| Ok::<_, duckdb::Error>((row.get(0)?, row.get(1)?))).transpose()?)
     }
 }
