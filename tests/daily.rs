@@ -77,9 +77,12 @@ fn rows_are_about_two_things_in_the_order_of_both() {
             "2026-02-10,claude-opus-4-6,1",
         ]
     );
-    let short = said(&world, &["report", "--breakdown", "--csv"]).stdout;
-    assert_eq!(short, said(&world, &["report", "--by", "day,model", "--format", "csv"]).stdout);
-    let json: Value = serde_json::from_str(&said(&world, &["report", "--by", "user,model", "--json"]).stdout).unwrap();
+    let whole = said(&world, &["report", "--by", "day,model", "--format", "csv"]).stdout;
+    for short in [&["report", "--breakdown", "--csv"], &["daily", "--breakdown", "--csv"]] {
+        assert_eq!(said(&world, short).stdout, whole);
+    }
+    let json: Value =
+        serde_json::from_str(&said(&world, &["report", "--by", "person,model", "--json"]).stdout).unwrap();
     assert_eq!(json["by"], "user,model");
     let rows = json["rows"].as_array().unwrap();
     let names = rows.iter().map(|row| (row["user"].as_str().unwrap(), row["model"].as_str().unwrap()));

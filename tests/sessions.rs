@@ -118,7 +118,14 @@ Total  $3.09, 123k tokens, 2 responses
     let sessions = world.mill_with(&["report", "sessions", "--no-refresh"], &[("COLUMNS", "80")]).stdout;
     let header: Vec<_> = sessions.lines().next().unwrap().split_whitespace().collect();
     assert!(header.contains(&"Active") && header.contains(&"Cost"), "{sessions}");
+    assert!(!header.contains(&"Calls"), "{sessions}");
+    // What was asked for has room.
+    let ordered = ["report", "sessions", "--no-refresh", "--order", "calls"];
+    let ordered = world.mill_with(&ordered, &[("COLUMNS", "80")]).stdout;
+    assert!(ordered.lines().next().unwrap().contains("Calls"), "{ordered}");
 }
+
+const WHOLE: &str = "sessionmill: a session is shown whole and in order of time: leave out the other choices\n";
 
 #[test]
 fn a_session_is_found_by_the_beginning_of_its_id_if_that_is_its_alone() {
@@ -129,7 +136,8 @@ fn a_session_is_found_by_the_beginning_of_its_id_if_that_is_its_alone() {
             "sessionmill: no session `x`\n  hint: `sessionmill report sessions` shows them\n",
         ),
         (["session", "s", "--no-refresh"], "sessionmill: 2 sessions begin with `s`\n  hint: `s1`, `s2`\n"),
-        (["session", "s1", "--user=ada"], "sessionmill: a session is shown whole: leave out the other choices\n"),
+        (["session", "s1", "--user=ada"], WHOLE),
+        (["session", "s1", "--order=cost"], WHOLE),
     ] {
         let said = world.mill(&args);
         assert_eq!((said.status, said.stderr.ends_with(stderr)), (64, true), "{said:?}");

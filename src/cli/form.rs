@@ -115,6 +115,11 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// Whether anybody has chosen something of it.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.limit.is_some() || self.order.is_some() || self.compare.is_some()
+    }
+
     /// Makes a sheet for some days, as it is to be shown.
     ///
     /// # Errors

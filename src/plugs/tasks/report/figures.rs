@@ -18,6 +18,7 @@ pub enum By {
     Type,
     Status,
     /// The person whose folder named the task first; without identities a folder.
+    #[value(alias = "person")]
     User,
     /// On which the task was created, in the report's time zone.
     Day,

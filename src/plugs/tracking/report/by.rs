@@ -20,6 +20,7 @@ pub enum By {
     /// On which the session began.
     Weekday,
     /// Of web events the site and the id of the person; of agents a person, whatever folders they have.
+    #[value(alias = "person")]
     User,
     /// Of the person who works with agents.
     Team,

@@ -45,10 +45,6 @@ pub(super) struct Usage {
     #[arg(long, value_enum, default_value = "day", value_delimiter = ',')]
     by: Vec<By>,
 
-    /// Show what each model has of a row: short for --by day,model and its like
-    #[arg(long)]
-    breakdown: bool,
-
     #[command(flatten)]
     options: Options,
 }
@@ -69,8 +65,12 @@ pub(super) struct Options {
     #[command(flatten)]
     pub(super) scope: Scope,
 
+    /// Show what each model has of a row: short for --by day,model and its like
+    #[arg(long)]
+    pub(super) breakdown: bool,
+
     #[command(flatten)]
-    shown: Shown,
+    pub(super) shown: Shown,
 
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Shape::Table, conflicts_with = "json")]
@@ -98,9 +98,7 @@ pub(super) fn any(args: &Args, context: &Context) -> Result<Status> {
 }
 
 pub(super) fn usage(args: &Usage, context: &Context) -> Result<Status> {
-    let models = args.breakdown.then_some(By::Model);
-    let by: Vec<By> = args.by.iter().copied().chain(models).collect();
-    report(&by, &args.options, context)
+    report(&args.by, &args.options, context)
 }
 
 impl Options {
@@ -118,6 +116,7 @@ impl Options {
 }
 
 pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<Status> {
+    let by = &*[by, options.breakdown.then_some(By::Model).as_slice()].concat();
     if by.len() > 2 || matches!(by, [one, other] if one == other) {
         return Err(Error::new(Status::Usage, "a row is about one thing, or two different ones").hint("--by day,model"));
     }

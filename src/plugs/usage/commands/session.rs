@@ -48,8 +48,9 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
         return report::report(&[By::Session], &args.options, context);
     };
     let report = options.scope.report_of(&[usage::NAME, tracking::NAME, verification::NAME], Usual::All, context)?;
-    if options.explain || report.filter.is_narrow() {
-        return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
+    if options.explain || options.breakdown || options.shown.is_chosen() || report.filter.is_narrow() {
+        let message = "a session is shown whole and in order of time: leave out the other choices";
+        return Err(Error::new(Status::Usage, message));
     }
     let timeline =
         report.read(context, |_| false, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;

@@ -75,14 +75,16 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     // Where all are of one person, nobody needs to read so in every row.
     let has_others = sessions.iter().any(|session| session.user != sessions[0].user);
     let user = has_others.then(|| Field::name("User").spare(4));
+    // What the list is in the order of has room.
+    let spare = |order: Order, field: Field, rank| if args.order == order { field } else { field.spare(rank) };
     let fields = [
         Field::path("Project").spare(3),
-        Field::name("Started").spare(1),
-        Field::number("Active").spare(2),
-        Field::number("Responses").spare(8),
-        Field::number("Tokens").spare(5),
-        Field::number("Calls").spare(9),
-        Field::failures("Failed").spare(7),
+        spare(Order::Date, Field::name("Started"), 1),
+        spare(Order::Duration, Field::number("Active"), 2),
+        spare(Order::Responses, Field::number("Responses"), 8),
+        spare(Order::Tokens, Field::number("Tokens"), 5),
+        spare(Order::Calls, Field::number("Calls"), 9),
+        spare(Order::Failed, Field::failures("Failed"), 7),
         Field::number("Cost"),
     ];
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
@@ -93,7 +95,8 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
         remark(&format!("note: {words}"));
     }
     let title = has_titles.then(|| Field::line("Title").at_least(32));
-    let stopped = has_stops.then(|| Field::number("Interrupted").spare(6));
+    let stopped = Field::number("Interrupted");
+    let stopped = has_stops.then(|| if args.interrupted { stopped } else { stopped.spare(6) });
     let names = title.into_iter().chain([Field::id("Session")]).chain(user);
     // A screen has room for what each is beside the costliest; programs can work it out.
     let most = sessions.iter().filter_map(|session| session.spent.cost).max();

@@ -12,6 +12,7 @@ pub enum By {
     /// Of the day, in the report's time zone.
     Hour,
     /// A person, whatever folders they have; without identities a folder.
+    #[value(alias = "person")]
     User,
     /// Of the person.
     Team,

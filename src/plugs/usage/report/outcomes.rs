@@ -29,6 +29,7 @@ pub enum OutcomesBy {
     Day,
     Week,
     Month,
+    #[value(alias = "person")]
     User,
     Team,
     Project,

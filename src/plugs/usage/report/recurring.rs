@@ -25,6 +25,7 @@ const SESSIONS: usize = 2;
 pub enum RecurringBy {
     Project,
     /// A person, whatever folders they have; without identities a folder.
+    #[value(alias = "person")]
     User,
     /// Of the person.
     Team,

@@ -20,6 +20,7 @@ pub enum By {
     /// Of the items.
     Domain,
     /// Whose evidence it is.
+    #[value(alias = "person")]
     User,
     /// Correction, confirmation, unprompted definition or instruction.
     Type,
