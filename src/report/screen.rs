@@ -13,7 +13,8 @@ pub struct Screen {
     pub has_colour: bool,
 }
 
-/// What a piece of text means. Colours are the sixteen that every terminal has, which follow its theme.
+/// What a piece of text means. Colours are those that every terminal has, which follow its theme, but for warnings: yellow
+/// cannot be read on a light ground.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     #[default]
@@ -28,6 +29,9 @@ pub enum Tone {
     /// It goes on just now.
     Live,
 }
+
+/// A dark orange of the 256 colours: 4.5 : 1 against black, 4.7 : 1 against white.
+const ORANGE: u8 = 130;
 
 impl Tone {
     /// What the name of a state means.
@@ -48,7 +52,7 @@ impl Tone {
         match self {
             Self::Plain | Self::Strong | Self::Dim => None,
             Self::Good => Some(Color::DarkGreen),
-            Self::Warning => Some(Color::DarkYellow),
+            Self::Warning => Some(Color::AnsiValue(ORANGE)),
             Self::Bad => Some(Color::DarkRed),
             Self::Live => Some(Color::DarkCyan),
         }
@@ -74,7 +78,7 @@ impl Screen {
             Tone::Dim => "2",
             Tone::Strong => "1",
             Tone::Good => "32",
-            Tone::Warning => "33",
+            Tone::Warning => "38;5;130", // ORANGE
             Tone::Bad => "31",
             Tone::Live => "36",
         };
