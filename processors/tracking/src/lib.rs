@@ -94,7 +94,7 @@ pub struct Tracking {
 
 static MANIFEST: Manifest = Manifest {
     name: "tracking",
-    version: 3,
+    version: 4,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     // Links first: who is who is known then when events are settled.

@@ -112,7 +112,8 @@ impl Parser for Web {
 
 /// The format that a record is certainly of.
 fn format(record: &Record<'_>, properties: &Found<'_>) -> Option<Format> {
-    if record.has_segment_id && !record.has_distinct_id && call(record).is_some() {
+    // A call can have a `distinct_id` as well; only what also names an event is one of PostHog.
+    if record.has_segment_id && !(record.has_event && record.has_distinct_id) && call(record).is_some() {
         return Some(Format::Segment);
     }
     let is_marked = |flat: &Found<'_>| flat.is_marked;

@@ -129,6 +129,26 @@ fn events_have_classes() {
 }
 
 #[test]
+fn a_call_with_a_distinct_id_is_a_call_unless_it_names_an_event() {
+    let call = |more: &str| format!(r#"{{"anonymousId":"a","distinct_id":"d","timestamp":"2026-03-01",{more}}}"#);
+    for (more, told) in [
+        (r#""type":"page""#, "View page by a"),
+        (r#""type":"screen""#, "View screen by a"),
+        (r#""type":"identify","userId":"u""#, "Identity identify by u"),
+        (r#""type":"group""#, "Passive group by a"),
+        (r#""type":"track","event":"e""#, "Event e by d"),
+    ] {
+        let line = call(more);
+        let told = format!("{told} at 03-01T00:00:00");
+        assert!(one(&line).starts_with(&format!("1.0 {told}")), "{}", one(&line));
+        let batch = format!(r#"{{"batch":[{line}]}}"#);
+        assert!(one(&batch).starts_with(&format!("1.0 {told}")), "{}", one(&batch));
+    }
+    let strange = r#"{"type":"page","distinct_id":"d","timestamp":"2026-03-01"}"#;
+    assert_eq!(one(strange), one(r#"{"type":"page","timestamp":"2026-03-01"}"#), "it has no id of a call");
+}
+
+#[test]
 fn an_event_says_who_is_who() {
     for (event, links) in [
         (r#""event":"$identify","distinct_id":"u","properties":{"$anon_distinct_id":"a"}"#, " u=a"),
