@@ -116,7 +116,7 @@ static MANIFEST: Manifest = Manifest {
         },
         Settlement {
             name: "sessions",
-            version: 2,
+            version: 3,
             facts: &line::LINES,
             key: Some("person"),
             edges: Some(&Edges { table: &edge::EDGES, ids: ["id", "other"] }),

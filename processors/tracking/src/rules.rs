@@ -116,6 +116,8 @@ struct Running<'l> {
     referrer: Option<String>,
     has_view: bool,
     actions: u64,
+    /// The last of them, whatever else kept it alive since.
+    acted_at: DateTime<Utc>,
 }
 
 impl<'l> Found<'l> {
@@ -198,7 +200,8 @@ fn attach(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>)
 impl<'l> Running<'l> {
     fn begin(position: usize, line: &Line<'l>, rules: Rules<'_>) -> Self {
         let found = Found::at(position, line, &rules.settings.switches);
-        let mut session = Self { found, campaign: None, referrer: None, has_view: false, actions: 1 };
+        let acted_at = line.row.time;
+        let mut session = Self { found, campaign: None, referrer: None, has_view: false, actions: 1, acted_at };
         session.note(line, rules);
         session
     }
@@ -211,7 +214,7 @@ impl<'l> Running<'l> {
     /// Why the session ends before a view or an event.
     fn ends(&self, line: &Line<'_>, rules: Rules<'_>) -> Option<Reason> {
         let (Settings { switches, zone, .. }, at) = (rules.settings, line.row.time);
-        let Found { started_at, last_at, attaches_until, ended_at, .. } = self.found;
+        let Found { started_at, attaches_until, ended_at, .. } = self.found;
         let day = |at: DateTime<Utc>| at.with_timezone(zone).date_naive();
         let is_too_long = |length: TimeDelta| at.signed_duration_since(started_at) > length;
         if ended_at.is_some() {
@@ -220,7 +223,7 @@ impl<'l> Running<'l> {
             Some(Reason::Idle)
         } else if switches.max_length.is_some_and(is_too_long) {
             Some(Reason::Length)
-        } else if switches.splits_on_day && day(last_at) != day(at) {
+        } else if switches.splits_on_day && day(self.acted_at) != day(at) {
             Some(Reason::Day)
         } else if switches.max_actions.is_some_and(|most| self.actions >= most) {
             Some(Reason::Actions)
@@ -248,6 +251,7 @@ impl<'l> Running<'l> {
         self.found.last = position;
         self.found.extend(line.row.time, &rules.settings.switches);
         self.actions += 1;
+        self.acted_at = line.row.time;
         if self.note(line, rules) {
             self.found.adopted = Some(position);
         }

@@ -134,6 +134,13 @@ fn a_new_day_begins_a_session_where_the_site_is() {
 }
 
 #[test]
+fn a_ping_after_midnight_does_not_hide_the_change_of_day() {
+    let ping = Web::of(Class::Ping, "$pageleave", 14 * HOURS + 10);
+    let events = [Web::view(14 * HOURS - MINUTES), ping, Web::view(14 * HOURS + 5 * MINUTES)];
+    assert_eq!(outlines(preset("matomo"), &events), ["50340-50410 day 1/1", "50700-50700 idle 1/1"]);
+}
+
+#[test]
 fn ten_thousand_actions_are_a_session_at_most() {
     let events: Vec<_> = (0..10_001).map(Web::event).collect();
     assert_eq!(outlines(preset("matomo"), &events), ["0-9999 actions 0/10000", "10000-10000 idle 0/1"]);
