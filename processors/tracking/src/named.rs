@@ -2,9 +2,8 @@
 
 use crate::line::Line;
 use crate::people::People;
-use crate::rules::{self, Found, Reason, Role, Rules};
+use crate::rules::{self, Begun, Found, Reason, Role, Rules};
 use crate::settings::SessionSource;
-use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// All sessions of events that are settled together, by their start, and the positions of events in none.
@@ -19,15 +18,19 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], people: &People<'_>, rules: Rules
     }
     let (mut all, mut loose) = (Vec::new(), Vec::new());
     for (mut sessions, positions) in persons.into_values() {
-        let others = join(&mut sessions, lines, positions, rules);
-        all.append(&mut sessions);
-        if rules.settings.session_source == SessionSource::Client {
-            loose.extend(others);
-        } else {
+        let mut others = join(&mut sessions, lines, positions, rules);
+        if rules.settings.session_source != SessionSource::Client {
             let (mut found, unattached) = rules::sessions(lines, &others, rules);
             all.append(&mut found);
-            loose.extend(unattached);
+            others = unattached;
         }
+        // What a client sends by itself belongs to a session that is closed, if none goes on.
+        let role = |position: &usize| Role::of(lines[*position].class, &rules.settings.switches);
+        let (late, unattached): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|position| matches!(role(position), Role::Extends | Role::Attaches));
+        loose.extend(unattached);
+        loose.extend(rules::attach(&mut sessions, lines, late));
+        all.append(&mut sessions);
     }
     all.sort_by_key(|session| (session.started_at, session.first));
     (all, loose)
@@ -71,52 +74,47 @@ fn one<'l>(name: &'l str, lines: &[Line<'l>], positions: &[usize], rules: Rules<
             Role::Opens => session.last = position,
             Role::Extends if at >= session.started_at => {}
             Role::Ends => {
-                session.ended_at = Some(at);
+                session.end = session.end.or(Some(position));
                 continue;
             }
             Role::Extends | Role::Attaches => continue,
         }
+        // The client goes on with it.
+        session.end = None;
         session.extend(at, switches);
     }
-    session.ended_at = session.ended_at.filter(|ended| *ended >= session.last_at);
-    if session.ended_at.is_some() {
-        session.reason = Reason::End;
+    if let Some(end) = session.end {
+        session.close(end);
     }
     Some(session)
 }
 
-/// Adds events that name no session to the sessions of their person: to the latest that has begun and is not over.
-/// Until when one goes on is said by the events that name it, so that the order of the others makes no difference.
+/// Adds events that name no session to the sessions of their person, as if they named it: to the session that began
+/// last of those that run at their time. Returns those that none of them has.
 fn join(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>, rules: Rules<'_>) -> Vec<usize> {
-    if sessions.is_empty() {
-        return positions;
-    }
     let switches = &rules.settings.switches;
-    // The latest moment that any session up to this one goes on to: where that is over, all of them are.
-    let mut until = DateTime::<Utc>::MIN_UTC;
-    let untils: Vec<_> = sessions
+    let role = |position: usize| Role::of(lines[position].class, switches);
+    let keeps_alive = |position: &usize| matches!(role(*position), Role::Opens | Role::Extends);
+    // The last event of each that names it and keeps it alive: no end before that closes it.
+    let kept: Vec<usize> = sessions
         .iter()
-        .map(|session| {
-            until = until.max(session.attaches_until);
-            until
-        })
+        .map(|session| session.members.iter().copied().rfind(keeps_alive).unwrap_or(session.last))
         .collect();
-    let mut rest = Vec::new();
-    let mut joined = Vec::new();
+    let (mut begun, mut rest) = (Begun::default(), Vec::new());
     for position in positions {
         let at = lines[position].row.time;
-        let begun = sessions.partition_point(|session| session.started_at <= at);
-        let running = (0..begun).rev().take_while(|session| at <= untils[*session]);
-        match running.into_iter().find(|session| at <= sessions[*session].attaches_until) {
-            Some(session) => joined.push((session, position)),
-            None => rest.push(position),
-        }
-    }
-    for (session, position) in joined {
-        let (session, at) = (&mut sessions[session], lines[position].row.time);
+        let is_over =
+            |session: &Found<'_>| at > session.attaches_until || session.end.is_some_and(|end| end < position);
+        let Some(number) = begun.latest(sessions, at, is_over) else {
+            rest.push(position);
+            continue;
+        };
+        let session = &mut sessions[number];
         session.members.push(position);
-        if Role::of(lines[position].class, switches) == Role::Opens {
-            session.last_at = session.last_at.max(at);
+        match role(position) {
+            Role::Opens | Role::Extends => session.extend(at, switches),
+            Role::Ends if position > kept[number] => session.close(position),
+            Role::Ends | Role::Attaches => {}
         }
     }
     sessions.iter_mut().for_each(|session| session.members.sort_unstable());

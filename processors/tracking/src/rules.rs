@@ -46,8 +46,8 @@ pub(crate) struct Found<'l> {
     pub(crate) last_at: DateTime<Utc>,
     /// Until when an event that names no session belongs to it.
     pub(crate) attaches_until: DateTime<Utc>,
-    /// When an event ended it.
-    pub(crate) ended_at: Option<DateTime<Utc>>,
+    /// The event that ended it.
+    pub(crate) end: Option<usize>,
     pub(crate) reason: Reason,
     /// The view whose campaign or referrer it took over.
     pub(crate) adopted: Option<usize>,
@@ -132,16 +132,52 @@ impl<'l> Found<'l> {
             started_at: at,
             last_at: at,
             attaches_until: switches.runs_until(at),
-            ended_at: None,
+            end: None,
             reason: Reason::Idle,
             adopted: None,
         }
+    }
+
+    /// Ends with an event.
+    pub(crate) fn close(&mut self, position: usize) {
+        self.end = Some(position);
+        self.reason = Reason::End;
     }
 
     /// Takes an event that keeps it alive.
     pub(crate) fn extend(&mut self, at: DateTime<Utc>, switches: &Switches) {
         self.last_at = self.last_at.max(at);
         self.attaches_until = self.attaches_until.max(switches.runs_until(at));
+    }
+}
+
+/// Those of some sessions that have begun, while events are gone through in the order of their time.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// How many have begun.
+    count: usize,
+    /// Those that are not over, by their start, and perhaps others before the last of these.
+    running: Vec<usize>,
+}
+
+impl Begun {
+    /// The session that began last and is not over at a time. What is over stays so.
+    pub(crate) fn latest(
+        &mut self,
+        sessions: &[Found<'_>],
+        at: DateTime<Utc>,
+        is_over: impl Fn(&Found<'_>) -> bool,
+    ) -> Option<usize> {
+        let begun = sessions[self.count..].iter().take_while(|session| session.started_at <= at).count();
+        self.running.extend(self.count..self.count + begun);
+        self.count += begun;
+        while let Some(&session) = self.running.last() {
+            if !is_over(&sessions[session]) {
+                return Some(session);
+            }
+            self.running.pop();
+        }
+        None
     }
 }
 
@@ -167,9 +203,8 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules
             (Role::Opens, None) => sessions.push(Running::begin(position, line, rules)),
             (Role::Extends, Some(session)) if session.runs(line) => session.found.extend(line.row.time, switches),
             (Role::Ends, Some(session)) if session.runs(line) => {
-                session.found.ended_at = Some(line.row.time);
-                session.found.reason = Reason::End;
                 session.found.members.push(position);
+                session.found.close(position);
             }
             // What ends no session is in none.
             (Role::Ends, _) => without.push(position),
@@ -181,15 +216,14 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules
     (found, without)
 }
 
-/// Adds events to the latest of the sessions that run at their time, and returns those that belong to none. An event
-/// at the very time of a session's first one belongs to it, wherever it stands.
-fn attach(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>) -> Vec<usize> {
-    let mut loose = Vec::new();
+/// Adds events to the latest of the sessions that would go on until their time if no event ended them, and returns
+/// those that belong to none. An event at the very time of a session's first one belongs to it, wherever it stands.
+pub(crate) fn attach(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>) -> Vec<usize> {
+    let (mut begun, mut loose) = (Begun::default(), Vec::new());
     for position in positions {
         let at = lines[position].row.time;
-        let begun = sessions.partition_point(|session| session.started_at <= at);
-        match sessions[..begun].last_mut().filter(|session| at <= session.attaches_until) {
-            Some(session) => session.members.push(position),
+        match begun.latest(sessions, at, |session| at > session.attaches_until) {
+            Some(session) => sessions[session].members.push(position),
             None => loose.push(position),
         }
     }
@@ -208,16 +242,16 @@ impl<'l> Running<'l> {
 
     /// Whether it runs at the time of an event, so that the event can keep it alive or end it.
     fn runs(&self, line: &Line<'_>) -> bool {
-        self.found.ended_at.is_none() && line.row.time <= self.found.attaches_until
+        self.found.end.is_none() && line.row.time <= self.found.attaches_until
     }
 
     /// Why the session ends before a view or an event.
     fn ends(&self, line: &Line<'_>, rules: Rules<'_>) -> Option<Reason> {
         let (Settings { switches, zone, .. }, at) = (rules.settings, line.row.time);
-        let Found { started_at, attaches_until, ended_at, .. } = self.found;
+        let Found { started_at, attaches_until, end, .. } = self.found;
         let day = |at: DateTime<Utc>| at.with_timezone(zone).date_naive();
         let is_too_long = |length: TimeDelta| at.signed_duration_since(started_at) > length;
-        if ended_at.is_some() {
+        if end.is_some() {
             Some(Reason::End)
         } else if at > attaches_until {
             Some(Reason::Idle)

@@ -85,7 +85,7 @@ pub(crate) fn push(
         started_at: session.started_at,
         last_at: session.last_at,
         seen_until,
-        closed_at: session.ended_at.unwrap_or(session.last_at),
+        closed_at: session.end.map_or(session.last_at, |end| lines[end].row.time),
         close_reason: session.reason.name(),
         expires_at,
         attaches_until: session.attaches_until,

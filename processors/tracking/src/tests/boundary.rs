@@ -10,6 +10,14 @@ fn default(events: &[Web]) -> Vec<String> {
     outlines(Settings::default(), events)
 }
 
+/// Each session with the second at which it closed, and how many events are in none.
+fn closed(events: &[Web]) -> (Vec<(String, i64)>, u64) {
+    let rows = rows(Settings::default(), events);
+    let closed =
+        told(&rows, |session| (outline(session), session.closed_at.signed_duration_since(at(0, 0)).num_seconds()));
+    (closed, people(&rows, |id| id.loose).iter().sum())
+}
+
 #[test]
 fn half_an_hour_stays_and_a_microsecond_more_does_not() {
     let [first, second] = [Web::view(0), Web::event(30 * MINUTES)];
@@ -36,11 +44,7 @@ fn a_day_is_the_longest_session() {
 #[test]
 fn an_end_closes_what_runs() {
     let end = |seconds| Web::of(Class::End, "$session_end", seconds);
-    let closed = |events: &[Web]| {
-        told(&rows(Settings::default(), events), |session| {
-            (outline(session), session.closed_at.signed_duration_since(at(0, 0)).num_seconds())
-        })
-    };
+    let closed = |events: &[Web]| closed(events).0;
     assert_eq!(
         closed(&[Web::view(0), end(60), Web::view(90)]),
         [("0-0 end 1/1".to_owned(), 60), ("90-90 idle 1/1".to_owned(), 90)]
@@ -169,4 +173,42 @@ fn an_end_closes_the_session_that_it_names() {
     let end = Web::of(Class::End, "$session_end", 120).in_session("a");
     let events = [Web::view(0).in_session("a"), Web::view(60).in_session("b"), end];
     assert_eq!(default(&events), ["0-0 end 1/1", "60-60 client 1/1"]);
+}
+
+#[test]
+fn events_that_name_no_session_keep_that_of_a_client_alive() {
+    let named = Web::view(0).in_session("a");
+    let leave = Web::of(Class::Passive, "$pageleave", 55 * MINUTES);
+    let events = [named.clone(), Web::event(25 * MINUTES), Web::event(40 * MINUTES), leave];
+    let rows = rows(Settings::default(), &events);
+    assert_eq!(told(&rows, outline), ["0-2400 client 1/3"]);
+    assert_eq!(people(&rows, |id| id.loose), [0]);
+    assert_eq!(default(&[named.clone(), Web::event(25 * MINUTES), Web::event(56 * MINUTES)])[1], "3360-3360 idle 0/1");
+    // A ping does so where a preset says so, and what else clients send by themselves does not.
+    let events = |class| [named.clone(), Web::of(class, "$pageleave", 25 * MINUTES), Web::event(40 * MINUTES)];
+    assert_eq!(outlines(preset("matomo"), &events(Class::Ping)), ["0-2400 client 1/2"]);
+    assert_eq!(outlines(preset("matomo"), &events(Class::Passive)), ["0-0 client 1/1", "2400-2400 idle 0/1"]);
+}
+
+#[test]
+fn what_names_no_session_does_not_go_on_with_one_that_an_end_closed() {
+    let named = |seconds| Web::view(seconds).in_session("a");
+    let end = |seconds| Web::of(Class::End, "reset", seconds);
+    let leave = Web::of(Class::Passive, "$pageleave", 120);
+    let ended = ("0-0 end 1/1".to_owned(), 60);
+    let after = ("300-300 idle 0/1".to_owned(), 300);
+    for end in [end(60), end(60).in_session("a")] {
+        // The first end after the last activity closes it, whether or not it names the session.
+        let events = [named(0), end, leave.clone(), Web::of(Class::End, "reset", 180), Web::event(300)];
+        assert_eq!(closed(&events), (vec![ended.clone(), after.clone()], 1), "the second end ends nothing");
+    }
+    let again = |end| closed(&[named(0), end, named(60), Web::event(300)]).0;
+    let goes_on = [("0-300 client 2/3".to_owned(), 300)];
+    for seconds in [30, 60] {
+        assert_eq!(again(end(seconds)), goes_on, "the client goes on with it");
+        assert_eq!(again(end(seconds).in_session("a")), goes_on);
+    }
+    let two = [named(0), Web::view(30).in_session("b"), end(60), Web::event(90)];
+    let both = [("0-90 client 1/2".to_owned(), 90), ("30-30 end 1/1".to_owned(), 60)];
+    assert_eq!(closed(&two).0, both, "the one that began last is closed, and the other runs");
 }

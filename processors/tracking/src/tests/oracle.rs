@@ -25,7 +25,9 @@ impl Random {
 /// A log of some people, with gaps around the limits.
 fn log(random: &mut Random, switches: &Switches) -> Vec<Web> {
     let idle = switches.idle.num_microseconds().unwrap();
-    let (mut events, mut micros) = (Vec::new(), 0);
+    // Around midnight, where days count.
+    let start = if switches.splits_on_day { 48_000_000_000 } else { 0 };
+    let (mut events, mut micros) = (Vec::new(), start);
     for number in 0..random.below(30) {
         let more = random.one(&[0, 1, idle / 3, idle - 1, idle, idle + 1, idle + 59_999_999, idle + 60_000_000]);
         micros += if random.below(2) == 0 { i64::try_from(random.below(300_000_000)).unwrap() } else { more };
@@ -91,7 +93,7 @@ fn compared(session: &SessionRow<'_>) -> String {
 fn random_logs_give_the_sessions_of_the_slow_way() {
     let mut random = Random(0x5e55_1041);
     let (mut sessions, mut reasons) = (0, BTreeSet::new());
-    for round in 0..180 {
+    for round in 0..1_800 {
         let (name, switches) = &PRESETS[round % PRESETS.len()];
         let session_source = random.one(&[SessionSource::Auto, SessionSource::Client, SessionSource::Computed]);
         let settings = Settings { switches: switches.clone(), session_source, ..Settings::default() };
@@ -106,8 +108,8 @@ fn random_logs_give_the_sessions_of_the_slow_way() {
         sessions += fast.len();
         reasons.extend(told(&rows, |session| session.close_reason.to_owned()));
     }
-    assert!(sessions > 450, "{sessions}");
-    let all = ["campaign", "client", "end", "idle", "referrer"];
+    assert!(sessions > 4_500, "{sessions}");
+    let all = ["campaign", "client", "day", "end", "idle", "referrer"];
     assert!(all.iter().all(|reason| reasons.contains(*reason)), "{reasons:?}");
 }
 
@@ -173,7 +175,6 @@ mod slow {
         };
         let mut joined: Vec<(&str, &str)> = Vec::new();
         for (event, (user, anonymous, is_forced)) in links() {
-            let place = |event: &Web| (event.at, event.file, event.line);
             let is_earliest = links()
                 .all(|(other, (_, id, is_forced))| id != anonymous || *is_forced || place(event) <= place(other));
             let is_user = links().any(|(_, (user, _, _))| user == anonymous);
@@ -242,8 +243,8 @@ mod slow {
         session.1.iter().filter(keeps).map(|event| event.at).max().unwrap()
     }
 
-    /// The sessions of one person by rules.
-    fn computed<'e>(settings: &Settings, events: &[&'e Web]) -> Vec<Session<'e>> {
+    /// The sessions of one person by rules, each with the last sign that somebody was there.
+    fn computed<'e>(settings: &Settings, events: &[&'e Web]) -> Vec<(Session<'e>, DateTime<Utc>)> {
         let switches = &settings.switches;
         let mut sessions: Vec<Session<'e>> = Vec::new();
         for event in events {
@@ -271,13 +272,14 @@ mod slow {
                 }
             }
         }
+        // What comes after an end belongs to the session and keeps it no more alive.
+        let lasts: Vec<_> = sessions.iter().map(|session| last(switches, session)).collect();
         for event in events {
-            let lasts: Vec<_> = sessions.iter().map(|session| last(switches, session)).collect();
-            let running = sessions.iter_mut().zip(lasts).rfind(|(session, _)| {
+            let running = sessions.iter_mut().zip(&lasts).rfind(|(session, _)| {
                 session.1.iter().filter(|event| opens(switches, event)).map(|event| event.at).min().unwrap() <= event.at
             });
             if let Some((session, last)) = running
-                && event.at <= switches.runs_until(last)
+                && event.at <= switches.runs_until(*last)
                 && !session.1.iter().any(|other| std::ptr::eq(*other, *event))
                 && !opens(switches, event)
                 && event.class != Class::End
@@ -285,7 +287,7 @@ mod slow {
                 session.1.push(event);
             }
         }
-        sessions
+        sessions.into_iter().zip(lasts).collect()
     }
 
     /// The sessions, told as `compared` does.
@@ -306,13 +308,6 @@ mod slow {
                 named.push((members[0].client.as_deref(), members, None, "client"));
             }
         }
-        for session in &mut named {
-            let last = last_of_named(switches, session);
-            let end = session.1.iter().rfind(|event| event.class == Class::End && event.at >= last);
-            if let Some(end) = end {
-                (session.2, session.3) = (Some(end.at), "end");
-            }
-        }
         let owner = |session: &Session<'_>| {
             let event = if session.0.is_some() {
                 session.1.iter().rfind(|event| opens(switches, event) && event.client.as_deref() == session.0)
@@ -325,25 +320,46 @@ mod slow {
         let is_in_named =
             |event: &Web| named.iter().any(|session| session.1.iter().any(|other| std::ptr::eq(*other, event)));
         let rest: Vec<&Web> = events.iter().copied().filter(|event| !is_in_named(event)).collect();
-        let mut joined: Vec<(usize, &Web)> = Vec::new();
+        // The session that began last, of those of the person of an event that go on until its time.
+        let latest = |named: &[Session<'_>], event: &Web, until: &dyn Fn(&Session<'_>) -> DateTime<Utc>| {
+            let is_running = |session: &Session<'_>| {
+                owner(session) == people[&*event.who] && start(session) <= event.at && event.at <= until(session)
+            };
+            let by_start = (0..named.len()).filter(|session| is_running(&named[*session]));
+            by_start
+                .max_by_key(|session| named[*session].1.iter().copied().find(|event| opens(switches, event)).map(place))
+        };
+        let runs_until = |session: &Session<'_>| switches.runs_until(last_of_named(switches, session));
         let mut left: BTreeMap<&str, Vec<&Web>> = BTreeMap::new();
         for event in rest {
-            let person = people[&*event.who];
-            let running = |session: &Session<'_>| {
-                owner(session) == person
-                    && start(session) <= event.at
-                    && event.at <= switches.runs_until(last_of_named(switches, session))
+            let until = |session: &Session<'_>| match end_of_named(switches, session) {
+                Some(end) if place(end) < place(event) => DateTime::<Utc>::MIN_UTC,
+                _ => runs_until(session),
             };
-            let by_start = (0..named.len()).filter(|session| running(&named[*session]));
-            let latest = by_start.max_by_key(|session| {
-                let first = named[*session].1.iter().find(|event| opens(switches, event)).unwrap();
-                (first.at, first.file, first.line)
-            });
-            match latest {
-                Some(session) => joined.push((session, event)),
-                None => left.entry(person).or_default().push(event),
+            match latest(&named, event, &until) {
+                Some(session) => named[session].1.push(event),
+                None => left.entry(people[&*event.who]).or_default().push(event),
             }
         }
+        let mut others: Vec<(&str, (Session<'_>, DateTime<Utc>))> = Vec::new();
+        if settings.session_source != SessionSource::Client {
+            for (person, events) in &left {
+                others.extend(computed(settings, events).into_iter().map(|session| (*person, session)));
+            }
+        }
+        // What a client sends by itself belongs to a session that is closed, if none goes on.
+        let is_by_itself = |event: &&Web| !opens(switches, event) && event.class != Class::End;
+        let is_in_other =
+            |event: &Web| others.iter().any(|(_, (session, _))| session.1.iter().any(|e| std::ptr::eq(*e, event)));
+        let late = left.values().flatten().copied().filter(|event| is_by_itself(event) && !is_in_other(event));
+        let late: Vec<_> = late.filter_map(|event| Some((latest(&named, event, &runs_until)?, event))).collect();
+        let lasts: Vec<_> = named.iter().map(|session| last_of_named(switches, session)).collect();
+        for session in &mut named {
+            if let Some(end) = end_of_named(switches, session) {
+                (session.2, session.3) = (Some(end.at), "end");
+            }
+        }
+        late.into_iter().for_each(|(session, event)| named[session].1.push(event));
         let mut told = Vec::new();
         let mut tell = |session: &Session<'_>, person: &str, last: DateTime<Utc>| {
             let seconds = |time: DateTime<Utc>| time.signed_duration_since(at(0, 0)).num_seconds();
@@ -361,32 +377,36 @@ mod slow {
                 session.2.unwrap_or(last),
             ));
         };
-        let owners: Vec<&str> = named.iter().map(owner).collect();
-        let own_lasts: Vec<_> = named.iter().map(|session| last_of_named(switches, session)).collect();
-        for (session, event) in &joined {
-            named[*session].1.push(event);
+        for (session, last) in named.iter().zip(lasts) {
+            tell(session, owner(session), last);
         }
-        for (number, session) in named.iter().enumerate() {
-            let joined = joined.iter().filter(|(session, event)| *session == number && opens(switches, event));
-            let last = joined.map(|(_, event)| event.at).chain([own_lasts[number]]).max().unwrap();
-            tell(session, owners[number], last);
-        }
-        if settings.session_source != SessionSource::Client {
-            for (person, events) in &left {
-                for session in computed(settings, events) {
-                    tell(&session, person, last(switches, &session));
-                }
-            }
+        for (person, (session, last)) in &others {
+            tell(session, person, *last);
         }
         told
     }
 
-    /// The last sign of somebody among the events that name a session. What comes before it opens is none.
+    fn place(event: &Web) -> (DateTime<Utc>, &str, u64) {
+        (event.at, event.file, event.line)
+    }
+
+    /// The events that keep a session alive that its client names. What comes before it opens is none.
+    fn keeping<'s, 'e>(switches: &Switches, session: &'s Session<'e>) -> impl Iterator<Item = &'e Web> + use<'s, 'e> {
+        let switches = switches.clone();
+        let start = session.1.iter().find(|event| opens(&switches, event)).unwrap().at;
+        session.1.iter().copied().filter(move |event| {
+            opens(&switches, event) || reach(&switches, event) == Some(Reach::Extends) && event.at >= start
+        })
+    }
+
     fn last_of_named(switches: &Switches, session: &Session<'_>) -> DateTime<Utc> {
-        let start = session.1.iter().find(|event| opens(switches, event)).unwrap().at;
-        let keeps = |event: &&&Web| {
-            opens(switches, event) || reach(switches, event) == Some(Reach::Extends) && event.at >= start
-        };
-        session.1.iter().filter(keeps).map(|event| event.at).max().unwrap()
+        keeping(switches, session).map(|event| event.at).max().unwrap()
+    }
+
+    /// The first end after everything that keeps it alive.
+    fn end_of_named<'e>(switches: &Switches, session: &Session<'e>) -> Option<&'e Web> {
+        let last = keeping(switches, session).map(place).max();
+        let ends = session.1.iter().copied().filter(|event| event.class == Class::End);
+        ends.filter(|event| Some(place(event)) > last).min_by_key(|event| place(event))
     }
 }
