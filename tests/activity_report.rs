@@ -240,6 +240,17 @@ fn activity_is_told_by_everything_that_sessions_have() {
 }
 
 #[test]
+fn sources_and_campaigns_are_one_whatever_the_case_of_their_letters() {
+    let world = world();
+    let sql =
+        "UPDATE facts.activity_sessions SET utm_source = ' Letter', utm_campaign = 'SPRING' WHERE session_id = 'v1';
+        UPDATE facts.activity_sessions SET utm_campaign = 'Spring ' WHERE session_id = 'v3';";
+    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(sql).unwrap();
+    assert_eq!(sessions(&world, &["--by", "source"]), [" 3", "letter 2"]);
+    assert_eq!(sessions(&world, &["--by", "campaign"]), [" 3", "spring 2"]);
+}
+
+#[test]
 fn a_session_of_two_projects_is_in_both_and_once_in_the_total() {
     let world = world();
     let args = ["report", "activity", "--by", "project", "--kind", "agent", "--no-refresh", "--json"];

@@ -67,8 +67,9 @@ impl By {
             Self::Day | Self::Week | Self::Hour | Self::Weekday | Self::User | Self::Team => "NULL::VARCHAR",
             Self::Project => "projects",
             Self::Channel => "channel",
-            Self::Source => "coalesce(utm_source, referring_domain)",
-            Self::Campaign => "utm_campaign",
+            // As the rules compare them, which take `Newsletter` and `newsletter` for one.
+            Self::Source => "coalesce(lower(trim(utm_source)), referring_domain)",
+            Self::Campaign => "lower(trim(utm_campaign))",
             Self::Country => "country",
             Self::Device => "device_type",
             Self::Entry => "landing_page",
