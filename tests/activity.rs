@@ -41,6 +41,19 @@ fn a_log_in_joins_what_came_before_it() {
 }
 
 #[test]
+fn a_person_has_the_ids_that_only_links_name() {
+    let world = World::new();
+    let identify = |id: &str, who: &str, anonymous: &str| {
+        line(id, "10:00:00", who, "$identify", &format!("\"$anon_distinct_id\":\"{anonymous}\""))
+    };
+    let text = identify("e1", "ada", "anon-1") + &identify("e2", "bob", "anon-1") + &identify("e3", "bob", "anon-2");
+    world.write("oil/a.jsonl", text + &view("e4", "15:00:00", "ada") + &view("e5", "16:00:00", "anon-2")).pass();
+    let people = "SELECT person_id, ids, distinct_ids, strftime(first_seen, '%H:%M'), events, refused_joins, nobody
+        FROM activity_people ORDER BY person_id";
+    assert_eq!(world.rows(people), ["ada|2|ada, anon-1|10:00|2|1|false", "bob|2|anon-2, bob|10:00|3|0|false"]);
+}
+
+#[test]
 fn a_late_line_changes_the_stretch_around_it_and_no_other() {
     let world = World::new();
     world

@@ -295,18 +295,20 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let (made_with, turn) = (MadeWith::default(), Turn::default());
         let reader = Reader::of_unchanging(&connection, &made_with).within(&turn);
-        let (send, receive) = channel();
-        let (first, second) = reader
-            .both(
-                |reader| {
-                    send.send(reader.one("SELECT 1", &[], |row| row.count(0))?).unwrap();
-                    reader.one("SELECT 2", &[], |row| row.count(0))
-                },
-                // It would wait in vain for one that comes after it.
-                |_| Ok(receive.recv_timeout(Duration::from_secs(60)).unwrap()),
-            )
-            .unwrap();
-        assert_eq!((first, second), (2, 1));
+        // Each waits for what the other one reads: it would do so in vain for one that comes after it.
+        let ((to_first, at_first), (to_second, at_second)) = (channel(), channel());
+        let patience = Duration::from_secs(30);
+        let numbers = reader.both(
+            move |reader| {
+                to_second.send(reader.one("SELECT 1", &[], |row| row.count(0))?).unwrap();
+                Ok(at_first.recv_timeout(patience).unwrap())
+            },
+            move |reader| {
+                to_first.send(reader.one("SELECT 2", &[], |row| row.count(0))?).unwrap();
+                Ok(at_second.recv_timeout(patience).unwrap())
+            },
+        );
+        assert_eq!(numbers.unwrap(), (2, 1));
         let is_done = AtomicBool::new(false);
         let ended = reader.both(
             |reader| {
