@@ -136,7 +136,8 @@ mod tests {
         let reader = Reader::new(&connection);
         let schema = "CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP, part BIGINT, part_kind VARCHAR,
                 copies BIGINT, placeholder BOOLEAN, fast BOOLEAN);
-            CREATE SCHEMA facts; CREATE TABLE facts.settlements (processor_name VARCHAR, name VARCHAR, settings VARCHAR)";
+            CREATE SCHEMA facts; CREATE TABLE facts.settlements (
+                processor_name VARCHAR, name VARCHAR, version INTEGER, settings VARCHAR)";
         connection.execute_batch(schema).unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         // Of many lengths, those at the bounds among them.
