@@ -223,7 +223,7 @@ pub(super) fn of_uses(
         true => causes::loops(reader, filter, prices),
         false => Ok(Vec::new()),
     };
-    let (loops, mut troubles) = reader.both(loops, |reader| of_tables(reader, filter, prices, steps, &is_asked))?;
+    let (loops, mut troubles) = reader.both(loops, |reader| others(reader, filter, prices, steps, &is_asked))?;
     troubles.extend(loops);
     troubles.extend(placeholders(uses));
     let unpriced = unpriced(uses).into_iter();
@@ -233,8 +233,8 @@ pub(super) fn of_uses(
     Ok(troubles)
 }
 
-/// Those that a table says, with no more than a sum or a comparison.
-fn of_tables(
+/// Those of other kinds than loops, which are asked for beside them, and than those that the used models tell.
+fn others(
     reader: Reader<'_>,
     filter: &Filter,
     prices: &Prices,
