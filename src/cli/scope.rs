@@ -155,14 +155,7 @@ impl ReportArgs {
 impl Current {
     /// Brings the same up to date again, and says nothing about it.
     pub(crate) fn renew(&self, processors: &[&str], setup: &ReportSetup, context: &Context) -> Result<()> {
-        if self.no_refresh || !may_write(&setup.database) {
-            return Ok(());
-        }
-        let ReportSetup { config, database, left, .. } = setup;
-        // The pass would wait for the one that is still open.
-        left.set(None);
-        let leave = |store| left.set(Some(store));
-        renewed(processors, &self.place, Verbosity::Quiet, config, database, context, &leave).map(drop)
+        self.pass(processors, setup, Verbosity::Quiet, context).map(drop)
     }
 
     /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
@@ -187,14 +180,28 @@ impl Current {
         Ok(ReportSetup { config, database, zone, identities, days, before, usual, today, left })
     }
 
-    /// Brings it up to date, where the user wants that and may write the database.
+    /// Brings it up to date, and says what should be known of that.
     fn refresh(&self, processors: &[&str], setup: &ReportSetup, context: &Context) -> Result<()> {
-        let ReportSetup { config, database, .. } = setup;
+        self.pass(processors, setup, Verbosity::Normal, context).map(tell)
+    }
+
+    /// The pass, where the user wants one and may write the database, which it leaves open.
+    fn pass(
+        &self,
+        processors: &[&str],
+        setup: &ReportSetup,
+        verbosity: Verbosity,
+        context: &Context,
+    ) -> Result<Option<Summary>> {
+        let ReportSetup { config, database, left, .. } = setup;
         if self.no_refresh || !may_write(database) {
-            return Ok(());
+            return Ok(None);
         }
         self.database.must_have_folder(database)?;
-        refresh_open(processors, &self.place, config, database, context, &|store| setup.left.set(Some(store)))
+        // The pass would wait for the one that is still open.
+        left.set(None);
+        let leave = |store| left.set(Some(store));
+        renewed(processors, &self.place, verbosity, config, database, context, &leave)
     }
 }
 
@@ -242,19 +249,12 @@ pub(crate) fn refresh(
     database: &DatabaseFile,
     context: &Context,
 ) -> Result<()> {
-    refresh_open(names, place, config, database, context, &drop)
+    renewed(names, place, Verbosity::Normal, config, database, context, &drop).map(tell)
 }
 
-/// The same, and leaves the database open.
-fn refresh_open(
-    names: &[&str],
-    place: &Place,
-    config: &Config,
-    database: &DatabaseFile,
-    context: &Context,
-    leave: &dyn Fn(Store),
-) -> Result<()> {
-    match renewed(names, place, Verbosity::Normal, config, database, context, leave)? {
+/// Says what should be known of a pass.
+fn tell(summary: Option<Summary>) {
+    match summary {
         Some(summary) if summary.failed() => remark(summary.words().trim_end()),
         Some(summary) => {
             for warning in summary.notices.warnings.iter().take(WARNINGS) {
@@ -263,7 +263,6 @@ fn refresh_open(
         }
         None => {}
     }
-    Ok(())
 }
 
 /// The pass; `None` if there is nothing to do, or another one in progress, which keeps the database current.
