@@ -317,7 +317,7 @@ fn a_users_files_in_the_root_are_recognised_in_any_form() {
     let world = World::new();
     world.write("s.jsonl.gz", gzip(lines(0..1).as_bytes()));
     let error = world.summary_of(&[&sessionmill_usage::Usage]).unwrap_err();
-    assert!(error.message.contains("holds transcripts itself"), "{error:?}");
+    assert!(error.to_string().contains("holds transcripts itself"), "{error:?}");
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn threads_of_one_process_wait_for_each_other_and_for_nobody_else() {
     let database = folder.path().join("d.duckdb");
     let first = StoreLock::take(&database, Instant::now()).unwrap();
     let itself = StoreLock::take(&database, Instant::now()).unwrap_err();
-    assert!(itself.message.contains("is in use by another processor of this service"), "{}", itself.message);
+    assert!(itself.to_string().contains("is in use by another processor of this service"), "{itself}");
     std::thread::scope(|scope| {
         let database = &database;
         let soon = Instant::now() + Duration::from_millis(50);
@@ -178,7 +178,7 @@ fn threads_of_one_process_wait_for_each_other_and_for_nobody_else() {
     };
     assert_eq!(error.status, Status::Busy);
     let holder = format!("is in use by another run of sessionmill (pid {})", other.id());
-    assert!(error.message.ends_with(&holder), "{}", error.message);
+    assert!(error.to_string().ends_with(&holder), "{error}");
     drop(other.stdin.take());
     other.wait().unwrap();
 }

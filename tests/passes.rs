@@ -296,7 +296,7 @@ fn a_pass_that_is_running_is_not_run_again() {
     assert_eq!(error.status, Status::Busy);
     let pid = std::process::id();
     let message = format!("processor `usage` is already running (pid {pid}, schedule since 2079-07-08 00:01:00 UTC)");
-    assert_eq!((error.message, error.holder), (message, Some(holder)));
+    assert_eq!((error.to_string(), error.holder.as_deref()), (message, Some(&holder)));
     drop(lock);
     assert_eq!(world.pass().processed, 1);
 }

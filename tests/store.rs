@@ -268,7 +268,7 @@ fn rows_that_the_database_did_not_keep_as_it_said_are_due_again() {
     let manifest = Manifest { facts: twice, settlements: &[], ..Usage.manifest().clone() };
     let error = world.pass_of(&[&Unfit { manifest: Box::leak(Box::new(manifest)), ..Unfit::new() }]).unwrap_err();
     assert_eq!(error.status, Status::CannotRun);
-    assert_eq!(error.message, "the database kept 2 of 1 rows of `usage_sessions` that it had committed");
+    assert_eq!(error.to_string(), "the database kept 2 of 1 rows of `usage_sessions` that it had committed");
     assert!(world.rows("SELECT 1 FROM session_processor_state").is_empty());
     assert_eq!(world.pass().processed, 1);
     assert_like_new(&world, "after a pass of a processor without the fault");

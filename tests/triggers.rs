@@ -85,7 +85,7 @@ fn a_request_is_written_through_no_link() {
     fs::remove_file(triggers.join("usage.trigger")).unwrap();
     symlink(&theirs, triggers.join("usage.trigger")).unwrap();
     let error = drop_into(&triggers, "usage", &Order::default()).unwrap_err();
-    assert!(error.message.ends_with("a trigger is waiting there already"), "{}", error.message);
+    assert!(error.to_string().ends_with("a trigger is waiting there already"), "{error}");
     assert_untouched(&elsewhere);
     assert_eq!(fs::read_dir(&triggers).unwrap().count(), 2, "nothing is left aside");
 }

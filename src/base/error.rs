@@ -2,8 +2,10 @@
 
 use crate::base::fault::Fault;
 use crate::base::holder::Holder;
+use rustix::io::Errno;
 use std::fmt::{self, Display};
 use std::io;
+use std::sync::Arc;
 
 /// What the program says to its caller when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +24,27 @@ pub enum Status {
     Config = 78,
 }
 
-/// Why a command could not do what it was asked to, and what its user can do about it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
+/// Why a command could not do what it was asked to, and what its user can do about it. It becomes a sentence when it is
+/// displayed; code asks its fields.
+#[derive(Clone, Debug)]
 pub struct Error {
     pub status: Status,
-    pub message: String,
+    pub what: String,
+    pub cause: Option<Cause>,
     pub hint: Option<String>,
-    /// What it says about the database, if it is DuckDB's.
+    /// What it says about the database, if it is DuckDB's. DuckDB's own error is not kept: it can quote transcripts.
     pub fault: Option<Fault>,
     /// Who has what is busy.
-    pub holder: Option<Holder>,
+    pub holder: Option<Box<Holder>>,
+}
+
+/// What an operation failed of.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// The system refused it, or a library that reads or writes for us.
+    Io(Arc<io::Error>),
+    /// A fact that has no error of its own: `not a file`.
+    Said(String),
 }
 
 /// The result of everything that can stop a command.
@@ -40,18 +52,67 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), hint: None, fault: None, holder: None }
+        Self { status, what: message.into(), cause: None, hint: None, fault: None, holder: None }
     }
 
     /// ``cannot <verb> `<thing>`: <cause>``.
-    pub fn cannot(verb: &str, thing: impl Display, cause: impl Display) -> Self {
-        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {cause}"))
+    pub fn cannot(verb: &str, thing: impl Display, cause: impl Into<Cause>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`")) }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Some(Cause::Io(error)) => Some(&**error),
+            Some(Cause::Said(_)) | None => None,
+        }
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => f.write_str(&cause(error)),
+            Self::Said(words) => f.write_str(words),
+        }
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
+impl From<Errno> for Cause {
+    fn from(error: Errno) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<String> for Cause {
+    fn from(words: String) -> Self {
+        Self::Said(words)
+    }
+}
+
+impl From<&str> for Cause {
+    fn from(words: &str) -> Self {
+        Self::Said(words.to_owned())
     }
 }
 
@@ -136,7 +197,6 @@ mod tests {
 
     #[test]
     fn causes_are_in_the_words_of_who_reads_them() {
-        use rustix::io::Errno;
         for (errno, words) in [
             (Errno::NOENT, "there is no such file or folder"),
             (Errno::EXIST, "it exists already"),
@@ -159,6 +219,18 @@ mod tests {
         assert_eq!(cause(&quoting), "it is not text in UTF-8");
         let made = tempfile::Builder::new().tempfile_in("/nowhere/at/all").unwrap_err();
         assert_eq!(cause(&made), cause(&Errno::NOENT.into()), "a library has wrapped it");
+    }
+
+    #[test]
+    fn an_error_keeps_its_cause_and_becomes_a_sentence_when_it_is_shown() {
+        use std::error::Error as _;
+        let error = Error::cannot("open", "/d", io::Error::from(Errno::NOSPC));
+        assert_eq!(error.to_string(), "cannot open `/d`: the disk is full");
+        let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::StorageFull));
+        let said = Error::cannot("open", "/d", "not a file");
+        assert_eq!(said.to_string(), "cannot open `/d`: not a file");
+        assert!(said.source().is_none());
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! another process locks a new file of the same name.
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::holder::{self, Holder};
 use crate::base::owner;
 use crate::base::suspension::{self, Hold};
@@ -48,7 +48,7 @@ impl ProcessorLock {
 pub fn busy(processor: &str, holder: &str) -> Error {
     let message = format!("processor `{processor}` is already running ({})", holder::with_state(holder));
     let hint = holder::hint(holder).unwrap_or_else(|| "wait for it to end, or look at `sessionmill status`".to_owned());
-    Error { holder: Holder::parse(holder), ..Error::new(Status::Busy, message).hint(hint) }
+    Error { holder: Holder::parse(holder).map(Box::new), ..Error::new(Status::Busy, message).hint(hint) }
 }
 
 /// The database, held for moments by one thread of one process.
@@ -238,7 +238,7 @@ impl Drop for Held {
 
 /// Takes the lock of a file and writes into it who has it, or returns who has it already.
 fn take(file: &mut File, path: &Path, holder: &str, until: Instant, is_over: impl Fn() -> bool) -> Result<Answer> {
-    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), cause(&error));
+    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
     loop {
         match file.try_lock() {
             Ok(()) => {
@@ -288,7 +288,7 @@ const ELSEWHERE: &str = "name a database you may write with --database FILE";
 pub(crate) fn file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         let made = atomic_file::make_folders(folder);
-        made.map_err(|error| Error::cannot("make", folder.display(), cause(&error)).hint(ELSEWHERE))?;
+        made.map_err(|error| Error::cannot("make", folder.display(), error).hint(ELSEWHERE))?;
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
@@ -297,7 +297,7 @@ pub(crate) fn file(path: &Path) -> Result<File> {
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, which readers without the right to write can lock")]
     let file = file.or_else(|error| File::open(path).map_err(|_| error));
-    file.map_err(|error| Error::cannot("open", path.display(), cause(&error)).hint(ELSEWHERE))
+    file.map_err(|error| Error::cannot("open", path.display(), error).hint(ELSEWHERE))
 }
 
 /// Opens a lock file, if it is there.
@@ -307,7 +307,7 @@ fn present(path: &Path) -> Result<Option<File>> {
     match file {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::cannot("open", path.display(), cause(&error)).hint(ELSEWHERE)),
+        Err(error) => Err(Error::cannot("open", path.display(), error).hint(ELSEWHERE)),
     }
 }
 

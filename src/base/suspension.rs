@@ -4,7 +4,7 @@
 //! database is asked to end its turn, and the process stops when nobody in it holds one any more. Nobody gets a
 //! database until it goes on. SIGSTOP cannot be caught; who waits for such a process gets its number.
 
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use parking_lot::{Condvar, Mutex};
 use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::Signals;
@@ -60,7 +60,7 @@ pub fn listen() -> Result<()> {
     if is_ignored(SIGTSTP) {
         return Ok(());
     }
-    let mut signals = Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
+    let mut signals = Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", error))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             stop(signal);

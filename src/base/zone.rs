@@ -137,7 +137,7 @@ pub fn local(variable: Option<&str>) -> Result<Tz> {
     let name = file.split_once("/zoneinfo/").map_or(file, |(_, name)| name);
     zone(Some(name)).map_err(|error| {
         let hint = error.hint.unwrap_or_default();
-        let error = Error { status: Status::Config, ..Error::cannot("use", "TZ", error.message) };
+        let error = Error { status: Status::Config, ..Error::cannot("use", "TZ", error.what) };
         error.hint(format!("{hint}; --timezone and `timezone` in the configuration count more"))
     })
 }
@@ -237,7 +237,10 @@ mod tests {
             assert_eq!(local(system).unwrap(), zone(None).unwrap());
         }
         let error = local(Some("CET-1CEST")).unwrap_err();
-        assert_eq!((error.status, &*error.message), (Status::Config, "cannot use `TZ`: unknown time zone `CET-1CEST`"));
+        assert_eq!(
+            (error.status, &*error.to_string()),
+            (Status::Config, "cannot use `TZ`: unknown time zone `CET-1CEST`")
+        );
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl Findings {
     }
 
     fn error(&mut self, error: &Error) {
-        self.wrong(&error.message, error.hint.as_slice());
+        self.wrong(&error.to_string(), error.hint.as_slice());
     }
 
     fn source(&mut self, source: &Source, user: &User, context: &Context) {

@@ -1,7 +1,7 @@
 //! `sessionmill console`: the HTTP API and its pages, and who may use them.
 
 use crate::base::duration;
-use crate::base::error::{Error, Result, Status, cause, count};
+use crate::base::error::{Error, Result, Status, count};
 use crate::base::moment::Moment;
 use crate::base::owner;
 use crate::base::utc;
@@ -205,7 +205,7 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
         // A URL with a password in it does not belong into a file that everybody may read.
         #[expect(clippy::disallowed_methods, reason = "a secret, not the database")]
         let text = std::fs::read_to_string(&file);
-        let text = text.map_err(|error| Error::cannot("read", file.display(), cause(&error)))?;
+        let text = text.map_err(|error| Error::cannot("read", file.display(), error))?;
         return Ok(text.trim().to_owned());
     }
     if let Some(url) = &config.console.store {
@@ -218,7 +218,7 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
     owner::leave_to_owner(&file)?;
     if let Some(folder) = file.parent() {
         let made = std::fs::create_dir_all(folder);
-        made.map_err(|error| Error::cannot("make", folder.display(), cause(&error)))?;
+        made.map_err(|error| Error::cannot("make", folder.display(), error))?;
     }
     let escaped = file.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
     Ok(format!("sqlite://{escaped}"))
@@ -332,7 +332,7 @@ fn minute(time: i64) -> String {
 /// A password, from the first line of the standard input. A terminal does not show it.
 fn password() -> Result<String> {
     let input = std::io::stdin();
-    let cannot = |error: std::io::Error| Error::cannot("read", "the password", cause(&error));
+    let cannot = |error: std::io::Error| Error::cannot("read", "the password", error);
     let read = || {
         let mut line = String::new();
         input.lock().read_line(&mut line).map_err(cannot)?;

@@ -1,7 +1,7 @@
 //! `sessionmill daemon`: the service.
 
 use crate::base::duration;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
 use crate::cli::{Context, Database, Place};
 use crate::config::Config;
@@ -67,8 +67,8 @@ fn lacks(args: &Args, config: &Config, context: &Context) -> Result<String> {
 
 /// Turns signals into events.
 fn listen(outbox: Sender<Event>) -> Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
-        .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Error::cannot("listen to", "signals", error))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             let event = if signal == SIGHUP { Event::Reload } else { Event::Stop };

@@ -24,7 +24,7 @@ mod trial;
 mod trigger;
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
 use crate::base::suspension;
 use crate::config::Environment;
@@ -256,14 +256,13 @@ fn execute(asked: Asked, context: &Context) -> Result<Status> {
             print(&String::from_utf8_lossy(&script))
         }
         Command::Man { out: Some(folder) } => {
-            write_manual(&folder, context.plugs)
-                .map_err(|error| Error::cannot("write", folder.display(), cause(&error)))?;
+            write_manual(&folder, context.plugs).map_err(|error| Error::cannot("write", folder.display(), error))?;
             Ok(Status::Done)
         }
         Command::Man { out: None } => {
             let mut page = Vec::new();
             let rendered = clap_mangen::Man::new(self::command(context.plugs)).render(&mut page);
-            rendered.map_err(|error| Error::cannot("write", "the manual page", cause(&error)))?;
+            rendered.map_err(|error| Error::cannot("write", "the manual page", error))?;
             print(&String::from_utf8_lossy(&page))
         }
     }

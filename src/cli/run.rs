@@ -2,7 +2,7 @@
 
 use crate::actions::publish::write_state;
 use crate::base::duration;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::limits::Limits;
 use crate::base::moment::Clock;
@@ -90,11 +90,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     }
     // Best effort: the run is done, whether its state can be written or not.
     if let Err(error) = write_state(&database, &configured, None, &clock.read()) {
-        tracing::debug!(error = error.message, "cannot write how the processors do");
+        tracing::debug!(error = %error, "cannot write how the processors do");
     }
     match publish::renew(&database, &config.publish, context.now.wall) {
         Err(error) if error.status != Status::Busy => {
-            tracing::warn!(error = error.message, "readers have a snapshot of another schema, and no new one");
+            tracing::warn!(error = %error, "readers have a snapshot of another schema, and no new one");
         }
         _ => {}
     }
@@ -181,7 +181,7 @@ fn stop_at_signal(heartbeat: &Heartbeat) -> Result<()> {
         let stop = heartbeat.stopper();
         flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| flag::register(signal, stop))
-            .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
+            .map_err(|error| Error::cannot("listen to", "signals", error))?;
     }
     Ok(())
 }

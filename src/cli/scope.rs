@@ -296,8 +296,8 @@ fn renewed(
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) => Ok(Some(summary)),
         Err(error) if error.status == Status::Busy => Ok(None),
-        Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {
-            Err(Error::new(status, message).hint("--no-refresh reports what the database holds"))
+        Err(error) if error.hint.is_none() && store::is_begun(database) => {
+            Err(error.hint("--no-refresh reports what the database holds"))
         }
         Err(error) => Err(error),
     }

@@ -109,7 +109,7 @@ fn read_with<T>(
         // What cannot be found out is to be looked at, too.
         let asked = context.plugs.iter().filter(|plug| !is_known(plug.name()));
         let concerns = asked.map(|plug| {
-            let concerns = (plug.concerns)(reader, config, now).unwrap_or_else(|error| vec![error.message]);
+            let concerns = (plug.concerns)(reader, config, now).unwrap_or_else(|error| vec![error.to_string()]);
             (plug.name(), concerns)
         });
         let concerns = concerns.collect();

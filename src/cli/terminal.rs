@@ -41,7 +41,7 @@ fn columns_of(variable: &str) -> Option<usize> {
 /// An error and its hint.
 pub(super) fn say(error: &Error) {
     let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    alert(&format!("sessionmill: {}{hint}", error.message));
+    alert(&format!("sessionmill: {error}{hint}"));
 }
 
 /// Says what somebody must know. The journal takes each line for itself, and its priority from the front.

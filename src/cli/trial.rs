@@ -41,7 +41,7 @@ pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
     let file = SourceFile::new(&*args.session_file, &*args.username);
     let caps = Caps { file: args.file, line: args.line, facts: args.facts };
     trial::read(source, &args.path, file, caps, &configured.processors())
-        .map_err(|error| Error::cannot("open", args.root.display(), cause(&error)))?;
+        .map_err(|error| Error::cannot("open", args.root.display(), error))?;
     Ok(Status::Done)
 }
 

@@ -27,7 +27,7 @@ mod wording;
 pub use declaration::Declaration;
 pub use environment::Environment;
 
-use crate::base::error::{Error, Result, Status, cause, count};
+use crate::base::error::{Error, Result, Status, count};
 use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
@@ -199,7 +199,7 @@ pub fn read(
         #[expect(clippy::disallowed_methods, reason = "the configuration, not the database")]
         std::fs::read_to_string(path).map_err(|error| Error {
             status: Status::Config,
-            ..Error::cannot("read the configuration", path.display(), cause(&error))
+            ..Error::cannot("read the configuration", path.display(), error)
         })
     });
     let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older, processors);
@@ -220,8 +220,8 @@ pub fn whole(path: Option<&Path>, reading: Reading) -> Result<Config> {
 pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<Error> {
     let first = mistakes.first()?;
     let error = match first.origin {
-        Origin::Line(_) => Error::cannot(verb, path.display(), first),
-        Origin::Variable(name) => Error::cannot("use", name, &first.message),
+        Origin::Line(_) => Error::cannot(verb, path.display(), first.to_string()),
+        Origin::Variable(name) => Error::cannot("use", name, &*first.message),
     };
     let others = mistakes.len() as u64 - 1;
     let others = (others > 0).then(|| format!("`sessionmill config check` explains {} more", count(others, "mistake")));
@@ -232,7 +232,7 @@ pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<E
 /// The zone of a name, or what is wrong with the name.
 fn zone(name: &str) -> std::result::Result<Tz, String> {
     let zone = crate::base::zone::zone(Some(name));
-    zone.map_err(|error| format!("{}: {}", error.message, error.hint.unwrap_or_default()))
+    zone.map_err(|error| format!("{error}: {}", error.hint.as_deref().unwrap_or_default()))
 }
 
 /// The name of a zone that there is.

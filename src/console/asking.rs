@@ -5,7 +5,7 @@ use super::app::App;
 use super::problem::Problem;
 use crate::actions;
 use crate::actions::forget::Search;
-use crate::base::error::{Error, cause};
+use crate::base::error::Error;
 use crate::base::holder::Holder;
 use crate::base::lock::{self, Presence};
 use crate::base::utc;
@@ -161,7 +161,7 @@ impl App {
 
     /// A run of a processor in a process of its own: it goes on when the console ends.
     fn run(&self, processor: &str) -> std::result::Result<Asked, Problem> {
-        let cannot = |error: std::io::Error| Error::cannot("start", "a run", cause(&error));
+        let cannot = |error: std::io::Error| Error::cannot("start", "a run", error);
         let program = std::env::current_exe().map_err(cannot)?;
         let mut command = std::process::Command::new(program);
         command.arg("run").arg(processor).arg("--json").args(&self.flags);

@@ -43,7 +43,7 @@ mod server;
 mod throttle;
 mod tls;
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::plugs::Plugs;
@@ -119,6 +119,6 @@ fn run<T>(work: impl Future<Output = T>) -> Result<T> {
         .max_blocking_threads(16)
         .enable_all()
         .build()
-        .map_err(|error| Error::cannot("start", "threads", cause(&error)))?;
+        .map_err(|error| Error::cannot("start", "threads", error))?;
     Ok(runtime.block_on(work))
 }

@@ -109,9 +109,9 @@ impl From<Error> for Problem {
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON);
         if status.is_server_error() {
-            tracing::error!(error = error.message, "a request failed");
+            tracing::error!(error = %error, "a request failed");
         }
-        let problem = Self { retry_after, ..Self::new(status, error.message) };
+        let problem = Self { retry_after, ..Self::new(status, error.to_string()) };
         match error.holder {
             Some(holder) => problem.with("holder", json!(holder)),
             None => problem,

@@ -42,10 +42,10 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
     let settings = app.settings().clone();
     let tls = tls::acceptor(&settings)?;
     let listen = settings.listen;
-    let cannot = |error: std::io::Error| Error::cannot("listen on", listen, cause(&error));
+    let cannot = |error: std::io::Error| Error::cannot("listen on", listen, error);
     let listener = TcpListener::bind(listen).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    let signals = |kind| signal(kind).map_err(|error| Error::cannot("listen to", "signals", cause(&error)));
+    let signals = |kind| signal(kind).map_err(|error| Error::cannot("listen to", "signals", error));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     listening(address);
     // A store that is not there yet is waited for: until then requests are answered with 503.

@@ -1,6 +1,6 @@
 //! TLS from own certificate files, where no proxy does it.
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::config::console::Console;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) fn acceptor(settings: &Console) -> Result<Option<TlsAcceptor>> {
 #[expect(clippy::disallowed_methods, reason = "a certificate, not the database")]
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path)
-        .map_err(|error| Error { status: Status::Config, ..Error::cannot("read", path.display(), cause(&error)) })
+        .map_err(|error| Error { status: Status::Config, ..Error::cannot("read", path.display(), error) })
 }
 
 fn no_pem(path: &Path, what: &str) -> Error {

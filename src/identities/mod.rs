@@ -10,7 +10,7 @@ pub mod people;
 mod project;
 pub mod repository;
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::names::{self, fits};
 use crate::config::reading::Mistake;
 use fold::Repository;
@@ -100,7 +100,7 @@ impl Identities {
         #[expect(clippy::disallowed_methods, reason = "names of people, not the database")]
         let text = std::fs::read_to_string(path).map_err(|error| Error {
             status: Status::Config,
-            ..Error::cannot("read the identities", path.display(), cause(&error))
+            ..Error::cannot("read the identities", path.display(), error)
         })?;
         let is_csv = path
             .extension()

@@ -140,7 +140,9 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
         match (run_one(&Pass { processors: &processors, now, ..*pass }), &mut summary) {
             (Ok(done), None) => summary = Some(done),
             (Ok(done), Some(summary)) => summary.append(done),
-            (Err(error), Some(summary)) if error.status == Status::Busy => summary.notices.warnings.push(error.message),
+            (Err(error), Some(summary)) if error.status == Status::Busy => {
+                summary.notices.warnings.push(error.to_string());
+            }
             (Err(error), _) => return Err(error),
         }
     }

@@ -109,13 +109,13 @@ fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<
     let walks = some_of(walks.collect())?;
     let alarm = |(source, error): (&Source, &Error)| {
         let hint = error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("source `{}` is left out: {}{hint}", source.name, error.message)
+        format!("source `{}` is left out: {error}{hint}", source.name)
     };
     let errors = pass.sources.iter().zip(&walks).filter_map(|(source, walk)| Some((source, walk.as_ref().err()?)));
     let alarms = errors.map(alarm).chain(left_out).collect();
     let known = known::sources(store.reader())?;
     let frozen = wanted.iter().zip(&walks).filter(|(wanted, _)| known.contains(&wanted.source));
-    let frozen = frozen.filter_map(|(wanted, walk)| Some((&*wanted.source.name, &*walk.as_ref().err()?.message)));
+    let frozen = frozen.filter_map(|(wanted, walk)| Some((&*wanted.source.name, walk.as_ref().err()?)));
     presence::freeze(store, &frozen.collect::<Vec<_>>())?;
     Ok((walks, Notices { alarms, warnings: Vec::new() }))
 }
@@ -133,9 +133,9 @@ fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Not
                 unread.extend(lines.into_iter().map(|line| format!("{line}; the database has it")));
             }
             // Only decisions that the database has lost are missing: it has all others itself.
-            Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
-                tracing::warn!("{message}; no decision is taken back");
-                notices.alarms.push(format!("{message}; no decision is taken back"));
+            Err(error) if matches!(error.fault, None | Some(Fault::Refused)) => {
+                tracing::warn!("{error}; no decision is taken back");
+                notices.alarms.push(format!("{error}; no decision is taken back"));
             }
             Err(error) => return Err(error),
         }

@@ -28,6 +28,6 @@ pub fn some_of(walks: Vec<Walked>) -> Result<Vec<Walked>> {
     }
     let mut errors = walks.into_iter().filter_map(std::result::Result::err);
     let first = errors.next().unwrap_or_else(|| Error::new(Status::CannotRun, "there is no source"));
-    let message = errors.fold(first.message, |all, error| format!("{all}; {}", error.message));
-    Err(Error { message, ..first })
+    let what = errors.fold(first.to_string(), |all, error| format!("{all}; {error}"));
+    Err(Error { what, cause: None, ..first })
 }

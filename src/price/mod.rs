@@ -40,7 +40,7 @@ impl Prices {
     /// If the built-in table is broken.
     pub fn new(configured: &[Price]) -> Result<Self> {
         let built_in: File = toml::from_str(include_str!("prices.toml"))
-            .map_err(|error| Error::cannot("read", "the built-in prices", error))?;
+            .map_err(|error| Error::cannot("read", "the built-in prices", error.to_string()))?;
         Ok(Self { rows: [configured, &built_in.price].concat(), configured: configured.len() })
     }
 

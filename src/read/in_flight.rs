@@ -89,7 +89,7 @@ impl Marks {
             let path = beside(database, &format!("{processor}.flight"));
             let mut file = lock::file(&path)?;
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), cause(&error)))?;
+            file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), error))?;
             let (marks, _) = bytes.as_chunks();
             marked.extend(marks.iter().copied().filter(|mark| *mark != NO_MARK));
             files.push(file);
@@ -104,7 +104,7 @@ impl Marks {
     /// If the file cannot be written.
     pub fn clear(&self) -> Result<()> {
         let cleared = self.files.iter().try_for_each(|file| file.set_len(0));
-        cleared.map_err(|error| Error::cannot("write", "the marks of files in flight", cause(&error)))
+        cleared.map_err(|error| Error::cannot("write", "the marks of files in flight", error))
     }
 
     /// Marks a file before its first byte is read.

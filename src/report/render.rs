@@ -1,6 +1,6 @@
 //! Sheets and results as tables that fit the terminal, as JSON and as CSV.
 
-use crate::base::error::{Error, Result, cause, thousands};
+use crate::base::error::{Error, Result, thousands};
 pub use crate::base::wire::pretty;
 use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{Field, bar, sparkline, with_totals};
@@ -64,9 +64,7 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
 /// If `out` cannot be written.
 pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::cannot("write", "stdout", cause(&error)))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", error)),
         _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "folders of requests and answers, not the database")]
 
 use crate::base::acl;
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -62,7 +62,7 @@ impl OwnFolder {
         match made {
             // What is there is judged when it is opened.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Error::cannot("make", path.display(), cause(&error)));
+                return Err(Error::cannot("make", path.display(), error));
             }
             _ => {}
         }
@@ -302,7 +302,7 @@ fn refused(verb: &str, path: &Path, error: Errno) -> Error {
         Errno::LOOP | Errno::NOTDIR | Errno::MLINK => {
             Error::cannot(verb, path.display(), "it is a link, or no folder").hint("remove it: a folder is made there")
         }
-        error => Error::cannot(verb, path.display(), cause(&error.into())),
+        error => Error::cannot(verb, path.display(), error),
     }
 }
 
@@ -323,7 +323,7 @@ mod tests {
     }
 
     fn message(opened: Result<OwnFolder>) -> String {
-        opened.unwrap_err().message
+        opened.unwrap_err().to_string()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! node_exporter.
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
@@ -66,14 +66,14 @@ pub fn write(
         let measures = configured.plugs.iter().filter_map(|plug| {
             let measures = (plug.measures)(reader, config, now.wall);
             // How the processors do is known all the same.
-            measures.inspect_err(|error| tracing::warn!(error = error.message, "cannot measure what is used")).ok()
+            measures.inspect_err(|error| tracing::warn!(error = %error, "cannot measure what is used")).ok()
         });
         Ok((samples, measures.flatten().collect::<Vec<_>>()))
     })?;
     drop(store);
     let text = text(&samples) + &measures.iter().map(Measure::text).collect::<String>();
     // The collector is another user.
-    atomic_file::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), cause(&error)))
+    atomic_file::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), error))
 }
 
 /// The metrics in the text format.

@@ -278,7 +278,7 @@ impl Folder {
             Answer::Busy(holder) => ("busy", "holder", json!(holder)),
             Answer::Refused(reason) => ("refused", "reason", json!(reason)),
             Answer::Said(words) => ("done", "message", json!(words)),
-            Answer::Failed(error) => ("failed", "reason", json!(error.message)),
+            Answer::Failed(error) => ("failed", "reason", json!(error.to_string())),
         };
         text["state"] = state.into();
         text[key] = value;
@@ -288,7 +288,7 @@ impl Folder {
         }
         // The daemon can look into another folder since.
         let name = format!("{}.json", claim.id);
-        let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), cause(&error));
+        let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), error);
         claim.results.write(&name, &crate::base::wire::pretty(&text), 0o600, Old::Replace).map_err(cannot)?;
         let own = rustix::process::geteuid().as_raw();
         let others: Vec<_> = claim.uid.into_iter().filter(|uid| ![0, own].contains(uid)).collect();
@@ -333,7 +333,7 @@ pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
             let error = Error::cannot("write", path.display(), "a trigger is waiting there already");
             Error { status: crate::base::error::Status::Busy, ..error }
         }
-        _ => Error::cannot("write", path.display(), cause(&error))
+        _ => Error::cannot("write", path.display(), error)
             .hint("the daemon's folder of triggers takes them from root, its own user and [daemon] allow_uids"),
     };
     OwnFolder::open(folder)?.write(&name, &json!(order).to_string(), 0o644, Old::Keep).map_err(cannot)

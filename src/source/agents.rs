@@ -206,7 +206,7 @@ mod tests {
         let config_home = home.path().join("xdg");
         let found = Agents { claude, codex, home: Some(home.path()), config_home: Some(&config_home) }.own();
         let shown = |Source { name, root, .. }: &Source| format!("{name} {}", root.display()).replace(&path, "~");
-        found.map(|found| found.iter().map(shown).collect()).map_err(|error| error.message.replace(&path, "~"))
+        found.map(|found| found.iter().map(shown).collect()).map_err(|error| error.to_string().replace(&path, "~"))
     }
 
     #[test]

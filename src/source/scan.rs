@@ -119,12 +119,12 @@ const MISSING: &str = "is the folder mounted? name another with --sessions DIR; 
 fn root(path: &Path) -> Result<Root> {
     Root::open(path).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
-            access::closed(path).unwrap_or_else(|| Error::cannot("read", path.display(), cause(&error)))
+            access::closed(path).unwrap_or_else(|| Error::cannot("read", path.display(), error))
         }
         ErrorKind::NotADirectory => {
             Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
         }
-        _ => Error::cannot("read", path.display(), cause(&error)).hint(MISSING),
+        _ => Error::cannot("read", path.display(), error).hint(MISSING),
     })
 }
 
@@ -321,7 +321,7 @@ impl Branch<'_> {
     fn unseen(&mut self, folder: &Path, error: Errno) -> Result<()> {
         match error {
             _ if folder.as_os_str().is_empty() => {
-                let error = Error::cannot("read", self.source.root.display(), cause(&error.into()));
+                let error = Error::cannot("read", self.source.root.display(), error);
                 return Err(error.hint("may this user list the folder?"));
             }
             // Gone, or something else by now: as if it had not been there.

@@ -4,7 +4,7 @@
 //! store lock keeps threads out, and each part opens and closes the file under the lock. Another program is
 //! kept from writing by the record lock that DuckDB's own readers take.
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
 use crate::base::holder;
 use crate::base::lock::StoreLock;
@@ -64,7 +64,7 @@ impl Copy {
         let scratch = if may_write(database) { None } else { Some(Scratch::make()?) };
         let beside = database.parent().unwrap_or(Path::new("."));
         let folder = scratch.as_ref().map_or(beside, Scratch::path);
-        let cannot = |error: std::io::Error| Error::cannot("make a copy in", folder.display(), cause(&error));
+        let cannot = |error: std::io::Error| Error::cannot("make a copy in", folder.display(), error);
         let prefix = beside_name(database);
         loop {
             let mut builder = tempfile::Builder::new();
@@ -89,7 +89,7 @@ impl Copy {
             std::io::ErrorKind::StorageFull => room::require(&to, u64::MAX, "a copy of the database")
                 .err()
                 .unwrap_or_else(|| Error::cannot("copy", database.display(), "no room")),
-            kind => Error::cannot("copy", database.display(), kind),
+            _ => Error::cannot("copy", database.display(), error),
         };
         remove_logs(&to);
         self.file.as_file_mut().set_len(0).map_err(failed)?;
@@ -213,7 +213,7 @@ fn hold(database: &Path, until: Instant) -> Result<Held> {
     // Who may not write the database makes no lock file: its owner could not use it.
     let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
     let lock = take(database, until)?;
-    let file = open(database).map_err(|error| Error::cannot("open", database.display(), cause(&error)))?;
+    let file = open(database).map_err(|error| Error::cannot("open", database.display(), error))?;
     loop {
         match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) if Instant::now() < until => {
@@ -264,7 +264,7 @@ fn copy_part(mut from: &File, copy: &mut File, at: u64, bytes: u64) -> std::io::
 /// If there is no database, or it cannot be looked at.
 pub(super) fn current(database: &Path) -> Result<[Option<Stat>; PARTS.len()]> {
     require(database)?;
-    stats(database).map_err(|error| Error::cannot("look at", database.display(), cause(&error)))
+    stats(database).map_err(|error| Error::cannot("look at", database.display(), error))
 }
 
 /// What the files of a database look like, as far as they are there.
@@ -337,7 +337,7 @@ mod tests {
         create(&with(live.path(), ".wal")).unwrap();
         let busy = sweep(&database, Instant::now()).unwrap_err();
         assert_eq!(busy.status, Status::Busy);
-        assert!(busy.message.ends_with(&format!("is being copied (pid {})", std::process::id())), "{busy}");
+        assert!(busy.to_string().ends_with(&format!("is being copied (pid {})", std::process::id())), "{busy}");
         assert!(live.path().exists() && with(live.path(), ".wal").exists());
         drop(live);
         sweep(&database, Instant::now()).unwrap();

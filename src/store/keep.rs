@@ -107,7 +107,7 @@ fn replace(outcome: &mut Outcome, verdicts: Vec<(usize, Verdict)>) -> Vec<(usize
 
 pub(super) fn failure(error: Error) -> Failure {
     let class = if error.fault == Some(Fault::Memory) { FailureClass::Environment } else { FailureClass::Permanent };
-    Failure::new(class, error.message.lines().next().unwrap_or_default())
+    Failure::new(class, error.to_string().lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]

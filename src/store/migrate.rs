@@ -296,7 +296,7 @@ mod tests {
         connection.execute_batch("INSERT INTO schema_migrations VALUES (1000, 'future', NULL)").unwrap();
         let error = to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap_err();
         assert_eq!(error.status, Status::CannotRun);
-        assert!(error.message.contains("schema 1000"), "{}", error.message);
+        assert!(error.to_string().contains("schema 1000"), "{error}");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub use file::DatabaseFile;
 pub use shared::SharedStore;
 pub use transaction::Transaction;
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
 use crate::base::lock::StoreLock;
 use crate::base::owner;
@@ -138,7 +138,7 @@ impl Store {
         }
         // What such a reader makes beside the database would be in its owner's way.
         let lock = StoreLock::take_to_read(path, until)?;
-        let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", cause(&error)))?;
+        let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error))?;
         Ok(Self { connection: connect(path, access, Some(spill.path()), until)?, lock, _spill: Some(spill) })
     }
 
@@ -233,7 +233,7 @@ pub fn require(path: &Path) -> Result<()> {
             let message = format!("there is no database `{}` yet", path.display());
             Err(Error::new(Status::CannotRun, message).hint(NONE))
         }
-        Err(error) => Err(Error::cannot("open", path.display(), cause(&error))),
+        Err(error) => Err(Error::cannot("open", path.display(), error)),
     }
 }
 
@@ -265,17 +265,18 @@ fn is_held(error: &duckdb::Error) -> bool {
 fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     let text = error.to_string();
     let fault = Fault::of(&text);
-    let error = Error { fault: Some(fault), ..Error::cannot("open", path.display(), refusal::words(&text)) };
-    match fault {
+    let error = Error::cannot("open", path.display(), refusal::words(&text));
+    let error = match fault {
         Fault::Held => {
             let message = format!("`{}` is open in another program{}", path.display(), fault::holder(&text));
             let hint = fault::pid(&text).and_then(|pid| crate::base::holder::hint(&format!("pid {pid}")));
-            Error { status: Status::Busy, message, ..error }.hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
+            Error::new(Status::Busy, message).hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
         }
         Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(refusal::REPAIR),
         Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
         _ => error,
-    }
+    };
+    Error { fault: Some(fault), ..error }
 }
 
 /// Connects, spilling what does not fit into memory into a folder other than the one beside the database.

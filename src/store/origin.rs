@@ -5,7 +5,7 @@
 //! expected is somebody else's.
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::{DatabaseFile, beside};
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ impl Origin {
         let text = serde_json::to_string(self).unwrap_or_default() + "\n";
         atomic_file::write(&path, &text, Some(0o600)).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull => Error::new(Status::CannotRun, "there is no room beside the database"),
-            _ => Error::cannot("write", path.display(), cause(&error)),
+            _ => Error::cannot("write", path.display(), error),
         })
     }
 }

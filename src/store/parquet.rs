@@ -1,6 +1,6 @@
 //! The public tables of a snapshot as Parquet files, one per table, for programs that read no DuckDB.
 
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use crate::store::snapshot::quoted;
 use duckdb::Connection;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -15,7 +15,7 @@ pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(folder)
-        .map_err(|error| Error::cannot("make", folder.display(), cause(&error)))?;
+        .map_err(|error| Error::cannot("make", folder.display(), error))?;
     for table in tables {
         let path = folder.join(format!("{table}.parquet"));
         let file = quoted(&path)?;

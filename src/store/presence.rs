@@ -1,6 +1,6 @@
 //! Which files of the sources are still there.
 
-use crate::base::error::{Error, Result, cause, count, thousands};
+use crate::base::error::{Error, Result, count, thousands};
 use crate::base::printable::short;
 use crate::run::policy::Policy;
 use crate::run::summary::Notices;
@@ -55,7 +55,7 @@ pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) 
     let mut strange = Vec::new();
     for (number, (source, root)) in sources.iter().zip(*roots).enumerate() {
         let path = source.root.display();
-        let device = root.device().map_err(|error| Error::cannot("look at", &path, cause(&error)))?.cast_signed();
+        let device = root.device().map_err(|error| Error::cannot("look at", &path, error))?.cast_signed();
         let before = mark(store, &source.name)?;
         let state = RootState::of(number, walk, &unseen, ledger);
         let is_moved = before.device.is_some_and(|before| before != device);
@@ -94,12 +94,13 @@ pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) 
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn freeze(store: &Store, alarms: &[(&str, &str)]) -> Result<()> {
-    for (source, alarm) in alarms {
+pub fn freeze(store: &Store, errors: &[(&str, &Error)]) -> Result<()> {
+    for (source, error) in errors {
+        let alarm = error.to_string();
         let before = mark(store, source)?;
-        if before.alarm.as_deref() != Some(alarm) {
+        if before.alarm.as_ref() != Some(&alarm) {
             let set = "UPDATE sources SET alarm = ? WHERE name = ?";
-            store.transaction(|transaction| transaction.execute(set, [alarm, source]))?;
+            store.transaction(|transaction| transaction.execute(set, [&*alarm, source]))?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@
 //! read again, and the same in Parquet files before it.
 
 use crate::base::acl;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
 use crate::base::lock::WorkLock;
 use crate::config::publish::Publish;
@@ -168,7 +168,7 @@ fn attempt(
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
     }
     let snapshot = audience.at(database, now);
-    let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), cause(&error));
+    let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), error);
     sync(&new).map_err(cannot)?;
     let people_shown = people(&try_connect(&new, Access::ReadOnly, None)?)?;
     failpoint::point("checked", "");
@@ -261,7 +261,7 @@ fn state_of(snapshot: &Snapshot, schema: &Schema) -> Option<State> {
 /// left.
 fn prepare(link: &Path, audience: Audience, wanted: &Publish) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
-    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), cause(&error));
+    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), error);
     match std::fs::create_dir(folder) {
         // The group that the folder's own folder hands on stays.
         Ok(()) => {

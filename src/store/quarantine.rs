@@ -6,7 +6,7 @@
 //! come back from the file that keeps them. What cannot come back is what transcripts said that do not exist
 //! any more.
 
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::base::lock::StoreLock;
 use crate::base::owner;
@@ -51,7 +51,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     {
         tracing::warn!(
             moved_to = %moved.display(),
-            error = error.message,
+            error = %error,
             "the log of the database is damaged and was moved aside; what it held is read again from transcripts that \
              still exist"
         );
@@ -111,7 +111,7 @@ fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Resul
         match std::fs::rename(&from, &to) {
             Ok(()) => last = Some(to),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::cannot("move aside", from.display(), cause(&error))),
+            Err(error) => return Err(Error::cannot("move aside", from.display(), error)),
         }
     }
     Ok(last)

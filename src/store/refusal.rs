@@ -46,7 +46,7 @@ impl From<duckdb::Error> for Error {
             Fault::Damage | Fault::Log => (format!("the database is damaged: {}", words(&text)), Some(REPAIR)),
             _ => (format!("the database refused: {}", words(&text)), None),
         };
-        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault), holder: None }
+        Self { hint: hint.map(str::to_owned), fault: Some(fault), ..Self::new(Status::CannotRun, message) }
     }
 }
 

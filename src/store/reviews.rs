@@ -6,7 +6,7 @@
 //! committed. A database that has lost some, or is a new one in the place of another, takes them back.
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
 use crate::base::utc;
 use crate::store::rows::Cell;
@@ -125,7 +125,7 @@ fn last(transaction: &Transaction<'_>, table: &Table) -> Result<i64> {
 fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     let path = beside(database, table.name);
     let written = atomic_file::write(&path, &lines(table, rows), Some(0o600));
-    written.map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+    written.map_err(|error| Error::cannot("write", path.display(), error))
 }
 
 /// Adds reviews to the end of the file, on disk when it returns.
@@ -136,7 +136,7 @@ fn extend(database: &Path, table: &Table, rows: &Values) -> Result<()> {
         file.write_all(lines(table, rows).as_bytes())?;
         file.sync_data()
     });
-    written.map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+    written.map_err(|error| Error::cannot("write", path.display(), error))
 }
 
 /// Whether the last line of the file is whole, and the review of this number.
@@ -181,7 +181,7 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<Str
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let text = match std::fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), None)),
-        read => read.map_err(|error| Error::cannot("read", path.display(), cause(&error)))?,
+        read => read.map_err(|error| Error::cannot("read", path.display(), error))?,
     };
     let (mut rows, mut unread, mut reported) = (Vec::new(), None, None);
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];

@@ -22,7 +22,7 @@ pub fn check(database: &Path) -> Result<()> {
 
 /// Why no pass can begin, if the disk is full: readers see it, too, while nothing can be written.
 pub fn alarm(database: &Path) -> Option<String> {
-    check(database).err().map(|error| error.message)
+    check(database).err().map(|error| error.to_string())
 }
 
 /// Refuses work that needs more room beside a database than there is.

@@ -159,14 +159,14 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
     let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience)
         .and_then(|store| if store.is_current(&database.schema)? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
-    tracing::debug!(error = error.message, "cannot write that a run could not begin");
+    tracing::debug!(error = %error, "cannot write that a run could not begin");
     // A full disk must not look like a run that did not come.
     let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
     let is_in_the_way = matches!(error.fault, Some(Fault::Room | Fault::Machine | Fault::Fatal | Fault::Unsure));
     if is_failure && is_in_the_way && owner::leave_to_owner(database).is_ok() {
         let Broken { processors, request, at, elapsed, error } = broken;
         let names = processors.iter().map(|name| (*name).to_owned()).collect();
-        let (trigger, message) = (request.origin.name().to_owned(), error.message.clone());
+        let (trigger, message) = (request.origin.name().to_owned(), error.to_string());
         let unwritten = Unwritten { processors: names, trigger, started_at: *at, ended_at: *at + *elapsed, message };
         let _ = atomic_file::write(&beside(database, UNWRITTEN), &pretty(&unwritten), Some(0o600));
     }
@@ -210,8 +210,8 @@ impl Broken<'_> {
             let run_id = transaction.number(NEXT, [])?;
             let rows = self.processors.iter().map(|name| {
                 let counts = Counts { processor: (*name).to_owned(), ..Counts::default() };
-                let end = Some(*at + self.elapsed);
-                Row { run_id, request, at: *at, end, outcome, why: Some(&error.message), alarms: None }.cells(&counts)
+                let (end, why) = (Some(*at + self.elapsed), error.to_string());
+                Row { run_id, request, at: *at, end, outcome, why: Some(&why), alarms: None }.cells(&counts)
             });
             // Whatever else it is, a run that broke is not running.
             if outcome == "failed" {

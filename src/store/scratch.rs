@@ -2,7 +2,7 @@
 //! database holds, so only their owner reads them, and one that a killed process has left is removed by the
 //! next process of that user.
 
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use crate::base::suspension;
 use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -38,7 +38,7 @@ impl Scratch {
     /// If it cannot be made.
     pub(super) fn make() -> Result<Self> {
         sweep();
-        let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", cause(&error));
+        let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", error);
         loop {
             let private = Permissions::from_mode(0o700);
             let folder = {
@@ -78,7 +78,7 @@ impl Drop for Scratch {
 /// If signals cannot be listened to.
 pub fn remove_at_signals() -> Result<()> {
     let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !suspension::is_ignored(*signal));
-    let mut signals = Signals::new(signals).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
+    let mut signals = Signals::new(signals).map_err(|error| Error::cannot("listen to", "signals", error))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             let live = LIVE.lock();

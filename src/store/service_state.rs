@@ -5,7 +5,7 @@
 //! snapshot, when a run begins and when it ends, and `status` takes the runs from it.
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use crate::base::holder::{Holder, is_alive};
 use crate::base::lock::{self, Presence, WorkLock};
 use crate::store::record::Record;
@@ -70,7 +70,7 @@ impl ServiceState {
         let path = service_state_file(database);
         // As open as a snapshot.
         atomic_file::write(&path, &crate::base::wire::pretty(self), Some(0o640))
-            .map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+            .map_err(|error| Error::cannot("write", path.display(), error))
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! A second folder, `published-content`, has snapshots with what people wrote, for users who are named.
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::source::access::may_write;
 use crate::store::beside;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -131,7 +131,7 @@ fn remove_all(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
         };
         match removed {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            removed => removed.map_err(|error| Error::cannot("remove", path.display(), cause(&error)))?,
+            removed => removed.map_err(|error| Error::cannot("remove", path.display(), error))?,
         }
     }
     Ok(())

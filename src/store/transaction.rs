@@ -216,7 +216,7 @@ mod tests {
                 assert!(step(transaction));
                 Err::<(), _>(Error::new(Status::CannotRun, "reported"))
             });
-            assert_eq!(failing.unwrap_err().message, "reported");
+            assert_eq!(failing.unwrap_err().to_string(), "reported");
         }
         run(&connection, |transaction| transaction.execute("INSERT INTO t VALUES (4)", [])).unwrap();
         assert_eq!(sum(&connection), 4);

@@ -82,7 +82,7 @@ fn there(sources: &[Source], folders: &BTreeSet<String>, login: &str, notes: &mu
                 let own = walk.found.into_iter().filter(|found| folders.contains(&*found.file.username));
                 there.extend(own.filter(|found| found.stat.is_ok()).map(|found| found.file.session_file));
             }
-            Err(error) => notes.push(format!("note: its files are not counted: {}", error.message)),
+            Err(error) => notes.push(format!("note: its files are not counted: {error}")),
         }
     }
     there

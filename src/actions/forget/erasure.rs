@@ -94,9 +94,9 @@ impl<'s> Erasure<'s> {
         }
         let mut notes = Vec::new();
         if self.snapshots > 0 {
-            let unpublished = |error: Error| {
-                let message = format!("{who} is forgotten, but no new snapshot is published: {}", error.message);
-                Error { message, ..error }
+            let unpublished = |error: Error| Error {
+                what: format!("{who} is forgotten, but no new snapshot is published: {}", error.what),
+                ..error
             };
             self.publisher.publish(&config.publish, resources.now).map_err(unpublished)?;
             notes.push(format!("{} of before removed, and a new one published", count(self.snapshots, "snapshot")));

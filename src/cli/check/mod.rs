@@ -4,7 +4,7 @@
 mod finding;
 mod output;
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::cli::print;
 use crate::plugs::{Plug, Plugs};
 use finding::examine;
@@ -90,7 +90,7 @@ pub(super) fn check(args: &Args, plugs: Plugs) -> Result<Status> {
     }
     let lost = output.end().or_else(|error| match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ok(0),
-        _ => Err(Error::cannot("write", "stdout", cause(&error))),
+        _ => Err(Error::cannot("write", "stdout", error)),
     })?;
     Ok(if lost == 0 { Status::Done } else { Status::FilesFailed })
 }
@@ -100,6 +100,6 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
         return Ok(Box::new(std::io::stdin().lock()));
     }
     #[expect(clippy::disallowed_methods, reason = "this command uses no database")]
-    let file = File::open(path).map_err(|error| Error::cannot("read", path.display(), cause(&error)))?;
+    let file = File::open(path).map_err(|error| Error::cannot("read", path.display(), error))?;
     Ok(Box::new(file))
 }

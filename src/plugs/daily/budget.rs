@@ -77,7 +77,7 @@ pub fn standings(
         match of(budget, zone, identities).resolved_by(&mut names) {
             Ok(filter) => Ok((standing, Some(filter))),
             Err(error) if error.status == Status::Usage => {
-                let words = std::iter::once(error.message).chain(error.hint).collect::<Vec<_>>().join("; ");
+                let words = std::iter::once(error.to_string()).chain(error.hint).collect::<Vec<_>>().join("; ");
                 Ok((Standing { unknown: Some(words), ..standing }, None))
             }
             Err(error) => Err(error),

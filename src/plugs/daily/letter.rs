@@ -3,7 +3,7 @@
 use super::digest::{Digest, Section};
 use crate::base::atomic_file;
 use crate::base::days::Span;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::printable::printable;
 use crate::cli::form::left_out;
 use crate::cli::scope::Current;
@@ -107,8 +107,7 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
     if is_stdout {
         return print(&text);
     }
-    atomic_file::write(&args.to, &text, None)
-        .map_err(|error| Error::cannot("write", args.to.display(), cause(&error)))?;
+    atomic_file::write(&args.to, &text, None).map_err(|error| Error::cannot("write", args.to.display(), error))?;
     remark(&format!("written: {}", args.to.display()));
     Ok(Status::Done)
 }

@@ -4,7 +4,7 @@
 //! the last look took, so that it never costs more than a fiftieth of a core.
 
 use super::now::{Key, Now, Wish};
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Clock;
 use crate::cli::scope::{Current, ReportSetup};
 use crate::cli::{Context, screen};
@@ -49,9 +49,9 @@ pub(super) fn top(args: &Args, context: &Context) -> Result<Status> {
     let prices = Prices::new(&setup.config.price)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
-        flag::register(signal, stop.clone()).map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
+        flag::register(signal, stop.clone()).map_err(|error| Error::cannot("listen to", "signals", error))?;
     }
-    let broken = |error: std::io::Error| Error::cannot("use", "the terminal", cause(&error));
+    let broken = |error: std::io::Error| Error::cannot("use", "the terminal", error);
     // It also sets a hook that gives the terminal back if the program panics.
     let mut terminal = ratatui::try_init().map_err(broken)?;
     end_with_terminal();
@@ -93,13 +93,13 @@ impl View<'_> {
             let Context { environment, plugs, .. } = self.context;
             let context = Context { now: self.clock.read(), environment: environment.clone(), plugs: *plugs };
             // A failure is shown, and the next look can do better.
-            let trouble = self.args.current.renew(&[NAME], self.setup, &context).err().map(|error| error.message);
+            let trouble = self.args.current.renew(&[NAME], self.setup, &context).err().map(|error| error.to_string());
             let now =
                 self.setup.read(&context, |reader| Now::read(reader, self.setup, self.prices, context.now.wall))?;
             let next = Instant::now() + Duration::from_secs(self.args.every).max(look.elapsed() * REST);
             loop {
                 let draw = terminal.draw(|frame| now.draw(frame, wish, trouble.as_deref()));
-                draw.map_err(|error| Error::cannot("use", "the terminal", cause(&error)))?;
+                draw.map_err(|error| Error::cannot("use", "the terminal", error))?;
                 match self.key_before(next)? {
                     Some(Key::Quit) => return Ok(()),
                     Some(Key::Wish(changed)) => wish = changed(wish),
@@ -112,7 +112,7 @@ impl View<'_> {
 
     /// Waits for a key; `None` when it is time for the next look.
     fn key_before(&self, next: Instant) -> Result<Option<Key>> {
-        let broken = |error: std::io::Error| Error::cannot("read", "the terminal", cause(&error));
+        let broken = |error: std::io::Error| Error::cannot("read", "the terminal", error);
         loop {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Some(Key::Quit));

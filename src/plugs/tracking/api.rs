@@ -280,7 +280,7 @@ fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         return Ok(Reply::Withheld(why.to_owned()));
     }
     let parts = match parts(reader, asked.value("id").unwrap_or_default()) {
-        Err(error) if error.fault.is_none() => return Ok(Reply::Withheld(error.message)),
+        Err(error) if error.fault.is_none() => return Ok(Reply::Withheld(error.to_string())),
         parts => parts?,
     };
     let sources: Vec<_> = sources::registered(reader)?.into_iter().map(|registered| registered.source).collect();
@@ -289,7 +289,7 @@ fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
             Reply::TooLarge(format!("the recording has more than {ITEMS} items: `sessionmill replay` writes it"))
         }
         Ok(recording) => Reply::Lines(Box::new(recording)),
-        Err(error) => Reply::Withheld(error.message),
+        Err(error) => Reply::Withheld(error.to_string()),
     })
 }
 

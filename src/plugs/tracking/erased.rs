@@ -4,7 +4,7 @@
 //! nobody. It is not part of the database, so that it holds for a new one in the same place, too.
 
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::hash::{from_hex, to_hex};
 use crate::plugs::{Obstacle, Persons};
 use crate::store::beside;
@@ -52,7 +52,7 @@ struct File {
 /// read the file may not write the database.
 pub(super) fn of_run(database: &Path) -> std::result::Result<Erased, Obstacle> {
     read(database)
-        .map_err(|error| Obstacle::Disabled { is_local: error.status != Status::Config, reason: error.message })
+        .map_err(|error| Obstacle::Disabled { is_local: error.status != Status::Config, reason: error.to_string() })
 }
 
 fn read(database: &Path) -> Result<Erased> {
@@ -102,7 +102,7 @@ fn open(database: &Path) -> Result<Option<File>> {
     let text = match std::fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) if error.kind() == ErrorKind::InvalidData => return Err(damaged(&path)),
-        Err(error) => return Err(Error::cannot("read", path.display(), cause(&error))),
+        Err(error) => return Err(Error::cannot("read", path.display(), error)),
         Ok(text) => text,
     };
     serde_json::from_str(&text).map(Some).map_err(|_| damaged(&path))
@@ -111,7 +111,7 @@ fn open(database: &Path) -> Result<Option<File>> {
 fn write(database: &Path, file: &File) -> Result<()> {
     let path = path(database);
     let text = serde_json::to_string(file).unwrap_or_default() + "\n";
-    atomic_file::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+    atomic_file::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), error))
 }
 
 fn damaged(path: &Path) -> Error {
@@ -125,7 +125,7 @@ fn random() -> Result<Bytes> {
     let mut key = Bytes::default();
     #[expect(clippy::disallowed_methods, reason = "no file of the database")]
     let read = std::fs::File::open(SOURCE).and_then(|mut source| source.read_exact(&mut key));
-    read.map_err(|error| Error::cannot("read", SOURCE, cause(&error)))?;
+    read.map_err(|error| Error::cannot("read", SOURCE, error))?;
     Ok(key)
 }
 

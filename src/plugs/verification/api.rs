@@ -118,7 +118,7 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 
 fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let id = match knowledge::whole_id(reader, asked.value("id").unwrap_or_default()) {
-        Err(error) if error.status == Status::Usage => return Ok(Reply::Invalid(error.message)),
+        Err(error) if error.status == Status::Usage => return Ok(Reply::Invalid(error.to_string())),
         id => id?,
     };
     let filter = Filter { id: Some(id.clone()), ..filter(asked, None) };

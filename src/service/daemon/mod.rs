@@ -267,14 +267,14 @@ impl<'d> Daemon<'d> {
                     self.decided.get_or_insert_with(self.clock);
                 }
             }
-            Err(error) => tracing::warn!(trigger, requested_by, error = error.message, "trigger failed"),
+            Err(error) => tracing::warn!(trigger, requested_by, error = %error, "trigger failed"),
         }
         self.answer(claim, &answer_of(result, |words| Answer::Said(words)));
     }
 
     fn answer(&self, claim: &Claim, answer: &Answer<'_>) {
         if let Err(error) = self.folder.answer(claim, answer, (self.clock)().wall) {
-            tracing::warn!(trigger = claim.id, error = error.message, "cannot answer a trigger");
+            tracing::warn!(trigger = claim.id, error = %error, "cannot answer a trigger");
         }
     }
 
@@ -350,7 +350,7 @@ impl<'d> Daemon<'d> {
                 self.adopt(settings);
             }
             Ok(_) => self.refused = None,
-            Err(error) if self.refused.as_ref() != Some(&error.message) => self.refuse(&error),
+            Err(error) if self.refused != Some(error.to_string()) => self.refuse(&error),
             Err(_) => {}
         }
     }
@@ -368,9 +368,8 @@ impl<'d> Daemon<'d> {
     }
 
     fn refuse(&mut self, error: &Error) {
-        let (reason, hint) = (&error.message, error.hint.as_deref());
-        tracing::error!(error = reason, hint, "cannot read the configuration again: all stays as it is");
-        self.refused = Some(error.message.clone());
+        tracing::error!(error = %error, hint = error.hint, "cannot read the configuration again: all stays as it is");
+        self.refused = Some(error.to_string());
     }
 
     /// Works with these settings from now on. What waits in another folder of triggers is answered there.
@@ -464,7 +463,7 @@ impl<'d> Daemon<'d> {
 fn answer_of<'r, T>(result: &'r Result<T>, done: impl FnOnce(&'r T) -> Answer<'r>) -> Answer<'r> {
     match result {
         Ok(value) => done(value),
-        Err(error) if error.status == Status::Busy => Answer::Busy(error.holder.as_ref()),
+        Err(error) if error.status == Status::Busy => Answer::Busy(error.holder.as_deref()),
         Err(error) => Answer::Failed(error),
     }
 }

@@ -10,7 +10,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "lines of events, not the database")]
 
-use crate::base::error::{Error, Result, cause};
+use crate::base::error::{Error, Result};
 use crate::source::rejection::Rejection;
 use chrono::NaiveDate;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
@@ -58,7 +58,7 @@ impl Journal {
         let all = match rustix::fs::open(&root, PASSED, Mode::empty()) {
             Err(Errno::NOENT) => {
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(&root);
-                made.map_err(|error| Error::cannot("make", root.display(), cause(&error)))?;
+                made.map_err(|error| Error::cannot("make", root.display(), error))?;
                 rustix::fs::open(&root, PASSED, Mode::empty())
             }
             opened => opened,
@@ -70,7 +70,7 @@ impl Journal {
             // What is there is judged when it is opened.
             Err(Errno::EXIST) => false,
             Err(error) => {
-                let error = Error::cannot("make", path.display(), cause(&error.into()));
+                let error = Error::cannot("make", path.display(), error);
                 return Err(error.hint("SESSIONMILL_EVENTS names another folder, for writing and for reading"));
             }
         };
@@ -82,7 +82,7 @@ impl Journal {
             // by its user.
             let synced = rustix::fs::openat(&journal.folder, "..", FOLDER, Mode::empty()).and_then(rustix::fs::fsync);
             if !matches!(synced, Ok(()) | Err(Errno::ACCESS)) {
-                synced.map_err(|error| Error::cannot("write", root.display(), cause(&error.into())))?;
+                synced.map_err(|error| Error::cannot("write", root.display(), error))?;
             }
         }
         Ok(journal)
@@ -106,7 +106,7 @@ impl Journal {
     pub fn append_all(&self, day: NaiveDate, lines: &[impl AsRef<str>]) -> Result<()> {
         let name = format!("{day}.jsonl");
         let path = self.path.join(&name);
-        let failed = |error: Errno| Error::cannot("write", path.display(), cause(&error.into()));
+        let failed = |error: Errno| Error::cannot("write", path.display(), error);
         let (file, is_new) = self.file(&name).map_err(|error| match error {
             Errno::LOOP | Errno::ISDIR => no_file(&path, "it is a link or a folder"),
             error => failed(error),
@@ -184,7 +184,7 @@ fn is_cut_off(file: &OwnedFd) -> rustix::io::Result<bool> {
 }
 
 fn look(file: &OwnedFd, path: &Path) -> Result<Stat> {
-    rustix::fs::fstat(file).map_err(|error| Error::cannot("look at", path.display(), cause(&error.into())))
+    rustix::fs::fstat(file).map_err(|error| Error::cannot("look at", path.display(), error))
 }
 
 /// Refuses what belongs to somebody else.
@@ -205,7 +205,7 @@ fn no_folder(path: &Path, error: Errno) -> Error {
             Error::cannot("open", path.display(), "it is a link, or no folder")
                 .hint("remove it: a folder is made there")
         }
-        error => Error::cannot("open", path.display(), cause(&error.into())),
+        error => Error::cannot("open", path.display(), error),
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn message(result: Result<()>, world: &Path) -> String {
-        result.unwrap_err().message.replace(&world.display().to_string(), "~")
+        result.unwrap_err().to_string().replace(&world.display().to_string(), "~")
     }
 
     #[test]
@@ -294,7 +294,7 @@ mod tests {
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(root.join("ada"), Some(4242), None).unwrap();
             let refused = Journal::open(&root, "ada").unwrap_err();
-            assert!(refused.message.ends_with("it belongs to uid 4242, not to uid 0"), "{refused}");
+            assert!(refused.to_string().ends_with("it belongs to uid 4242, not to uid 0"), "{refused}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `sessionmill replay`: what was recorded in an activity session, out of the source files.
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::cli::place::read;
 use crate::cli::{Context, Database};
 use crate::dialect::replay::Typed;
@@ -38,7 +38,7 @@ pub(super) fn replay(args: &Args, context: &Context) -> Result<Status> {
         read(&database, context, |reader| Ok((parts(reader, &args.session)?, sources::registered(reader)?)))?;
     let sources: Vec<Source> = sources.into_iter().map(|registered| registered.source).collect();
     let typed = if args.show_input { Typed::Shown } else { Typed::Masked };
-    let cannot = |error: std::io::Error| Error::cannot("write", "stdout", cause(&error));
+    let cannot = |error: std::io::Error| Error::cannot("write", "stdout", error);
     let mut out = BufWriter::new(std::io::stdout().lock());
     for line in Recording::copy(parts, &sources, config.caps.file, typed)? {
         match writeln!(out, "{}", line?) {

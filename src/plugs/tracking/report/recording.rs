@@ -1,6 +1,6 @@
 //! The recording of an activity session: where its parts stand, and what they say.
 
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
 use crate::dialect::replay::{Item, Typed, items};
 use crate::plugs::tracking::report::session;
@@ -103,8 +103,7 @@ impl Recording {
         cap: u64,
         typed: Typed,
     ) -> Result<Self> {
-        let mut passages =
-            Passages::new().map_err(|error| Error::cannot("write", "a temporary file", cause(&error)))?;
+        let mut passages = Passages::new().map_err(|error| Error::cannot("write", "a temporary file", error))?;
         let mut wanted: BTreeMap<(&str, &str), BTreeSet<Passage>> = BTreeMap::new();
         for part in &parts {
             wanted.entry((&part.source, &part.session_file)).or_default().insert(part.passage);
@@ -140,7 +139,7 @@ impl Recording {
         let at = part as usize;
         let Some((part, place)) = self.parts.get(at).zip(self.places.get(at)) else { return Ok(Vec::new()) };
         let Part { session_file, number, distinct_id, client_session_id, .. } = part;
-        let line = self.passages.read(*place).map_err(|error| Error::cannot("read", session_file, cause(&error)))?;
+        let line = self.passages.read(*place).map_err(|error| Error::cannot("read", session_file, error))?;
         let whose = [Some(distinct_id.as_str()), client_session_id.as_deref()];
         items(&line, *number, whose, self.typed).ok_or_else(|| {
             Error::cannot("replay", session_file, "it has changed since it was read")

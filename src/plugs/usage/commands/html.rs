@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use crate::base::atomic_file;
-use crate::base::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status};
 use crate::cli::scope::Usual;
 use crate::cli::{Context, print, remark, terminal};
 use crate::plugs::usage::report::html;
@@ -54,7 +54,7 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
     if out.as_os_str() == "-" {
         return print(&page);
     }
-    atomic_file::write(&out, &page, None).map_err(|error| Error::cannot("write", out.display(), cause(&error)))?;
+    atomic_file::write(&out, &page, None).map_err(|error| Error::cannot("write", out.display(), error))?;
     remark(&format!("written: {}", out.display()));
     if args.open {
         terminal::open(&out.display().to_string());
@@ -65,7 +65,7 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
 /// A file in a folder of its own, which nobody else can read.
 fn temporary() -> Result<PathBuf> {
     let folder = tempfile::Builder::new().prefix("sessionmill-").tempdir();
-    let folder = folder.map_err(|error| Error::cannot("make", "a temporary folder", cause(&error)))?;
+    let folder = folder.map_err(|error| Error::cannot("make", "a temporary folder", error))?;
     Ok(folder.keep().join("usage.html"))
 }
 

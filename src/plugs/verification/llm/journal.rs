@@ -223,7 +223,7 @@ pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
         Ok(true) => rewrite(&path, usernames),
         Err(error) => Err(error),
     };
-    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), cause(&error)))
+    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), error))
 }
 
 /// Everybody whom calls in a database's journal are about.
@@ -247,7 +247,7 @@ pub fn people(database: &Path) -> Result<BTreeSet<String>> {
         }
         Ok(people)
     };
-    read().map_err(|error| Error::cannot("read", path.display(), cause(&error)))
+    read().map_err(|error| Error::cannot("read", path.display(), error))
 }
 
 /// Whom a call was about.
