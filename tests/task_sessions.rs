@@ -79,6 +79,14 @@ fn a_task_is_what_its_events_say() {
 }
 
 #[test]
+fn an_end_before_the_beginning_makes_no_negative_duration() {
+    let world =
+        world(&[event("1", "10:00:05", "created", "t1", &of("")), event("2", "10:00:00", "failed", "t1", &json!({}))]);
+    let columns = "created_at, ended_at, duration_seconds";
+    assert_eq!(listed(&world, columns), ["2079-07-07T10:00:05Z|2079-07-07T10:00:00Z|0.0"]);
+}
+
+#[test]
 fn copies_order_and_retries_change_nothing() {
     let lines = [
         event("4", "10:00:03", "created", "t1", &json!({"short_id": "s1", "attempt": 2})),

@@ -50,10 +50,11 @@ pub static PLUG: Plug = Plug {
 /// The processor with the default policy.
 static BY_DEFAULT: LazyLock<Tasks> = LazyLock::new(Tasks::default);
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     ("0028_tasks", include_str!("../../../migrations/0028_tasks.sql")),
     ("0033_task_names", include_str!("../../../migrations/0033_task_names.sql")),
     ("0042_tracked_tasks", include_str!("../../../migrations/0042_tracked_tasks.sql")),
+    ("0054_task_durations", include_str!("../../../migrations/0054_task_durations.sql")),
 ];
 
 /// Why a task is in no list, with the default settings.

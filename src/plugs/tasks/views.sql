@@ -34,7 +34,9 @@ SELECT j.task_id, j.short_id, j.task_type, j.username, j.user_id,
         ELSE coalesce(j.release, 'hold_max')
     END AS close_reason,
     CASE WHEN j.is_closed THEN j.expiring_at END AS expires_at,
-    (epoch_us(j.ended_at) - epoch_us(j.created_at)) / 1000000 AS duration_seconds,
+    -- Clocks differ: a log can have an end before its beginning.
+    CASE WHEN j.ended_at < j.created_at THEN 0 ELSE (epoch_us(j.ended_at) - epoch_us(j.created_at)) / 1000000 END
+        AS duration_seconds,
     j.attempt, j.error, j.data, j.is_inferred, j.is_guessed, j.events, j.ignored_events, j.session_file, j.line
 FROM judged AS j
 LEFT JOIN removals ON removals.task_id = j.task_id
@@ -77,7 +79,7 @@ COMMENT ON COLUMN task_sessions.ended_at IS 'UTC; time of the event that decided
 COMMENT ON COLUMN task_sessions.closed_at IS 'UTC; when it ended, was released, had been held for too long or was orphaned; null while it is active or held';
 COMMENT ON COLUMN task_sessions.close_reason IS 'completed, failed, cancelled, released, hold_max or orphaned; null while closed_at is';
 COMMENT ON COLUMN task_sessions.expires_at IS 'UTC; when it will be purged; null while closed_at is';
-COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at';
+COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at; 0 if that is before it';
 COMMENT ON COLUMN task_sessions.attempt IS 'the highest one of its events';
 COMMENT ON COLUMN task_sessions.error IS 'the last one that an event tells, without credentials';
 COMMENT ON COLUMN task_sessions.data IS 'of the last event that has any: JSON';

@@ -1,0 +1,47 @@
+-- A task that ends before it begins, which differing clocks make of one, has no negative duration.
+
+-- Tasks that logs tell of, as they are at a moment. All rules that depend on the time are here and in the next macro;
+-- nothing else asks for it.
+CREATE OR REPLACE MACRO main.tracked_tasks_at(moment) AS TABLE
+WITH removals AS (
+    SELECT task_id, max(removed_at) AS removed_at FROM main.task_tombstones WHERE action = 'remove' GROUP BY task_id
+), purges AS (
+    SELECT max(closed_before) AS closed_before FROM main.task_tombstones WHERE action = 'purge'
+), judged AS (
+    SELECT t.*, r.close_reason AS release,
+        coalesce(r.closes_at, t.closes_at) AS closing_at, coalesce(r.expires_at, t.expires_at) AS expiring_at,
+        -- What has ended is over, even at a time to come; who waits is closed when the moment has come.
+        CASE
+            WHEN t.state = 'active' THEN t.closes_at <= moment
+            WHEN NOT t.is_held OR r.close_reason IN ('released', 'ended') THEN true
+            ELSE coalesce(r.closes_at, t.closes_at) <= moment
+        END AS is_closed
+    FROM facts.task_state AS t
+    -- A release of an earlier end says nothing of this one.
+    LEFT JOIN facts.task_releases AS r ON t.is_held AND r.task_id = t.task_id AND r.ended_at = t.ended_at
+)
+SELECT j.task_id, j.short_id, j.task_type, j.username, j.user_id,
+    CASE WHEN j.state = 'active' AND j.is_closed THEN 'orphaned' ELSE j.state END AS status,
+    NOT j.is_closed AS is_active,
+    j.is_held AND NOT j.is_closed AS is_held,
+    j.created_at, j.updated_at, j.ended_at,
+    CASE WHEN j.is_closed THEN j.closing_at END AS closed_at,
+    CASE
+        WHEN NOT j.is_closed THEN NULL
+        WHEN j.state = 'active' THEN 'orphaned'
+        WHEN NOT j.is_held OR j.release = 'ended' THEN j.state
+        ELSE coalesce(j.release, 'hold_max')
+    END AS close_reason,
+    CASE WHEN j.is_closed THEN j.expiring_at END AS expires_at,
+    -- Clocks differ: a log can have an end before its beginning.
+    CASE WHEN j.ended_at < j.created_at THEN 0 ELSE (epoch_us(j.ended_at) - epoch_us(j.created_at)) / 1000000 END
+        AS duration_seconds,
+    j.attempt, j.error, j.data, j.is_inferred, j.is_guessed, j.events, j.ignored_events, j.session_file, j.line
+FROM judged AS j
+LEFT JOIN removals ON removals.task_id = j.task_id
+CROSS JOIN purges
+WHERE (NOT j.is_closed OR j.expiring_at > moment)
+    AND (NOT j.is_closed OR purges.closed_before IS NULL OR j.closing_at > purges.closed_before)
+    AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false));
+
+COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at; 0 if that is before it';
