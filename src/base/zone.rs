@@ -168,6 +168,15 @@ pub enum Period {
 }
 
 impl Period {
+    /// What one is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week | Self::SundayWeek => "week",
+            Self::Month => "month",
+        }
+    }
+
     /// `2026-02-01`, or `2026-02` for a month.
     pub fn of(self, time: DateTime<Utc>, zone: Tz) -> String {
         self.of_day(time.with_timezone(&zone).date_naive())

@@ -87,24 +87,16 @@ impl Times {
         })
     }
 
-    fn name(&self) -> &'static str {
-        match self.period {
-            Period::Month => "month",
-            Period::Week | Period::SundayWeek => "week",
-            Period::Day => "day",
-        }
-    }
-
     /// The first day of one that has a name.
     fn first(&self, name: &str) -> Option<NaiveDate> {
-        let name = if self.name() == "month" { format!("{name}-01") } else { name.to_owned() };
+        let name = if self.period.name() == "month" { format!("{name}-01") } else { name.to_owned() };
         name.parse().ok()
     }
 
     /// The same place in the next one, or, `back`, in the one before.
     fn moved(&self, day: NaiveDate, back: bool) -> NaiveDate {
         let month = Months::new(1);
-        let moved = match (self.name(), back) {
+        let moved = match (self.period.name(), back) {
             ("month", true) => day.checked_sub_months(month),
             ("month", false) => day.checked_add_months(month),
             (name, back) => {
@@ -130,7 +122,7 @@ impl Times {
         let parts: BTreeMap<String, String> = [days.since, days.until].into_iter().filter_map(part).collect();
         if !parts.is_empty() {
             let parts = parts.into_values().collect::<Vec<_>>().join(", ");
-            sheet.notes.push(format!("the days that are asked for cut a {}: {parts}", self.name()));
+            sheet.notes.push(format!("the days that are asked for cut a {}: {parts}", self.period.name()));
         }
     }
 
@@ -171,7 +163,7 @@ impl Times {
         add(&mut known, &before);
         let end = days.until.unwrap_or(today).min(today);
         let last = self.period.of_day(end);
-        let mut note = format!("{} is compared with that of the {} before", what(sheet, at), self.name());
+        let mut note = format!("{} is compared with that of the {} before", what(sheet, at), self.period.name());
         let has_last = sheet.rows.iter().any(|row| row.keys().nth(self.at).flatten() == Some(&last));
         let goes_on =
             |day: NaiveDate| day.succ_opt().is_some_and(|next| self.period.of_day(next) == self.period.of_day(day));
