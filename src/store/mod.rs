@@ -106,7 +106,8 @@ const HELD_HINT: &str = "close it there, or let that program read a published sn
 const MEMORY: &str = "128MB";
 /// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
 const THREADS: i64 = 1;
-/// Whoever only reads a database of this size has questions of more work than that.
+/// Whoever only reads a database of this size has questions of more work than that. A report asks two of them side by side
+/// by itself, and shares the cores between them.
 const LARGE: u64 = 64 << 20;
 const THREADS_OF_LARGE: usize = 4;
 /// What a reader may spill.
@@ -299,7 +300,7 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     let mut config = config()?.access_mode(mode)?;
     if access == Access::ReadOnly && is_large(path) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        config = config.threads(cores.min(THREADS_OF_LARGE).try_into().unwrap_or(THREADS))?;
+        config = config.threads((cores / 2).clamp(1, THREADS_OF_LARGE).try_into().unwrap_or(THREADS))?;
     }
     if let Some(folder) = spill {
         config = config.with("temp_directory", folder.to_string_lossy())?.with("max_temp_directory_size", SPILL)?;

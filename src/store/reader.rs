@@ -174,6 +174,18 @@ impl Row<'_> {
         Ok(self.0.get(column)?)
     }
 
+    /// A text, which the row keeps; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another type.
+    pub fn text(&self, column: usize) -> Result<Option<&str>> {
+        Ok(match self.0.get_ref(column)? {
+            ValueRef::Null => None,
+            value => Some(value.as_str().map_err(duckdb::Error::from)?),
+        })
+    }
+
     /// A whole number of any width; 0 where there is none.
     ///
     /// # Errors

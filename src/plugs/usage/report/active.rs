@@ -5,7 +5,7 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::period::has_whole_hours;
+use crate::plugs::usage::report::period::{has_whole_days, has_whole_hours};
 use crate::plugs::usage::sums::{Responses, SECONDS};
 use crate::store::reader::{Param, Reader, Row};
 use chrono_tz::Tz;
@@ -16,11 +16,11 @@ pub(super) struct Whose<'w> {
     pub(super) who: &'w [&'w str],
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
-    /// Told by time, in quarters of an hour that this zone's days are made of; else all is of the quarter 0.
+    /// Told by day, as a quarter of an hour in this zone's day; else all is of the quarter 0.
     pub(super) zone: Option<Tz>,
 }
 
-/// Reads the active time of everybody, in microseconds, by the quarter of an hour in which it ended. What has no
+/// Reads the active time of everybody, in microseconds, by a quarter of an hour in the day on which it ended. What has no
 /// time, and is nobody's by the first expression, is in none.
 pub(super) fn read<K>(
     reader: Reader<'_>,
@@ -41,20 +41,30 @@ pub(super) fn read<K>(
 fn sql(reader: Reader<'_>, Whose { who, join, zone, .. }: &Whose<'_>, condition: &Where) -> Result<String> {
     let quarter = match zone {
         None => "0::BIGINT",
+        Some(zone) if has_whole_days(*zone) => "stretch // 288 * 96",
         Some(zone) if has_whole_hours(*zone) => "stretch // 12 * 4",
         Some(_) => "stretch // 3",
     };
     let named: Vec<_> = who.iter().enumerate().map(|(at, who)| format!("{who} AS who_{at}")).collect();
     let names: Vec<_> = (0..who.len()).map(|at| format!("who_{at}")).collect();
     let responses = Responses::added_up(reader, condition, None)?.table;
+    let alike: Vec<_> =
+        (0..who.len()).map(|at| format!("stretches.who_{at} IS NOT DISTINCT FROM numbers.who_{at}")).collect();
+    // Stretches are put in order by a number, which takes half as long as by names.
     Ok(format!(
-        "SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) AS active FROM (
-             SELECT *, first - lag(last) OVER (PARTITION BY {names} ORDER BY stretch) AS pause FROM (
-                 SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
-                     max(epoch_us(last_time)) AS last
-                 FROM {responses} {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL)
-             WHERE who_0 IS NOT NULL)
+        "WITH stretches AS MATERIALIZED (
+             SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
+                 max(epoch_us(last_time)) AS last
+             FROM {responses} {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL),
+         numbers AS (
+             SELECT *, row_number() OVER () AS number
+             FROM (SELECT DISTINCT {names} FROM stretches WHERE who_0 IS NOT NULL))
+         SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) AS active FROM (
+             SELECT numbers.*, stretch, first, last,
+                 first - lag(last) OVER (PARTITION BY number ORDER BY stretch) AS pause
+             FROM stretches JOIN numbers ON {alike})
          GROUP BY ALL",
+        alike = alike.join(" AND "),
         names = names.join(", "),
         named = named.join(", "),
         clause = condition.clause
@@ -67,10 +77,30 @@ pub(super) type Active = HashMap<String, i128>;
 const SESSIONS: Whose<'static> = Whose { who: &["session_id"], join: "", params: &[], zone: None };
 
 /// The ids of the sessions of a condition with the longest active time.
+///
+/// To put the stretches of all sessions in their order takes longer than anything else of a report. So the active time is
+/// worked out for a few sessions that can have a long one, and then only for those that can have a longer one: no
+/// session has more than the time from its first response to its last one, or than a stretch and a pause for each row.
 pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
-    let active = sql(reader, &SESSIONS, condition)?;
-    let sql = format!("SELECT who_0 FROM ({active}) ORDER BY active DESC, who_0 LIMIT {most}");
-    reader.rows(&sql, &condition.params, |row| row.get(0))
+    const FIRST: usize = 64;
+    let active_of = |ids: &str| {
+        let clause = format!("{} AND session_id IN ({ids})", condition.clause);
+        sql(reader, &SESSIONS, &Where { clause, ..condition.clone() })
+    };
+    let sql = format!(
+        "WITH bounds AS MATERIALIZED (
+             SELECT session_id, least(max(epoch_us(last_time)) - min(epoch_us(first_time)),
+                 count(*) * {a_row_at_most}) AS at_most
+             FROM {responses} WHERE {clause} AND session_id IS NOT NULL AND time IS NOT NULL GROUP BY session_id),
+         long AS (FROM ({first}) ORDER BY active DESC LIMIT {most})
+         SELECT who_0 FROM ({all}) ORDER BY active DESC, who_0 LIMIT {most}",
+        a_row_at_most = STRETCH + LONG,
+        responses = Responses::added_up(reader, condition, None)?.table,
+        clause = condition.clause,
+        first = active_of(&format!("SELECT session_id FROM bounds ORDER BY at_most DESC LIMIT {FIRST}"))?,
+        all = active_of("SELECT session_id FROM bounds WHERE at_most >= (SELECT min(active) FROM long)")?,
+    );
+    reader.rows(&sql, &[&*condition.params; 3].concat(), |row| row.get(0))
 }
 
 /// Reads the active time of each session.
@@ -170,7 +200,7 @@ mod tests {
         })
         .unwrap();
         found.retain(|_, micros| *micros > 0);
-        // By hours, and not by time at all, it is the same sum.
+        // By days, by hours, and not by time at all, it is the same sum.
         let sum = |zone: Option<Tz>| {
             let (mut sum, whose) = (0, Whose { zone, ..whose });
             read(reader, &whose, &everything, id, |_, quarter, micros| {
@@ -180,7 +210,7 @@ mod tests {
             .unwrap();
             sum
         };
-        assert_eq!([Some(Tz::UTC), None].map(sum), [found.values().sum::<i128>(); 2]);
+        assert_eq!([Some(Tz::UTC), Some(Tz::Europe__Berlin), None].map(sum), [found.values().sum::<i128>(); 3]);
         assert!(expected.len() > 400, "{}", expected.len());
         assert_eq!(found, expected);
     }

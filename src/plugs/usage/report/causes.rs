@@ -212,7 +212,7 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
         prices,
         Columns::of(&["session_id", "subagent_id", subagents::ID]).only(Asked::Costs),
         &condition,
-        |row| Ok(((row.get(0)?, row.get(1)?), starts.kind(row.get::<Option<String>>(2)?.as_deref(), true))),
+        |row| Ok(((row.get(0)?, row.get(1)?), starts.kind(row.text(2)?, true).map(str::to_owned))),
         |(id, of_type): (_, Option<String>), _, spent| {
             let (_, cost) = known.entry(id).or_insert((of_type, None));
             *cost = cost.iter().copied().chain(spent.cost).reduce(|a, b| a + b);

@@ -106,21 +106,24 @@ impl<'f> Key<'f> {
     /// The name of a group.
     pub(super) fn name(&mut self, row: &Row<'_>) -> Result<Option<String>> {
         let first = self.first;
-        let text = |column: usize| row.get::<Option<String>>(first + column);
+        let text = |column: usize| row.text(first + column);
         let name = |name: &str| name.to_owned();
         Ok(match &mut self.naming {
-            Naming::Plain => text(0)?,
+            Naming::Plain => text(0)?.map(name),
             Naming::Period(names) => names.of(row.get(first)?),
             Naming::Hour(zone) => row.get::<Option<i64>>(first)?.and_then(|quarter| hour(quarter, *zone)),
-            Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
-            Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
-            Naming::Project(repositories) => text(0)?.map(|cwd| name(repositories.name(&cwd))),
-            Naming::Kind(starts) => starts.kind(text(0)?.as_deref(), row.get(first + 1)?),
+            Naming::User(identities) => text(0)?.map(|folder| name(identities.label(folder))),
+            Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(folder)).map(name),
+            Naming::Project(repositories) => text(0)?.map(|cwd| name(repositories.name(cwd))),
+            Naming::Kind(starts) => starts.kind(text(0)?, row.get(first + 1)?).map(name),
             Naming::Command(starts) => {
-                let command = text(0)?.or(text(1)?.and_then(|id| starts.at(&id, |start| &start.command)));
-                command.map(|command| format!("/{command}"))
+                let of_caller = starts.of(text(1)?).and_then(|start| start.command.as_deref());
+                text(0)?.or(of_caller).map(|command| format!("/{command}"))
             }
-            Naming::Skill(starts) => text(0)?.or(text(1)?.and_then(|id| starts.at(&id, |start| &start.skill))),
+            Naming::Skill(starts) => {
+                let of_caller = starts.of(text(1)?).and_then(|start| start.skill.as_deref());
+                text(0)?.or(of_caller).map(name)
+            }
         })
     }
 }

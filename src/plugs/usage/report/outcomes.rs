@@ -139,23 +139,26 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
             trend.add(step, spent.cost.unwrap_or_default());
         }
     })?;
-    of_costs(reader, by, filter, costs, &steps)
+    of_costs(reader, by, filter, costs, &steps, None)
 }
 
-/// The same with costs that are read before.
+/// The same with costs that are read before, and with the active time of all people where that is known.
 pub(super) fn of_costs(
     reader: Reader<'_>,
     by: OutcomesBy,
     filter: &Filter,
     costs: Costs,
     steps: &Steps,
+    of_people: Option<i128>,
 ) -> Result<Sheet> {
     let by = By::from(by);
     let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(Sheet::default()) };
     let row = |(name, (spent, costs))| (name, Sums { spent, costs, ..Sums::default() });
     let mut sums: BTreeMap<Option<String>, Sums> = costs.into_iter().map(row).collect();
-    let ((active, active_micros), ()) =
-        reader.both(|reader| active(reader, by, filter), |reader| add_calls(reader, filter, &mut key, &mut sums))?;
+    let ((active, active_micros), ()) = reader.both(
+        |reader| active(reader, by, filter, of_people),
+        |reader| add_calls(reader, filter, &mut key, &mut sums),
+    )?;
     for (name, micros) in active {
         sums.entry(name).or_default().active_micros += micros;
     }
@@ -230,7 +233,12 @@ fn add_calls(
 
 /// Reads the active time of each row, and that of all people, which is the same whatever the rows
 /// are: what a person does in two projects at a time is in both rows, and once in the sum.
-fn active(reader: Reader<'_>, by: By, filter: &Filter) -> Result<(HashMap<Option<String>, i128>, i128)> {
+fn active(
+    reader: Reader<'_>,
+    by: By,
+    filter: &Filter,
+    of_people: Option<i128>,
+) -> Result<(HashMap<Option<String>, i128>, i128)> {
     let People { person, join, params } = &People::read(reader, filter)?;
     let (part, period) = match by {
         By::Project => (Some("project"), None),
@@ -279,7 +287,9 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter) -> Result<(HashMap<Option
         };
         *of_rows.entry(name).or_default() += micros;
     })?;
-    if part.is_some() {
+    if let Some(of_people) = of_people {
+        sum = of_people;
+    } else if part.is_some() {
         sum = 0;
         let whose = Whose { who: &[*person], zone: None, ..whose };
         active::read(reader, &whose, &condition, |_| Ok(()), |(), _, micros| sum += micros)?;

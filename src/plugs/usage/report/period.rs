@@ -29,7 +29,12 @@ pub(super) fn has_whole_hours(zone: Tz) -> bool {
 
 /// The same where nothing shorter than a day is told: by days where these are those of UTC.
 pub(in crate::plugs) fn quarter_of_day(zone: Tz) -> &'static [&'static str; 1] {
-    if is_whole(zone, SECONDS_OF_DAY) { &[DAY] } else { quarter(zone) }
+    if has_whole_days(zone) { &[DAY] } else { quarter(zone) }
+}
+
+/// Whether the days of a zone are those of UTC.
+pub(super) fn has_whole_days(zone: Tz) -> bool {
+    is_whole(zone, SECONDS_OF_DAY)
 }
 
 /// Whether days have begun with an hour or a day of UTC in a zone since 1970, and will.

@@ -5,7 +5,7 @@ use crate::base::utc;
 use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::period::quarter;
+use crate::plugs::usage::report::period::quarter_of_day;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
 use crate::plugs::usage::sums::Responses;
@@ -207,9 +207,9 @@ pub(super) fn of_ids(
     Ok(sessions)
 }
 
-/// How many sessions of a condition began, by the folder of their first response and the [quarter of an hour] of it.
+/// How many sessions of a condition began, by the folder of their first response and the [day] of it.
 ///
-/// [quarter of an hour]: quarter
+/// [day]: quarter_of_day
 pub(super) fn begins(
     reader: Reader<'_>,
     condition: &Where,
@@ -226,7 +226,7 @@ pub(super) fn begins(
          SELECT username, {quarter}, count(*) FROM begun GROUP BY ALL",
         responses = Responses::added_up(reader, condition, None)?.table,
         clause = condition.clause,
-        quarter = quarter(zone)[0]
+        quarter = quarter_of_day(zone)[0]
     );
     reader.each(&sql, &condition.params, |row| {
         each(&row.get::<String>(0)?, row.get(1)?, row.integer(2)?);

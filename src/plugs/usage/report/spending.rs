@@ -93,7 +93,7 @@ pub(in crate::plugs) struct Columns<'k> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::plugs) enum Asked {
     All,
-    /// What tokens cost, and these.
+    /// What tokens cost, these, and the number of responses.
     Costs,
     /// Numbers of responses, with and without a price.
     Counts,
@@ -121,6 +121,26 @@ impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
         Self::of(keys)
     }
 }
+
+/// What is added up, and who asks for it.
+const SUMS: [(&str, &[Asked]); 13] = {
+    use Asked::{All, Costs, Counts};
+    [
+        ("input_tokens", &[All, Costs]),
+        ("output_tokens", &[All, Costs]),
+        ("cache_creation_input_tokens", &[All, Costs]),
+        ("cache_creation_1h_input_tokens", &[All, Costs]),
+        ("cache_read_input_tokens", &[All, Costs]),
+        ("web_searches", &[All, Costs]),
+        ("responses", &[All, Costs, Counts]),
+        ("placeholders", &[All, Counts]),
+        ("advisor_calls", &[All, Counts]),
+        ("compactions", &[All, Counts]),
+        ("declined", &[All, Counts]),
+        ("reasoning_output_tokens", &[All]),
+        ("copies", &[All]),
+    ]
+};
 
 /// The tier and the place of a response, with the names that mean the same as none.
 const TIER: &str = "nullif(service_tier, 'standard')";
@@ -165,18 +185,22 @@ impl<'p> Billing<'p> {
         Ok(Self { prices, asked, ways, responses })
     }
 
-    /// What a query groups by, as columns with these names. To group by what is the same for all takes time for nothing.
-    fn columns(&self) -> String {
+    /// What a query groups by beside the model, by these names; `None` for what is the same for all.
+    fn columns(&self) -> [(&'static str, Option<String>); 6] {
         let Self { asked, ways, .. } = self;
-        let (era, peak) = (era(asked), peak(asked));
-        let above = if self.responses.is_added_up { above(asked) } else { "above".to_owned() };
-        let fast = if ways.iter().any(|way| way.fast) { "fast" } else { "false" };
-        let tier = if ways.iter().any(|way| way.tier.is_some()) { TIER } else { "NULL::VARCHAR" };
-        let geo = if ways.iter().any(|way| way.geo.is_some()) { GEO } else { "NULL::VARCHAR" };
-        format!(
-            "model, {era}::INTEGER AS era, {above}::BIGINT AS above, {fast} AS fast, {tier} AS tier, {geo} AS geo,
-             {peak} AS peak"
-        )
+        let above = match self.responses.is_added_up {
+            true => above(asked),
+            false => Some("above".to_owned()),
+        };
+        let column = |is_told: bool, sql: &str| is_told.then(|| sql.to_owned());
+        [
+            ("era", era(asked)),
+            ("above", above.map(|above| format!("{above}::BIGINT"))),
+            ("fast", column(ways.iter().any(|way| way.fast), "fast")),
+            ("tier", column(ways.iter().any(|way| way.tier.is_some()), TIER)),
+            ("geo", column(ways.iter().any(|way| way.geo.is_some()), GEO)),
+            ("peak", peak(asked)),
+        ]
     }
 
     /// What each way costs, as a table of SQL with its parameters: a row for each time, length of prompt and time of day.
@@ -230,9 +254,13 @@ pub(in crate::plugs) fn ranked(
     let most = u32::try_from(most).unwrap_or(u32::MAX);
     let billing = Billing::read(reader, prices, condition, false)?;
     let (rates, of_rates) = billing.rates();
+    let same = ["0", "0", "false", "NULL::VARCHAR", "NULL::VARCHAR", "false"];
+    let columns = billing.columns().into_iter().zip(same);
+    let columns: Vec<_> =
+        columns.map(|((name, sql), same)| format!("{} AS {name}", sql.as_deref().unwrap_or(same))).collect();
     let sql = format!(
         "WITH sums AS (
-             SELECT {key} AS key, {columns}, {begun} AS begun, sum(input_tokens) AS input,
+             SELECT {key} AS key, model, {columns}, {begun} AS begun, sum(input_tokens) AS input,
                  sum(output_tokens) AS output, sum(cache_creation_input_tokens) AS write,
                  sum(cache_creation_1h_input_tokens) AS write_1h, sum(cache_read_input_tokens) AS read,
                  sum(web_searches) AS search, {number} AS responses
@@ -249,7 +277,7 @@ pub(in crate::plugs) fn ranked(
              GROUP BY key)
          SELECT number, key FROM (SELECT count(*) AS number FROM groups)
          LEFT JOIN (FROM groups ORDER BY {order} LIMIT {most} OFFSET {from}) ON true ORDER BY {order}",
-        columns = billing.columns(),
+        columns = columns.join(", "),
         responses = billing.responses.table,
         number = if order.contains("responses") { "sum(responses)" } else { "0" },
         begun = if order.contains("begun") { "min(first_time)" } else { "NULL::TIMESTAMP" },
@@ -280,70 +308,54 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
 ) -> Result<Uses<'p>> {
     let Columns { keys, join, params, asked, one_by_one } = columns.into();
     let billing = Billing::read(reader, prices, condition, one_by_one)?;
-    let tokens = match asked {
-        Asked::All | Asked::Costs => {
-            "sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
-             sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches)"
-        }
-        Asked::Counts => "0, 0, 0, 0, 0, 0",
+    // Neither what nobody asks for nor what is the same for all is a column: of many rows, each takes a while to be read.
+    let mut selected: Vec<String> = keys.iter().copied().map(str::to_owned).collect();
+    let mut select = |sql: Option<String>| {
+        sql.map(|sql| {
+            selected.push(sql);
+            selected.len() - 1
+        })
     };
-    let counts = match asked {
-        Asked::All | Asked::Counts => {
-            "sum(responses), sum(placeholders), sum(advisor_calls), sum(compactions), sum(declined)"
-        }
-        Asked::Costs => "0, 0, 0, 0, 0",
-    };
-    let others = match asked {
-        Asked::All => "sum(reasoning_output_tokens), sum(copies)",
-        Asked::Costs | Asked::Counts => "0, 0",
-    };
+    let model = keys.len();
+    select(Some("model".to_owned()));
+    let [era, above, fast, tier, geo, peak] = billing.columns().map(|(_, sql)| select(sql));
+    let sums = SUMS.map(|(column, asking)| select(asking.contains(&asked).then(|| format!("sum({column})"))));
     let sql = format!(
-        "SELECT {keys}{columns}, {tokens}, {counts}, {others}
-         FROM {responses} {join} WHERE {condition} GROUP BY ALL",
-        keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
-        columns = billing.columns(),
+        "SELECT {selected} FROM {responses} {join} WHERE {condition} GROUP BY ALL",
+        selected = selected.join(", "),
         responses = billing.responses.table,
         condition = condition.clause,
     );
     let days = billing.asked.days();
     let mut known: HashMap<Billed, Used<'p>> = HashMap::new();
-    let first = keys.len();
     reader.each(&sql, &[params, &condition.params].concat(), |row| {
-        let number = |column: usize| row.integer(first + column);
+        let number = |column: Option<usize>| column.map_or(Ok(0), |column| row.integer(column));
+        let flag = |column: Option<usize>| column.map_or(Ok(false), |column| row.get(column));
+        let text = |column: Option<usize>| column.map_or(Ok(None), |column| row.get(column));
         let billed = Billed {
-            model: row.get(first)?,
-            era: number(1)?,
-            above: u64::try_from(number(2)?).unwrap_or_default(),
-            fast: row.get(first + 3)?,
-            tier: row.get(first + 4)?,
-            geo: row.get(first + 5)?,
-            peak: row.get(first + 6)?,
+            model: row.get(model)?,
+            era: number(era)?,
+            above: u64::try_from(number(above)?).unwrap_or_default(),
+            fast: flag(fast)?,
+            tier: text(tier)?,
+            geo: text(geo)?,
+            peak: flag(peak)?,
         };
-        let tokens = Tokens {
-            input: number(7)?,
-            output: number(8)?,
-            cache_write: number(9)?,
-            cache_write_1h: number(10)?,
-            cache_read: number(11)?,
-            web_searches: number(12)?,
-            reasoning: number(18)?,
-        };
+        let mut sum = [0; SUMS.len()];
+        for (sum, column) in sum.iter_mut().zip(sums) {
+            *sum = number(column)?;
+        }
+        let [input, output, cache_write, cache_write_1h, cache_read, web_searches, responses, rest @ ..] = sum;
+        let [placeholders, advisor_calls, compactions, declined, reasoning, copies] = rest;
+        let tokens = Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, reasoning };
         // To find the price takes longer than all else that is done with a row.
         let used = match known.get_mut(&billed) {
             Some(used) => used,
             None => known.entry(billed.clone()).or_insert(billed.used(prices, &days)),
         };
-        let mut spent = Spent {
-            responses: number(13)?,
-            tokens,
-            cost: used.unit.map(|unit| unit.of(&tokens)),
-            placeholders: number(14)?,
-            copies: number(19)?,
-            advisor_calls: number(15)?,
-            compactions: number(16)?,
-            declined: number(17)?,
-            unpriced: 0,
-        };
+        let cost = used.unit.map(|unit| unit.of(&tokens));
+        let mut spent =
+            Spent { responses, tokens, cost, placeholders, copies, advisor_calls, compactions, declined, unpriced: 0 };
         if spent.cost.is_none() {
             spent.unpriced = spent.responses + spent.advisor_calls + spent.declined;
         }
@@ -425,29 +437,25 @@ fn by_model(known: HashMap<Billed, Used<'_>>) -> Uses<'_> {
 
 /// The number of the price days that a response is not before. One without a time is the newest. The newest day
 /// comes first: most responses are after it, and need no second comparison.
-fn era(prices: &Prices) -> String {
+fn era(prices: &Prices) -> Option<String> {
     let days = prices.days();
     let cases = days.iter().enumerate().rev();
-    let cases = cases.map(|(before, day)| format!(" WHEN time >= TIMESTAMP '{day}' THEN {}", before + 1));
-    case(cases.chain([format!(" WHEN time IS NULL THEN {}", days.len())]).collect(), 0)
+    let cases: String =
+        cases.map(|(before, day)| format!(" WHEN time >= TIMESTAMP '{day}' THEN {}", before + 1)).collect();
+    let last = days.len();
+    (last > 0).then(|| format!("(CASE{cases} WHEN time IS NULL THEN {last} ELSE 0 END)::INTEGER"))
 }
 
 /// Whether a response is at peak hours, where a price rises then. One without a time is not.
-fn peak(prices: &Prices) -> String {
-    if prices.rows().all(|(row, _)| row.times.peak.is_none()) {
-        return "false".to_owned();
-    }
+fn peak(prices: &Prices) -> Option<String> {
     let hours = PEAK_HOURS.map(|hour| hour.to_string()).join(", ");
-    format!("coalesce(isodow(time) < 6 AND hour(time) IN ({hours}), false)")
+    let has_peak = prices.rows().any(|(row, _)| row.times.peak.is_some());
+    has_peak.then(|| format!("coalesce(isodow(time) < 6 AND hour(time) IN ({hours}), false)"))
 }
 
 /// The highest threshold that a prompt is above, of those of some prices among all that the sums tell apart.
-fn above(prices: &Prices) -> String {
+fn above(prices: &Prices) -> Option<String> {
     let thresholds = prices.thresholds();
-    let cases = thresholds.iter().rev().map(|above| format!(" WHEN above >= {above} THEN {above}"));
-    case(cases.collect(), 0)
-}
-
-fn case(cases: String, otherwise: u64) -> String {
-    if cases.is_empty() { otherwise.to_string() } else { format!("CASE{cases} ELSE {otherwise} END") }
+    let cases: String = thresholds.iter().rev().map(|above| format!(" WHEN above >= {above} THEN {above}")).collect();
+    (!thresholds.is_empty()).then(|| format!("CASE{cases} ELSE 0 END"))
 }

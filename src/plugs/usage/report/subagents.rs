@@ -5,8 +5,9 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::sums;
-use crate::store::reader::{Reader, Row};
-use std::collections::HashMap;
+use crate::store::reader::Reader;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// The subagent of a response, as [`Starts`] knows it. Ids are unique within a session.
 pub(super) const ID: &str = "CASE WHEN subagent_id IS NOT NULL THEN coalesce(session_id, '') || ' ' || subagent_id END";
@@ -15,14 +16,12 @@ pub(super) const ID: &str = "CASE WHEN subagent_id IS NOT NULL THEN coalesce(ses
 #[derive(Default)]
 pub(super) struct Starts(HashMap<String, Start>);
 
-/// What a subagent was called as, and in.
-#[derive(Default)]
+/// What a subagent was called as, and what whoever called it was at. There are many subagents of few kinds.
+#[derive(Clone, Default)]
 pub(super) struct Start {
-    kind: Option<String>,
-    pub(super) command: Option<String>,
-    pub(super) skill: Option<String>,
-    /// By whom, if not by the main conversation.
-    by: Option<String>,
+    kind: Option<Rc<str>>,
+    pub(super) command: Option<Rc<str>>,
+    pub(super) skill: Option<Rc<str>>,
 }
 
 /// So deep they call each other at most; a log can say that they do so in a circle.
@@ -32,32 +31,65 @@ impl Starts {
     pub(super) fn read(reader: Reader<'_>) -> Result<Self> {
         // As the view `usage_subagents` has it.
         let sql = format!(
-            "SELECT session_id || ' ' || subagent_id, subagent_type, turn_command, turn_skill,
-                 session_id || ' ' || caller_id
-             FROM {} WHERE kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL
-             QUALIFY row_number() OVER (PARTITION BY session_id, subagent_id ORDER BY time, event_id) = 1",
+            "SELECT session_id || ' ' || subagent_id, of_type, command, skill, session_id || ' ' || caller FROM (
+                 SELECT session_id, subagent_id, unnest(arg_min(
+                     {{of_type: subagent_type, command: turn_command, skill: turn_skill, caller: caller_id}},
+                     (time, event_id)))
+                 FROM {} WHERE kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL
+                 GROUP BY session_id, subagent_id)",
             sums::notable_calls(reader)?
         );
-        let start = |row: &Row<'_>| {
-            let [kind, command, skill, by] = [1, 2, 3, 4].map(|column| row.get(column));
-            Ok((row.get(0)?, Start { kind: kind?, command: command?, skill: skill?, by: by? }))
+        let (mut starts, mut callers, mut names) = (HashMap::new(), HashMap::new(), HashSet::new());
+        reader.each(&sql, &[], |row| {
+            let mut name = |column| row.text(column).map(|name| name.map(|name| shared(&mut names, name)));
+            let [kind, command, skill] = [name(1)?, name(2)?, name(3)?];
+            let id: String = row.get(0)?;
+            if let Some(caller) = row.get::<Option<String>>(4)? {
+                callers.insert(id.clone(), caller);
+            }
+            starts.insert(id, Start { kind, command, skill });
+            Ok(())
+        })?;
+        Ok(Self::with_callers(starts, &callers))
+    }
+
+    /// Adds what a subagent that was called by another one was at.
+    fn with_callers(mut starts: HashMap<String, Start>, callers: &HashMap<String, String>) -> Self {
+        let known = |id: &String| starts.get(id).cloned();
+        let at_work = |id: &String| {
+            let ids = std::iter::successors(Some(id), |id| callers.get(*id)).take(DEEPEST);
+            ids.map_while(known).reduce(|start, caller| Start {
+                command: start.command.or(caller.command),
+                skill: start.skill.or(caller.skill),
+                ..start
+            })
         };
-        Ok(Self(reader.rows(&sql, &[], start)?.into_iter().collect()))
+        let nested: Vec<_> = callers.keys().filter_map(|id| Some((id.clone(), at_work(id)?))).collect();
+        starts.extend(nested);
+        Self(starts)
+    }
+
+    /// How a subagent was started.
+    pub(super) fn of(&self, subagent: Option<&str>) -> Option<&Start> {
+        self.0.get(subagent?)
     }
 
     /// The type of the subagent that a response is by: that of its call; for a client's own, such as
     /// `acompact-1a2b3c`, what the id begins with. None in the main conversation.
-    pub(super) fn kind(&self, subagent: Option<&str>, side_chain: bool) -> Option<String> {
-        let told = subagent.and_then(|id| self.0.get(id)?.kind.clone());
+    pub(super) fn kind<'k>(&'k self, subagent: Option<&'k str>, side_chain: bool) -> Option<&'k str> {
+        let told = self.of(subagent).and_then(|start| start.kind.as_deref());
         let own = || subagent.and_then(|id| id.rsplit_once(' ')).and_then(|(_, id)| clients(id)).unwrap_or("(unknown)");
-        told.or_else(|| (side_chain || subagent.is_some()).then(|| own().to_owned()))
+        told.or_else(|| (side_chain || subagent.is_some()).then(own))
     }
+}
 
-    /// What a subagent was started in, or whoever started that one.
-    pub(super) fn at(&self, subagent: &str, what: impl Fn(&Start) -> &Option<String>) -> Option<String> {
-        let starts = std::iter::successors(self.0.get(subagent), |start| self.0.get(start.by.as_ref()?));
-        starts.take(DEEPEST).find_map(|start| what(start).clone())
-    }
+/// A name, once for all that have it.
+fn shared(names: &mut HashSet<Rc<str>>, name: &str) -> Rc<str> {
+    names.get(name).cloned().unwrap_or_else(|| {
+        let name = Rc::<str>::from(name);
+        names.insert(name.clone());
+        name
+    })
 }
 
 /// What a client has a subagent of its own for: `compact` of `acompact-1a2b3c`.
@@ -74,34 +106,28 @@ mod tests {
 
     #[test]
     fn who_is_called_works_for_what_the_caller_was_at() {
-        let start = |command: Option<&str>, by: Option<&str>| Start {
-            command: command.map(Into::into),
-            by: by.map(Into::into),
-            ..Start::default()
-        };
-        let starts = [
-            ("a", start(Some("review"), None)),
-            ("b", start(None, Some("a"))),
-            ("c", start(None, Some("d"))),
-            ("d", start(None, Some("c"))),
-            ("e", start(None, Some("gone"))),
-        ];
-        let starts = Starts(starts.map(|(id, start)| (id.to_owned(), start)).into());
-        let found = ["a", "b", "c", "e", "f"].map(|id| starts.at(id, |start| &start.command));
-        assert_eq!(found.each_ref().map(Option::as_deref), [Some("review"), Some("review"), None, None, None]);
+        let start = |command: Option<&str>| Start { command: command.map(Into::into), ..Start::default() };
+        let starts = [("a", Some("review")), ("b", None), ("c", None), ("d", None), ("e", None)];
+        let callers = [("b", "a"), ("c", "d"), ("d", "c"), ("e", "gone")];
+        let starts = Starts::with_callers(
+            starts.map(|(id, command)| (id.to_owned(), start(command))).into(),
+            &callers.map(|(id, caller)| (id.to_owned(), caller.to_owned())).into(),
+        );
+        let found = ["a", "b", "c", "e", "f"].map(|id| starts.of(Some(id)).and_then(|start| start.command.as_deref()));
+        assert_eq!(found, [Some("review"), Some("review"), None, None, None]);
     }
 
     #[test]
     fn a_type_is_that_of_the_call_or_of_the_client() {
-        let explorer = Start { kind: Some("Explore".to_owned()), ..Start::default() };
+        let explorer = Start { kind: Some("Explore".into()), ..Start::default() };
         let starts = Starts([("s a1".to_owned(), explorer)].into());
-        let kind = |id: Option<&str>, side_chain| starts.kind(id, side_chain);
+        let kind = |id: Option<&'static str>, side_chain| starts.kind(id, side_chain);
         assert_eq!(kind(Some("s a1"), true).unwrap(), "Explore");
         assert_eq!(kind(Some("s acompact-1a2b3c"), true).unwrap(), "compact");
         assert_eq!(kind(Some("s aprompt_suggestion-0f"), false).unwrap(), "prompt_suggestion");
         for unknown in ["s a2", "s a-1", "s acompact-", "s acompact-1g", "s aCompact-1", " a1"] {
             assert_eq!(kind(Some(unknown), false).unwrap(), "(unknown)", "{unknown}");
         }
-        assert_eq!((kind(None, true).as_deref(), kind(None, false)), (Some("(unknown)"), None));
+        assert_eq!((kind(None, true), kind(None, false)), (Some("(unknown)"), None));
     }
 }

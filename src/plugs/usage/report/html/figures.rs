@@ -6,9 +6,9 @@ use crate::base::zone::Period;
 use crate::plugs::usage::report::active::{self, People, Whose};
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::outcomes;
-use crate::plugs::usage::report::period::{self, quarter};
+use crate::plugs::usage::report::period::{self, quarter, quarter_of_day};
 use crate::plugs::usage::report::sessions;
-use crate::plugs::usage::report::spending::{self, Spent, Uses, model_name};
+use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent, Uses, model_name};
 use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
@@ -47,8 +47,11 @@ pub(super) struct Figures<'p> {
     pub(super) models: Series,
     pub(super) people: Series,
     projects: Series,
-    /// What people and their agents were at: teams, slash commands, skills, types of subagents, MCP servers.
-    work: [Series; WORK.len()],
+    teams: Series,
+    commands: Series,
+    skills: Series,
+    subagents: Series,
+    servers: Series,
     /// By day, and hour of the day.
     pub(super) hours: BTreeMap<(NaiveDate, String), Spent>,
     pub(super) activity: Active,
@@ -85,56 +88,63 @@ impl Activity {
 /// What has no name of the kind that a table is about.
 pub(super) const NONE: &str = "(none)";
 
-/// What the series of [`Figures::work`] are by.
-const WORK: [&str; 5] = ["team", "slash command", "skill", SUBAGENT, "MCP server"];
-
 pub(super) const SUBAGENT: &str = "type of subagent";
 
 /// What has no type of a subagent.
 pub(super) const MAIN: &str = "(main conversation)";
 
-impl<'p> Figures<'p> {
-    /// Reads all but the activity, with one question to the database: it groups by all that a series is by.
-    pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
-        let repositories = Repositories::read(reader, &filter.identities)?;
-        let starts = Starts::read(reader)?;
-        let quarter = quarter(filter.zone)[0];
-        let keys = [quarter, "username", "project", "command", "skill", subagents::ID, "side_chain", "mcp_server"];
-        let key = |row: &Row<'_>| {
-            let [command, skill, subagent, mcp_server] = [3, 4, 5, 7].map(|column| row.get::<Option<String>>(column));
-            let (command, skill, subagent) = (command?, skill?, subagent?);
-            let caller = || subagent.as_deref();
-            let work = [
-                command.or_else(|| starts.at(caller()?, |start| &start.command)).map(|command| format!("/{command}")),
-                skill.or_else(|| starts.at(caller()?, |start| &start.skill)),
-                starts.kind(caller(), row.get(6)?),
-                mcp_server?,
-            ];
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, work))
-        };
-        type Key = (Option<i64>, String, Option<String>, [Option<String>; 4]);
-        // There can be a hundred thousand groups, and each counts in all series.
-        let mut series: [HashMap<String, Sums>; 3 + WORK.len()] = Default::default();
-        let mut quarters: HashMap<Option<i64>, Spent> = HashMap::new();
-        let add = |(quarter, user, cwd, work): Key, model: Option<&str>, spent: &Spent| {
-            quarters.entry(quarter).or_default().add(spent);
-            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
-            let (person, team) = (filter.identities.label(&user), filter.identities.team(&user).unwrap_or(NONE));
-            let project = cwd.as_deref().map_or(NONE, |cwd| repositories.name(cwd));
-            let [command, skill, subagent, mcp_server] = work.each_ref().map(|name| name.as_deref().unwrap_or(NONE));
-            let names = [model_name(model), person, project, team, command, skill, subagent, mcp_server];
-            for (series, name) in series.iter_mut().zip(names) {
-                match series.get_mut(name) {
-                    Some(sums) => sums.add(day, spent),
-                    None => series.entry(name.to_owned()).or_default().add(day, spent),
-                }
+/// Series on their way, to each of which every group is added: there can be a hundred thousand groups.
+struct Growing<const N: usize>([HashMap<String, Sums>; N]);
+
+impl<const N: usize> Growing<N> {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| HashMap::new()))
+    }
+
+    /// Adds a group, which has a name in each of them.
+    fn add(&mut self, names: [&str; N], day: Option<NaiveDate>, spent: &Spent) {
+        for (series, name) in self.0.iter_mut().zip(names) {
+            match series.get_mut(name) {
+                Some(sums) => sums.add(day, spent),
+                None => series.entry(name.to_owned()).or_default().add(day, spent),
             }
+        }
+    }
+
+    fn done(self) -> [Series; N] {
+        self.0.map(|series| series.into_iter().collect())
+    }
+}
+
+impl<'p> Figures<'p> {
+    /// Reads all but the activity, with three questions to the database: each groups by what belongs together. By all of it
+    /// at a time there would be several times as many groups.
+    pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
+        let subagents = |reader: Reader<'_>| Self::default().with_subagents(reader, filter, prices);
+        let others = |reader: Reader<'_>| Self::of_models(reader, filter, prices)?.with_people(reader, filter, prices);
+        let (subagents, others) = reader.both(subagents, others)?;
+        let Self { commands, skills, subagents, .. } = subagents;
+        Ok(Self { commands, skills, subagents, ..others })
+    }
+
+    /// Of models, projects and MCP servers, and by hour.
+    fn of_models(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
+        let repositories = Repositories::read(reader, &filter.identities)?;
+        let (mut series, mut quarters) = (Growing::new(), HashMap::<Option<i64>, Spent>::new());
+        let keys = [quarter(filter.zone)[0], "project", "mcp_server"];
+        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        type Key = (Option<i64>, Option<String>, Option<String>);
+        let add = |(quarter, cwd, server): Key, model: Option<&str>, spent: &Spent| {
+            quarters.entry(quarter).or_default().add(spent);
+            let project = cwd.as_deref().map_or(NONE, |cwd| repositories.name(cwd));
+            let names = [model_name(model), project, server.as_deref().unwrap_or(NONE)];
+            series.add(names, day(quarter, filter), spent);
         };
         let uses = spending::read(reader, prices, &keys, &filter.condition(), key, add)?;
-        let [models, people, projects, work @ ..] = series.map(|series| series.into_iter().collect());
-        let mut figures = Self { models, people, projects, work, uses, ..Self::default() };
+        let [models, projects, servers] = series.done();
+        let mut figures = Self { models, projects, servers, uses, ..Self::default() };
         for (quarter, spent) in quarters {
-            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+            let day = day(quarter, filter);
             if let Some(hour) = day.zip(quarter.and_then(|quarter| period::hour(quarter, filter.zone))) {
                 figures.hours.entry(hour).or_default().add(&spent);
             }
@@ -143,12 +153,60 @@ impl<'p> Figures<'p> {
         Ok(figures)
     }
 
+    fn with_people(self, reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
+        let mut series = Growing::new();
+        let keys = [quarter_of_day(filter.zone)[0], "username"];
+        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let add = |(quarter, folder): (Option<i64>, String), _: Option<&str>, spent: &Spent| {
+            let (person, team) = (filter.identities.label(&folder), filter.identities.team(&folder).unwrap_or(NONE));
+            series.add([person, team], day(quarter, filter), spent);
+        };
+        let columns = Columns::of(&keys).only(Asked::Costs);
+        spending::read(reader, prices, columns, &filter.condition(), key, add)?;
+        let [people, teams] = series.done();
+        Ok(Self { people, teams, ..self })
+    }
+
+    /// With what people and their subagents were at.
+    fn with_subagents(self, reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
+        let starts = Starts::read(reader)?;
+        let mut series = Growing::new();
+        let keys = [quarter_of_day(filter.zone)[0], "command", "skill", subagents::ID, "side_chain"];
+        let key = |row: &Row<'_>| {
+            let subagent = row.text(3)?;
+            let start = starts.of(subagent);
+            let command = row.text(1)?.or(start.and_then(|start| start.command.as_deref()));
+            let skill = row.text(2)?.or(start.and_then(|start| start.skill.as_deref()));
+            let kind = starts.kind(subagent, row.get(4)?);
+            let names =
+                [command.map(|command| format!("/{command}")), skill.map(str::to_owned), kind.map(str::to_owned)];
+            Ok((row.get(0)?, names))
+        };
+        let add = |(quarter, names): (Option<i64>, [Option<String>; 3]), _: Option<&str>, spent: &Spent| {
+            series.add(names.each_ref().map(|name| name.as_deref().unwrap_or(NONE)), day(quarter, filter), spent);
+        };
+        let columns = Columns::of(&keys).only(Asked::Costs);
+        spending::read(reader, prices, columns, &filter.condition(), key, add)?;
+        let [commands, skills, subagents] = series.done();
+        Ok(Self { commands, skills, subagents, ..self })
+    }
+
     /// Tables of what it was for: teams, projects, and what people and their agents were at, where any has a name.
     pub(super) fn work(&self) -> impl Iterator<Item = (&'static str, &Series)> {
-        let [team, rest @ ..] = &self.work;
-        let projects = [(WORK[0], team), ("project", &self.projects)];
-        let all = projects.into_iter().chain(WORK[1..].iter().copied().zip(rest));
-        all.filter(|(_, series)| series.keys().any(|name| name != NONE))
+        let all = [
+            ("team", &self.teams),
+            ("project", &self.projects),
+            ("slash command", &self.commands),
+            ("skill", &self.skills),
+            (SUBAGENT, &self.subagents),
+            ("MCP server", &self.servers),
+        ];
+        all.into_iter().filter(|(_, series)| series.keys().any(|name| name != NONE))
+    }
+
+    /// How long all people were at it.
+    pub(super) fn active_micros(&self) -> i128 {
+        self.activity.values().flat_map(BTreeMap::values).map(|activity| activity.active_micros).sum()
     }
 
     /// What each project cost.
@@ -188,7 +246,11 @@ impl<'p> Figures<'p> {
             models: series(&self.models),
             people: series(&self.people),
             projects: series(&self.projects),
-            work: self.work.each_ref().map(series),
+            teams: series(&self.teams),
+            commands: series(&self.commands),
+            skills: series(&self.skills),
+            subagents: series(&self.subagents),
+            servers: series(&self.servers),
             hours: hours.map(|(hour, spent)| (hour.clone(), spent.clone())).collect(),
             activity,
             uses: Uses::new(),
@@ -196,11 +258,11 @@ impl<'p> Figures<'p> {
     }
 
     /// The bars of a chart over time: days, or longer periods where there are too many.
-    pub(super) fn bars(&self, days: Days) -> (Period, Vec<String>) {
+    pub(super) fn bars(&self, days: Days) -> OverTime {
         const MOST: usize = 92;
         let used = || self.all.days.keys().copied();
         let (first, last) = (days.since.or(used().next()), days.until.or(used().next_back()));
-        let Some((first, last)) = first.zip(last) else { return (Period::Day, Vec::new()) };
+        let Some((first, last)) = first.zip(last) else { return OverTime::new(Period::Day, &[]) };
         let days = usize::try_from((last - first).num_days()).unwrap_or_default() + 1;
         let period = match days {
             0..=MOST => Period::Day,
@@ -208,13 +270,42 @@ impl<'p> Figures<'p> {
             _ => Period::Month,
         };
         // A wrong clock can put a response anywhere: over many years only those with usage are shown.
-        let mut bars: Vec<_> = if days <= 30 * MOST {
-            first.iter_days().take(days).map(|day| period.of_day(day)).collect()
-        } else {
-            used().map(|day| period.of_day(day)).collect()
-        };
-        bars.dedup();
-        (period, bars)
+        let shown: Vec<_> = if days <= 30 * MOST { first.iter_days().take(days).collect() } else { used().collect() };
+        OverTime::new(period, &shown)
+    }
+}
+
+/// The bars of a chart over time.
+pub(super) struct OverTime {
+    pub(super) period: Period,
+    pub(super) names: Vec<String>,
+    /// The bar of each day.
+    places: HashMap<NaiveDate, usize>,
+}
+
+impl OverTime {
+    /// Those of some days, which are in their order.
+    fn new(period: Period, days: &[NaiveDate]) -> Self {
+        let mut bars = Self { period, names: Vec::new(), places: HashMap::new() };
+        for day in days {
+            let name = period.of_day(*day);
+            if bars.names.last() != Some(&name) {
+                bars.names.push(name);
+            }
+            bars.places.insert(*day, bars.names.len() - 1);
+        }
+        bars
+    }
+
+    /// What days come to by bar.
+    pub(super) fn sums(&self, days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
+        let mut sums = vec![0; self.names.len()];
+        for (day, number) in days {
+            if let Some(place) = self.places.get(&day) {
+                sums[*place] += number;
+            }
+        }
+        sums
     }
 }
 
@@ -222,13 +313,18 @@ impl<'p> Figures<'p> {
 pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<Active> {
     let mut activity = Active::new();
     sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
-        let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+        let day = day(quarter, filter);
         let person = filter.identities.label(folder).to_owned();
         let of_day = activity.entry(person).or_default().entry(day).or_default();
         of_day.add(Activity { sessions, active_micros: 0 });
     })?;
     add_active(&mut activity, reader, filter)?;
     Ok(activity)
+}
+
+/// The day that a quarter of an hour falls on.
+fn day(quarter: Option<i64>, filter: &Filter) -> Option<NaiveDate> {
+    quarter.and_then(|quarter| period::day(quarter, filter.zone))
 }
 
 /// What of a series is in some days.

@@ -212,7 +212,8 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<Str
 /// What came of the work, by project.
 fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
     let costs = period.figures.of_projects();
-    let mut sheet = outcomes::of_costs(reader, OutcomesBy::Project, filter, costs, &Steps::default())?;
+    let active = Some(period.figures.active_micros());
+    let mut sheet = outcomes::of_costs(reader, OutcomesBy::Project, filter, costs, &Steps::default(), active)?;
     let rows = sheet.rows.len();
     sheet.rows.truncate(MOST);
     let table = table::sheet("Outcomes by project, as far as transcripts show them", &sheet);

@@ -1,9 +1,8 @@
 //! The parts of the page that follow from the days of a period: sums, charts over time, caches, activity.
 
 use crate::base::error::thousands;
-use crate::base::zone;
 use crate::plugs::usage::report::html::bars::{Bars, COLOURS, colours};
-use crate::plugs::usage::report::html::figures::{Activity, Series, Sums, ranked};
+use crate::plugs::usage::report::html::figures::{Activity, OverTime, Series, Sums, ranked};
 use crate::plugs::usage::report::html::period::Period;
 use crate::plugs::usage::report::html::table::Kind::{Numbers, Spare, Words};
 use crate::plugs::usage::report::html::table::table;
@@ -52,7 +51,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
 /// Cost and tokens by model and by person.
 pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>) -> String {
     let figures = &of.figures;
-    let (period, bars) = figures.bars(of.days);
+    let bars = figures.bars(of.days);
     let mut html = String::new();
     for (title, told, number) in [
         ("Spend", money::rounded as fn(i128) -> String, (|spent| spent.cost.unwrap_or_default()) as fn(&Spent) -> i128),
@@ -64,9 +63,11 @@ pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>) -> String {
         let of_whole = [("model", &whole.figures.models), (by, people)];
         for ((by, all), series) in of_whole.into_iter().zip([&figures.models, figures.series(by)]) {
             let title = format!("{title} by {by}");
-            let series = drawn(series, period, &bars, number);
+            let series = drawn(series, &bars, number);
             let colours = colours(&series, &names(all));
-            html += &Bars { title: &title, period: name(period), bars: &bars, series, colours, told, unit: 1 }.html();
+            html +=
+                &Bars { title: &title, period: bars.period.name(), bars: &bars.names, series, colours, told, unit: 1 }
+                    .html();
         }
         html += "</div>\n";
     }
@@ -84,35 +85,19 @@ fn names(series: &Series) -> Vec<&String> {
 }
 
 /// The heaviest names, each with its numbers by bar, and the others as one.
-fn drawn(
-    series: &Series,
-    period: zone::Period,
-    bars: &[String],
-    number: fn(&Spent) -> i128,
-) -> Vec<(String, Vec<i128>)> {
-    let numbers = |sums: &Sums| by_bar(period, bars, sums.days.iter().map(|(day, spent)| (*day, number(spent))));
+fn drawn(series: &Series, bars: &OverTime, number: fn(&Spent) -> i128) -> Vec<(String, Vec<i128>)> {
+    let numbers = |sums: &Sums| bars.sums(sums.days.iter().map(|(day, spent)| (*day, number(spent))));
     let ranked = ranked(series);
     let (first, others) = ranked.split_at(ranked.len().min(COLOURS));
     let mut drawn: Vec<_> = first.iter().map(|(name, sums)| ((*name).clone(), numbers(sums))).collect();
     if !others.is_empty() {
-        let mut sum = vec![0; bars.len()];
+        let mut sum = vec![0; bars.names.len()];
         for (_, sums) in others {
             sum.iter_mut().zip(numbers(sums)).for_each(|(sum, number)| *sum += number);
         }
         drawn.push((format!("{} others", others.len()), sum));
     }
     drawn
-}
-
-fn by_bar(period: zone::Period, bars: &[String], days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
-    let mut numbers = vec![0; bars.len()];
-    for (day, number) in days {
-        // Names of periods sort like their days.
-        if let Ok(at) = bars.binary_search(&period.of_day(day)) {
-            numbers[at] += number;
-        }
-    }
-    numbers
 }
 
 /// What it was for, a table for each kind of names.
@@ -127,7 +112,7 @@ pub(super) fn work(of: &Period<'_>) -> String {
 /// How much of what was sent was already there.
 pub(super) fn cache(of: &Period<'_>) -> String {
     let figures = &of.figures;
-    let (period, bars) = figures.bars(of.days);
+    let bars = figures.bars(of.days);
     type Kind = (&'static str, fn(&Tokens) -> i128);
     let kinds: [Kind; 3] = [
         ("read from cache", |tokens| tokens.cache_read),
@@ -136,10 +121,19 @@ pub(super) fn cache(of: &Period<'_>) -> String {
     ];
     let series = kinds.map(|(name, number)| {
         let days = figures.all.days.iter().map(|(day, spent)| (*day, number(&spent.tokens)));
-        (name.to_owned(), by_bar(period, &bars, days))
+        (name.to_owned(), bars.sums(days))
     });
-    let (period, colours, series) = (name(period), vec![0, 1, 2], series.into());
-    let chart = Bars { title: "Prompt tokens", period, bars: &bars, series, colours, told: short, unit: 1 }.html();
+    let (colours, series) = (vec![0, 1, 2], series.into());
+    let chart = Bars {
+        title: "Prompt tokens",
+        period: bars.period.name(),
+        bars: &bars.names,
+        series,
+        colours,
+        told: short,
+        unit: 1,
+    }
+    .html();
     let rows = ranked(&figures.models).into_iter().take(MOST).map(|(name, Sums { total, .. })| {
         let tokens = &total.tokens;
         let uses = figures.uses.iter().filter(|(model, _)| model_name(model.as_deref()) == name);
@@ -177,13 +171,13 @@ fn prompt(tokens: &Tokens) -> i128 {
 /// Sessions and active time by person, and the calendar.
 pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
     let figures = &of.figures;
-    let (period, bars) = figures.bars(of.days);
+    let bars = figures.bars(of.days);
     // In the order of the other charts, so that a person has one colour.
     let people: Vec<_> =
         ranked(&figures.people).into_iter().filter_map(|(name, _)| figures.activity.get_key_value(name)).collect();
     let drawn = |number: fn(&Activity) -> i128| {
         let numbers = |days: &BTreeMap<Option<NaiveDate>, Activity>| {
-            by_bar(period, &bars, days.iter().filter_map(|(day, activity)| Some(((*day)?, number(activity)))))
+            bars.sums(days.iter().filter_map(|(day, activity)| Some(((*day)?, number(activity)))))
         };
         let mut drawn: Vec<(String, Vec<i128>)> =
             people.iter().take(COLOURS).map(|(name, days)| ((*name).clone(), numbers(days))).collect();
@@ -194,7 +188,7 @@ pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
     };
     let chart = |title, series: Vec<_>, told, unit| {
         let colours = colours(&series, &names(&whole.figures.people));
-        Bars { title, period: name(period), bars: &bars, series, colours, told, unit }.html()
+        Bars { title, period: bars.period.name(), bars: &bars.names, series, colours, told, unit }.html()
     };
     let rows = people.iter().take(MOST).map(|(name, days)| {
         let mut sum = Activity::default();
@@ -230,12 +224,4 @@ pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
         left_out(people.len()),
         by_hour.html(),
     )
-}
-
-fn name(period: zone::Period) -> &'static str {
-    match period {
-        zone::Period::Day => "day",
-        zone::Period::Week | zone::Period::SundayWeek => "week",
-        zone::Period::Month => "month",
-    }
 }
