@@ -93,19 +93,24 @@ impl Sums {
 
     /// In the order of [`COLUMNS`].
     fn numbers(&self) -> Vec<Option<i128>> {
+        self.numbers_with([self.files.len(), self.interrupted.len()])
+    }
+
+    /// The same with numbers of files and of interrupted sessions.
+    fn numbers_with(&self, [files, interrupted]: [usize; 2]) -> Vec<Option<i128>> {
         const HOUR: i128 = 3_600_000_000;
-        let Self { outcome, files, spent, interrupted, active_micros, .. } = self;
+        let Self { outcome, spent, active_micros, .. } = self;
         let each = |of: PicoUsd, number: i128| (number > 0).then(|| of / number);
         let count = |number: u64| Some(i128::from(number));
         vec![
             count(outcome.lines_added),
             count(outcome.lines_removed),
-            i128::try_from(files.len()).ok(),
+            i128::try_from(files).ok(),
             count(outcome.commits),
             count(outcome.pull_requests),
             count(outcome.test_runs),
             count(outcome.failed_test_runs),
-            i128::try_from(interrupted.len()).ok(),
+            i128::try_from(interrupted).ok(),
             Some(active_micros / 1_000_000),
             spent.cost,
             spent.cost.and_then(|cost| each(cost, outcome.commits.into())),
@@ -163,12 +168,12 @@ pub(super) fn of_costs(
         sums.entry(name).or_default().active_micros += micros;
     }
     let mut total = Sums { active_micros, ..Sums::default() };
-    for Sums { outcome, files, spent, interrupted, .. } in sums.values() {
+    for Sums { outcome, spent, .. } in sums.values() {
         total.add(outcome);
-        total.files.extend(files.iter().cloned());
-        total.interrupted.extend(interrupted.iter().cloned());
         total.spent.add(spent);
     }
+    let distinct = |set: fn(&Sums) -> &HashSet<String>| sums.values().flat_map(set).collect::<HashSet<_>>().len();
+    let totals = total.numbers_with([distinct(|sums| &sums.files), distinct(|sums| &sums.interrupted)]);
     let mut sums: Vec<_> = sums.into_iter().collect();
     if !key.is_time() {
         sums.sort_by_key(|(_, sums)| Reverse((sums.spent.cost.unwrap_or_default(), sums.outcome.lines_added)));
@@ -184,7 +189,7 @@ pub(super) fn of_costs(
         by: by.name(),
         columns: COLUMNS.as_slice().into(),
         rows: sums.into_iter().map(row).collect(),
-        totals: total.numbers(),
+        totals,
         as_of,
         pending,
         notes: vec!["these are what transcripts show; work by hand is in none".to_owned()],
