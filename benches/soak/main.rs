@@ -14,7 +14,6 @@ use clap::Parser;
 use daemon::{Daemon, Place, Vitals};
 use fastrand::Rng;
 use md5::{Digest as _, Md5};
-use sessionmill::base::hash::to_hex;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
@@ -234,7 +233,7 @@ fn settle(place: &Place, root: &Path, daemon: Daemon, people: &[Person]) -> Resu
     let mut gone = BTreeMap::new();
     for (person, name, bytes) in deleted.filter(|(_, name, _)| !root.join(name).exists()) {
         match seen.get(name) {
-            Some(hash) if *hash == to_hex(&Md5::digest(bytes).into()) => _ = gone.insert(name, bytes),
+            Some(hash) if *hash == hex::encode(Md5::digest(bytes)) => _ = gone.insert(name, bytes),
             Some(_) => person.restore(root, name)?,
             None => {}
         }

@@ -6,7 +6,6 @@ use super::{Ask, Dialect, Parser, Told};
 use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
 use sessionmill_contract::{Event, Said, TaskEvent};
-use std::fmt::Write as _;
 
 /// Takes what a record says.
 pub(super) type Tell<'t> = dyn FnMut(&Event<'_>) + 't;
@@ -70,9 +69,5 @@ pub(super) fn known(
 
 /// The identity of a record that has none: equal bytes are the same event.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(32);
-    for byte in Md5::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex::encode(Md5::digest(bytes))
 }

@@ -45,9 +45,7 @@ pub fn json(cell: &Cell) -> Value {
             json!(DateTime::from_timestamp_micros(unit.to_micros(*time)).map(|time| time.time().to_string()))
         }
         Cell::Interval { months, days, nanos } => json!({"months": months, "days": days, "nanos": nanos}),
-        Cell::Blob(bytes) | Cell::Geometry(bytes) => {
-            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-        }
+        Cell::Blob(bytes) | Cell::Geometry(bytes) => json!(hex::encode(bytes)),
         Cell::List(cells) | Cell::Array(cells) => cells.iter().map(json).collect(),
         Cell::Struct(fields) => {
             Value::Object(fields.iter().map(|(name, cell)| (name.clone(), json(cell))).collect::<Map<_, _>>())

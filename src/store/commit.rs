@@ -16,7 +16,6 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
-use crate::base::hash;
 use crate::read::job::Job;
 use crate::read::{Outcome, Read, Verdict};
 use crate::source::look::Trust;
@@ -160,7 +159,7 @@ fn facts_of<'g>(group: &'g [Outcome<'_>], processor: usize) -> Vec<Said<'g>> {
 }
 
 fn stage_files(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
-    let hashes: Vec<_> = reads(group).map(|(_, read)| hash::to_hex(&read.look.hash)).collect();
+    let hashes: Vec<_> = reads(group).map(|(_, read)| hex::encode(read.look.hash)).collect();
     let rows = reads(group).zip(&hashes).map(|((job, read), hash)| {
         let source = stamp.source(job);
         let [size, mtime_ns, ctime_ns, inode] = stat_cells(&read.look.stat);
@@ -200,7 +199,7 @@ fn stage_states(
     facts: &[Said<'_>],
     stamp: Stamp<'_>,
 ) -> Result<u64> {
-    let hashes: Vec<_> = facts.iter().map(|said| hash::to_hex(&said.read.look.hash)).collect();
+    let hashes: Vec<_> = facts.iter().map(|said| hex::encode(said.read.look.hash)).collect();
     let rows = facts.iter().zip(&hashes).map(|(said, hash)| {
         [
             Cell::Text(manifest.name),

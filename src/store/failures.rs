@@ -1,7 +1,6 @@
 //! Failures that stand, in the database: one row per processor and source file, or per settlement and key.
 
 use crate::base::error::Result;
-use crate::base::hash;
 use crate::read::job::Job;
 use crate::read::{Outcome, Verdict};
 use crate::source::open::Refusal;
@@ -189,7 +188,7 @@ fn row<'g>(processor: usize, job: &'g Job, failure: &'g FileFailure, stamp: Stam
     row.extend(standing_cells(standing));
     row.push(Cell::Int(basis.version.into()));
     row.extend(stat_cells(&basis.stat));
-    row.push(Cell::Own(basis.hash.as_ref().map(hash::to_hex).as_deref().into()));
+    row.push(Cell::Own(basis.hash.as_ref().map(hex::encode).as_deref().into()));
     row
 }
 

@@ -2,7 +2,6 @@
 //! erased, and what they write is not read again.
 
 use crate::base::error::Result;
-use crate::base::hash;
 use crate::store::made_with;
 use crate::store::migrate;
 use crate::store::origin::Origin;
@@ -37,7 +36,7 @@ pub struct Ban {
 
 /// Identifies the name of an erased file without keeping it: 64 bits of its MD5 digest.
 pub fn digest(session_file: &str) -> String {
-    hash::to_hex(&Md5::digest(session_file).into())[..16].to_owned()
+    hex::encode(&Md5::digest(session_file)[..8])
 }
 
 /// Erases a person, and remembers to keep them out, with the number of kept answers that were erased. The keys

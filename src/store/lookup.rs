@@ -13,7 +13,6 @@
 
 use crate::base::error::Result;
 use crate::base::failpoint;
-use crate::base::hash;
 use crate::store::made_with::{self, MadeWith};
 use crate::store::reader::Reader;
 use crate::store::{Store, Transaction};
@@ -255,5 +254,5 @@ impl ByFiles<'_> {
 fn digest(texts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hash = Md5::new();
     texts.into_iter().for_each(|text| hash.update(text));
-    hash::to_hex(&hash.finalize().into())
+    hex::encode(hash.finalize())
 }

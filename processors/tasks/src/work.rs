@@ -13,7 +13,6 @@ use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Agent, TaskEvent, TaskState, Transcript};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 /// Takes an event with its id.
 pub(crate) type Keep<'k> = dyn FnMut(Option<&str>, &TaskEvent<'_>) + 'k;
@@ -146,9 +145,5 @@ impl Work {
 
 /// Identifies a text.
 fn hash(text: &str) -> String {
-    let mut hash = String::with_capacity(DIGITS);
-    for byte in Sha256::digest(text).iter().take(DIGITS / 2) {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
+    hex::encode(&Sha256::digest(text)[..DIGITS / 2])
 }

@@ -11,7 +11,7 @@ pub fn session_id(username: &str, identity: &str, at: DateTime<Utc>) -> String {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default().min((1 << 48) - 1);
     // No folder has a zero byte in its name.
     let digest = Sha256::new().chain_update(username).chain_update([0]).chain_update(identity).finalize();
-    let hash = digest.iter().take(16).fold(0_u128, |hash, byte| hash << 8 | u128::from(*byte));
+    let hash = digest.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
     let (random_a, random_b) = (hash >> 116, hash & ((1 << 62) - 1));
     let uuid = u128::from(millis) << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | random_b;
     let mut text = String::with_capacity(36);

@@ -62,7 +62,7 @@ pub fn clusters(claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Cluster
 
     let number = |told: &ToldRow<'_>| {
         let hash = Sha256::digest([told.title, told.content].join("\0"));
-        hash.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
+        hash.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
     };
     let mut least: HashMap<usize, i64> = HashMap::new();
     for (at, (claim, told)) in claims.iter().zip(&told).enumerate() {

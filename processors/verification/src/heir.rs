@@ -7,13 +7,12 @@
 //! Grounds are digests, for they stay when what somebody said is gone. The digest of a word depends on its record,
 //! whose id nobody guesses, so the words cannot be found by trying.
 
+use crate::digest::digest;
 use crate::review::{Action, REVIEWS, ReviewRow};
 use crate::statement::Statement;
 use sessionmill_contract::{Failure, Row as _, Rows, Value, table};
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 
 table! {
     pub static HEIRS: Table = "verification_heirs", Hidden;
@@ -73,15 +72,7 @@ pub fn record(claim_id: &str) -> String {
 fn words(claim_id: &str, quote: &str) -> Vec<String> {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
     let words = quote.split(|c| !is_of_word(c)).filter(|word| !word.is_empty());
-    words.map(|word| digest(&format!("{} {}", record_id(claim_id), word.to_ascii_lowercase()), WORD)).collect()
-}
-
-fn digest(text: &str, digits: usize) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(text).iter().take(digits / 2) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    words.map(|word| digest(format!("{} {}", record_id(claim_id), word.to_ascii_lowercase()), WORD)).collect()
 }
 
 /// The decisions as they hold for statements.

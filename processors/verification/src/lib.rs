@@ -31,6 +31,7 @@ pub mod cluster;
 pub mod confidence;
 pub mod conversation;
 pub mod detector;
+mod digest;
 pub mod evidence;
 pub mod fold;
 pub mod heir;

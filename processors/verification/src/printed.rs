@@ -4,9 +4,11 @@
 //! and quotations around it do not count. It is kept as a number, made of the line as JSON has it: of all that tools print,
 //! nothing is read more than once.
 
+use foldhash::fast::FixedState;
 use memchr::memchr2;
 use sessionmill_contract::Output;
 use std::collections::HashSet;
+use std::hash::BuildHasher as _;
 use std::ops::Range;
 
 /// Bytes of a line that is said by nobody else: `ok 12 passed` is printed and said alike.
@@ -18,9 +20,9 @@ const KEPT: usize = 1 << 16;
 /// The lines that tools have printed so far in a session.
 #[derive(Debug, Default)]
 pub struct Printed {
-    recent: HashSet<u64>,
+    recent: HashSet<u64, FixedState>,
     /// Those before, as many.
-    older: HashSet<u64>,
+    older: HashSet<u64, FixedState>,
 }
 
 impl Printed {
@@ -92,13 +94,7 @@ fn number(mut line: &[u8]) -> Option<u64> {
         }
     };
     let end = line.iter().rposition(u8::is_ascii_alphanumeric)? + 1;
-    let (words, rest) = line[..end].as_chunks();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let add = |hash: u64, word: &[u8; 8]| {
-        (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95)
-    };
-    (end >= LEAST).then(|| words.iter().chain([&last]).fold(0, add))
+    (end >= LEAST).then(|| FixedState::default().hash_one(&line[..end]))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 //! "yes, continue", asks for nothing and is left out.
 
 use crate::Turn;
+use crate::digest::digest;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Rows, table};
-use sha2::{Digest as _, Sha256};
 
 table! {
     /// one row per source file and prompt of a person that asks for something
@@ -190,14 +190,7 @@ pub fn id(text: &str) -> Option<String> {
     if !words.iter().any(asks) {
         return None;
     }
-    let mut hasher = Sha256::new();
-    for word in words {
-        hasher.update(word);
-        hasher.update(b" ");
-    }
-    let hash = hasher.finalize();
-    let number = hash.iter().take(6).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    Some(format!("pr_{number:012x}"))
+    Some(format!("pr_{}", digest(words.join(" ") + " ", 12)))
 }
 
 #[cfg(test)]

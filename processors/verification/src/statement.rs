@@ -3,9 +3,9 @@
 
 use crate::Detection;
 use crate::claim::{CLAIMS, ClaimRow};
+use crate::digest::digest;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{FactRow, Failure, Row as _};
-use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
@@ -40,9 +40,7 @@ pub struct Statement<'f> {
 
 /// The id of an item that says this: `kv_` and 12 hexadecimal digits.
 pub fn id(title: &str, content: &str) -> String {
-    let hash = Sha256::digest(format!("{title}:{content}"));
-    let number = hash.iter().take(6).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    format!("kv_{number:012x}")
+    format!("kv_{}", digest(format!("{title}:{content}"), 12))
 }
 
 /// What a claim is about, in lower case and in order. The text is a JSON list.

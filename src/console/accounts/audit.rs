@@ -2,7 +2,6 @@
 
 use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError};
-use crate::base::hash::to_hex;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -109,8 +108,7 @@ impl Accounts {
     /// A salted hash of a login session's public id.
     fn mark(&self, public_id: &str) -> String {
         let salt = self.salt.get().map(Vec::as_slice).unwrap_or_default();
-        let digest: [u8; 32] = Sha256::new().chain_update(salt).chain_update(public_id).finalize().into();
-        to_hex(&digest)[..16].to_owned()
+        hex::encode(&Sha256::new().chain_update(salt).chain_update(public_id).finalize()[..8])
     }
 }
 

@@ -3,7 +3,6 @@
 //! The store never sees a secret: it keeps its SHA-256, and looks for that. So a copy of the store lets nobody in,
 //! and how long a look-up takes says nothing about a secret.
 
-use crate::base::hash::to_hex;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -24,7 +23,7 @@ const LONGEST: usize = 512;
 impl Secret {
     /// A new one.
     pub fn new(prefix: &str) -> Self {
-        Self(format!("{prefix}{}", to_hex(&random::<32>())))
+        Self(format!("{prefix}{}", hex::encode(random::<32>())))
     }
 
     /// One that was presented, if it can be one at all.
@@ -50,7 +49,7 @@ impl fmt::Debug for Secret {
 
 /// A name that lists can show: 128 random bits, which have nothing to do with the secret.
 pub fn public_id() -> String {
-    to_hex(&random::<16>())
+    hex::encode(random::<16>())
 }
 
 /// Whether a text can be a public id.
@@ -76,7 +75,7 @@ mod tests {
         assert_ne!(secret, Secret::new(TOKEN_PREFIX));
         assert_eq!(format!("{secret:?}"), "Secret");
         assert_eq!(
-            to_hex(&Secret("abc".into()).hash().0),
+            hex::encode(Secret("abc".into()).hash().0),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             "the example of FIPS 180"
         );

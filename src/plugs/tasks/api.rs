@@ -224,7 +224,7 @@ fn shown(tasks: Vec<TaskSession>, asked: &Asked, reader: Reader<'_>) -> Result<V
 /// Hands on the events of tasks by their ids. A task that is not listed belongs to the folder of its first event.
 pub(super) fn events_of(reader: Reader<'_>, ids: &[String], take: &mut dyn FnMut(TaskEvent)) -> Result<()> {
     // An id can have any letter in it, and so has none that could separate it from others.
-    let ids = ids.iter().map(|id| id.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let ids = ids.iter().map(hex::encode);
     let sql = "WITH named AS (
                    SELECT decode(unhex(id)) AS task_id FROM (SELECT DISTINCT unnest(string_split(?, ',')) AS id)
                )

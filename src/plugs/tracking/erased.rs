@@ -5,7 +5,7 @@
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
-use crate::base::hash::{from_hex, to_hex};
+use crate::base::hash::from_hex;
 use crate::plugs::{Obstacle, Persons};
 use crate::store::beside;
 use crate::store::persons::PersonFacts;
@@ -67,10 +67,10 @@ fn read(database: &Path) -> Result<Erased> {
 fn keep_out(database: &Path, site: &str, persons: &BTreeSet<String>) -> Result<()> {
     let mut file = match open(database)? {
         Some(file) => file,
-        None => File { key: to_hex(&random()?), ids: BTreeMap::new() },
+        None => File { key: hex::encode(random()?), ids: BTreeMap::new() },
     };
     let erased = Erased { key: from_hex(&file.key).ok_or_else(|| damaged(&path(database)))?, ..Erased::default() };
-    let hashes = persons.iter().map(|person| to_hex(&erased.hash(person)));
+    let hashes = persons.iter().map(|person| hex::encode(erased.hash(person)));
     file.ids.entry(site.to_owned()).or_default().extend(hashes);
     write(database, &file)
 }
@@ -80,7 +80,7 @@ fn is_out(database: &Path, person: &str) -> Result<bool> {
 }
 
 fn let_in(database: &Path, site: &str, person: &str) -> Result<()> {
-    let hash = to_hex(&read(database)?.hash(person));
+    let hash = hex::encode(read(database)?.hash(person));
     let Some(mut file) = open(database)? else { return Ok(()) };
     file.ids.entry(site.to_owned()).or_default().remove(&hash);
     file.ids.retain(|_, ids| !ids.is_empty());

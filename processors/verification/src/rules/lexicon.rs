@@ -6,8 +6,8 @@
 use crate::Domain;
 use crate::rules::sentence::{Word, stem};
 use crate::rules::sign::{SIGNS, Sign};
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 const FILES: [&str; 7] = [
@@ -75,27 +75,8 @@ pub(super) struct Entry {
     phrases: Vec<(Vec<&'static str>, Marks)>,
 }
 
-/// FNV-1a: quick with short words, and nobody chooses what is in the lexicon.
-#[derive(Clone, Copy)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type Entries = HashMap<&'static str, Entry, BuildHasherDefault<Fnv>>;
+/// Nobody chooses what is in the lexicon, so that a quick hash is enough.
+type Entries = HashMap<&'static str, Entry, FixedState>;
 
 static ENTRIES: LazyLock<Entries> = LazyLock::new(|| {
     let mut entries = Entries::default();

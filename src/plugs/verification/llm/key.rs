@@ -47,8 +47,7 @@ impl Key {
 
     /// Enough to see that a key has changed, and too little to reveal it.
     pub(super) fn mark(&self) -> String {
-        let [a, b, ..] = <[u8; 16]>::from(Md5::digest(&self.0));
-        format!("{a:02x}{b:02x}")
+        hex::encode(&Md5::digest(&self.0)[..2])
     }
 
     /// For the header of a request.

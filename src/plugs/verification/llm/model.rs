@@ -2,7 +2,6 @@
 //! corrections in it contradict.
 
 use crate::base::failpoint;
-use crate::base::hash;
 use crate::base::heartbeat::Heartbeat;
 use crate::base::limits::Halt;
 use crate::base::utc;
@@ -93,7 +92,7 @@ impl Model {
     /// The answer to a question, from the journal or the server.
     fn answer(&self, about: &About<'_>, question: &Question) -> Result<Value, Failure> {
         let body = self.api.body(&self.settings, question);
-        let hash = hash::to_hex(&Md5::digest(format!("{}\n{body}", self.api.name())).into());
+        let hash = hex::encode(Md5::digest(format!("{}\n{body}", self.api.name())));
         let turn = Turn::wait(self, &hash);
         match self.journal.answer(turn.0)? {
             Some(answer) => Ok(answer),
