@@ -8,7 +8,7 @@ use sessionmill::base::moment::{Moment, Steady};
 use sessionmill::pass::plan;
 use sessionmill::run::policy::Policy;
 use sessionmill::service::history;
-use sessionmill::source::ledger::{Known, Ledger, State};
+use sessionmill::source::ledger::{Known, Ledger, LedgerRow};
 use sessionmill::source::look::{Look, Reading};
 use sessionmill::source::retry::Retries;
 use sessionmill::source::scan::{Found, Walk};
@@ -181,7 +181,7 @@ fn stale(scenario: Scenario, seed: u64) -> [usize; 4] {
                 let local = world.is_local();
                 let reading = Reading { stat, hash: hash(content), begun: world.moment(look), ended, local };
                 let look = Look::of(reading, job.known.as_ref().and_then(|known| known.look.as_ref()), start.wall);
-                let state = State { version: Some(Usage.manifest().version), hash: Some(look.hash) };
+                let state = LedgerRow { version: Some(Usage.manifest().version), hash: Some(look.hash) };
                 let known = Known { look: Some(look), states: vec![Some(state)], source: Some(0), ..Known::default() };
                 ledger.files.insert(name(number).into(), known);
             }

@@ -1,6 +1,6 @@
 //! What the makers changed: no published cut, rise or band is missing from the built-in table.
 
-use sessionmill::price::{Bill, Geo, Place, Prices, Terms, Tier, Tokens};
+use sessionmill::price::{Bill, Geo, Prices, Residency, Terms, Tier, Tokens};
 
 /// Input, output, cache write for 5 minutes and cache read, in dollars per million tokens.
 type Rates = [f64; 4];
@@ -187,14 +187,14 @@ fn multipliers_are_those_of_the_makers() {
         ("claude-sonnet-4-5", us(), Some(1.0)),
         ("claude-haiku-4-5", us(), Some(1.0)),
         ("glm-4.6", us(), None),
-        ("claude-sonnet-4-5", place(Place::Regional), Some(1.1)),
-        ("claude-haiku-4-5", place(Place::Regional), Some(1.1)),
-        ("claude-opus-4-1", place(Place::Regional), Some(1.0)),
-        ("claude-3-7-sonnet", place(Place::Regional), Some(1.0)),
-        ("claude-sonnet-4-5", place(Place::Government), Some(1.2)),
-        ("claude-opus-4-1", place(Place::Government), None),
-        ("gemini-2.5-pro", place(Place::Regional), Some(1.0)),
-        ("gpt-5.6-sol", place(Place::Regional), Some(1.1)),
+        ("claude-sonnet-4-5", place(Residency::Regional), Some(1.1)),
+        ("claude-haiku-4-5", place(Residency::Regional), Some(1.1)),
+        ("claude-opus-4-1", place(Residency::Regional), Some(1.0)),
+        ("claude-3-7-sonnet", place(Residency::Regional), Some(1.0)),
+        ("claude-sonnet-4-5", place(Residency::Government), Some(1.2)),
+        ("claude-opus-4-1", place(Residency::Government), None),
+        ("gemini-2.5-pro", place(Residency::Regional), Some(1.0)),
+        ("gpt-5.6-sol", place(Residency::Regional), Some(1.1)),
         ("claude-opus-5", tier(Tier::Batch), Some(0.5)),
         ("claude-opus-5", tier(Tier::Priority), None),
         ("gpt-5.4", tier(Tier::Priority), Some(2.0)),

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::plugs::{ConfiguredProcessors, Resources};
 use crate::store::publish::{self, Published};
 use crate::store::record::{self, Record};
-use crate::store::service_state::{self, Entry, ServiceState, serving};
+use crate::store::service_state::{self, ProcessorState, ServiceState, serving};
 use crate::store::snapshot::Audience;
 use crate::store::{Access, DatabaseFile, Store, known};
 use std::time::Instant;
@@ -66,7 +66,7 @@ pub fn write_state(
         let entry = |name: &'static str| {
             let running = lock::holder(database, name).and_then(|line| Holder::parse(&line));
             let record = Record::read(reader, name, configured.server_of(name))?.or_unwritten(database, name);
-            Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
+            Ok(ProcessorState { processor: name.to_owned(), lacks: lacks(name), running, record })
         };
         let processors = database.schema.names().map(entry);
         Ok(ServiceState {

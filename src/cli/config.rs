@@ -4,11 +4,11 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::owner::{account, become_user};
 use crate::base::printable::printable;
 use crate::base::zone;
-use crate::cli::{Context, Database, Place, form, print, remark, screen};
+use crate::cli::{Context, Database, SourceArgs, form, print, remark, screen};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
 use crate::identities::Identities;
-use crate::plugs::{Finding, Surroundings};
+use crate::plugs::{CheckFinding, Surroundings};
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
 use crate::service::unit::Unit;
@@ -57,7 +57,7 @@ struct Show {
 #[derive(Debug, clap::Args)]
 struct Given {
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,
@@ -169,8 +169,8 @@ impl Given {
         };
         for finding in context.plugs.iter().flat_map(|plug| (plug.check)(&config, &surroundings)) {
             match finding {
-                Finding::Fine(what) => findings.fine(&what),
-                Finding::Wrong(what) => findings.wrong(&what, &[]),
+                CheckFinding::Fine(what) => findings.fine(&what),
+                CheckFinding::Wrong(what) => findings.wrong(&what, &[]),
             }
         }
         // One stands for all: they lie in one folder.

@@ -3,7 +3,7 @@
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
-use crate::cli::{Context, Database, Place};
+use crate::cli::{Context, Database, SourceArgs};
 use crate::config::Config;
 use crate::service::daemon::{Daemon, Event, Settings};
 use crate::source;
@@ -23,7 +23,7 @@ use std::sync::mpsc::{Sender, channel};
                         sessionmill daemon --sessions /data/user_sessions --watch")]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,

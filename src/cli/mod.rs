@@ -33,7 +33,7 @@ use crate::store::DatabaseFile;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use form::Form;
-pub(crate) use place::{Database, Place};
+pub(crate) use place::{Database, SourceArgs};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use terminal::say;

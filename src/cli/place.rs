@@ -29,7 +29,7 @@ pub(crate) struct Database {
 
 /// Where the transcripts are.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Place {
+pub(crate) struct SourceArgs {
     /// Folder of transcripts [default: those that are configured, then the database's own, then
     /// /data/user_sessions, then those of Claude Code and Codex in your home folder]
     #[arg(long, value_name = "DIR")]
@@ -107,7 +107,7 @@ impl Database {
 
 const VARIABLE: &str = "SESSIONMILL_DATABASE";
 
-impl Place {
+impl SourceArgs {
     /// The sources to walk.
     pub(crate) fn choose(&self, config: &Config, database: &DatabaseFile, context: &Context) -> Result<Choice> {
         self.find(config, database, context)?.ok_or_else(|| source::nothing(agents(context)))

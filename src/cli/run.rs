@@ -8,7 +8,7 @@ use crate::base::limits::Limits;
 use crate::base::moment::Clock;
 use crate::cli::form::TableOrJson;
 use crate::cli::terminal::{alert, fitted};
-use crate::cli::{Context, Database, Place, print, remark};
+use crate::cli::{Context, Database, SourceArgs, print, remark};
 use crate::config::Config;
 use crate::pass::trial::{self, Setup};
 use crate::pass::writer::Progress;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     processors: Vec<String>,
 
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,
@@ -81,7 +81,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     stop_at_signal(&limits.stop)?;
     let (origin, adopt) = (Origin::Cli, args.place.adopt);
     let verbosity = Verbosity::Normal;
-    let asked = Asked { origin, adopt, limits, verbosity, configured: &configured, config: &config, leave: &drop };
+    let asked =
+        PassOptions { origin, adopt, limits, verbosity, configured: &configured, config: &config, leave: &drop };
     let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &configured, &clock.read(), file);
@@ -164,7 +165,7 @@ pub(super) enum Verbosity {
 }
 
 /// What a command wants of its pass.
-pub(super) struct Asked<'a> {
+pub(super) struct PassOptions<'a> {
     pub origin: Origin,
     pub adopt: bool,
     pub limits: Limits,
@@ -191,10 +192,10 @@ pub(super) fn pass(
     choice: &Choice,
     database: &DatabaseFile,
     processors: &[&dyn Processor],
-    asked: &Asked<'_>,
+    asked: &PassOptions<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, verbosity, configured, config, leave } = asked;
+    let PassOptions { origin, adopt, limits, verbosity, configured, config, leave } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = if *verbosity == Verbosity::Normal { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {

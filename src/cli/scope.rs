@@ -5,8 +5,8 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
 use crate::cli::place::read_open;
-use crate::cli::run::{Asked, Verbosity, pass, remark_found};
-use crate::cli::{Context, Database, Place, remark, screen};
+use crate::cli::run::{PassOptions, Verbosity, pass, remark_found};
+use crate::cli::{Context, Database, SourceArgs, remark, screen};
 use crate::config::Config;
 use crate::identities::Identities;
 use crate::plugs::ConfiguredProcessors;
@@ -64,7 +64,7 @@ pub(crate) struct Current {
     pub(crate) no_refresh: bool,
 
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,
@@ -244,7 +244,7 @@ const WARNINGS: usize = 10;
 /// If a run of it cannot be done.
 pub(crate) fn refresh(
     names: &[&str],
-    place: &Place,
+    place: &SourceArgs,
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
@@ -268,7 +268,7 @@ fn tell(summary: Option<Summary>) {
 /// The pass; `None` if there is nothing to do, or another one in progress, which keeps the database current.
 fn renewed(
     names: &[&str],
-    place: &Place,
+    place: &SourceArgs,
     verbosity: Verbosity,
     config: &Config,
     database: &DatabaseFile,
@@ -292,7 +292,7 @@ fn renewed(
         remark_found(&choice);
     }
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
-    let asked = Asked { origin, adopt, limits, verbosity, configured: &configured, config, leave };
+    let asked = PassOptions { origin, adopt, limits, verbosity, configured: &configured, config, leave };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) => Ok(Some(summary)),
         Err(error) if error.status == Status::Busy => Ok(None),

@@ -3,7 +3,7 @@
 
 use crate::cli::form::tell_left_out;
 use crate::cli::{Form, screen};
-use crate::report::csv::{Cell as Text, Csv};
+use crate::report::csv::{Csv, CsvCell};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::store::cell::{self, Cell};
@@ -91,14 +91,14 @@ impl<W: Write> Sink<W> {
 }
 
 /// What is text to the database is text in CSV, too.
-fn text(cell: &Cell) -> Text {
+fn text(cell: &Cell) -> CsvCell {
     let text = cell::text(cell);
     match cell {
         Cell::Union(inner) => self::text(inner),
         Cell::Text(_) | Cell::Enum(_) | Cell::Struct(_) | Cell::List(_) | Cell::Array(_) | Cell::Map(_) => {
-            Text::Text(text)
+            CsvCell::Text(text)
         }
-        _ => Text::Number(text),
+        _ => CsvCell::Number(text),
     }
 }
 

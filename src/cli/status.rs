@@ -9,7 +9,7 @@ use crate::cli::{Context, Database, print, screen};
 use crate::config::Config;
 use crate::pass::pending::{self, Pending};
 use crate::plugs::ConfiguredProcessors;
-use crate::report::health::{RunMode, State};
+use crate::report::health::{Condition, RunMode};
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
 use crate::run::policy::Policy;
@@ -55,10 +55,10 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
         if args.form.is_json() { pretty(&status) } else { fitted(&status.words(context.now.wall, screen()), 14) };
     print(&text)?;
     Ok(match status.state {
-        State::Ok | State::Disabled => Status::Done,
+        Condition::Ok | Condition::Disabled => Status::Done,
         _ if !args.check => Status::Done,
-        State::Paused | State::Warning => Status::FilesFailed,
-        State::Failing => Status::CannotRun,
+        Condition::Paused | Condition::Warning => Status::FilesFailed,
+        Condition::Failing => Status::CannotRun,
     })
 }
 

@@ -6,7 +6,7 @@
 
 use super::schedules::TIMEZONE;
 use super::variable::{self, Variable};
-use super::wording::{self, Place};
+use super::wording::{self, RefusedValue};
 use super::{Config, Declaration, SCHEDULE};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -163,7 +163,7 @@ impl Document<'_> {
             // What a broken line seems to say says nothing, and a value that was taken out is not missing.
             let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
             if !self.broken.contains(&origin) && !is_taken {
-                let place = Place::of(self.table.get_ref(), &span, self.text);
+                let place = RefusedValue::of(self.table.get_ref(), &span, self.text);
                 mistakes.push(mistake(origin, error.message(), place.as_ref(), self.defaults));
             }
             let Some(key) = remove(self.table.get_mut(), &span) else { return (None, mistakes) };
@@ -293,7 +293,7 @@ fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
 
 /// What a structure refuses, in our words: serde's own begin with the name of a field. A key that is not
 /// known here may be one of these elsewhere.
-fn mistake(origin: Origin, message: &str, place: Option<&Place>, defaults: &[(String, Value)]) -> Mistake {
+fn mistake(origin: Origin, message: &str, place: Option<&RefusedValue>, defaults: &[(String, Value)]) -> Mistake {
     let message = &*mask(message);
     let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
         let (message, hint) = match place {

@@ -63,7 +63,7 @@ fn closed(line: &str) -> String {
 }
 
 /// A value that a structure refuses, and what for.
-pub(super) struct Place {
+pub(super) struct RefusedValue {
     /// With those of the tables around it: `source.layout`.
     pub key: String,
     /// The value is one of the list that the key has.
@@ -72,7 +72,7 @@ pub(super) struct Place {
     found: String,
 }
 
-impl Place {
+impl RefusedValue {
     pub(super) fn of(table: &DeTable<'_>, at: &Range<usize>, text: &str) -> Option<Self> {
         let (key, is_item) = key(table, at, "")?;
         Some(Self { key, is_item, found: text.get(at.clone()).map(quoted).unwrap_or_default() })
@@ -87,8 +87,8 @@ impl Place {
 }
 
 /// A value of the wrong kind. `message` is serde's; `None` if it is one of our own.
-pub(super) fn wrong(place: &Place, default: &Value, message: &str) -> Option<Words> {
-    let Place { key, is_item, found } = place;
+pub(super) fn wrong(place: &RefusedValue, default: &Value, message: &str) -> Option<Words> {
+    let RefusedValue { key, is_item, found } = place;
     let name = key.rsplit('.').next().unwrap_or(key);
     let key = if *is_item { format!("each item of `{key}`") } else { format!("`{key}`") };
     if let Some((_, allowed)) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, ")) {

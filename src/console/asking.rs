@@ -34,7 +34,7 @@ pub(super) const IDS: &str = "console-";
 
 /// The result of a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Receipt {
     /// It was done.
     Done(Value),
     /// It is under way; this path of the API later has the result.
@@ -43,7 +43,7 @@ pub(crate) enum Asked {
 
 impl App {
     /// Asks for a change.
-    pub(crate) async fn ask(self: &Arc<Self>, order: Order) -> std::result::Result<Asked, Problem> {
+    pub(crate) async fn ask(self: &Arc<Self>, order: Order) -> std::result::Result<Receipt, Problem> {
         let named = order.processor.clone();
         order.check(named.as_deref()).map_err(Problem::bad_request)?;
         let app = Arc::clone(self);
@@ -52,7 +52,7 @@ impl App {
         asked.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug"))?
     }
 
-    fn ask_now(&self, mut order: Order) -> std::result::Result<Asked, Problem> {
+    fn ask_now(&self, mut order: Order) -> std::result::Result<Receipt, Problem> {
         if let Some(name) = order.processor.as_deref().filter(|_| order.command == Command::Run)
             && let Some(holder) = lock::holder(&self.database, name)
         {
@@ -92,11 +92,11 @@ impl App {
     }
 
     /// The answer of the daemon, in the words of the API.
-    fn answered(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Asked, Problem> {
+    fn answered(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Receipt, Problem> {
         let reason = || answer["reason"].as_str().unwrap_or("it was refused").to_owned();
         match answer["state"].as_str() {
             Some("running") => Ok(accepted(id)),
-            Some("done") => Ok(Asked::Done(answer.clone())),
+            Some("done") => Ok(Receipt::Done(answer.clone())),
             Some("busy") => Err(busy(processor, serde_json::from_value(answer["holder"].clone()).ok())),
             Some("refused") => Err(Problem::bad_request(reason())),
             _ => Err(Problem::new(StatusCode::CONFLICT, reason())),
@@ -124,7 +124,7 @@ impl App {
     }
 
     /// Does it, where no daemon does.
-    fn act(&self, order: &Order) -> std::result::Result<Asked, Problem> {
+    fn act(&self, order: &Order) -> std::result::Result<Receipt, Problem> {
         let now = (self.now)();
         let resources = Resources {
             credentials: None,
@@ -134,7 +134,7 @@ impl App {
             heartbeat: crate::base::heartbeat::Heartbeat::default(),
             may_ask: false,
         };
-        let said = |words: String| Ok(Asked::Done(json!({"state": "done", "message": words})));
+        let said = |words: String| Ok(Receipt::Done(json!({"state": "done", "message": words})));
         match order.action(order.processor.as_deref(), &self.login) {
             None => self.run(order.processor.as_deref().unwrap_or_default()),
             Some(Action::Retry(which)) => {
@@ -160,7 +160,7 @@ impl App {
     }
 
     /// A run of a processor in a process of its own: it goes on when the console ends.
-    fn run(&self, processor: &str) -> std::result::Result<Asked, Problem> {
+    fn run(&self, processor: &str) -> std::result::Result<Receipt, Problem> {
         let cannot = |error: std::io::Error| Error::cannot("start", "a run", error);
         let program = std::env::current_exe().map_err(cannot)?;
         let mut command = std::process::Command::new(program);
@@ -170,7 +170,7 @@ impl App {
         let until = Instant::now() + PATIENCE;
         loop {
             match run.try_wait().map_err(cannot)?.map(|status| status.code()) {
-                Some(Some(0 | 1)) => return Ok(Asked::Done(json!({"state": "done", "processor": processor}))),
+                Some(Some(0 | 1)) => return Ok(Receipt::Done(json!({"state": "done", "processor": processor}))),
                 Some(Some(75)) => {
                     let holder = lock::holder(&self.database, processor).and_then(|line| Holder::parse(&line));
                     return Err(busy(processor, holder));
@@ -182,7 +182,7 @@ impl App {
                 None if Instant::now() >= until => {
                     // Somebody has to hear of its end.
                     std::thread::spawn(move || run.wait());
-                    return Ok(Asked::Accepted(format!("/runs?processor={processor}&limit=1")));
+                    return Ok(Receipt::Accepted(format!("/runs?processor={processor}&limit=1")));
                 }
                 None => sleep(PAUSE),
             }
@@ -191,8 +191,8 @@ impl App {
 }
 
 /// A request that the daemon has not answered yet.
-fn accepted(id: &str) -> Asked {
-    Asked::Accepted(format!("/requests/{id}"))
+fn accepted(id: &str) -> Receipt {
+    Receipt::Accepted(format!("/requests/{id}"))
 }
 
 /// That another run of a processor is in progress, and whose.

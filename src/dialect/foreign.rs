@@ -2,7 +2,7 @@
 //! else. They are counted and shown, and nothing is read out of them.
 
 use super::json::{Fields, Text, skip};
-use super::splice::{self, Place};
+use super::splice::{self, Position};
 use super::{Ask, Dialect, Parser, Told};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, Said};
@@ -16,9 +16,9 @@ pub(super) const UNKNOWN: Dialect = Dialect { name: "unknown", open: || Box::new
 struct Unknown;
 
 impl Parser for Unknown {
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
         // What stands behind a broken record can be a part of it.
-        let due = Some(bytes).filter(|_| at == Place::Due);
+        let due = Some(bytes).filter(|_| at == Position::Due);
         let Some((Probe { kind }, length)) = due.and_then(splice::record) else { return Told::Nothing };
         if ask == Ask::Own {
             return Told::Strange;

@@ -31,7 +31,7 @@ mod web;
 pub use reader::Reader;
 
 use sessionmill_contract::Event;
-use splice::Place;
+use splice::Position;
 
 /// The log formats. A document is a whole file; a record is offered to the others in their order, and the last one
 /// takes what no other knows. Those of agents come first: their lines are the longest to read.
@@ -70,7 +70,7 @@ impl Dialect {
 trait Parser {
     /// Reads the record that begins here, which is on this line, and hands on what it says. It says nothing of a
     /// record that it does not return.
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told;
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told;
 
     /// Ends the file: hands on what can be said of earlier records only now.
     fn end(&mut self, _events: &mut dyn FnMut(&Event<'_>)) {}

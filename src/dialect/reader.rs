@@ -6,7 +6,7 @@
 //! is new. It is `unknown` only above the first record that a dialect knows.
 
 use super::document::{Document, Step};
-use super::splice::{self, Place};
+use super::splice::{self, Position};
 use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN, json};
 use sessionmill_contract::activity::Replay;
 use sessionmill_contract::{Activity, Event, Said};
@@ -101,7 +101,7 @@ impl Reader {
     /// it could be read instead, or if it is of a dialect that no request is in.
     pub fn every(number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
         for dialect in &DIALECTS[DOCUMENT + 1..UNKNOWN] {
-            match (dialect.open)().record(Place::Due, number, bytes, Ask::Own, events) {
+            match (dialect.open)().record(Position::Due, number, bytes, Ask::Own, events) {
                 Told::Nothing => events(&Event::malformed(number, NO_RECORD)),
                 Told::Record(_) if !dialect.lists => events(&Event::malformed(number, TRANSCRIPT)),
                 Told::Record(_) | Told::Strange => {}
@@ -142,8 +142,8 @@ impl Reader {
     }
 
     /// Reads the record that begins here; returns its length.
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
-        if at == Place::Due && bytes.first() == Some(&b'[') {
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
+        if at == Position::Due && bytes.first() == Some(&b'[') {
             return self.list(line, bytes, events);
         }
         let known = self.current.filter(|current| *current != UNKNOWN);
@@ -178,7 +178,7 @@ impl Reader {
         json::elements_of(bytes, &mut |element| {
             let is_known = self.element(line, element.as_bytes(), events);
             if *is_own.get_or_insert(is_known) && !is_known {
-                let unknown = self.parsers[UNKNOWN].record(Place::Due, line, element.as_bytes(), Ask::Any, events);
+                let unknown = self.parsers[UNKNOWN].record(Position::Due, line, element.as_bytes(), Ask::Any, events);
                 if !matches!(unknown, Told::Record(_)) {
                     events(&Event::malformed(line, NO_RECORD));
                 }
@@ -199,7 +199,7 @@ impl Reader {
         let current = self.current.filter(|current| DIALECTS[*current].lists);
         let others = (DOCUMENT + 1..UNKNOWN).filter(|other| DIALECTS[*other].lists && Some(*other) != current);
         for dialect in current.into_iter().chain(others) {
-            if let Told::Record(_) = self.parsers[dialect].record(Place::Due, line, element, Ask::Own, events) {
+            if let Told::Record(_) = self.parsers[dialect].record(Position::Due, line, element, Ask::Own, events) {
                 self.recognised(dialect);
                 return true;
             }

@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 
 /// What is known of the place of an object on its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     /// All that stands before it is whole records.
     Due,
     /// A broken record stands before it, of which it is no part.
@@ -30,7 +30,7 @@ const EFFORT: usize = 8;
 /// Hands on the records of a line, one by one. `tell` is given what it is to read from and returns the length
 /// of the record that begins there, or `None` if none does; it says nothing of a record that it does not
 /// return. Returns whether all of the line is records.
-pub(super) fn records(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> bool {
+pub(super) fn records(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> bool {
     let told = whole(line, tell);
     let rest = &line[told..];
     if rest.is_empty() {
@@ -68,17 +68,17 @@ pub(super) fn length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Hands on records until one is not whole; returns how far.
-fn whole(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> usize {
+fn whole(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> usize {
     let mut at = blanks(line);
     while at < line.len() {
-        let Some(length) = tell(&line[at..], Place::Due) else { break };
+        let Some(length) = tell(&line[at..], Position::Due) else { break };
         at += length;
     }
     at
 }
 
 /// Hands on the whole records behind the first of a line, which is cut. Returns how many bytes it read.
-fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> usize {
+fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> usize {
     let mut read = 0;
     let mut at = 1;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
@@ -102,9 +102,9 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>)
         }
         let before = line[..start].iter().rfind(|byte| !byte.is_ascii_whitespace());
         let place = match (before, line.get(end + blanks(&line[end..]))) {
-            (Some(b':' | b',' | b'['), _) => Place::PerhapsInside,
-            (_, None | Some(b'{')) => Place::AfterBroken,
-            _ => Place::PerhapsInside,
+            (Some(b':' | b',' | b'['), _) => Position::PerhapsInside,
+            (_, None | Some(b'{')) => Position::AfterBroken,
+            _ => Position::PerhapsInside,
         };
         if let Some(length) = tell(&line[start..], place) {
             at = start + length;
@@ -174,8 +174,8 @@ mod tests {
         let mut names = Vec::new();
         let all = records(line.as_bytes(), &mut |rest, place| {
             let (Named { name, signed }, length) = record(rest)?;
-            let name = name.get().filter(|_| place != Place::PerhapsInside || signed);
-            if place != Place::Due && name.is_none() {
+            let name = name.get().filter(|_| place != Position::PerhapsInside || signed);
+            if place != Position::Due && name.is_none() {
                 return None;
             }
             names.push(name.unwrap_or("?").to_owned());

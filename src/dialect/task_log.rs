@@ -1,7 +1,7 @@
 //! What the logs of task life cycles have in common: every record stands alone, and is one event of one task.
 
 use super::json::Fields;
-use super::splice::{self, Place};
+use super::splice::{self, Position};
 use super::{Ask, Dialect, Parser, Told};
 use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
@@ -23,16 +23,22 @@ pub(super) trait Record<'de>: Fields<'de> {
 }
 
 /// The parser of a format whose records are read by a function.
-pub(super) struct Records(pub(super) fn(Place, u64, &[u8], Ask, &mut Tell<'_>) -> Told);
+pub(super) struct Records(pub(super) fn(Position, u64, &[u8], Ask, &mut Tell<'_>) -> Told);
 
 impl Parser for Records {
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
         self.0(at, line, bytes, ask, events)
     }
 }
 
 /// Reads one record. One that is not of the format stands for a type that nobody knows.
-pub(super) fn read<'de, R: Record<'de>>(at: Place, line: u64, bytes: &'de [u8], ask: Ask, tell: &mut Tell<'_>) -> Told {
+pub(super) fn read<'de, R: Record<'de>>(
+    at: Position,
+    line: u64,
+    bytes: &'de [u8],
+    ask: Ask,
+    tell: &mut Tell<'_>,
+) -> Told {
     let Some((record, length)): Option<(R, usize)> = splice::record(bytes) else { return Told::Nothing };
     if record.is_own() {
         record.tell(line, bytes[..length].trim_ascii_end(), tell);
@@ -40,7 +46,7 @@ pub(super) fn read<'de, R: Record<'de>>(at: Place, line: u64, bytes: &'de [u8], 
     }
     match (ask, at) {
         (Ask::Own, _) => Told::Strange,
-        (Ask::Any, Place::Due) => {
+        (Ask::Any, Position::Due) => {
             unknown(line, record.kind().unwrap_or(Dialect::NO_TYPE), tell);
             Told::Record(length)
         }

@@ -49,7 +49,7 @@ pub(super) fn object<'de, T: Fields<'de>>(text: &'de [u8]) -> Option<(T, usize)>
     let mut index = INDEX.take();
     let length = index.read(text);
     let object = length.and_then(|length| {
-        let mut place = Place { text: text.get(..length)?, index: &index, at: 1, bracket: 1, depth: 0 };
+        let mut place = Cursor { text: text.get(..length)?, index: &index, at: 1, bracket: 1, depth: 0 };
         let object = fields(Within { place: &mut place, end: length - 1, is_first: true }).ok()?;
         Some((object, length))
     });
@@ -58,7 +58,7 @@ pub(super) fn object<'de, T: Fields<'de>>(text: &'de [u8]) -> Option<(T, usize)>
 }
 
 /// How far an object is read.
-struct Place<'i, 'de> {
+struct Cursor<'i, 'de> {
     text: &'de [u8],
     index: &'i Index,
     /// The next byte.
@@ -69,7 +69,7 @@ struct Place<'i, 'de> {
     depth: usize,
 }
 
-impl<'de> Place<'_, 'de> {
+impl<'de> Cursor<'_, 'de> {
     /// The next byte that is no blank: an index has none of the other white space.
     fn peek(&mut self) -> Result<u8, Odd> {
         loop {
@@ -145,7 +145,7 @@ impl<'de> Place<'_, 'de> {
 }
 
 /// A value. That it says it is not for human readers tells it from one of serde_json: see [`Raw`](super::json::Raw).
-impl<'de> Deserializer<'de> for &mut Place<'_, 'de> {
+impl<'de> Deserializer<'de> for &mut Cursor<'_, 'de> {
     type Error = Odd;
 
     fn is_human_readable(&self) -> bool {
@@ -245,7 +245,7 @@ fn short(number: &[u8]) -> Option<u64> {
 
 /// The inside of an object or a list.
 struct Within<'p, 'i, 'de> {
-    place: &'p mut Place<'i, 'de>,
+    place: &'p mut Cursor<'i, 'de>,
     /// Where its last bracket stands.
     end: usize,
     is_first: bool,

@@ -51,7 +51,7 @@ fn is_dealt_with(known: Option<&Known>, processor: usize, version: u32, stat: &S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::ledger::State;
+    use crate::source::ledger::LedgerRow;
     use crate::source::look::{Look, Trust};
     use crate::source::retry::{FileBasis, FileFailure};
     use crate::source::scan::Found;
@@ -94,7 +94,7 @@ mod tests {
     fn known(version: u32, hash: u8, stat: Stat) -> Known {
         let since = Trust::Since(crate::base::moment::Steady { boot: None, ns: 0 });
         let look = Look { stat, hash: [1; 16], verified_at: DateTime::UNIX_EPOCH, trust: since };
-        let state = State { version: Some(version), hash: Some([hash; 16]) };
+        let state = LedgerRow { version: Some(version), hash: Some([hash; 16]) };
         Known { look: Some(look), states: vec![Some(state)], ..Known::default() }
     }
 

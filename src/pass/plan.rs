@@ -192,7 +192,7 @@ fn is_stale(known: &Known, now: DateTime<Utc>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::ledger::State;
+    use crate::source::ledger::LedgerRow;
     use crate::source::look::{Look, Trust};
     use crate::source::retry::{FileBasis, FileFailure};
     use sessionmill_contract::{Failure, FailureClass};
@@ -209,7 +209,7 @@ mod tests {
 
     fn known(version: u32, hash: u8, trust: Trust) -> Known {
         let look = Look { stat: STAT, hash: [1; 16], verified_at: DateTime::UNIX_EPOCH, trust };
-        let state = State { version: Some(version), hash: Some([hash; 16]) };
+        let state = LedgerRow { version: Some(version), hash: Some([hash; 16]) };
         Known { look: Some(look), states: vec![Some(state)], source: Some(0), ..Known::default() }
     }
 

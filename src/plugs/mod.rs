@@ -81,7 +81,7 @@ pub struct Plug {
     /// Makes it as it is configured.
     pub make: fn(&Config, &Resources) -> std::result::Result<Plugged, Obstacle>,
     /// Checks what `config check` can check of it beside the configuration itself.
-    pub check: fn(&Config, &Surroundings<'_>) -> Vec<Finding>,
+    pub check: fn(&Config, &Surroundings<'_>) -> Vec<CheckFinding>,
     /// What should be known of a run of it that is over.
     pub remark: fn(&Config, &DatabaseFile, Reader<'_>, &Summary) -> Result<Vec<String>>,
     /// What somebody should look at although it runs well, such as money that is spent: a warning, never a failure.
@@ -171,7 +171,7 @@ pub struct Surroundings<'s> {
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum CheckFinding {
     Fine(String),
     Wrong(String),
 }

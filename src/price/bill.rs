@@ -103,7 +103,7 @@ impl UnitCosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::price::{Geo, Place, Prices, Tier};
+    use crate::price::{Geo, Prices, Residency, Tier};
 
     fn cost(model: &str, tokens: Tokens, fast: bool, above: u64) -> Option<PicoUsd> {
         cost_under(model, tokens, Terms { fast, ..Terms::default() }, above)
@@ -157,17 +157,23 @@ mod tests {
         let standard = || Tier::Standard;
         let tokens = Tokens { input: 1_000_000, web_searches: 1, ..Tokens::default() };
         let cost = |model, terms| cost_under(model, tokens, terms, 0).map(|cost| cost / MICRO - 10_000);
-        let global = Place::Global;
+        let global = Residency::Global;
         assert_eq!(cost("claude-opus-4-6", terms(false, standard(), Geo::Us, global)), Some(5_500_000));
         assert_eq!(cost("claude-opus-4-6", terms(true, standard(), Geo::Us, global)), Some(33_000_000));
         assert_eq!(cost("claude-opus-4-6", terms(false, Tier::Batch, Geo::Us, global)), Some(2_750_000));
-        assert_eq!(cost("claude-opus-4-6", terms(false, standard(), Geo::Global, Place::Regional)), Some(5_500_000));
+        assert_eq!(
+            cost("claude-opus-4-6", terms(false, standard(), Geo::Global, Residency::Regional)),
+            Some(5_500_000)
+        );
         assert_eq!(cost("claude-opus-4-5", terms(false, standard(), Geo::Us, global)), Some(5_000_000));
-        assert_eq!(cost("claude-sonnet-4", terms(false, standard(), Geo::Global, Place::Regional)), Some(3_000_000));
+        assert_eq!(
+            cost("claude-sonnet-4", terms(false, standard(), Geo::Global, Residency::Regional)),
+            Some(3_000_000)
+        );
         assert_eq!(cost("gpt-5.6-terra", terms(false, Tier::Priority, Geo::Global, global)), Some(4_000_000));
         assert_eq!(cost("gpt-5.5", terms(false, Tier::Priority, Geo::Global, global)), Some(12_500_000));
         assert_eq!(cost("gpt-5.6-terra", terms(false, Tier::Flex, Geo::Global, global)), Some(1_000_000));
-        assert_eq!(cost("gpt-5.6-terra", terms(false, standard(), Geo::Global, Place::Regional)), Some(2_200_000));
+        assert_eq!(cost("gpt-5.6-terra", terms(false, standard(), Geo::Global, Residency::Regional)), Some(2_200_000));
         for (model, tier) in [
             ("claude-opus-4-6", Tier::Priority),
             ("claude-opus-4-6", Tier::Other("scale".to_owned())),

@@ -10,7 +10,7 @@ mod row;
 
 pub use bill::{Bill, PicoUsd, Tokens, UnitCosts};
 pub use model::{place, plain};
-pub use multiplier::{Factor, Geo, Multipliers, ONCE, PEAK_HOURS, Place, Terms, Tier, Times};
+pub use multiplier::{Factor, Geo, Multipliers, ONCE, PEAK_HOURS, Residency, Terms, Tier, Times};
 pub use row::{Long, Price, Rate, Rates};
 
 use crate::base::error::{Error, Result};

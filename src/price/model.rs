@@ -1,6 +1,6 @@
 //! The one name of a model behind its many spellings, and the place that a spelling names.
 
-use crate::price::multiplier::Place;
+use crate::price::multiplier::Residency;
 
 /// Makers whose models Bedrock serves at the maker's own rates, as its names begin.
 const MAKERS: [&str; 2] = ["anthropic.", "openai."];
@@ -130,15 +130,15 @@ fn dotted(name: &str) -> String {
 }
 
 /// The place that a spelling names: a profile or region of Bedrock, a location of Vertex AI or Azure.
-pub fn place(model: &str) -> Place {
+pub fn place(model: &str) -> Residency {
     let model = model.trim().to_lowercase();
     let (path, name) = model.rsplit_once('/').unwrap_or(("", &model));
     let profile = MAKERS.iter().find_map(|maker| name.split_once(maker)).map_or("", |(before, _)| before);
     match profile.strip_suffix('.').map(|profile| profile.rsplit(':').next().unwrap_or(profile)) {
-        Some("global") => return Place::Global,
-        Some(region) if region.starts_with("us-gov") => return Place::Government,
+        Some("global") => return Residency::Global,
+        Some(region) if region.starts_with("us-gov") => return Residency::Government,
         Some(region) if !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') => {
-            return Place::Regional;
+            return Residency::Regional;
         }
         _ => {}
     }
@@ -147,15 +147,15 @@ pub fn place(model: &str) -> Place {
     let mut before = "";
     for part in path.split(['/', ':']).filter(|_| !of_profile) {
         if part.contains("-gov-") {
-            return Place::Government;
+            return Residency::Government;
         }
         let is_named = ["azure", "locations"].contains(&before) && ["us", "eu"].contains(&part);
         if is_named || is_region(part) {
-            return Place::Regional;
+            return Residency::Regional;
         }
         before = part;
     }
-    Place::Global
+    Residency::Global
 }
 
 /// Whether a word is the name of a cloud's region: `eu-west-1`, `us-east5`, `asia-southeast1`.
@@ -273,7 +273,7 @@ mod tests {
     fn a_spelling_names_the_place_that_serves_the_model() {
         for (place_named, spellings) in [
             (
-                Place::Global,
+                Residency::Global,
                 &[
                     "claude-sonnet-4-5-20250929",
                     "anthropic/claude-sonnet-4.5",
@@ -287,7 +287,7 @@ mod tests {
                 ][..],
             ),
             (
-                Place::Regional,
+                Residency::Regional,
                 &[
                     "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
                     "EU.anthropic.claude-opus-4-6-v1",
@@ -306,7 +306,7 @@ mod tests {
                 ],
             ),
             (
-                Place::Government,
+                Residency::Government,
                 &[
                     "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
                     "bedrock/us-gov-east-1/claude-sonnet-4-5-20250929-v1:0",

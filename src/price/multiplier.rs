@@ -76,7 +76,7 @@ pub struct Terms {
     pub fast: bool,
     pub tier: Tier,
     pub geo: Geo,
-    pub place: Place,
+    pub place: Residency,
     /// At [`PEAK_HOURS`].
     pub peak: bool,
 }
@@ -106,7 +106,7 @@ pub enum Geo {
 
 /// Where inference runs, as the name of the model says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Residency {
     /// A global endpoint, or none that is named.
     #[default]
     Global,
@@ -173,9 +173,9 @@ impl Multipliers {
             Geo::Other(name) => add(&format!("{name} inference"), None),
         }
         match terms.place {
-            Place::Global => {}
-            Place::Regional => add("regional endpoint", self.regional),
-            Place::Government => add("government region", self.government),
+            Residency::Global => {}
+            Residency::Regional => add("regional endpoint", self.regional),
+            Residency::Government => add("government region", self.government),
         }
         if terms.peak && self.peak.is_some() {
             add("peak hours", self.peak);
@@ -234,7 +234,7 @@ mod tests {
             fast: true,
             tier: Tier::Other("scale".to_owned()),
             geo: Geo::Other("mars".to_owned()),
-            place: Place::Government,
+            place: Residency::Government,
             peak: true,
         };
         let names: Vec<_> = Multipliers::default().factors(&terms).into_iter().map(|factor| factor.name).collect();

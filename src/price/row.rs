@@ -1,7 +1,7 @@
 //! A row of the table of prices, as the built-in file and the configuration write it.
 
 use crate::price::model::place;
-use crate::price::multiplier::{Factor, Multipliers, Place, Terms, Times};
+use crate::price::multiplier::{Factor, Multipliers, Residency, Terms, Times};
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -213,8 +213,8 @@ impl Price {
         if self.band(above).is_some_and(|long| !long.priority) {
             times.priority = None;
         }
-        if terms.place != Place::Global && place(self.model.trim_end_matches('*')) == terms.place {
-            return times.factors(&Terms { place: Place::Global, ..terms.clone() });
+        if terms.place != Residency::Global && place(self.model.trim_end_matches('*')) == terms.place {
+            return times.factors(&Terms { place: Residency::Global, ..terms.clone() });
         }
         times.factors(terms)
     }

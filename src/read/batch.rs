@@ -48,7 +48,7 @@ impl<'j> Queue<'j> {
 /// A file of a batch.
 struct Lane<'j> {
     stream: Stream<'j>,
-    hash: lanes::State,
+    hash: lanes::Md5State,
     buffer: Box<[u8]>,
     /// Bytes of the window in the buffer.
     filled: usize,
@@ -117,7 +117,7 @@ fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
 
 impl<'j> Lane<'j> {
     fn new(stream: Stream<'j>, buffer: Box<[u8]>) -> Self {
-        Self { stream, hash: lanes::State::default(), buffer, filled: 0, failed: None }
+        Self { stream, hash: lanes::Md5State::default(), buffer, filled: 0, failed: None }
     }
 
     /// Reads the next window.

@@ -7,19 +7,19 @@ pub use sessionmill_simd::md5::LANES;
 
 /// The MD5 of a stream up to a whole number of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct Md5State {
     words: [u32; 4],
     /// Bytes.
     length: u64,
 }
 
-impl Default for State {
+impl Default for Md5State {
     fn default() -> Self {
         Self { words: md5::START, length: 0 }
     }
 }
 
-impl State {
+impl Md5State {
     /// The hash of the stream, which ends with the bytes of `window` that [`update`] left.
     pub fn finish(mut self, window: &[u8]) -> Hash {
         let (_, rest) = window.as_chunks::<BLOCK>();
@@ -38,8 +38,8 @@ impl State {
 }
 
 /// Takes in the next window of each stream: its whole blocks. Bytes behind them are left, for
-/// [`State::finish`]: only the last window of a stream may have any.
-pub fn update(streams: &mut [(&mut State, &[u8])]) {
+/// [`Md5State::finish`]: only the last window of a stream may have any.
+pub fn update(streams: &mut [(&mut Md5State, &[u8])]) {
     let blocks = streams.iter_mut().map(|(state, window)| {
         let (blocks, _) = window.as_chunks();
         state.length += blocks.as_flattened().len() as u64;
@@ -61,7 +61,7 @@ mod tests {
     fn a_stream_of_any_length_has_its_md5() {
         for length in (0..200).chain([4_095, 4_096, 65_536, 70_001]) {
             let stream = bytes(length, length);
-            let mut state = State::default();
+            let mut state = Md5State::default();
             update(&mut [(&mut state, &stream)]);
             assert_eq!(state.finish(&stream), Hash::from(Md5::digest(&stream)), "{length} bytes");
         }
@@ -76,7 +76,7 @@ mod tests {
                 .zip(1..)
                 .map(|(stream, blocks)| stream.chunks(blocks % 5 * BLOCK + BLOCK).collect())
                 .collect();
-            let mut states = vec![State::default(); count];
+            let mut states = vec![Md5State::default(); count];
             for round in 0..windows.iter().map(Vec::len).max().unwrap_or_default() {
                 let window = windows.iter().map(|windows| windows.get(round).copied().unwrap_or_default());
                 let mut lanes: Vec<_> = states.iter_mut().zip(window).collect();

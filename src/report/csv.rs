@@ -11,13 +11,13 @@ use std::io::Write;
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub enum CsvCell {
     Text(String),
     /// Numbers, times, and what else is no text of somebody.
     Number(String),
 }
 
-impl From<String> for Cell {
+impl From<String> for CsvCell {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
@@ -49,11 +49,11 @@ impl<W: Write> Csv<W> {
     /// # Errors
     ///
     /// If `out` cannot be written, or the row has another length than the first.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> std::io::Result<()> {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<CsvCell>>) -> std::io::Result<()> {
         let texts = self.texts;
         let cells = cells.into_iter().map(|cell| match (cell.into(), texts) {
-            (Cell::Text(text), Texts::Safe) => safe(&text),
-            (Cell::Text(text), Texts::Raw) | (Cell::Number(text), _) => text,
+            (CsvCell::Text(text), Texts::Safe) => safe(&text),
+            (CsvCell::Text(text), Texts::Raw) | (CsvCell::Number(text), _) => text,
         });
         self.writer.write_record(cells).map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) => error,
@@ -74,7 +74,7 @@ impl<W: Write> Csv<W> {
 /// # Errors
 ///
 /// If a row has another length than the header.
-pub fn csv<C: Into<Cell>>(
+pub fn csv<C: Into<CsvCell>>(
     header: Vec<String>,
     rows: impl Iterator<Item = impl IntoIterator<Item = C>>,
     texts: Texts,
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn headers_are_texts_numbers_are_not_and_nothing_is_touched_where_that_is_wanted() {
-        let rows = || [vec![Cell::Number("-5".into()), Cell::Text("=a,\"b\"".into())]].into_iter();
+        let rows = || [vec![CsvCell::Number("-5".into()), CsvCell::Text("=a,\"b\"".into())]].into_iter();
         let header = || vec!["@n".to_owned(), "t".to_owned()];
         assert_eq!(csv(header(), rows(), Texts::Safe).unwrap(), "'@n,t\n-5,\"'=a,\"\"b\"\"\"\n");
         assert_eq!(csv(header(), rows(), Texts::Raw).unwrap(), "@n,t\n-5,\"=a,\"\"b\"\"\"\n");

@@ -27,7 +27,7 @@ use std::time::Duration;
 /// The state of a processor; what comes later counts more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum Condition {
     Disabled,
     Ok,
     Paused,
@@ -38,7 +38,7 @@ pub enum State {
 /// How a processor does, and what is to be known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    pub state: State,
+    pub state: Condition,
     /// The worst first.
     pub reasons: Vec<String>,
     pub next_due: Option<DateTime<Utc>>,
@@ -46,7 +46,7 @@ pub struct Health {
 
 /// What a processor's health is made of.
 #[derive(Clone, Debug)]
-pub struct Facts<'f> {
+pub struct HealthInputs<'f> {
     /// `None` for one that is off.
     pub schedule: Option<&'f Schedule>,
     pub zone: Tz,
@@ -69,7 +69,7 @@ pub struct Facts<'f> {
     pub oldest_pending: Option<DateTime<Utc>>,
 }
 
-impl<'f> Facts<'f> {
+impl<'f> HealthInputs<'f> {
     /// What the database knows of it, without what a look at the sources adds.
     pub fn of(
         record: &'f Record,
@@ -110,7 +110,7 @@ pub enum RunMode {
 /// After a time of day a run is late by twice the time after which a failed one is tried again.
 const LATE: TimeDelta = TimeDelta::minutes(30);
 
-impl State {
+impl Condition {
     pub const ALL: [Self; 5] = [Self::Ok, Self::Disabled, Self::Paused, Self::Warning, Self::Failing];
 
     /// The name under which it is shown.
@@ -125,56 +125,64 @@ impl State {
     }
 }
 
-impl Facts<'_> {
+impl HealthInputs<'_> {
     /// The health of the processor.
     pub fn health(&self, now: &Moment) -> Health {
         let Some(schedule) = self.schedule else {
-            return Health { state: State::Disabled, reasons: vec!["off in the configuration".into()], next_due: None };
+            return Health {
+                state: Condition::Disabled,
+                reasons: vec!["off in the configuration".into()],
+                next_due: None,
+            };
         };
         if let Some(reason) = self.lacks {
-            return Health { state: State::Warning, reasons: vec![format!("cannot run: {reason}")], next_due: None };
+            return Health {
+                state: Condition::Warning,
+                reasons: vec![format!("cannot run: {reason}")],
+                next_due: None,
+            };
         }
-        let mut findings: Vec<(State, String)> = Vec::new();
+        let mut findings: Vec<(Condition, String)> = Vec::new();
         let mut find = |state, reason: String| findings.push((state, reason));
-        self.alarms.iter().for_each(|alarm| find(State::Failing, alarm.clone()));
+        self.alarms.iter().for_each(|alarm| find(Condition::Failing, alarm.clone()));
         if let Some(run) = self.over {
             match (run.error(), &*run.outcome) {
-                (Some(message), _) => find(State::Failing, format!("the last run could not be done: {message}")),
-                (None, "killed") => find(State::Warning, "the last run was killed".into()),
+                (Some(message), _) => find(Condition::Failing, format!("the last run could not be done: {message}")),
+                (None, "killed") => find(Condition::Warning, "the last run was killed".into()),
                 _ => {}
             }
             let new = run.alarms.iter().filter(|alarm| !self.alarms.contains(alarm));
-            new.for_each(|alarm| find(State::Warning, alarm.clone()));
+            new.for_each(|alarm| find(Condition::Warning, alarm.clone()));
         }
         if let Some(run) = self.last.filter(|run| run.started_at - now.wall > FUTURE) {
             let when = utc::minute(run.started_at);
             find(
-                State::Warning,
+                Condition::Warning,
                 format!("the last run is dated {when}, in the future: check the clock, and run again"),
             );
         }
         if let Some(reason) = self.late(schedule, now.wall) {
-            find(State::Failing, reason);
+            find(Condition::Failing, reason);
         }
         if let Some(pause) = self.pause.filter(|pause| pause.holds(now.wall)) {
-            find(State::Paused, format!("until {}: {}", utc::minute(pause.until), pause.reason));
+            find(Condition::Paused, format!("until {}: {}", utc::minute(pause.until), pause.reason));
         }
         if self.dead > 0 {
-            find(State::Warning, format!("{} given up: sessionmill failures", count(self.dead, "file")));
+            find(Condition::Warning, format!("{} given up: sessionmill failures", count(self.dead, "file")));
         }
         if self.failed > 0 {
-            find(State::Warning, format!("{} failed and will be tried again", count(self.failed, "file")));
+            find(Condition::Warning, format!("{} failed and will be tried again", count(self.failed, "file")));
         }
         if self.unsettled_keys > 0 {
             let is_cut = self.last.is_some_and(|run| ["stopped", "killed"].contains(&&*run.outcome));
             let why = if is_cut { "left by a run that ended early" } else { "could not be settled" };
-            find(State::Warning, format!("{} {why}", count(self.unsettled_keys, "key")));
+            find(Condition::Warning, format!("{} {why}", count(self.unsettled_keys, "key")));
         }
         if let Some(since) = self.oldest_pending.filter(|since| self.waits_in_vain(schedule, *since, now.wall)) {
-            find(State::Warning, format!("files wait since {}", utc::minute(since)));
+            find(Condition::Warning, format!("files wait since {}", utc::minute(since)));
         }
         findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
-        let state = findings.first().map_or(State::Ok, |(state, _)| *state);
+        let state = findings.first().map_or(Condition::Ok, |(state, _)| *state);
         let reasons = findings.into_iter().map(|(_, reason)| reason).collect();
         Health { state, reasons, next_due: self.next_due(schedule, now) }
     }
@@ -244,9 +252,9 @@ mod tests {
         Run { run_id: 1, trigger, started_at, ended_at, outcome, ..Run::default() }
     }
 
-    fn facts<'f>(schedule: Option<&'f Schedule>, last: Option<&'f Run>) -> Facts<'f> {
+    fn facts<'f>(schedule: Option<&'f Schedule>, last: Option<&'f Run>) -> HealthInputs<'f> {
         let (zone, run_mode) = (Tz::Europe__Berlin, RunMode::Scheduled);
-        Facts {
+        HealthInputs {
             schedule,
             zone,
             run_mode,
@@ -263,12 +271,12 @@ mod tests {
         }
     }
 
-    fn health(facts: &Facts<'_>, now: &str) -> (State, Vec<String>) {
+    fn health(facts: &HealthInputs<'_>, now: &str) -> (Condition, Vec<String>) {
         let Health { state, reasons, .. } = facts.health(&moment(now));
         (state, reasons)
     }
 
-    const FINE: (State, Vec<String>) = (State::Ok, Vec::new());
+    const FINE: (Condition, Vec<String>) = (Condition::Ok, Vec::new());
 
     #[test]
     fn an_interval_is_late_after_twice_its_length() {
@@ -277,8 +285,8 @@ mod tests {
         let facts = facts(Some(&every), Some(&run));
         assert_eq!(health(&facts, "20T03:21"), FINE, "an idle night is no alarm");
         let late = "no run since 2026-11-20 03:00 UTC, although it is due every 10m".to_owned();
-        assert_eq!(health(&facts, "20T03:22"), (State::Failing, vec![late]));
-        assert_eq!(health(&Facts { run_mode: RunMode::Manual, ..facts }, "29T03:22"), FINE);
+        assert_eq!(health(&facts, "20T03:22"), (Condition::Failing, vec![late]));
+        assert_eq!(health(&HealthInputs { run_mode: RunMode::Manual, ..facts }, "29T03:22"), FINE);
     }
 
     #[test]
@@ -294,10 +302,10 @@ mod tests {
     fn a_run_that_has_not_written_anything_yet_is_not_late() {
         let every = "every 10m".parse().unwrap();
         let done = run("20T03:00", "20T03:00", "done");
-        let facts = Facts { oldest_pending: Some(at("20T02:00")), ..facts(Some(&every), Some(&done)) };
-        assert_eq!(health(&facts, "20T09:00").0, State::Failing);
-        assert_eq!(health(&Facts { is_running: true, ..facts.clone() }, "20T09:00"), FINE);
-        assert_eq!(health(&Facts { is_running: true, last: None, ..facts }, "20T09:00"), FINE);
+        let facts = HealthInputs { oldest_pending: Some(at("20T02:00")), ..facts(Some(&every), Some(&done)) };
+        assert_eq!(health(&facts, "20T09:00").0, Condition::Failing);
+        assert_eq!(health(&HealthInputs { is_running: true, ..facts.clone() }, "20T09:00"), FINE);
+        assert_eq!(health(&HealthInputs { is_running: true, last: None, ..facts }, "20T09:00"), FINE);
     }
 
     #[test]
@@ -309,7 +317,7 @@ mod tests {
         assert_eq!(health(&facts_of(&yesterday), "20T03:59"), FINE);
         assert_eq!(health(&facts_of(&yesterday), "20T04:30"), FINE);
         let late = "no run since 2026-11-19 04:00 UTC, although it is due daily 05:00".to_owned();
-        assert_eq!(health(&facts_of(&yesterday), "20T04:31"), (State::Failing, vec![late]));
+        assert_eq!(health(&facts_of(&yesterday), "20T04:31"), (Condition::Failing, vec![late]));
         let today = run("20T04:00", "20T04:01", "done");
         assert_eq!(health(&facts_of(&today), "21T03:59"), FINE);
         assert_eq!(facts_of(&today).health(&moment("20T12:00")).next_due, Some(at("21T04:00")));
@@ -329,7 +337,7 @@ mod tests {
         let reason = "the last run is dated 2036-11-17 04:31 UTC, in the future: check the clock, and run again";
         for schedule in ["every 10m", "daily 05:00"] {
             let judged = health(&facts(schedule.parse().ok().as_ref(), Some(&wrong)), "20T04:31");
-            assert_eq!(judged, (State::Warning, vec![reason.to_owned()]), "{schedule}");
+            assert_eq!(judged, (Condition::Warning, vec![reason.to_owned()]), "{schedule}");
         }
     }
 
@@ -339,7 +347,7 @@ mod tests {
         let broken = Run { message: Some("no disk".into()), ..run("20T03:00", "20T03:00", "failed") };
         let pause = Pause { until: at("20T04:00"), strikes: 1, reason: "429".into(), server: String::new() };
         let alarms = ["the root is missing".to_owned()];
-        let facts = Facts {
+        let facts = HealthInputs {
             pause: Some(&pause),
             alarms: &alarms,
             failed: 1,
@@ -357,7 +365,7 @@ mod tests {
             "files wait since 2026-11-20 02:00 UTC",
             "until 2026-11-20 04:00 UTC: 429",
         ];
-        assert_eq!(health(&facts, "20T03:05"), (State::Failing, reasons.map(str::to_owned).into()));
+        assert_eq!(health(&facts, "20T03:05"), (Condition::Failing, reasons.map(str::to_owned).into()));
     }
 
     #[test]
@@ -365,25 +373,28 @@ mod tests {
         let every: Schedule = "every 10m".parse().unwrap();
         let done = run("20T03:00", "20T03:00", "done");
         let fine = facts(Some(&every), Some(&done));
-        let state = |facts: &Facts<'_>| health(facts, "20T03:05").0;
+        let state = |facts: &HealthInputs<'_>| health(facts, "20T03:05").0;
         let pause = Pause { until: at("20T03:06"), strikes: 1, reason: "429".into(), server: String::new() };
-        assert_eq!(state(&Facts { pause: Some(&pause), ..fine.clone() }), State::Paused);
+        assert_eq!(state(&HealthInputs { pause: Some(&pause), ..fine.clone() }), Condition::Paused);
         let over = Pause { until: at("20T03:05"), ..pause };
-        assert_eq!(state(&Facts { pause: Some(&over), ..fine.clone() }), State::Ok);
-        assert_eq!(state(&Facts { dead: 1, ..fine.clone() }), State::Warning);
-        assert_eq!(state(&Facts { last: None, ..fine.clone() }), State::Failing);
-        assert_eq!(state(&Facts { last: None, run_mode: RunMode::Manual, ..fine.clone() }), State::Ok);
+        assert_eq!(state(&HealthInputs { pause: Some(&over), ..fine.clone() }), Condition::Ok);
+        assert_eq!(state(&HealthInputs { dead: 1, ..fine.clone() }), Condition::Warning);
+        assert_eq!(state(&HealthInputs { last: None, ..fine.clone() }), Condition::Failing);
+        assert_eq!(state(&HealthInputs { last: None, run_mode: RunMode::Manual, ..fine.clone() }), Condition::Ok);
         let killed = run("20T03:00", "20T03:00", "killed");
-        assert_eq!(state(&Facts { last: Some(&killed), over: Some(&killed), ..fine.clone() }), State::Warning);
+        assert_eq!(
+            state(&HealthInputs { last: Some(&killed), over: Some(&killed), ..fine.clone() }),
+            Condition::Warning
+        );
         let stopped = run("20T03:00", "20T03:00", "stopped");
-        assert_eq!(state(&Facts { last: Some(&stopped), ..fine.clone() }), State::Ok);
-        let left = Facts { last: Some(&stopped), over: Some(&stopped), unsettled_keys: 1, ..fine.clone() };
+        assert_eq!(state(&HealthInputs { last: Some(&stopped), ..fine.clone() }), Condition::Ok);
+        let left = HealthInputs { last: Some(&stopped), over: Some(&stopped), unsettled_keys: 1, ..fine.clone() };
         let reason = "1 key left by a run that ended early".to_owned();
-        assert_eq!(health(&left, "20T03:05"), (State::Warning, vec![reason]));
-        let off = Facts { schedule: None, last: None, ..fine.clone() };
-        assert_eq!(health(&off, "29T03:05"), (State::Disabled, vec!["off in the configuration".to_owned()]));
-        let keyless = Facts { lacks: Some("no key"), last: None, ..fine };
-        assert_eq!(health(&keyless, "29T03:05"), (State::Warning, vec!["cannot run: no key".to_owned()]));
+        assert_eq!(health(&left, "20T03:05"), (Condition::Warning, vec![reason]));
+        let off = HealthInputs { schedule: None, last: None, ..fine.clone() };
+        assert_eq!(health(&off, "29T03:05"), (Condition::Disabled, vec!["off in the configuration".to_owned()]));
+        let keyless = HealthInputs { lacks: Some("no key"), last: None, ..fine };
+        assert_eq!(health(&keyless, "29T03:05"), (Condition::Warning, vec!["cannot run: no key".to_owned()]));
     }
 
     #[test]
@@ -395,15 +406,15 @@ mod tests {
         let told = |reasons: &[&str]| reasons.iter().map(|reason| (*reason).to_owned()).collect::<Vec<_>>();
         let facts = facts(Some(&every), Some(&alarmed));
         let both = told(&["cannot list `ada`", "the root is empty"]);
-        assert_eq!(health(&facts, "20T03:05"), (State::Warning, both.clone()));
+        assert_eq!(health(&facts, "20T03:05"), (Condition::Warning, both.clone()));
         let of_source = ["the root is empty".to_owned()];
-        let known = Facts { alarms: &of_source, ..facts.clone() };
-        assert_eq!(health(&known, "20T03:05"), (State::Failing, told(&["the root is empty", "cannot list `ada`"])));
+        let known = HealthInputs { alarms: &of_source, ..facts.clone() };
+        assert_eq!(health(&known, "20T03:05"), (Condition::Failing, told(&["the root is empty", "cannot list `ada`"])));
         let running = run("20T03:10", "20T03:10", "running");
-        let next = Facts { last: Some(&running), ..facts.clone() };
-        assert_eq!(health(&next, "20T03:11"), (State::Warning, both), "while the next one runs");
+        let next = HealthInputs { last: Some(&running), ..facts.clone() };
+        assert_eq!(health(&next, "20T03:11"), (Condition::Warning, both), "while the next one runs");
         let done = run("20T03:10", "20T03:11", "done");
-        assert_eq!(health(&Facts { last: Some(&done), over: Some(&done), ..facts.clone() }, "20T03:15"), FINE);
+        assert_eq!(health(&HealthInputs { last: Some(&done), over: Some(&done), ..facts.clone() }, "20T03:15"), FINE);
         // Such a run has done its work, and the next one comes when it is due.
         assert_eq!(facts.health(&moment("20T03:05")).next_due, Some(at("20T03:10")));
     }
@@ -413,10 +424,10 @@ mod tests {
         let every: Schedule = "every 10m".parse().unwrap();
         let done = run("20T03:00", "20T03:00", "done");
         let state = |since: &str, now: &str| {
-            health(&Facts { oldest_pending: Some(at(since)), ..facts(Some(&every), Some(&done)) }, now).0
+            health(&HealthInputs { oldest_pending: Some(at(since)), ..facts(Some(&every), Some(&done)) }, now).0
         };
-        assert_eq!(state("20T02:50", "20T03:05"), State::Ok, "not for long");
-        assert_eq!(state("20T02:44", "20T03:05"), State::Warning);
-        assert_eq!(state("20T03:01", "20T03:19"), State::Ok, "no run has seen it");
+        assert_eq!(state("20T02:50", "20T03:05"), Condition::Ok, "not for long");
+        assert_eq!(state("20T02:44", "20T03:05"), Condition::Warning);
+        assert_eq!(state("20T03:01", "20T03:19"), Condition::Ok, "no run has seen it");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result, thousands};
 pub use crate::base::wire::pretty;
-use crate::report::csv::{self, Cell as Csv, Texts};
+use crate::report::csv::{self, CsvCell, Texts};
 use crate::report::grid::{Field, bar, sparkline, with_totals};
 use crate::report::listing::Written;
 use crate::report::screen::Screen;
@@ -36,19 +36,19 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
             let header = sheet.keys().chain(sheet.columns.iter().map(|column| column.name));
             let rows = sheet.rows.iter().map(|row| {
                 let cell = |(column, number): (&Column, &Option<i128>)| match (number, column.unit) {
-                    (None, _) => Csv::Number(String::new()),
+                    (None, _) => CsvCell::Number(String::new()),
                     (Some(number), Unit::Count | Unit::Failures | Unit::Seconds | Unit::Milliseconds) => {
-                        Csv::Number(number.to_string())
+                        CsvCell::Number(number.to_string())
                     }
-                    (Some(share), Unit::Share) => Csv::Number(format!("{}.{:03}", share / 1000, share % 1000)),
+                    (Some(share), Unit::Share) => CsvCell::Number(format!("{}.{:03}", share / 1000, share % 1000)),
                     (Some(change), Unit::Change) => {
-                        Csv::Number(compare::number(*change).map_or_else(String::new, |change| change.to_string()))
+                        CsvCell::Number(compare::number(*change).map_or_else(String::new, |change| change.to_string()))
                     }
-                    (Some(ratio), Unit::Ratio) => Csv::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
-                    (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
+                    (Some(ratio), Unit::Ratio) => CsvCell::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
+                    (Some(money), Unit::PicoUsd) => CsvCell::Number(money::exact(*money)),
                 };
                 let numbers = sheet.columns.iter().zip(&row.numbers).map(cell);
-                let keys = row.keys().map(|key| Csv::Text(key.unwrap_or_default().to_owned()));
+                let keys = row.keys().map(|key| CsvCell::Text(key.unwrap_or_default().to_owned()));
                 keys.chain(numbers).collect::<Vec<_>>()
             });
             csv::csv(header.map(str::to_owned).collect(), rows, texts)?

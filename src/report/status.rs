@@ -9,16 +9,16 @@ use crate::base::printable::{printable, short};
 use crate::base::utc;
 use crate::config::Config;
 use crate::pass::pending::Pending;
-use crate::report::health::{Facts, Health, RunMode, State};
+use crate::report::health::{Condition, Health, HealthInputs, RunMode};
 use crate::report::screen::{Screen, Tone};
 use crate::run::summary::Deferral;
 use crate::source::Source;
 use crate::source::ledger::Ledger;
 use crate::store::left_out::{self, LeftOut};
 use crate::store::reader::Reader;
-use crate::store::record::{self, Cause, KeyCause, Record};
+use crate::store::record::{self, FileCause, KeyCause, Record};
 use crate::store::run::Run;
-use crate::store::service_state::{Entry, ServiceState};
+use crate::store::service_state::{ProcessorState, ServiceState};
 use crate::store::{known, room};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
@@ -29,13 +29,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Of what is in no better state than this, somebody should know the reasons.
-pub const FINE: State = State::Ok;
+pub const FINE: Condition = Condition::Ok;
 
 /// An overview of a database.
 #[derive(Debug, Serialize)]
 pub struct Status {
     /// The worst of the processors that are not disabled.
-    pub state: State,
+    pub state: Condition,
     pub database: String,
     /// The daemon that serves it.
     pub service: Option<String>,
@@ -51,15 +51,15 @@ pub struct Status {
     pub unknown_lines: Vec<(String, i64)>,
     /// Files that can hold transcripts and are not read.
     pub left_out: Vec<LeftOut>,
-    pub processors: Vec<Processor>,
+    pub processors: Vec<ProcessorStatus>,
 }
 
 /// An overview of one processor.
 #[derive(Debug, Serialize)]
-pub struct Processor {
+pub struct ProcessorStatus {
     pub processor: String,
     pub version: u32,
-    pub state: State,
+    pub state: Condition,
     /// The worst first.
     pub reasons: Vec<String>,
     /// UTC; of the schedule, whether somebody keeps it or not.
@@ -73,7 +73,7 @@ pub struct Processor {
     pub failures: u64,
     /// The part of them that is given up.
     pub dead: u64,
-    pub causes: Vec<Cause>,
+    pub causes: Vec<FileCause>,
     /// Files that the last run left to the next one.
     pub backlog: u64,
     /// Why it did, except those that failed.
@@ -177,7 +177,7 @@ pub fn read<'s>(
     let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
     let records = records.into_iter().zip(manifests).map(unwritten).collect();
     let forgotten = known::forgotten_if_told(reader, database)?;
-    let (state, database) = (State::Ok, database.display().to_string());
+    let (state, database) = (Condition::Ok, database.display().to_string());
     let service = None;
     let status = Status {
         state,
@@ -198,17 +198,17 @@ pub fn read<'s>(
 }
 
 /// What the ledger has of a processor.
-fn processor(reader: Reader<'_>, manifest: &Manifest) -> Result<Processor> {
+fn processor(reader: Reader<'_>, manifest: &Manifest) -> Result<ProcessorStatus> {
     let (files, items) = reader.one(
         "SELECT count(*), coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state
          WHERE processor_name = ? AND processor_version = ?",
         &[manifest.name.into(), i64::from(manifest.version).into()],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    Ok(Processor {
+    Ok(ProcessorStatus {
         processor: manifest.name.to_owned(),
         version: manifest.version,
-        state: State::Ok,
+        state: Condition::Ok,
         reasons: Vec::new(),
         next_due: None,
         running: None,
@@ -243,7 +243,7 @@ impl Overview {
     #[must_use]
     pub fn of_snapshot(self, service_state: ServiceState) -> Self {
         let Self { status, records, places, .. } = self;
-        let of = |(processor, record): (&Processor, Record)| {
+        let of = |(processor, record): (&ProcessorStatus, Record)| {
             service_state.of(&processor.processor).map_or(record, |entry| entry.record.clone())
         };
         let records = status.processors.iter().zip(records).map(of).collect();
@@ -292,9 +292,9 @@ impl Overview {
             let running = match lock::presence(view.database, &processor.processor) {
                 Presence::Held(line) => Holder::parse(&line),
                 Presence::Free => None,
-                Presence::Unseen => entry.and_then(Entry::runner).cloned(),
+                Presence::Unseen => entry.and_then(ProcessorState::runner).cloned(),
             };
-            let mut facts = Facts::of(
+            let mut facts = HealthInputs::of(
                 &record,
                 schedule,
                 view.config.schedule.timezone,
@@ -318,7 +318,7 @@ impl Overview {
             processor.deferred = record.deferrals;
             processor.last_run = record.last;
         }
-        status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(State::Ok);
+        status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(Condition::Ok);
         status
     }
 }
@@ -327,8 +327,10 @@ impl Status {
     /// Adds what somebody should look at although a processor runs well.
     pub fn warn(&mut self, processor: &str, concerns: Vec<String>) {
         let found = self.processors.iter_mut().find(|found| found.processor == processor);
-        let Some(found) = found.filter(|found| !concerns.is_empty() && found.state != State::Disabled) else { return };
-        found.state = found.state.max(State::Warning);
+        let Some(found) = found.filter(|found| !concerns.is_empty() && found.state != Condition::Disabled) else {
+            return;
+        };
+        found.state = found.state.max(Condition::Warning);
         found.reasons.extend(concerns);
         self.state = self.state.max(found.state);
     }
@@ -381,10 +383,10 @@ impl Status {
     }
 }
 
-impl Processor {
+impl ProcessorStatus {
     /// Whether nothing is known against it only because it never ran, and nobody has to run it.
     pub fn is_unproven(&self) -> bool {
-        self.state == State::Ok && self.last_run.is_none() && self.running.is_none()
+        self.state == Condition::Ok && self.last_run.is_none() && self.running.is_none()
     }
 
     fn write<'p>(
@@ -403,7 +405,7 @@ impl Processor {
         for reason in reasons {
             let _ = writeln!(words, "{INDENT}! {}", printable(reason));
         }
-        for Cause { class, message, files, example } in &self.causes {
+        for FileCause { class, message, files, example } in &self.causes {
             let (files, example) = (count(*files, "file"), printable(&short(example)));
             let _ = writeln!(words, "{INDENT}  {files}: {class}: {}, such as `{example}`", printable(message));
         }

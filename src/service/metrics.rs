@@ -7,7 +7,7 @@ use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
 use crate::plugs::{ConfiguredProcessors, Measure};
-use crate::report::health::{Facts, RunMode, State};
+use crate::report::health::{Condition, HealthInputs, RunMode};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};
 use chrono::{DateTime, Utc};
@@ -25,7 +25,7 @@ struct Metric {
 pub struct Sample {
     pub processor: &'static str,
     pub record: Record,
-    pub state: State,
+    pub state: Condition,
     /// What somebody should act on.
     pub alarms: usize,
 }
@@ -50,7 +50,7 @@ pub fn write(
         let sample = |name: &'static str| {
             let record = Record::read(reader, name, configured.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
-            let facts = Facts::of(
+            let facts = HealthInputs::of(
                 &record,
                 config.schedule.get(name),
                 timezone,
@@ -93,7 +93,7 @@ pub fn text(samples: &[Sample]) -> String {
     };
     let metrics = [
         of("health_state", "State of a processor: 1 for the one that it is in.", &|sample| {
-            states(&State::ALL.map(|state| (state.name(), f64::from(u8::from(state == sample.state)))))
+            states(&Condition::ALL.map(|state| (state.name(), f64::from(u8::from(state == sample.state)))))
         }),
         of("last_run_timestamp_seconds", "Start of the last run.", &|sample| {
             seconds(sample.record.last.as_ref().map(|run| run.started_at))

@@ -20,7 +20,7 @@ pub struct Barrier {
     pub act: Act,
     pub reason: String,
     /// Owner, group and mode, as far as they can be seen.
-    pub marks: Option<Marks>,
+    pub marks: Option<Ownership>,
     /// Others with the same marks.
     pub more: u64,
 }
@@ -37,7 +37,7 @@ pub enum Act {
 
 /// Who may do what with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks {
+pub struct Ownership {
     pub owner: u32,
     pub group: u32,
     pub mode: u32,
@@ -105,7 +105,7 @@ fn closed_above(path: &Path) -> Option<&Path> {
 fn refusal_of(barrier: &Barrier) -> Error {
     let user = User::current();
     let error = Error::new(Status::CannotRun, barrier.words(&user));
-    let Some(Marks { owner, group, .. }) = barrier.marks else { return error };
+    let Some(Ownership { owner, group, .. }) = barrier.marks else { return error };
     let mut ways = Vec::new();
     if barrier.is_open_to_group() {
         let group = name("/etc/group", group);
@@ -191,7 +191,7 @@ fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
 
 impl Barrier {
     fn new(path: &Path, act: Act) -> Self {
-        let marks = std::fs::symlink_metadata(path).ok().map(|metadata| Marks {
+        let marks = std::fs::symlink_metadata(path).ok().map(|metadata| Ownership {
             owner: metadata.uid(),
             group: metadata.gid(),
             mode: metadata.mode() & 0o7777,
@@ -220,7 +220,7 @@ impl Barrier {
             Act::Write => "write",
         };
         let mut words = format!("{user} cannot {verb} `{}`: {}", self.path.display(), self.reason);
-        if let Some(Marks { owner, group, mode }) = self.marks {
+        if let Some(Ownership { owner, group, mode }) = self.marks {
             let (of, in_group) = (name("/etc/passwd", owner), name("/etc/group", group));
             let _ = write!(words, "; owner {of} ({owner}), group {in_group} ({group}), mode {mode:04o}");
         }

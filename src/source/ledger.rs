@@ -19,7 +19,7 @@ pub struct Known {
     /// The last look. Absent for a file that only an older program knows, or that was never read.
     pub look: Option<Look>,
     /// Per processor of the pass, in its order.
-    pub states: Vec<Option<State>>,
+    pub states: Vec<Option<LedgerRow>>,
     /// Failures that stand, with the position of their processor in the pass.
     pub failures: Vec<(usize, FileFailure)>,
     /// Position of its source in the pass's list, if it is one of them.
@@ -34,7 +34,7 @@ pub struct Known {
 
 impl Known {
     /// What a processor made of the file.
-    pub fn state(&self, processor: usize) -> Option<State> {
+    pub fn state(&self, processor: usize) -> Option<LedgerRow> {
         self.states.get(processor).copied().flatten()
     }
 
@@ -46,13 +46,13 @@ impl Known {
 
 /// A processor's row for a file in `session_processor_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct LedgerRow {
     /// Absent in rows of an older program.
     pub version: Option<u32>,
     pub hash: Option<Hash>,
 }
 
-impl State {
+impl LedgerRow {
     /// Whether a processor of this version has dealt with these bytes.
     pub fn says_all(&self, version: u32, hash: &Hash) -> bool {
         self.version == Some(version) && self.hash == Some(*hash)

@@ -4,7 +4,7 @@
 use crate::base::error::Result;
 use crate::store::made_with;
 use crate::store::migrate;
-use crate::store::origin::Origin;
+use crate::store::origin::OriginFile;
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
@@ -92,7 +92,7 @@ pub fn forget(
     })?;
     let database = store.lock.database();
     let forgotten = known::forgotten(store.reader(), database)?;
-    Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)?;
+    OriginFile::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)?;
     Ok(erased)
 }
 
@@ -138,7 +138,7 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
     let database = store.lock.database();
     let mut forgotten = known::forgotten(store.reader(), database)?;
     forgotten.retain(|username| !usernames.contains(username.as_str()));
-    Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
+    OriginFile::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
 }
 
 /// Erases from each processor's facts the people that it excludes. Snapshots that can have data about them are removed before.

@@ -3,12 +3,12 @@
 use crate::base::error::Result;
 use crate::base::hash;
 use crate::base::moment::Steady;
-use crate::source::ledger::{Known, Ledger, State};
+use crate::source::ledger::{Known, Ledger, LedgerRow};
 use crate::source::look::{Look, Trust};
 use crate::source::retry::FileFailure;
 use crate::source::{Layout, Source};
 use crate::store::failures::{self, Failed};
-use crate::store::origin::Origin;
+use crate::store::origin::OriginFile;
 use crate::store::reader::Reader;
 use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use crate::store::{Store, waits};
@@ -71,7 +71,7 @@ pub fn forgotten_if_told(reader: Reader<'_>, database: &Path) -> Result<Option<B
     let sql = "SELECT count(*) > 0 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = 'forgotten_users'";
     match reader.one(sql, &[], |row| row.get(0))? {
         true => forgotten(reader, database).map(Some),
-        false => Ok(Origin::read(database).map(|origin| origin.forgotten)),
+        false => Ok(OriginFile::read(database).map(|origin| origin.forgotten)),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn forgotten_if_told(reader: Reader<'_>, database: &Path) -> Result<Option<B
 /// If the database cannot be read.
 pub fn forgotten(reader: Reader<'_>, database: &Path) -> Result<BTreeSet<String>> {
     let mut forgotten = users(reader, "SELECT username FROM forgotten_users")?;
-    forgotten.extend(Origin::read(database).into_iter().flat_map(|origin| origin.forgotten));
+    forgotten.extend(OriginFile::read(database).into_iter().flat_map(|origin| origin.forgotten));
     Ok(forgotten)
 }
 
@@ -150,7 +150,7 @@ pub fn ledger(reader: Reader<'_>, manifests: &[&Manifest], sources: &[&str], now
         let mut rows = statement.query([manifest.name])?;
         while let Some(row) = rows.next()? {
             let version: Option<i64> = row.get(1)?;
-            let state = State {
+            let state = LedgerRow {
                 version: version.and_then(|version| u32::try_from(version).ok()),
                 hash: hash::from_hex(as_text(row, 2)?),
             };

@@ -70,7 +70,7 @@ use crate::source::Remembered;
 use crate::source::access::{self, may_write};
 use chrono::{DateTime, Utc};
 use duckdb::{AccessMode, Config, Connection};
-use origin::Origin;
+use origin::OriginFile;
 use reader::Reader;
 use schema::Schema;
 use std::path::Path;
@@ -195,7 +195,7 @@ impl Store {
         let result = body(self.reader());
         if result.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
             // The error itself is the one to report, also where nothing can be noted.
-            let _ = Origin::condemn(self.lock.database());
+            let _ = OriginFile::condemn(self.lock.database());
         }
         result
     }
@@ -240,12 +240,12 @@ pub fn require(path: &Path) -> Result<()> {
 
 /// Whether there is a database, or one that was to be replaced when a run broke off.
 pub fn is_begun(path: &Path) -> bool {
-    path.is_file() || Origin::read(path).is_some_and(|origin| origin.damaged)
+    path.is_file() || OriginFile::read(path).is_some_and(|origin| origin.damaged)
 }
 
 /// The sources that a database is made of, as far as that is known without opening it.
 pub fn remembered(path: &Path) -> Vec<Remembered> {
-    Origin::read(path).filter(|_| is_begun(path)).map(|origin| origin.sources()).unwrap_or_default()
+    OriginFile::read(path).filter(|_| is_begun(path)).map(|origin| origin.sources()).unwrap_or_default()
 }
 
 /// Connects to the database, waiting for other programs to close it.
@@ -273,7 +273,7 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
             let hint = fault::pid(&text).and_then(|pid| crate::base::holder::hint(&format!("pid {pid}")));
             Error::new(Status::Busy, message).hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
         }
-        Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(refusal::REPAIR),
+        Fault::Log | Fault::Damage if OriginFile::read(path).is_some() => error.hint(refusal::REPAIR),
         Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
         _ => error,
     };

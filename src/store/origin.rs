@@ -15,7 +15,7 @@ use std::path::Path;
 /// We made the database beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Origin {
+pub(super) struct OriginFile {
     /// Number of migrations that the program which wrote this knows.
     pub sessionmill_schema: usize,
     /// Pages of it cannot be read: the next pass begins a new one. Set until there is one, so that a
@@ -41,7 +41,7 @@ struct Tree {
     found: Option<bool>,
 }
 
-impl Origin {
+impl OriginFile {
     /// A database that is made of these sources, without these people.
     pub(super) fn of(sources: &[Remembered], forgotten: BTreeSet<String>, schema: usize) -> Self {
         let tree = |Remembered { source, is_retired, is_found }: &Remembered| Tree {
@@ -116,7 +116,7 @@ mod tests {
     fn an_origin_is_read_as_it_was_written_and_nothing_else_is_one() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("d.duckdb");
-        assert_eq!(Origin::read(&database), None);
+        assert_eq!(OriginFile::read(&database), None);
         let source = Source::new("sessions", "/data/\"x\"", Layout::ClaudeProjects);
         let source = Source { user: Some("ada".into()), ..source };
         let retired = Source::new("old", "/old", Layout::Users);
@@ -124,22 +124,22 @@ mod tests {
             Remembered { source, is_retired: false, is_found: Some(true) },
             Remembered { source: retired, is_retired: true, is_found: None },
         ];
-        let origin = Origin { damaged: true, ..Origin::of(&known, ["ada".to_owned()].into(), 1) };
+        let origin = OriginFile { damaged: true, ..OriginFile::of(&known, ["ada".to_owned()].into(), 1) };
         origin.write(&database).unwrap();
-        assert_eq!(Origin::read(&database).unwrap(), origin);
+        assert_eq!(OriginFile::read(&database).unwrap(), origin);
         assert_eq!(origin.sources(), known);
         let older = r#"{"sessionmill_schema":1,"damaged":false,"sources":[{"name":"a","root":"/a","layout":"users"}]}"#;
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
         std::fs::write(beside(&database, NAME), older).unwrap();
         let source = Source::new("a", "/a", Layout::Users);
         let known = Remembered { source, is_retired: false, is_found: None };
-        assert_eq!(Origin::read(&database).unwrap().sources(), [known], "an older program's");
+        assert_eq!(OriginFile::read(&database).unwrap().sources(), [known], "an older program's");
         let database = DatabaseFile::new(database, PLUGS.schema());
-        assert_eq!(Origin::known(&database), Origin::read(&database));
-        Origin { sessionmill_schema: 1000, ..origin }.write(&database).unwrap();
-        assert_eq!(Origin::known(&database), None, "a newer program's database is not ours to move");
+        assert_eq!(OriginFile::known(&database), OriginFile::read(&database));
+        OriginFile { sessionmill_schema: 1000, ..origin }.write(&database).unwrap();
+        assert_eq!(OriginFile::known(&database), None, "a newer program's database is not ours to move");
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
         std::fs::write(beside(&database, NAME), "somebody's notes").unwrap();
-        assert_eq!(Origin::read(&database), None);
+        assert_eq!(OriginFile::read(&database), None);
     }
 }

@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::base::lock::StoreLock;
 use crate::base::owner;
-use crate::store::origin::Origin;
+use crate::store::origin::OriginFile;
 use crate::store::{Access, DatabaseFile, PATIENCE, Store, connect, leftovers};
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
@@ -31,10 +31,10 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
-    let mut origin = Origin::known(path);
+    let mut origin = OriginFile::known(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
         // Ours from before its first byte: a crash while it is made leaves a file that is no database.
-        let new = Origin::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.schema.version());
+        let new = OriginFile::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.schema.version());
         new.write(path)?;
         origin = Some(new);
     }
@@ -71,7 +71,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
 pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: DateTime<Utc>) -> Result<()> {
     let Store { connection, lock, .. } = store;
     drop(connection);
-    match Origin::known(database) {
+    match OriginFile::known(database) {
         Some(origin) => rebuild(database, lock, origin, now).map(drop),
         None => Err(error.hint(NOT_OURS)),
     }
@@ -81,7 +81,7 @@ pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: 
 pub(super) const NOT_OURS: &str = "it is not known to be made by sessionmill and stays as it is: move it away, or name \
                                    another file with --database FILE";
 
-fn rebuild(path: &Path, lock: StoreLock, mut origin: Origin, now: DateTime<Utc>) -> Result<Store> {
+fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<Utc>) -> Result<Store> {
     origin.damaged = true;
     origin.write(path)?;
     // There is nothing to move where an earlier run broke off after that.

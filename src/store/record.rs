@@ -28,7 +28,7 @@ pub struct Record {
     #[serde(deserialize_with = "crate::base::wire::numbers")]
     pub failures: [(&'static str, u64); 3],
     /// The same by cause, the most frequent first.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<FileCause>,
     /// Why the last run that ended in order left files to the next one.
     pub deferrals: Vec<Deferral>,
     /// Keys whose entities are not up to date.
@@ -39,7 +39,7 @@ pub struct Record {
 
 /// Why files failed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Cause {
+pub struct FileCause {
     pub class: String,
     pub message: String,
     pub files: u64,
@@ -117,7 +117,7 @@ impl Record {
              GROUP BY class, message ORDER BY files DESC, class, message LIMIT {CAUSES}"
         );
         let causes = reader.rows(&sql, &[processor.into()], |row| {
-            Ok(Cause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
+            Ok(FileCause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
         })?;
         let sql = format!(
             "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures

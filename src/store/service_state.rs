@@ -26,12 +26,12 @@ pub struct ServiceState {
     pub is_kept: bool,
     /// What is wrong with sources, by name.
     pub alarms: Vec<(String, String)>,
-    pub processors: Vec<Entry>,
+    pub processors: Vec<ProcessorState>,
 }
 
 /// What it says of a processor.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Entry {
+pub struct ProcessorState {
     pub processor: String,
     /// Why it cannot run as it is configured.
     pub lacks: Option<String>,
@@ -52,7 +52,7 @@ impl ServiceState {
     }
 
     /// What it says of a processor.
-    pub fn of(&self, processor: &str) -> Option<&Entry> {
+    pub fn of(&self, processor: &str) -> Option<&ProcessorState> {
         self.processors.iter().find(|entry| entry.processor == processor)
     }
 
@@ -74,7 +74,7 @@ impl ServiceState {
     }
 }
 
-impl Entry {
+impl ProcessorState {
     /// Who runs the processor just now, as far as that is known.
     pub fn runner(&self) -> Option<&Holder> {
         self.running.as_ref().filter(|holder| i32::try_from(holder.pid).is_ok_and(is_alive))

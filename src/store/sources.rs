@@ -4,7 +4,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::source::alignment::{self, Known, Refusal, SourceMatch, Wanted};
 use crate::source::{Layout, Remembered, Source};
-use crate::store::origin::Origin;
+use crate::store::origin::OriginFile;
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_time};
 use crate::store::{Store, known, lookup, migrate};
@@ -39,7 +39,7 @@ pub struct Remembering {
 /// If the database cannot be used.
 pub fn remember(store: &Store, wanted: &[Wanted], adopt: bool) -> Result<Remembering> {
     let (remembering, after) = compare(&current(store)?, wanted, adopt);
-    let origin = Origin::read(store.lock.database());
+    let origin = OriginFile::read(store.lock.database());
     replace(store, &after)?;
     let known_before = origin.map(|origin| origin.sources()).unwrap_or_default();
     // Another database was here when the sources were chosen.
@@ -180,8 +180,8 @@ pub fn registered(reader: Reader<'_>) -> Result<Vec<Registered>> {
 
 fn current(store: &Store) -> Result<Vec<Registered>> {
     let registered = registered(store.reader())?;
-    let origin = if registered.is_empty() { Origin::read(store.lock.database()) } else { None };
-    let lost = |origin: Origin| {
+    let origin = if registered.is_empty() { OriginFile::read(store.lock.database()) } else { None };
+    let lost = |origin: OriginFile| {
         // Nothing is left of what a retired one said.
         let in_use = origin.sources().into_iter().filter(|known| !known.is_retired);
         in_use
@@ -343,5 +343,5 @@ fn replace(store: &Store, after: &[Registered]) -> Result<()> {
     let remembered: Vec<_> = sorted.iter().map(Registered::remembered).collect();
     let database = store.lock.database();
     let forgotten = known::forgotten(store.reader(), database)?;
-    Origin::of(&remembered, forgotten, migrate::done(store.connection())?).write(database)
+    OriginFile::of(&remembered, forgotten, migrate::done(store.connection())?).write(database)
 }

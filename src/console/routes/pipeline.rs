@@ -8,11 +8,11 @@ use crate::base::utc;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::app::App;
-use crate::console::asking::Asked;
+use crate::console::asking::Receipt;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plugs::call::{Level, Reply, Rows};
-use crate::report::health::{Facts, RunMode, State as Condition};
+use crate::report::health::{Condition, HealthInputs, RunMode};
 use crate::report::runs::{self, Listed};
 use crate::service::metrics::{self, Sample};
 use crate::service::order::{Args, Command, Order};
@@ -97,8 +97,8 @@ impl App {
                 };
                 let lacks = entry.and_then(|entry| entry.lacks.as_deref());
                 let schedule = &app.config.schedule;
-                let health =
-                    Facts::of(&record, schedule.get(name), schedule.timezone, run_mode, &alarms, lacks).health(&now);
+                let health = HealthInputs::of(&record, schedule.get(name), schedule.timezone, run_mode, &alarms, lacks)
+                    .health(&now);
                 let running = lock::holder(&app.database, name).and_then(|line| Holder::parse(&line));
                 let running = running.or_else(|| entry.and_then(|entry| entry.runner()).cloned());
                 let last_run = runs::runs(reader, Some(name), 1)?.first().map(Listed::object);
@@ -189,12 +189,12 @@ async fn start(app: &Arc<App>, caller: &Caller, name: &str) -> Result<Response, 
     Ok(requested(asked))
 }
 
-pub(super) fn requested(asked: Asked) -> Response {
+pub(super) fn requested(asked: Receipt) -> Response {
     match asked {
-        Asked::Done(answer) => {
+        Receipt::Done(answer) => {
             Json(Requested { state: "done".to_owned(), answer: Some(answer), request: None }).into_response()
         }
-        Asked::Accepted(path) => {
+        Receipt::Accepted(path) => {
             let location = format!("{BASE}{path}");
             let body = Requested { state: "running".to_owned(), answer: None, request: Some(location.clone()) };
             (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(body)).into_response()

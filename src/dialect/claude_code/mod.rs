@@ -14,7 +14,7 @@ mod work;
 
 use super::fault;
 use super::json::{self, Unread};
-use super::splice::{self, Place};
+use super::splice::{self, Position};
 use super::{Ask, Dialect, Parser, Told};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
@@ -59,7 +59,7 @@ const KNOWN: [&str; 25] = [
 ];
 
 impl Parser for ClaudeCode {
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
         let Some((entry, length)) = splice::record(bytes) else { return Told::Nothing };
         if ask == Ask::Own && !is_own(&entry) {
             return Told::Strange;
@@ -91,12 +91,12 @@ fn is_flat(entry: &Entry<'_>) -> bool {
 
 /// Whether an object is a record, and not a part of a broken one: neither messages nor the records inside of
 /// progress lines say where they were written.
-fn belongs(entry: &Entry<'_>, place: Place) -> bool {
+fn belongs(entry: &Entry<'_>, place: Position) -> bool {
     let places = [&entry.session_id, &entry.session_id_snake, &entry.cwd, &entry.version];
     match place {
-        Place::Due => true,
-        Place::AfterBroken => entry.kind.get().is_some() || entry.message.role.get().is_some(),
-        Place::PerhapsInside => entry.kind.get().is_some() && places.iter().any(|place| place.get().is_some()),
+        Position::Due => true,
+        Position::AfterBroken => entry.kind.get().is_some() || entry.message.role.get().is_some(),
+        Position::PerhapsInside => entry.kind.get().is_some() && places.iter().any(|place| place.get().is_some()),
     }
 }
 

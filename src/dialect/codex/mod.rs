@@ -19,7 +19,7 @@ mod work;
 
 use super::fault;
 use super::json;
-use super::splice::{self, Place};
+use super::splice::{self, Position};
 use super::{Ask, Dialect, Parser, Told};
 use call::Calls;
 use counter::{Context, Counter, Recorded};
@@ -50,7 +50,7 @@ struct Codex {
 }
 
 impl Parser for Codex {
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
         let Some((entry, length)): Option<(Entry<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
         let is_mark = line::is_mark(&entry);
         if ask == Ask::Own && !is_mark && !line::is_own(&entry, self.is_first_generation) {
@@ -58,8 +58,8 @@ impl Parser for Codex {
         }
         // No object inside of a record has a payload and the time of one.
         let is_record = entry.payload.is_some() && entry.kind.get().is_some();
-        let is_marked = at != Place::PerhapsInside || entry.timestamp.0.is_some();
-        if at != Place::Due && !(is_record && is_marked) {
+        let is_marked = at != Position::PerhapsInside || entry.timestamp.0.is_some();
+        if at != Position::Due && !(is_record && is_marked) {
             return Told::Nothing;
         }
         self.is_first_generation |= is_mark;

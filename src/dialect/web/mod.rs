@@ -27,7 +27,7 @@ mod segment;
 mod tests;
 
 use super::json::{self, shortened, shortened_to};
-use super::splice::{self, Place};
+use super::splice::{self, Position};
 use super::{Ask, Dialect, Parser, Told};
 use chrono::{DateTime, Datelike, Utc};
 use class::Call;
@@ -65,10 +65,10 @@ struct Envelope {
 }
 
 impl Parser for Web {
-    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
         let Some((record, length)): Option<(Record<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
         let mut output = Output { line, text: &bytes[..length], events };
-        if let Some(batch) = record.batch().filter(|_| at != Place::PerhapsInside) {
+        if let Some(batch) = record.batch().filter(|_| at != Position::PerhapsInside) {
             let format = format_of_batch(batch);
             return match ask {
                 _ if is_empty(batch) => {
@@ -91,17 +91,17 @@ impl Parser for Web {
         }
         // What an event holds can be an event for others, but has no identity as one.
         let is_record = match at {
-            Place::Due => true,
-            Place::AfterBroken => format.is_some(),
-            Place::PerhapsInside => format.is_some() && record.event_id(None).is_some(),
+            Position::Due => true,
+            Position::AfterBroken => format.is_some(),
+            Position::PerhapsInside => format.is_some() && record.event_id(None).is_some(),
         };
         if !is_record {
             return Told::Nothing;
         }
-        let format = if at == Place::Due { format.or(likely(&record, self.0)) } else { format };
+        let format = if at == Position::Due { format.or(likely(&record, self.0)) } else { format };
         match tell(&record, &properties, format, Envelope::default(), &mut output) {
             Ok(()) => Told::Record(length),
-            Err(flaw) if at == Place::Due => {
+            Err(flaw) if at == Position::Due => {
                 output.malformed(flaw);
                 Told::Record(length)
             }

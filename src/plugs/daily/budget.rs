@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// A budget in a month.
 #[derive(Debug)]
-pub struct Standing {
+pub struct BudgetStatus {
     pub budget: Budget,
     pub month: PicoUsd,
     pub spent: PicoUsd,
@@ -51,7 +51,7 @@ pub fn standings(
     prices: &Prices,
     zone: Tz,
     now: DateTime<Utc>,
-) -> Result<Vec<Standing>> {
+) -> Result<Vec<BudgetStatus>> {
     if config.budget.is_empty() {
         return Ok(Vec::new());
     }
@@ -62,7 +62,7 @@ pub fn standings(
     let days = Days { since: Some(first), until: Some(today) };
     let mut names = Names::new(reader);
     let standing = |budget: &Budget| {
-        let standing = Standing {
+        let standing = BudgetStatus {
             budget: budget.clone(),
             month: (budget.month * 1e12).round() as PicoUsd,
             spent: 0,
@@ -78,7 +78,7 @@ pub fn standings(
             Ok(filter) => Ok((standing, Some(filter))),
             Err(error) if error.status == Status::Usage => {
                 let words = std::iter::once(error.to_string()).chain(error.hint).collect::<Vec<_>>().join("; ");
-                Ok((Standing { unknown: Some(words), ..standing }, None))
+                Ok((BudgetStatus { unknown: Some(words), ..standing }, None))
             }
             Err(error) => Err(error),
         }
@@ -128,10 +128,10 @@ pub fn concerns(reader: Reader<'_>, config: &Config, now: DateTime<Utc>) -> Resu
     }
     let (prices, identities) = (Prices::new(&config.price)?, Identities::given(config.identities.as_deref())?);
     let standings = standings(reader, config, &Arc::new(identities), &prices, config.zone(), now)?;
-    Ok(standings.iter().filter_map(Standing::concern).collect())
+    Ok(standings.iter().filter_map(BudgetStatus::concern).collect())
 }
 
-impl Standing {
+impl BudgetStatus {
     /// Adds what was spent.
     fn add(&mut self, day: Option<NaiveDate>, model: Option<&str>, spent: &Spent) {
         match spent.cost {
@@ -237,9 +237,9 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn standing(spent: PicoUsd, elapsed: i128) -> Standing {
+    fn standing(spent: PicoUsd, elapsed: i128) -> BudgetStatus {
         let budget = "name = \"all\"\nmonth = 100";
-        Standing {
+        BudgetStatus {
             budget: toml::from_str(budget).unwrap(),
             month: 100,
             spent,
@@ -264,13 +264,13 @@ mod tests {
     #[test]
     fn parts_of_a_budget_are_rounded_half_up_and_decide_nothing() {
         let dollars = 1_000_000_000_000;
-        let of = |cents: PicoUsd| Standing { month: 100 * dollars, ..standing(cents * dollars / 1000, 0) };
+        let of = |cents: PicoUsd| BudgetStatus { month: 100 * dollars, ..standing(cents * dollars / 1000, 0) };
         let used = of(16_588);
         assert_eq!((used.used(), used.words()), (166, "$16.59 of $100.00 spent (17 %)".to_owned()));
         assert_eq!((of(99_960).used(), of(99_960).state()), (1000, "warning"));
         assert_eq!(money::rounded(of(100_230).left()), "-$0.23");
         assert_eq!(of(100_230).brief().unwrap(), "budget `all` is over");
-        let unknown = Standing { unknown: Some("no project `shup`".to_owned()), ..of(0) };
+        let unknown = BudgetStatus { unknown: Some("no project `shup`".to_owned()), ..of(0) };
         assert_eq!(unknown.concern().unwrap(), "budget `all`: nothing counts: no project `shup`");
         assert_eq!(unknown.brief().unwrap(), "budget `all` is for nothing that is known");
     }
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_budget_is_used_up_on_the_day_that_it_was_or_will_be() {
         let day = |day| NaiveDate::from_ymd_opt(2026, 2, day);
-        let of = |days: [PicoUsd; 2], length: i128| Standing {
+        let of = |days: [PicoUsd; 2], length: i128| BudgetStatus {
             days: [day(1), day(2)].into_iter().flatten().zip(days).collect(),
             elapsed: 2 * 86_400,
             length: length * 86_400,
@@ -297,6 +297,6 @@ mod tests {
     fn a_forecast_goes_on_as_the_month_has_begun() {
         assert_eq!(standing(30, 250).forecast(), Some(120));
         assert_eq!(standing(30, 0).forecast(), None);
-        assert_eq!(Standing { days: BTreeMap::new(), ..standing(30, 10) }.forecast(), None);
+        assert_eq!(BudgetStatus { days: BTreeMap::new(), ..standing(30, 10) }.forecast(), None);
     }
 }

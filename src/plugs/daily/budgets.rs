@@ -3,7 +3,7 @@
 use crate::base::error::{Result, Status, count, thousands};
 use crate::cli::scope::Current;
 use crate::cli::{Context, Form, remark};
-use crate::plugs::daily::budget::{self, Standing};
+use crate::plugs::daily::budget::{self, BudgetStatus};
 use crate::plugs::usage::NAME;
 use crate::price::Prices;
 use crate::report::grid::{Field, bar, sparkline};
@@ -50,8 +50,8 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
             Field::name("Used up").spare(4),
             Field::drawing("By day"),
         ],
-        shown: &|standing: &Standing| {
-            let Standing { budget, month, spent, days, days_left, .. } = standing;
+        shown: &|standing: &BudgetStatus| {
+            let BudgetStatus { budget, month, spent, days, days_left, .. } = standing;
             let left = standing.left();
             vec![
                 budget.name.clone(),
@@ -67,7 +67,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
                 sparkline(&days.values().copied().collect::<Vec<_>>()),
             ]
         },
-        object: &Standing::json,
+        object: &BudgetStatus::json,
         names: &[
             "name",
             "state",

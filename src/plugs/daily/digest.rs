@@ -1,7 +1,7 @@
 //! What happened in some days, for whoever leads: what was spent and by whom, what changed, what went wrong at what
 //! price, what waits for a decision, and how far the figures can be trusted.
 
-use super::budget::{self, Standing};
+use super::budget::{self, BudgetStatus};
 use crate::base::days::{Days, Span};
 use crate::base::error::{Result, count};
 use crate::cli::scope::ReportSetup;
@@ -30,7 +30,7 @@ pub(super) struct Digest {
     pub(super) cost_before: Option<PicoUsd>,
     pub(super) sections: Vec<Section>,
     /// Of the month of today, if some of the days are of it.
-    pub(super) budgets: Vec<Standing>,
+    pub(super) budgets: Vec<BudgetStatus>,
     /// Nothing happened in the days.
     pub(super) is_empty: bool,
     /// When the figures were read in (RFC 3339).

@@ -189,7 +189,7 @@ fn object(digest: &Digest) -> Value {
         "period": days(digest.days), "before": days(digest.before), "about": digest.about, "as_of": digest.as_of,
         "cost_usd": digest.cost.map(money::dollars), "before_cost_usd": digest.cost_before.map(money::dollars),
         "change": digest.change().and_then(crate::report::compare::number),
-        "budgets": digest.budgets.iter().map(super::budget::Standing::json).collect::<Vec<_>>(),
+        "budgets": digest.budgets.iter().map(super::budget::BudgetStatus::json).collect::<Vec<_>>(),
         "sections": digest.sections.iter().map(section).collect::<Vec<_>>(),
     })
 }

@@ -57,7 +57,7 @@ pub(in crate::plugs) fn measures(reader: Reader<'_>, config: &Config, now: DateT
         pairs.iter().map(value).collect()
     };
     let standings = budget::standings(reader, config, &identities, &prices, zone, now)?;
-    let of_budgets = |number: fn(&budget::Standing) -> f64| {
+    let of_budgets = |number: fn(&budget::BudgetStatus) -> f64| {
         standings.iter().map(|standing| (vec![("budget", standing.budget.name.clone())], number(standing))).collect()
     };
     Ok(vec![

@@ -1,6 +1,6 @@
 //! `sessionmill` alone, or `sessionmill overview`: what was spent, what runs, what failed, on one screen.
 
-use super::budget::{self, Standing};
+use super::budget::{self, BudgetStatus};
 use crate::base::days::{Days, Span};
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::printable::printable;
@@ -59,7 +59,7 @@ struct Page {
     days: BTreeMap<NaiveDate, Spent>,
     /// Of the last seven days, the costliest first.
     sessions: Vec<Session>,
-    budgets: Vec<Standing>,
+    budgets: Vec<BudgetStatus>,
     /// Calls of the last seven days, and those of them that failed.
     calls: [u64; 2],
     /// In the last thirty days.
@@ -82,7 +82,7 @@ pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
     let prices = Prices::new(&setup.config.price)?;
     let (page, health) = status::glance(&setup, context, NAME, |reader| {
         let page = Page::read(reader, &setup, &prices, context.now.wall, args.json)?;
-        let concerns = page.budgets.iter().filter_map(Standing::concern).collect();
+        let concerns = page.budgets.iter().filter_map(BudgetStatus::concern).collect();
         Ok((page, concerns))
     })?;
     print(&if args.json { pretty(&page.json(&health)) } else { page.words(&health, &setup, screen()) })
@@ -199,7 +199,7 @@ impl Page {
             "running": self.running().into_iter().map(object).collect::<Vec<_>>(),
             "costliest": self.sessions.iter().take(10).map(object).collect::<Vec<_>>(),
             "calls": calls, "failed_calls": errors, "unpriced": self.unpriced,
-            "budgets": self.budgets.iter().map(Standing::json).collect::<Vec<_>>(),
+            "budgets": self.budgets.iter().map(BudgetStatus::json).collect::<Vec<_>>(),
             "state": health.state,
             "processors": health.processors.iter().map(|processor| json!({
                 "processor": processor.processor, "state": processor.state, "reasons": processor.reasons,

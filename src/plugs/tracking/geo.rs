@@ -3,7 +3,7 @@
 use super::Settings;
 use crate::base::error::cause;
 use crate::config::Config;
-use crate::plugs::{Finding, Surroundings};
+use crate::plugs::{CheckFinding, Surroundings};
 use sessionmill_tracking::places::Places;
 
 /// The places of the configured file.
@@ -20,10 +20,10 @@ pub(super) fn of(config: &Config) -> Result<Option<Places>, String> {
     Places::new(file).map(Some).map_err(|_| cannot("it is no file in MaxMind's format"))
 }
 
-pub(super) fn check(config: &Config, _: &Surroundings<'_>) -> Vec<Finding> {
+pub(super) fn check(config: &Config, _: &Surroundings<'_>) -> Vec<CheckFinding> {
     match of(config) {
         Ok(None) => Vec::new(),
-        Ok(Some(_)) => vec![Finding::Fine("tracking: the `geo_file` can be read".to_owned())],
-        Err(reason) => vec![Finding::Wrong(format!("tracking: {reason}"))],
+        Ok(Some(_)) => vec![CheckFinding::Fine("tracking: the `geo_file` can be read".to_owned())],
+        Err(reason) => vec![CheckFinding::Wrong(format!("tracking: {reason}"))],
     }
 }

@@ -24,7 +24,7 @@ pub use settings::Settings;
 use crate::config::Config;
 use crate::config::section::Table;
 use crate::pass::network::Network;
-use crate::plugs::{Decisions, Finding, Obstacle, Plug, Plugged, Resources, Surroundings};
+use crate::plugs::{CheckFinding, Decisions, Obstacle, Plug, Plugged, Resources, Surroundings};
 use crate::store::migrate::Migration;
 use crate::store::schema::Kept;
 use exclusion::Exclusion;
@@ -105,28 +105,28 @@ fn make(config: &Config, resources: &Resources) -> Result<Plugged, Obstacle> {
 }
 
 /// Whether all are known who are excluded, and whether a language model can be asked, where one is to be.
-fn check(config: &Config, surroundings: &Surroundings<'_>) -> Vec<Finding> {
+fn check(config: &Config, surroundings: &Surroundings<'_>) -> Vec<CheckFinding> {
     let Surroundings { credentials, is_offline, people } = *surroundings;
     let mut findings = Vec::new();
     if let (Ok(Some(exclusion)), Some(people)) = (Exclusion::of(config), people) {
         let strangers = exclusion.strangers(people);
-        findings.extend(strangers.iter().map(|told| Finding::Fine(format!("warning: {told}"))));
+        findings.extend(strangers.iter().map(|told| CheckFinding::Fine(format!("warning: {told}"))));
     }
     let settings: Settings = config.settings();
     let Some(api) = settings.api() else { return findings };
     if is_offline {
-        findings.push(Finding::Wrong(format!("`{NAME}` cannot run: {}", network::CLOSED)));
+        findings.push(CheckFinding::Wrong(format!("`{NAME}` cannot run: {}", network::CLOSED)));
     }
     let key = Key::read(&settings, credentials);
     let client = key.and_then(|key| Ok((Client::new(api, &settings, key.as_ref())?, key)));
     findings.push(match client {
-        Ok((client, Some(_))) => Finding::Fine(format!("`{}`: the key for it can be read", client.url())),
-        Ok((client, None)) => Finding::Fine(format!("`{}`: is asked without a key", client.url())),
+        Ok((client, Some(_))) => CheckFinding::Fine(format!("`{}`: the key for it can be read", client.url())),
+        Ok((client, None)) => CheckFinding::Fine(format!("`{}`: is asked without a key", client.url())),
         // A service can have one that is not seen from here.
-        Err(reason) if settings.key_file.is_none() && credentials.is_none() => {
-            Finding::Fine(format!("warning: {reason}; whether the service has that credential is not seen from here"))
-        }
-        Err(reason) => Finding::Wrong(format!("`{NAME}` cannot run: {reason}")),
+        Err(reason) if settings.key_file.is_none() && credentials.is_none() => CheckFinding::Fine(format!(
+            "warning: {reason}; whether the service has that credential is not seen from here"
+        )),
+        Err(reason) => CheckFinding::Wrong(format!("`{NAME}` cannot run: {reason}")),
     });
     findings
 }

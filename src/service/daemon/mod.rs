@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use watch::Watches;
-use work::{Results, Run, Work};
+use work::{Assignment, Results, Work};
 
 /// The daemon's view of the world.
 pub struct Daemon<'d> {
@@ -294,7 +294,7 @@ impl<'d> Daemon<'d> {
             slot.changed = None;
             slot.has_backlog = false;
         }
-        let run = Run { settings: Arc::clone(&self.settings), plugs, request, limits, now };
+        let run = Assignment { settings: Arc::clone(&self.settings), plugs, request, limits, now };
         self.works.push(Work::start(run, claim, self.outbox.clone()));
     }
 

@@ -28,7 +28,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// What a worker runs: processors that share a pass, or one that waits for a network.
-pub struct Run {
+pub struct Assignment {
     pub settings: Arc<Settings>,
     pub plugs: Vec<&'static Plug>,
     pub request: Request,
@@ -60,7 +60,7 @@ const STALL: Duration = Duration::from_secs(600);
 
 impl Work {
     /// Starts a worker. Its end is an event.
-    pub fn start(run: Run, claim: Option<Claim>, outbox: Sender<Event>) -> Self {
+    pub fn start(run: Assignment, claim: Option<Claim>, outbox: Sender<Event>) -> Self {
         let work = Self {
             processors: run.plugs.iter().map(|plug| plug.name()).collect(),
             request: run.request.clone(),
@@ -102,7 +102,7 @@ impl Work {
     }
 }
 
-impl Run {
+impl Assignment {
     /// The pass itself.
     ///
     /// # Errors

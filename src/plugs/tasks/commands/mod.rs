@@ -18,7 +18,7 @@ pub(super) use list::STATUSES;
 
 use crate::base::error::{Result, Status};
 use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, Place};
+use crate::cli::{Context, Database, SourceArgs};
 use crate::config::Config;
 use crate::plugs::command::{Command, parsed};
 use crate::plugs::tasks::NAME;
@@ -103,7 +103,7 @@ struct Current {
     no_refresh: bool,
 
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,

@@ -10,7 +10,7 @@ mod suggest;
 use crate::base::error::{Result, Status};
 use crate::cli::place::read;
 use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, Place};
+use crate::cli::{Context, Database, SourceArgs};
 use crate::identities::Identities;
 use crate::plugs::command::{Command, parsed};
 use crate::plugs::usage::report::filter::Only;
@@ -125,7 +125,7 @@ struct Which {
     no_refresh: bool,
 
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,

@@ -4,7 +4,7 @@ use super::fraction;
 use crate::base::error::{Error, Result, Status};
 use crate::cli::place::read;
 use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, Place, print};
+use crate::cli::{Context, Database, SourceArgs, print};
 use crate::identities::Identities;
 use crate::plugs::usage;
 use crate::plugs::verification::report::suggest::{self, Wish, diff, page};
@@ -61,7 +61,7 @@ pub(super) struct Args {
     no_refresh: bool,
 
     #[command(flatten)]
-    place: Place,
+    place: SourceArgs,
 
     #[command(flatten)]
     database: Database,

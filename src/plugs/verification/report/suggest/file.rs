@@ -35,7 +35,7 @@ struct Passage {
 
 /// Where something is written down.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Mention {
     /// From 1.
     pub(super) line: usize,
     pub(super) since: Option<DateTime<Utc>>,
@@ -52,10 +52,10 @@ impl File {
     }
 
     /// Where it says something, in whatever words around the same words of meaning.
-    pub(super) fn says(&self, gist: &Gist) -> Option<Place> {
+    pub(super) fn says(&self, gist: &Gist) -> Option<Mention> {
         let passage = self.passages.iter().find(|passage| passage.gist.covers(gist))?;
         let committed = self.times.get(passage.line - 1).copied();
-        Some(Place { line: passage.line, since: committed.or(self.modified) })
+        Some(Mention { line: passage.line, since: committed.or(self.modified) })
     }
 }
 
