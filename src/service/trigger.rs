@@ -204,25 +204,8 @@ impl Folder {
         };
         let Ok(stat) = open.metadata() else { return Some(refused("unknown", "it cannot be read")) };
         let by = login(stat.uid());
-        let own = rustix::process::geteuid().as_raw();
-        let is_allowed = stat.uid() == 0 || stat.uid() == own || self.allowed.contains(&stat.uid());
-        let age = stat.modified().ok().map(|at| now - DateTime::<Utc>::from(at));
-        let reason = if !stat.is_file() || stat.nlink() != 1 {
-            "it is no regular file"
-        } else if !is_allowed {
-            "its owner may not ask: [daemon] allow_uids names who may"
-        } else if stat.mode() & 0o002 != 0 {
-            "anybody may write it"
-        } else if stat.size() > SIZE {
-            "it is over 4 KiB"
-        } else if age.is_none_or(|age| age > AGE) {
-            "it is older than a day"
-        } else if age.is_none_or(|age| age < -AGE) {
-            "it is dated more than a day ahead"
-        } else {
-            ""
-        };
-        if !reason.is_empty() {
+        let is_admin = [0, rustix::process::geteuid().as_raw()].contains(&stat.uid());
+        if let Some(reason) = objection(&stat, is_admin || self.allowed.contains(&stat.uid()), now) {
             return Some(Claim { uid: Some(stat.uid()), ..refused(&by, reason) });
         }
         let mut text = Vec::new();
@@ -234,7 +217,6 @@ impl Folder {
             None if text.trim_ascii().is_empty() => Err(NO_PROCESSOR.to_owned()),
             _ => Order::parse(&text, named).and_then(|order| self.known(order)),
         };
-        let is_admin = stat.uid() == 0 || stat.uid() == own;
         let order = order.and_then(|order| match order.args.user {
             Some(_) if !is_admin => Err(NO_ADMIN.to_owned()),
             _ => Ok(order),
@@ -317,6 +299,26 @@ impl Claim {
     /// Who asks.
     pub fn request(&self) -> Request {
         Request { origin: Origin::Trigger, by: self.by.clone(), id: Some(self.id.clone()) }
+    }
+}
+
+/// Why the daemon does not read a trigger file, before it knows what the file asks for.
+fn objection(stat: &std::fs::Metadata, is_allowed: bool, now: DateTime<Utc>) -> Option<&'static str> {
+    let age = stat.modified().ok().map(|at| now - DateTime::<Utc>::from(at));
+    if !stat.is_file() || stat.nlink() != 1 {
+        Some("it is no regular file")
+    } else if !is_allowed {
+        Some("its owner may not ask: [daemon] allow_uids names who may")
+    } else if stat.mode() & 0o002 != 0 {
+        Some("anybody may write it")
+    } else if stat.size() > SIZE {
+        Some("it is over 4 KiB")
+    } else if age.is_none_or(|age| age > AGE) {
+        Some("it is older than a day")
+    } else if age.is_none_or(|age| age < -AGE) {
+        Some("it is dated more than a day ahead")
+    } else {
+        None
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::run::pause::Pause;
 use crate::run::summary::Deferral;
-use crate::store::reader::{Param, Reader};
+use crate::store::reader::Reader;
 use crate::store::run::{COLUMNS, Run};
 use crate::store::{pauses, runs};
 use chrono::{DateTime, Utc};
@@ -87,23 +87,14 @@ impl Record {
     ///
     /// If the database cannot be read.
     pub fn read(reader: Reader<'_>, processor: &str, server: Option<&str>) -> Result<Self> {
-        let number = |sql: &str, params: &[Param]| reader.one(sql, params, |row| row.count(0));
-        let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
-        let sql = "SELECT state, count(*) FROM session_failures WHERE processor_name = ? GROUP BY state";
-        reader.each(sql, &[processor.into()], |row| {
-            let state: String = row.get(0)?;
-            if let Some((_, files)) = failures.iter_mut().find(|(known, _)| *known == state) {
-                *files = row.count(1)?;
-            }
-            Ok(())
-        })?;
-        let unsettled_keys = number(
+        let unsettled_keys = reader.one(
             "SELECT count(*) FROM (
                  SELECT facts_table, key_hash FROM facts.touched_keys WHERE processor_name = $1
                  UNION SELECT facts_table, key_hash FROM facts.touched_moments WHERE processor_name = $1
                  UNION SELECT facts_table, key_hash FROM settling_failures
                  WHERE processor_name = $1 AND state <> 'dropped')",
             &[processor.into()],
+            |row| row.count(0),
         )?;
         let success = reader.one(
             "SELECT max_by(ended_at, run_id) FROM processor_runs
@@ -111,22 +102,6 @@ impl Record {
             &[processor.into()],
             |row| row.time(0),
         )?;
-        let sql = format!(
-            "SELECT class, message, count(*) AS files, min(session_file) FROM session_failures
-             WHERE processor_name = ? AND state <> 'dropped'
-             GROUP BY class, message ORDER BY files DESC, class, message LIMIT {CAUSES}"
-        );
-        let causes = reader.rows(&sql, &[processor.into()], |row| {
-            Ok(FileCause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
-        })?;
-        let sql = format!(
-            "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures
-             WHERE processor_name = ? AND state <> 'dropped'
-             GROUP BY class, message ORDER BY keys DESC, class, message LIMIT {CAUSES}"
-        );
-        let key_causes = reader.rows(&sql, &[processor.into()], |row| {
-            Ok(KeyCause { class: row.get(0)?, message: row.get(1)?, keys: row.get(2)?, example: row.get(3)? })
-        })?;
         let sql = "SELECT reason, files FROM processor_deferrals WHERE processor_name = ? ORDER BY files DESC, reason";
         let deferrals =
             reader.rows(sql, &[processor.into()], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?;
@@ -148,11 +123,11 @@ impl Record {
             ended,
             success,
             pause: pauses::of(reader, processor, server)?,
-            failures,
-            causes,
+            failures: failures(reader, processor)?,
+            causes: file_causes(reader, processor)?,
             deferrals,
             unsettled_keys,
-            key_causes,
+            key_causes: key_causes(reader, processor)?,
         })
     }
 }
@@ -165,6 +140,44 @@ impl Record {
 pub fn is_kept(reader: Reader<'_>) -> Result<bool> {
     let sql = "SELECT count(*) > 0 FROM processor_runs WHERE trigger = 'schedule'";
     reader.one(sql, &[], |row| row.get(0))
+}
+
+/// Files that failed, by what becomes of them.
+fn failures(reader: Reader<'_>, processor: &str) -> Result<[(&'static str, u64); 3]> {
+    let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
+    let sql = "SELECT state, count(*) FROM session_failures WHERE processor_name = ? GROUP BY state";
+    reader.each(sql, &[processor.into()], |row| {
+        let state: String = row.get(0)?;
+        if let Some((_, files)) = failures.iter_mut().find(|(known, _)| *known == state) {
+            *files = row.count(1)?;
+        }
+        Ok(())
+    })?;
+    Ok(failures)
+}
+
+/// Why files failed, the most frequent cause first.
+fn file_causes(reader: Reader<'_>, processor: &str) -> Result<Vec<FileCause>> {
+    let sql = format!(
+        "SELECT class, message, count(*) AS files, min(session_file) FROM session_failures
+         WHERE processor_name = ? AND state <> 'dropped'
+         GROUP BY class, message ORDER BY files DESC, class, message LIMIT {CAUSES}"
+    );
+    reader.rows(&sql, &[processor.into()], |row| {
+        Ok(FileCause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
+    })
+}
+
+/// Why keys could not be settled, the most frequent cause first.
+fn key_causes(reader: Reader<'_>, processor: &str) -> Result<Vec<KeyCause>> {
+    let sql = format!(
+        "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures
+         WHERE processor_name = ? AND state <> 'dropped'
+         GROUP BY class, message ORDER BY keys DESC, class, message LIMIT {CAUSES}"
+    );
+    reader.rows(&sql, &[processor.into()], |row| {
+        Ok(KeyCause { class: row.get(0)?, message: row.get(1)?, keys: row.get(2)?, example: row.get(3)? })
+    })
 }
 
 /// The last run of a processor that meets a condition.

@@ -28,37 +28,9 @@ impl Accounts {
     ///
     /// If one of the stores is away, or the older one has no such table.
     pub async fn import(&self, url: &str, settings: &Console, now: Micros) -> Result<Imported, StoreError> {
-        let older = Sql::new(url, settings)?;
-        let seconds = |column: &str| match &older.pool {
-            // A number, or text that SQLite understands.
-            Connections::Sqlite(_) => format!(
-                "CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'real' THEN CAST({column} AS INTEGER)
-                 ELSE CAST(strftime('%s', {column}) AS INTEGER) END"
-            ),
-            Connections::Postgres(_) => format!("CAST(extract(epoch FROM {column}) AS BIGINT)"),
-            // A time without a zone is of UTC: no conversion of the connection's zone.
-            Connections::MySql(_) => format!("CAST(TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', {column}) AS SIGNED)"),
-        };
-        let text = |column: &str| match &older.pool {
-            Connections::MySql(_) => format!("CAST({column} AS CHAR)"),
-            _ => format!("CAST({column} AS TEXT)"),
-        };
-        let active = match &older.pool {
-            Connections::MySql(_) => "CASE WHEN is_active THEN CAST(1 AS SIGNED) ELSE CAST(0 AS SIGNED) END",
-            _ => "CASE WHEN is_active THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
-        };
-        let select = format!(
-            "SELECT {}, {}, {}, {}, {}, {}, {}, {active}, {} FROM sessions ORDER BY 1",
-            text("id"),
-            text("user_id"),
-            seconds("created_at"),
-            seconds("last_accessed_at"),
-            seconds("expires_at"),
-            text("ip_address"),
-            text("user_agent"),
-            text("data"),
-        );
         use Kind::{Int, Text};
+        let older = Sql::new(url, settings)?;
+        let select = select(&older.pool);
         let rows = older.rows(&select, &[Text, Text, Int, Int, Int, Text, Text, Int, Text], &[]).await;
         older.close().await;
         let mut imported = Imported::default();
@@ -114,4 +86,37 @@ impl Accounts {
         }
         Ok(imported)
     }
+}
+
+/// Reads the sessions of an older store, in the order in which [`Accounts::import`] takes their columns.
+fn select(pool: &Connections) -> String {
+    let seconds = |column: &str| match pool {
+        // A number, or text that SQLite understands.
+        Connections::Sqlite(_) => format!(
+            "CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'real' THEN CAST({column} AS INTEGER)
+             ELSE CAST(strftime('%s', {column}) AS INTEGER) END"
+        ),
+        Connections::Postgres(_) => format!("CAST(extract(epoch FROM {column}) AS BIGINT)"),
+        // A time without a zone is of UTC: no conversion of the connection's zone.
+        Connections::MySql(_) => format!("CAST(TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', {column}) AS SIGNED)"),
+    };
+    let text = |column: &str| match pool {
+        Connections::MySql(_) => format!("CAST({column} AS CHAR)"),
+        _ => format!("CAST({column} AS TEXT)"),
+    };
+    let active = match pool {
+        Connections::MySql(_) => "CASE WHEN is_active THEN CAST(1 AS SIGNED) ELSE CAST(0 AS SIGNED) END",
+        _ => "CASE WHEN is_active THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
+    };
+    format!(
+        "SELECT {}, {}, {}, {}, {}, {}, {}, {active}, {} FROM sessions ORDER BY 1",
+        text("id"),
+        text("user_id"),
+        seconds("created_at"),
+        seconds("last_accessed_at"),
+        seconds("expires_at"),
+        text("ip_address"),
+        text("user_agent"),
+        text("data"),
+    )
 }
