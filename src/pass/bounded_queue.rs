@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A queue that is full from a weight on.
+/// A queue that is full once its values weigh more than a limit.
 pub struct BoundedQueue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -21,7 +21,7 @@ struct State<T> {
     waiting: VecDeque<(T, usize)>,
     weight: usize,
     senders: usize,
-    /// Nobody listens any more.
+    /// The receiver is gone.
     closed: bool,
 }
 
@@ -36,7 +36,7 @@ pub enum Received<T> {
     End,
 }
 
-/// One of those who send; the last one that is dropped ends the queue.
+/// A sending end. When the last one is dropped, the queue ends.
 pub struct Sender<'o, T>(&'o BoundedQueue<T>);
 
 /// The receiving end. When it is dropped, the senders stop.
@@ -59,7 +59,7 @@ impl<T> BoundedQueue<T> {
 }
 
 impl<T> Sender<'_, T> {
-    /// Waits for room, however much is needed; false if nobody listens any more.
+    /// Waits until the queue is not full. Returns false if the receiver is gone.
     pub fn send(&self, value: T, weight: usize) -> bool {
         let Self(queue) = self;
         let mut state = queue.state.lock();

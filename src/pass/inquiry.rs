@@ -22,12 +22,12 @@ use std::thread;
 pub struct Answers {
     /// Entities to settle again.
     pub news: u64,
-    /// Why others have no answer, where somebody should know.
+    /// Why some questions have no answer, as far as a user should know.
     pub warnings: Vec<String>,
 }
 
-/// Asks all that a processor wants to know, or as much as there is time, calls and money for, over so many connections.
-/// What has no answer yet is asked by the next run.
+/// Asks all questions of a processor, or as many as its limits of time, calls and money allow, over several connections
+/// at a time. A question without an answer is asked by the next run.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn ask(
             }
             drop(sender);
             let kept = asked.keep(&rulings, settlement, store, processor, allowance, &mut answers);
-            // Whoever still asks stops after the question that is under way.
+            // Each connection stops after the question that is under way.
             asked.end();
             kept
         })?;
@@ -91,7 +91,7 @@ impl<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> Asked<'p, I> {
         while !self.is_over.load(Ordering::Relaxed) && allowance.halt().is_none() {
             let Some((number, inquiry)) = self.inquiries.lock().next() else { return };
             let ruling = guard::processor("", || Ok(inquiry()));
-            // Any failure that does not lie in the question is one that the next question would share.
+            // A failure that is not about the question itself would meet the next question too.
             if let Ok(Ruling { failure: Some(failure), .. }) = &ruling
                 && failure.class != FailureClass::Permanent
             {

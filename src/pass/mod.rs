@@ -75,7 +75,7 @@ pub struct Pass<'p> {
     /// The user of transcripts that lie in no user's folder.
     pub login: &'p str,
     pub limits: &'p Limits,
-    /// What one file may cost.
+    /// Bounds on the size of a file, of its lines and of its facts.
     pub caps: Caps,
     /// Threads that read.
     pub threads: usize,
@@ -83,13 +83,13 @@ pub struct Pass<'p> {
     pub networks: &'p [(&'static str, Network)],
     /// Tables of what the configuration knows.
     pub lookups: &'p [Lookup],
-    /// Take over a database of another root.
+    /// Accept roots that look like others than the database was made of.
     pub adopt: bool,
     /// Reads a file in a process of its own, and returns how that process died if it did.
     pub trial: &'p Trial<'p>,
-    /// What else should be known of a run that is over, from the database as it is then.
+    /// Adds warnings about a run that has ended, which it reads from the database.
     pub remark: &'p dyn Fn(Reader<'_>, &Summary) -> Vec<String>,
-    /// Takes the open database at the end: whoever reads it next need not open it again.
+    /// Takes the database at the end, still open, so that a report that follows need not open it again.
     pub leave: &'p dyn Fn(Store),
     /// Called with how far the pass is.
     pub progress: &'p dyn Fn(Progress),
@@ -117,13 +117,13 @@ impl<'p> Pass<'p> {
     }
 }
 
-/// The limits of a pass that waits for a network, where nobody says otherwise.
+/// The default limits of a pass that waits for a network.
 const FILES_ASKED: u64 = 50;
 const TIME_ASKING: Duration = Duration::from_secs(150);
 
-/// Runs the processors: those that compute in one pass, then each that waits for a network in one of
-/// its own. One of these that is running elsewhere does not undo what is done. However each
-/// ends, the history of runs has it.
+/// Runs the processors: those that compute in one pass, then each that waits for a network in a pass of its own. If one
+/// of the latter is already running elsewhere, that is a warning, and the other results stand. The history of runs
+/// records how each pass ends.
 ///
 /// # Errors
 ///
@@ -177,7 +177,7 @@ pub fn run_free(pass: &Pass<'_>) -> Vec<(&'static str, Result<Summary>)> {
     results
 }
 
-/// Runs a pass of processors of one bound.
+/// Runs one pass. Its processors all compute, or its only one waits for a network.
 fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
     recorded(pass, &clock, || {
@@ -227,7 +227,7 @@ fn compute(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Su
     let known = recall::recall(store, pass, walked)?;
     let plan = plan::plan(&known, &known.policy, pass.retries());
     let allowance = Allowance::new(pass.limits, clock);
-    // The first files of the order are those that a limit leaves time for.
+    // With a limit on files, one thread reads them in their order, so that the limit takes the first ones.
     let threads = if allowance.counts_files() { 1 } else { pass.threads };
     let tally = writer::read(store, pass, &known, plan, &allowance, threads)?;
     let mut settle = |processor: &&dyn Processor| Settled::of(store, *processor, pass.retries(), &pass.limits.stop);

@@ -1,5 +1,5 @@
-//! The order of work: fair to users, oldest news first, and no place for one that always fails to
-//! hold up the others. Pure.
+//! The order of work: users take turns, the oldest changes come first, and files that fail again and again do not hold
+//! up the others. Pure.
 
 use crate::read::job::Job;
 use std::collections::HashMap;

@@ -12,12 +12,12 @@ use sessionmill_contract::Manifest;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
     pub files: u64,
-    /// The ctime of the oldest: since then a run can have seen it.
+    /// The ctime of the oldest one: a run could have read it since then.
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// Per processor, what a walk shows that the ledger does not know. Files that are given up do not count;
-/// those that only wait for a second look at the same bytes, or are of people whom it excludes, do not either.
+/// For each processor, the files of a walk whose bytes the ledger does not have. Files that are given up do not count,
+/// nor do files that only wait to be compared again, or files of people whom the processor excludes.
 pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Policy<'_>) -> Vec<Pending> {
     let mut pending = vec![Pending::default(); manifests.len()];
     for found in &walk.found {

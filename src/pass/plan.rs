@@ -40,7 +40,7 @@ pub struct Left {
 pub enum Reason {
     /// It is not taken, now or later.
     Rejected(Rejection),
-    /// The stat alone proves that it is what the processor has dealt with.
+    /// The stat alone proves that the processor has dealt with these bytes.
     Unchanged,
     /// The processor has failed on it, and leaves it alone.
     Failed(Standing),
@@ -56,8 +56,8 @@ pub enum Reason {
 /// disk or a clock does to a file leaves no trace there.
 const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 
-/// A retry that is overdue by more than this is ordered like a new file, so that a limit on files cannot postpone it for
-/// ever.
+/// A retry that is overdue by more than this is ordered like a new file, so that a limit on files cannot postpone it
+/// for ever.
 const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 
 /// Bytes of such files that a pass reads at most. One file is always read.
@@ -120,7 +120,7 @@ pub fn jobs(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Poli
     plan
 }
 
-/// What becomes of a file for one processor, of which this is the stat.
+/// What becomes of a file with this stat for one processor.
 fn reason(
     found: &Found,
     known: Option<&Known>,
@@ -151,8 +151,8 @@ impl Plan {
         processors.iter().for_each(|processor| self.left[*processor].unchanged += 1);
     }
 
-    /// Adds files that are read again to be sure, the longest unread first, after all other work. The others are
-    /// unchanged.
+    /// Adds files that are read again to be sure, those first that were not read for the longest time. They come after
+    /// all other work, and the others count as unchanged.
     fn scrub(&mut self, mut stale: Vec<Job>) {
         stale.sort_by_key(|job| job.known.as_ref().and_then(|known| Some(known.look.as_ref()?.verified_at)));
         let mut bytes = 0;
@@ -175,15 +175,15 @@ fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> b
     state.says_all(version, &look.hash) && !known.gone && look.proves(stat)
 }
 
-/// Whether a processor has failed on just this. One that has waited long beyond its time is like new: a
-/// limit on files must not put it off for ever.
+/// Whether a processor has failed on exactly this file and this stat. A retry that is long overdue counts as new, so
+/// that a limit on files cannot put it off for ever.
 fn is_retry(known: Option<&Known>, processor: usize, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
     let failure = known.and_then(|known| known.failure(processor));
     failure.is_some_and(|failure| failure.is_about(version, stat) && now < failure.standing.next_try(now) + LONG_WAIT)
 }
 
-/// Whether the bytes were not compared for long. A look that is later than now is one of a clock that
-/// was wrong.
+/// Whether the bytes have not been compared for a long time. If the last look lies in the future, the clock was wrong
+/// then, and it proves nothing.
 fn is_stale(known: &Known, now: DateTime<Utc>) -> bool {
     let age = known.look.as_ref().map(|look| now - look.verified_at);
     age.is_some_and(|age| age > SCRUB_AFTER || age < -SCRUB_AFTER)

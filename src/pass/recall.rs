@@ -89,7 +89,7 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     left_out::remember(store, &names, &walk, &policy)?;
     excluded.extend(policy.excluded(walk.found.iter()).into_iter().map(str::to_owned));
     if !excluded.is_empty() {
-        // What a model said of them holds their words.
+        // The kept answers of a model quote these people.
         pass.database.schema.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
     }
     Ok(Recalled { run_id, manifests, sources, positions, roots, walk, ledger, policy, notices })
@@ -101,7 +101,7 @@ fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<
     let wanted = pass.sources.iter().zip(&walks).map(|(source, walk)| Wanted::new(source, walk.is_ok()));
     let wanted: Vec<_> = wanted.collect();
     let Remembering { refused, left_out } = sources::remember(store, &wanted, pass.adopt)?;
-    // Why a root cannot be walked counts more: a path that is wrong looks like one that is new.
+    // That a root cannot be walked is reported first: a wrong path would else be refused as a new source.
     let walks = walks.into_iter().zip(refused).map(|(walk, refused)| match (walk, refused) {
         (Ok(_), Some(refused)) => Err(refused),
         (walk, _) => walk,
@@ -143,8 +143,8 @@ fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Not
     Ok(unread)
 }
 
-/// Makes every key due whose settlement has another version or other settings than before, or was made by a clock that was
-/// ahead.
+/// Makes every key due whose settlement has another version or other settings than before, or was made by a clock that
+/// was ahead.
 fn touch_changed_rules(
     store: &Store,
     processors: &[&dyn Processor],

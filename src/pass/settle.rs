@@ -66,9 +66,9 @@ fn unsettled(store: &Store, processor: &dyn Processor) -> Result<Vec<FailedKey>>
     failures::unsettled(store.reader(), processor.manifest().name)
 }
 
-/// Settles all keys of a processor that are due, or as many as there is time for: those that are touched, and
-/// those that have failed and are to be tried again. What fails is kept, and a key that there was no time for
-/// stays due. Then deletes the entities that have ended.
+/// Settles the keys of a processor that are due, or as many as there is time for: those that are touched, and those
+/// that failed and are to be tried again. A failure is stored, and a key that there was no time for stays due. Then
+/// deletes the entities that have ended.
 ///
 /// # Errors
 ///

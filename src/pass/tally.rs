@@ -14,7 +14,7 @@ use crate::store::failures::FailedKey;
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::time::Duration;
 
-/// Counts a pass on its way.
+/// The counts of a pass so far.
 #[derive(Debug)]
 pub struct Tally<'m> {
     manifests: &'m [&'m Manifest],
@@ -114,7 +114,7 @@ impl Counts {
     /// Counts a file that is not looked into.
     fn left(&mut self, file: &SourceFile, reason: &Reason) {
         match reason {
-            // Who is forgotten is not named.
+            // No alarm or count names a person who is forgotten.
             Reason::Rejected(Rejection::Forgotten) => {
                 self.rejected += 1;
                 self.forgotten += 1;
@@ -123,7 +123,7 @@ impl Counts {
             Reason::Failed(standing) => self.held(file, standing),
             Reason::Growing(quiet) => self.deferred(file, &quiet.words()),
             Reason::Unchanged => self.unchanged += 1,
-            // It is counted by what becomes of it.
+            // It is counted when it was read.
             Reason::Due | Reason::Retry => {}
         }
     }
@@ -142,7 +142,7 @@ impl Counts {
         self.unsettled_detail = unsettled.into_iter().map(error).collect();
     }
 
-    /// Counts a failure that stands as what it was.
+    /// Counts a file whose failure stands, by what kind of failure it was.
     fn held(&mut self, file: &SourceFile, standing: &Standing) {
         match standing.state {
             FailureState::Dropped => self.rejected(file, &format!("dropped by hand: {}", standing.failure)),

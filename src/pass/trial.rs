@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Signals by which somebody asks a process to end: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
 const STOPS: [i32; 4] = [1, 2, 3, 15];
 
-/// What a trial has in common with the pass that wants it.
+/// What a trial takes over from its pass.
 #[derive(Clone, Copy)]
 pub struct Setup<'s> {
     pub database: &'s Path,
@@ -69,7 +69,7 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     command.process_group(0);
     let config = written(config).map_err(|error| environment(std::io::Error::other(error)))?;
     let mut child = command.spawn().map_err(environment)?;
-    // One that ends before it has read all says so by its exit code.
+    // A process that ends before it has read everything reports that by its exit code.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(config.as_bytes()));
     let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
     let died =
@@ -77,7 +77,7 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     match wait(&mut child, patience, heartbeat).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => match status.signal() {
-            // Somebody stops the service with all of its processes: the file has nothing to do with it.
+            // The whole service is being stopped with all of its processes, so the file is not to blame.
             Some(signal) if STOPS.contains(&signal) => Err(Refusal::Deferred(Halt::Stopped)),
             Some(signal) => died(format!("signal {signal}")),
             None => Err(Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
@@ -87,7 +87,7 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     }
 }
 
-/// A configuration as text, without what no processor asks for.
+/// A configuration as text, without the parts that no processor asks for.
 ///
 /// # Errors
 ///
@@ -103,8 +103,8 @@ pub fn written(config: &Config) -> Result<String, toml::ser::Error> {
     toml::to_string(&values)
 }
 
-/// Waits for the end of a process; kills it after the time, or when the pass is to stop. A time in which this process is
-/// stopped does not count.
+/// Waits for the end of a process; kills it after the time, or when the pass is to stop. A time in which this process
+/// is stopped does not count.
 fn wait(child: &mut Child, patience: Duration, heartbeat: &Heartbeat) -> std::io::Result<Option<ExitStatus>> {
     let mut waited = Duration::ZERO;
     loop {
@@ -124,7 +124,7 @@ fn wait(child: &mut Child, patience: Duration, heartbeat: &Heartbeat) -> std::io
     }
 }
 
-/// Reads the file as a pass would; whatever comes of it but death is fine.
+/// Reads the file as a pass would. Any result is fine, as long as the process survives.
 ///
 /// # Errors
 ///

@@ -36,8 +36,8 @@ impl<'j> Queue<'j> {
         Self { jobs, next: AtomicUsize::new(0) }
     }
 
-    /// The next job for a reader that has this many at hand. The last ones are left to whoever has
-    /// fewest, so that the readers end at about the same time.
+    /// The next job for a reader that has this many at hand. The last jobs go to the readers with the fewest, so that
+    /// all end at about the same time.
     fn take(&self, at_hand: usize) -> Option<&'j Job> {
         let take = |next| (self.jobs.len() - next > at_hand).then_some(next + 1);
         let next = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
@@ -89,7 +89,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
             let result = match failed {
                 Some(refusal) => Err(refusal),
                 None if stream.is_changed(&hash) => {
-                    // It is under one mark at a time.
+                    // Each file has one mark at a time.
                     drop(stream);
                     match reader.open_changed(job) {
                         Ok(stream) => {
@@ -110,7 +110,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
 }
 
 fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
-    // While one file waits for a network, its neighbours would too; a limit on files ends at one of them.
+    // While one file waits for a network, the files beside it would wait too. A limit on files counts one at a time.
     let lanes = if reader.allowance.counts_files() { 1 } else { LANES };
     batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).fold(0, u64::saturating_add) < SIDE_BY_SIDE
 }

@@ -40,7 +40,7 @@ struct Slots {
     count: u64,
 }
 
-/// A mark. Dropping it takes it away.
+/// The mark of a file. Dropping it removes the mark.
 #[derive(Debug)]
 pub struct InFlight<'f> {
     marks: &'f Marks,
@@ -51,8 +51,8 @@ pub struct InFlight<'f> {
 /// The files, the slot and the mark that was there.
 type Taken = (Arc<[File]>, u64, Mark);
 
-/// A guard for a wait for the network. While it lives, the file has no mark, and [`computing`] sets the mark again around
-/// the work of this thread.
+/// A guard for a wait for the network. While it lives, the file has no mark, and [`computing`] sets the mark again
+/// around the work of this thread.
 #[derive(Debug)]
 pub struct Waiting(());
 
@@ -140,7 +140,7 @@ impl InFlight<'_> {
         Waiting(())
     }
 
-    /// Leaves the mark to the next pass.
+    /// Leaves the mark in place for the next pass.
     pub fn keep(self) {
         std::mem::forget(self);
     }
@@ -158,7 +158,7 @@ impl Drop for InFlight<'_> {
 pub struct Suspects(HashSet<Mark>);
 
 impl Suspects {
-    /// Parts jobs into the suspects, with those who ended a process before, and the others.
+    /// Splits jobs into suspects, which include files that ended a process before, and the others.
     pub fn part(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let is_marked = |job: &Job| !self.0.is_empty() && self.0.contains(&mark(&job.file.session_file));
         jobs.into_iter().partition(|job| job.has_crashed() || is_marked(job))

@@ -12,8 +12,8 @@
 //! - It has 1,200 bytes: it is folded at once. Bytes that are appended meanwhile are left to the next pass.
 //! - It has 900 bytes and loses some more while it is read: a failure of class `changed`, which the next pass retries.
 //!
-//! Where processors differ (`usage` has dealt with these bytes, `tasks` has not), all of them see the events. At the end
-//! those that were up to date get `Unchanged`, and their facts are dropped.
+//! Where processors differ (`usage` has dealt with these bytes, `tasks` has not), all of them see the events. At the
+//! end those that were up to date get `Unchanged`, and their facts are dropped.
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -101,13 +101,13 @@ pub struct Read {
 /// The result of reading a file for one processor.
 #[derive(Debug)]
 pub enum Verdict {
-    /// The hash says what the ledger says.
+    /// The hash is the one in the ledger.
     Unchanged,
     Facts(Rows),
     Failed(Failure),
 }
 
-/// What the lines of a file were.
+/// What kinds of lines a file has.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The first dialect that was recognised.
@@ -177,8 +177,8 @@ impl<'s> Reader<'s> {
         is_network_bound(self.processors)
     }
 
-    /// Why the pass may not look into a file that has changed, if it may not. One that waits for a network must
-    /// have time.
+    /// Why the pass may not read a file that has changed, if it may not. A pass that waits for a network needs time
+    /// left for it.
     fn left(&self) -> Option<Halt> {
         let late = if self.is_network_bound() { self.allowance.halt() } else { None };
         late.or_else(|| self.allowance.take().err())
@@ -263,15 +263,15 @@ fn damage(now: &Moment, stat: &Stat) -> FailureClass {
     if age.abs() < WRITING { FailureClass::Changed } else { FailureClass::Permanent }
 }
 
-/// A panic on the way costs the file only.
+/// A panic on the way fails this file only.
 fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     guard::guard(body, || Refusal::failed(FailureClass::Panic, "the reader panicked"))
 }
 
 impl Stream<'_> {
     /// Size at opening, which limits how many files are read side by side. Bytes appended later are left to the next
-    /// pass. A file that is being unpacked counts as infinitely large, since the size of its text is unknown: no further
-    /// file is begun while it is read.
+    /// pass. A file that is being unpacked counts as infinitely large, since the size of its text is unknown: no
+    /// further file is begun while it is read.
     pub fn size(&self) -> u64 {
         if self.unpacker.is_some() { u64::MAX } else { self.stat.size }
     }
@@ -389,7 +389,7 @@ impl Stream<'_> {
         self.tally.lines += lines.count();
     }
 
-    /// What dialects can say at the end of the file only.
+    /// Lets dialects report what they only know at the end of the file.
     fn last_words(&mut self) {
         let Self { reader, folds, tally, dialects, .. } = self;
         dialects.end(&mut |event| {
@@ -430,8 +430,8 @@ impl Tally {
     }
 }
 
-/// Whether a name can be that of a type: a few words of letters, or a few types one in the other. What else
-/// stands in its place, such as a key or an address, is shown to nobody.
+/// Whether a name can be that of a type: a few words of letters, or a few nested types. Anything else in its place,
+/// such as a key or an address, is not shown.
 fn is_type_name(name: &str) -> bool {
     const DEPTH: usize = 3;
     const WORDS: usize = 6;

@@ -8,10 +8,11 @@ use duckdb::arrow::record_batch::RecordBatch;
 use sessionmill_contract::{Cells as _, ColumnKind, RowRef, Table};
 use std::sync::Arc;
 
-/// Rows of a batch: enough that a batch costs nothing by itself, few enough that all of its texts fit into memory twice.
+/// Rows of a batch: enough that a batch costs nothing by itself, few enough that all of its texts fit into memory
+/// twice.
 const ROWS: usize = 8_192;
 
-/// What stands in a column before those that the table declares.
+/// The value of a column that the store puts before those that the table declares.
 pub(super) enum Lead<'l> {
     Text(&'static str, Box<dyn Fn(usize) -> &'l str + 'l>),
     Int(&'static str, Box<dyn Fn(usize) -> i64 + 'l>),

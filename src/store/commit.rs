@@ -87,8 +87,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a commit with an unknown outcome was kept. A commit is kept whole or not at all, so one ledger row of this
-    /// run answers for the group. A group that writes no ledger row counts as lost: writing it again does no harm.
+    /// Whether a commit with an unknown outcome was kept. A commit is kept whole or not at all, so one ledger row of
+    /// this run answers for the group. A group that writes no ledger row counts as lost: writing it again does no harm.
     ///
     /// # Errors
     ///

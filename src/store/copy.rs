@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
-/// A copy that is still to be opened. Dropping it removes it; what a process that is killed leaves is removed by the
-/// next one.
+/// A copy that is still to be opened. Dropping it removes the file. The copy of a process that was killed is removed by
+/// the next one.
 #[derive(Debug)]
 pub(super) struct Copy {
     /// Its lock shows others that it is in use; the kernel releases it when the process dies.
@@ -48,7 +48,7 @@ impl Copy {
         let _ = sweep(database, Instant::now());
         let mut copy = Self::begin(database)?;
         if copy.scratch.is_none() && log::is_long(database) {
-            // Every reader of a copy would replay it.
+            // Every reader of a copy would replay the log again.
             Store::open(database, Access::ReadWrite)?.checkpoint()?;
         }
         let size = PARTS.iter().map(|part| std::fs::metadata(with(database, part)).map_or(0, |file| file.len())).sum();
@@ -71,7 +71,7 @@ impl Copy {
             let file = builder.prefix(&prefix).permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
             let file = file.map_err(cannot)?;
             file.as_file().lock().map_err(cannot)?;
-            // Somebody who swept before it was locked has removed it.
+            // Another process can have removed it as a leftover before it was locked.
             if file.path().exists() {
                 return Ok(Self { file, scratch });
             }
@@ -113,7 +113,7 @@ impl Copy {
                 }
                 let bytes = (stat.size - at).min(part - done);
                 let copied = match &mut log {
-                    // Not opened a second time: to close that would let go of the record lock.
+                    // The open file is read, since opening and closing it once more would release the record lock.
                     None => copy_part(&held.file, self.file.as_file_mut(), at, bytes),
                     Some(log) => open(&with(database, name)).and_then(|from| copy_part(&from, log, at, bytes)),
                 };
@@ -142,14 +142,14 @@ fn remove_logs(copy: &Path) {
     }
 }
 
-/// `mill.duckdb.copy-`, with which the names of copies begin.
+/// `mill.duckdb.copy-`, the beginning of the names of copies.
 fn beside_name(database: &Path) -> OsString {
     let name = beside(database, NAME);
     name.file_name().unwrap_or_default().to_owned()
 }
 
-/// Removes the copies that killed processes have left, waiting for those who still make one: a copy has no name any
-/// more once it is open.
+/// Removes the copies that killed processes have left. Waits for processes that are still making one: an open copy has
+/// no name any more.
 ///
 /// # Errors
 ///
@@ -179,7 +179,7 @@ pub fn sweep(database: &Path, until: Instant) -> Result<()> {
     live
 }
 
-/// Whether nobody has the lock of a file, or lets go of it by then.
+/// Whether the lock of a file is free, or becomes free by then.
 fn is_free(file: &File, until: Instant) -> bool {
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
         if Instant::now() >= until {
@@ -193,24 +193,24 @@ fn is_free(file: &File, until: Instant) -> bool {
 /// Bytes that are copied while the database is held.
 const PART: u64 = 32 << 20;
 
-/// Others write the database between two parts, and the copy begins anew: so often at most before it
-/// is made in one go.
+/// If another process writes the database between two parts, the copy starts again. After this many attempts the
+/// database is held until it is whole.
 const TRIES: usize = 5;
 
-/// Between two parts: long enough for whoever waits to see that the database is free.
+/// Between two parts: long enough for a waiting process to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The database, which nobody writes while this is there.
+/// The open database file, which nobody writes as long as this exists.
 #[derive(Debug)]
 struct Held {
-    /// Closed before the lock is free: to close it takes the record locks of this process away.
+    /// Closed before the lock is released, because closing it drops all record locks of this process on the database.
     file: File,
     _lock: StoreLock,
 }
 
 /// Keeps everybody from writing the database, waiting for those who have it.
 fn hold(database: &Path, until: Instant) -> Result<Held> {
-    // Who may not write the database makes no lock file: its owner could not use it.
+    // A user who may not write the database makes no lock file: its owner could not use it.
     let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
     let lock = take(database, until)?;
     let file = open(database).map_err(|error| Error::cannot("open", database.display(), error))?;

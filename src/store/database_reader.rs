@@ -33,7 +33,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// Of when a snapshot is.
+    /// The time of a snapshot.
     pub fn snapshot_time(&self, database: &DatabaseFile) -> Option<DateTime<Utc>> {
         match self {
             Self::Snapshot(path) => Snapshot::of(database, path.clone()).map(|snapshot| snapshot.time),
@@ -64,7 +64,7 @@ impl DatabaseReader {
     ///
     /// If there is no database, or it cannot be looked for.
     pub fn version(&self) -> Result<Version> {
-        // A service publishes what it does, and needs the database for itself.
+        // Where a service publishes snapshots, they are read, and the database is left to the service.
         let is_own = may_write(&self.database) && lock::holder(&self.database, lock::DAEMON).is_none();
         match Snapshot::fullest(&self.database).filter(|_| !is_own) {
             Some(snapshot) => Ok(Version::Snapshot(snapshot.path)),
@@ -79,7 +79,8 @@ impl DatabaseReader {
     /// If there is no database or it cannot be opened, or the body fails.
     pub fn read<T>(&self, now: DateTime<Utc>, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
         let file = self.newest(now)?;
-        // A connection of its own for each reader: they run side by side, and what is open stays so until all are done.
+        // Each reader has a connection of its own, so that they run in parallel. The file stays open until all are
+        // done.
         let idle = file.idle.lock().pop();
         let connection = idle.map_or_else(|| file.apart.lock().connection.try_clone(), Ok)?;
         let answer = body(Reader::of_unchanging(&connection, &MadeWith::default()))?;
@@ -89,7 +90,7 @@ impl DatabaseReader {
 
     fn newest(&self, now: DateTime<Utc>) -> Result<Arc<OpenFile>> {
         let mut open = self.open.lock();
-        // Before it is opened: what is written in between is newer, and is seen by the next reader.
+        // Taken before the file is opened: a change in between is newer, and the next reader sees it.
         let version = self.version()?;
         if let Some(open) = open.as_ref().filter(|open| open.version == version) {
             return Ok(open.file.clone());

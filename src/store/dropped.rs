@@ -1,5 +1,5 @@
-//! What was known from source files and is in none any more: a log was written anew with less in it, or
-//! its processor reads it in another way.
+//! Entities that were known from source files and are in none any more, because a log was rewritten with less in it, or
+//! a processor reads it differently now.
 
 use crate::base::error::Result;
 use crate::store::Store;

@@ -141,7 +141,7 @@ pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Sta
     Ok(())
 }
 
-/// A processor, by position, and a file that it was due for.
+/// The position of a processor, and a file that it was due for.
 type Due<'g> = (usize, &'g Job);
 
 /// What failed in a group, as it stands now, and what was dealt with.
@@ -201,7 +201,8 @@ pub enum FailureAction {
     Drop,
 }
 
-/// Puts failures of a processor into a state, as if they had never failed; takes the state, the time and the processor.
+/// Resets failures of a processor to a state, as if they had never failed. Parameters: the state, the time, the
+/// processor.
 pub(super) const SET: &str = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
 
 /// Does what an operator wants of failures of files and keys.

@@ -78,7 +78,7 @@ pub fn forget(
         transaction.execute("DELETE FROM people WHERE username = ?", [username])?;
         runs::forget(transaction, username)?;
         erased.files = transaction.execute("DELETE FROM session_files WHERE username = ?", [username])? as u64;
-        // Who is forgotten again stays so since the first time.
+        // A person who is forgotten again keeps the date of the first time.
         let before = before.unwrap_or_else(|| Ban { since: Some(now), files: Some(files.clone()), answers: Some(0) });
         let files = before.files.map(|before| before.into_iter().chain(files).collect::<BTreeSet<_>>());
         let files = files.map(|files| files.into_iter().collect::<Vec<_>>().join(" "));
@@ -141,15 +141,16 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
     OriginFile::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
 }
 
-/// Erases from each processor's facts the people that it excludes. Snapshots that can have data about them are removed before.
-/// Returns who of them was known.
+/// Erases from each processor's facts the people that it excludes. Snapshots that can have data about them are removed
+/// before. Returns who of them was known.
 ///
 /// # Errors
 ///
 /// If the database cannot be used, or a snapshot not be removed.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
-    // Of whom a processor has nothing, nothing is erased: each time, snapshots and what has failed would be made anew.
+    // Only people of whom the processor has something: erasing is noted as a change, which makes a new snapshot due and
+    // failed keys be tried again.
     let known: BTreeSet<(String, String)> = store
         .reader()
         .rows(
@@ -198,22 +199,22 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
     Ok(facts)
 }
 
-/// Under which name it stands among settlements that what was made of erased facts is not all gone.
+/// The name of the row in `facts.settlements` which says that something made from erased facts can be left.
 const ERASING: &str = "(erasing)";
 
-/// Notes that facts are erased of which entities and sums can still tell. Nothing is published before [`end`].
+/// Notes that facts were erased whose entities and sums can still be there. Nothing is published before [`end`].
 pub(super) fn begin(transaction: &Transaction<'_>) -> Result<()> {
     made_with::set(transaction, ERASING, "", 1, "")
 }
 
-/// Whether what was made of erased facts can still be there: who erased them was killed before the end.
+/// Whether something made from erased facts can be left, because the process that erased them was killed.
 pub(super) fn is_unfinished(connection: &Connection) -> Result<bool> {
     let sql = "SELECT count(*) > 0 FROM facts.settlements WHERE processor_name = ?";
     Ok(connection.query_row(sql, [ERASING], |row| row.get(0))?)
 }
 
-/// Notes that nothing tells of erased facts any more, after the tables of sums and the others were brought up to date: unless
-/// keys are still to be settled.
+/// Notes that nothing made from erased facts is left, unless keys are still to be settled. Called when the lookup
+/// tables are up to date.
 ///
 /// # Errors
 ///

@@ -1,6 +1,5 @@
-//! Keeps groups whatever stands in the way: what the database refuses is halved until the one file that
-//! is to blame is found, and after a commit of unknown outcome the database is
-//! opened again and asked what it kept.
+//! Commits groups in spite of errors. A group that the database refuses is halved until the one file that is to blame
+//! is found. After a commit with an unknown outcome, the database is opened again and asked what it kept.
 //!
 //! For example, the database refuses a group of files a, b, c and d because of one row that `verification` made of c:
 //!

@@ -31,7 +31,7 @@ pub fn sources(reader: Reader<'_>) -> Result<Vec<Source>> {
     })
 }
 
-/// Everybody of whom the database has anything, by their folders.
+/// The folders of all people of whom the database has anything.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn people(reader: Reader<'_>) -> Result<BTreeSet<String>> {
 pub(super) const BY_FILE: [&str; 5] =
     ["files_left_out", "processor_run_errors", "session_dialects", "session_unknown_lines", "session_waits"];
 
-/// Everybody whom any row of the database is about, by their folders: also those whose files were never read.
+/// The folders of all people whom any row of the database is about, even if none of their files was read.
 ///
 /// # Errors
 ///
@@ -61,8 +61,8 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
     Ok(everybody)
 }
 
-/// Those who were forgotten, as far as a reader can know: a snapshot does not name them, and the origin beside
-/// the database may not be the reader's to read. `None` if both are silent.
+/// The people who were forgotten, as far as a reader can know. `None` if it cannot: a snapshot does not name them, and
+/// the reader may not be allowed to read the origin beside the database.
 ///
 /// # Errors
 ///
@@ -75,7 +75,7 @@ pub fn forgotten_if_told(reader: Reader<'_>, database: &Path) -> Result<Option<B
     }
 }
 
-/// Those who were forgotten: the database's origin knows them too, where the database has lost them.
+/// The people who were forgotten. The origin beside the database names them too, in case the database has lost them.
 ///
 /// # Errors
 ///

@@ -7,8 +7,8 @@ use crate::store::{DatabaseFile, copy, publish, scratch};
 use std::path::Path;
 use std::time::Instant;
 
-/// Removes what nobody uses any more, without waiting for anybody. What DuckDB spills beside the database goes when
-/// that is opened to be written.
+/// Removes leftovers without waiting for other processes. What DuckDB spilled beside the database is removed when the
+/// database is next opened for writing.
 pub fn sweep(database: &DatabaseFile) {
     scratch::sweep();
     atomic_file::sweep(database);
@@ -16,7 +16,7 @@ pub fn sweep(database: &DatabaseFile) {
     publish::sweep(database);
 }
 
-/// The same for whoever erases somebody and holds the publisher's lock: a copy in the making is waited for.
+/// The same while a person is erased, under the publisher's lock: waits for a copy that is being made.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ pub type About = Box<dyn Fn(&[Cells]) -> Vec<Cells> + Send + Sync>;
 pub struct Lookup {
     /// Of the table, or of the facts that sums are of.
     pub name: &'static str,
-    /// What the rows are made from beside the database, as text. If the text changes, all rows are made again.
+    /// What the rows are made from apart from the database, as text. If the text changes, all rows are made again.
     pub settings: String,
     pub rows: Rows,
 }
@@ -38,8 +38,8 @@ pub struct Lookup {
 pub enum Rows {
     /// Of values, which a query reads: texts, without doubles. The table is in schema `main`.
     About { values: &'static str, about: About },
-    /// Of the entities of each source file, as far as they are made of one table of facts. Facts of their settlement can be
-    /// entities as they stand.
+    /// Of the entities of each source file, as far as they are made of one table of facts. Facts of their settlement
+    /// can be entities as they stand.
     ByFile(Vec<ByFile>),
 }
 
@@ -50,7 +50,7 @@ pub struct ByFile {
     pub entities: String,
     /// The columns of the table, in SQL over the entities. `session_file` is the first one.
     pub columns: String,
-    /// Entities are added up that share all columns which are no sums; else each is a row.
+    /// Entities that have all columns but the sums in common are added up; otherwise each is a row.
     pub are_sums: bool,
 }
 
@@ -62,13 +62,13 @@ impl ByFile {
     }
 }
 
-/// Under which name the settings of lookup tables stand among those of settlements.
+/// The owner of the rows in `facts.settlements` that hold the settings of lookup tables.
 const OWNER: &str = "(lookup)";
 
-/// Stands before what a table was made with that is due.
+/// Put in front of the settings of a table to mark it as due.
 const DUE: char = '!';
 
-/// Under which name the number of changes stands there, as a version.
+/// The name of the row whose version is the number of changes.
 const NEWS: &str = "(news)";
 
 /// Notes that a transaction changes what the database says: lookup tables are due, and no snapshot of before is
@@ -124,7 +124,7 @@ pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
     if due.is_empty() {
         return Ok(());
     }
-    // Values can be those of sums, which are made by now.
+    // Their values can come from tables of sums, which are up to date by now.
     store.transaction(|transaction| {
         for (name, settings, before, values, about) in due {
             let values = read(transaction, values)?;
@@ -180,8 +180,8 @@ struct ByFiles<'l> {
 impl ByFiles<'_> {
     /// Makes the rows of the files that have changed. If the tables were made with other settings, these are all files.
     ///
-    /// Each transaction is about some of them: all of a large database do not fit into memory. So a process that is killed
-    /// goes on where it was.
+    /// Each transaction is about some of them: all of a large database do not fit into memory. So a process that is
+    /// killed goes on where it was.
     fn refresh(&self, store: &Store, settings: &str, is_as_before: bool) -> Result<()> {
         let Self { facts, tables } = self;
         if !is_as_before {

@@ -1,6 +1,6 @@
 //! What parts of the database were last made with: versions of rules, settings, limits, the day. They are rows of
-//! `facts.settlements`, each of an owner, such as a processor, and with a name. A part is due where its row says something
-//! else than the program does.
+//! `facts.settlements`, each of an owner, such as a processor, and with a name. A part is due where its row says
+//! something else than the program does.
 
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -8,8 +8,8 @@ use duckdb::{Connection, params};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// The rows, which are read when the first one is asked for: a pass and a report ask for a dozen. It is of a time in which
-/// nobody changes them but whoever has it, after asking.
+/// The rows, which are read together when the first one is asked for, since a pass or a report needs about a dozen.
+/// They hold as long as nobody else changes them, and their holder does so only after its last question.
 #[derive(Debug, Default)]
 pub struct MadeWith(OnceLock<Rows>);
 

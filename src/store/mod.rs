@@ -81,7 +81,7 @@ use tempfile::TempDir;
 pub struct Store {
     connection: Connection,
     lock: StoreLock,
-    /// Where a reader spills who may not write beside the database.
+    /// The folder that DuckDB spills into for a reader who may not write beside the database.
     _spill: Option<TempDir>,
 }
 
@@ -96,7 +96,7 @@ pub enum Access {
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The ways out of having no database.
+/// The hint where there is no database.
 const NONE: &str = "make it with `sessionmill run`, or name another one with --database FILE";
 
 /// The hint at a database that another program has open.
@@ -104,13 +104,13 @@ const HELD_HINT: &str = "close it there, or let that program read a published sn
 
 /// DuckDB's own memory. It spills to disk above it; the process needs about as much again.
 const MEMORY: &str = "128MB";
-/// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
+/// One: for short statements a second thread mostly spins, and the threads that read files make better use of the core.
 const THREADS: i64 = 1;
-/// Whoever only reads a database of this size has questions of more work than that. A report asks two of them side by side
-/// by itself, and shares the cores between them.
+/// From this size on, questions of a reader are worth more threads. A report asks two of them in parallel, and shares the
+/// cores between them.
 const LARGE: u64 = 64 << 20;
 const THREADS_OF_LARGE: usize = 4;
-/// What a reader may spill.
+/// How much a reader may spill.
 const SPILL: &str = "2GB";
 
 impl Store {
@@ -137,7 +137,7 @@ impl Store {
             let lock = StoreLock::take(path, until)?;
             return Ok(Self { connection: connect(path, access, None, until)?, lock, _spill: None });
         }
-        // What such a reader makes beside the database would be in its owner's way.
+        // Files that such a reader makes beside the database would lock out its owner.
         let lock = StoreLock::take_to_read(path, until)?;
         let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error))?;
         Ok(Self { connection: connect(path, access, Some(spill.path()), until)?, lock, _spill: Some(spill) })
@@ -238,7 +238,7 @@ pub fn require(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether there is a database, or one that was to be replaced when a run broke off.
+/// Whether there is a database. One that was damaged and is not yet replaced counts.
 pub fn is_begun(path: &Path) -> bool {
     path.is_file() || OriginFile::read(path).is_some_and(|origin| origin.damaged)
 }
@@ -282,8 +282,8 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
 
 /// Connects, spilling what does not fit into memory into a folder other than the one beside the database.
 fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Connection> {
-    // What a process that was killed has spilled. It goes only when the database is closed again: an open DuckDB
-    // makes the folder once, and can need it as soon as it replays the log. Whoever opens the database has it alone.
+    // Removes what a killed process has spilled. The database is opened and closed first: an open DuckDB makes the
+    // folder once, and can need it as soon as it replays the log. While it is open, no other process has it.
     let left = beside(path, "tmp");
     if access == Access::ReadWrite && left.exists() {
         drop(open(path, access, spill)?);
@@ -307,10 +307,12 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
-    // The rows of a file, or of some keys, lie far apart in a large table: they are found by a list of their numbers, and
-    // not by the first and the last one. Of few rows DuckDB does so itself.
-    // Looking for the symbols of FSST takes half of the time of a checkpoint, and makes the file a fourteenth smaller. As
-    // a part of the configuration the setting has no effect.
+    // `dynamic_or_filter_threshold`: the rows of a file, or of some keys, lie far apart in a large table. DuckDB finds
+    // them by a list of their numbers, not by the first and the last one. Without the setting it does so for few rows
+    // only.
+    //
+    // `disabled_compression_methods`: finding the symbols of FSST takes half of the time of a checkpoint, and makes the
+    // file a fourteenth smaller. The setting has no effect as a part of the configuration.
     connection.execute_batch(
         "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '64MB';
          SET dynamic_or_filter_threshold = 1000;
@@ -331,11 +333,11 @@ fn config() -> duckdb::Result<Config> {
         .threads(THREADS)?
         .enable_autoload_extension(false)?
         .with("autoinstall_known_extensions", "false")?
-        // What DuckDB stores about the values of each column takes a third of the room of older formats. A file that is there
-        // keeps its format. Programs that read a new one need DuckDB 1.2.
-        // DuckDB takes a block for each column of each table that a commit or the log appends to, and writes whole ones: of the
-        // default, 256 KB, an appended line takes 100 MB. Smaller ones than these do not hold the dictionaries of texts, and
-        // large tables take twice the room. A file that is there keeps its blocks.
+        // DuckDB writes a whole block for each column of each table that a commit or the log appends to. With the
+        // default of 256 KB, one appended line takes 100 MB. Smaller blocks than these cannot hold the dictionaries of
+        // texts, and large tables take twice the room. An existing file keeps its blocks.
         .with("default_block_size", "65536")?
+        // In this format the statistics of each column take a third of the room of older formats. Programs that read
+        // the file need DuckDB 1.2. An existing file keeps its format.
         .with("storage_compatibility_version", "v1.2.0")
 }

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// We made the database beside it.
+/// A file beside the database. That it exists says that sessionmill made the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OriginFile {
-    /// Number of migrations that the program which wrote this knows.
+    /// Number of migrations known to the program that wrote this.
     pub sessionmill_schema: usize,
-    /// Pages of it cannot be read: the next pass begins a new one. Set until there is one, so that a
-    /// crash in between is not taken for somebody who deletes the database to begin with other sources.
+    /// The database cannot be read, and the next pass makes a new one. It stays set until then: after a crash in
+    /// between, a missing database must not look as if a user had deleted it to start with other sources.
     pub damaged: bool,
     sources: Vec<Tree>,
     /// People who are kept out.
@@ -87,7 +87,7 @@ impl OriginFile {
         Self::read(database).map_or(Ok(()), |origin| Self { damaged: true, ..origin }.write(database))
     }
 
-    /// Writes it aside, syncs and renames: there is always a whole one. What is there already is left.
+    /// Replaces the file atomically: at any time there is a whole one. A file that already says the same is left alone.
     ///
     /// # Errors
     ///

@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 /// Which facts of a processor are about single people of a user folder.
 #[derive(Clone, Copy)]
 pub struct PersonFacts {
-    /// The name in its tables of an id in a user folder: what the folder's prefix is, followed by the id.
+    /// The name that its tables have for an id of a user folder: the prefix of the folder, then the id.
     pub name: fn(&str, &str) -> String,
-    /// A query for the names of all ids that are one person with that of the one parameter, which is among them.
+    /// A query with one parameter, the name of an id. It returns the names of all ids of the same person, that one
+    /// included.
     pub joined: &'static str,
     /// Tables of facts, each with a condition of SQL for those about anybody in `stage_persons`, a table with
     /// the columns `person` (the name), `username` and `id`.

@@ -35,8 +35,8 @@ pub struct Observed {
     pub strange: Vec<usize>,
 }
 
-/// Marks the known files that a walk did not find. What they said is kept. A source that cannot be
-/// meant is frozen: none of its files is marked.
+/// Marks the known files that a walk did not find. Their facts are kept. A source whose root seems not to be mounted,
+/// or to be another tree, is frozen: none of its files is marked.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub struct Observed {
 pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) -> Result<Observed> {
     let Tree { sources, roots, walk, ledger, policy } = tree;
     let mut notices = Notices::default();
-    // Nobody is to act on the folders of those who are forgotten.
+    // Nobody has to act on folders of forgotten people.
     let unseen: Vec<_> = walk.unseen.iter().filter(|unseen| !policy.forgets(&unseen.folder)).collect();
     notices.alarms.extend(unseen_words(&unseen));
     for link in walk.links.iter().filter(|link| !policy.forgets(&link.folder)) {
@@ -106,7 +106,7 @@ pub fn freeze(store: &Store, errors: &[(&str, &Error)]) -> Result<()> {
     Ok(())
 }
 
-/// Folders of one cause that are named, each in an alarm of its own.
+/// Up to this many folders with the same cause get an alarm each; more of them share one.
 const NAMED: usize = 10;
 
 /// Alarms about folders that could not be listed. Many of one cause share an alarm.
@@ -135,9 +135,9 @@ struct RootState<'l> {
     is_empty: bool,
 }
 
-/// Why a source cannot be meant.
+/// Why a root seems not to be the one that the source means.
 enum Alarm {
-    /// As a folder is that nothing is mounted on.
+    /// It is empty, like a mount point without a mount.
     Empty,
     /// Another device is mounted.
     OtherFiles,
@@ -184,8 +184,8 @@ impl<'l> RootState<'l> {
     }
 }
 
-/// Whether a file can be the known one, on whatever device: a log only grows, and the one in an old
-/// copy of the tree is shorter.
+/// Whether a file can be the known one on another device. A log only grows, so in an old copy of the tree it is
+/// shorter.
 fn is_alike(found: &Found, known: &Known) -> bool {
     let has_grown = |stat: &Stat| known.look.as_ref().is_some_and(|look| look.stat.size <= stat.size);
     found.stat.as_ref().is_ok_and(has_grown)

@@ -1,9 +1,8 @@
 //! Publishing: a snapshot of the database for readers who may not write it.
 //!
-//! A copy is made while the database is held for moments; everything else happens on that. What a
-//! snapshot shows is written into a new file, row by row: a page of the database can hold remains of
-//! what was deleted or is nobody else's business. It appears under its name when it is whole and was
-//! read again, and the same in Parquet files before it.
+//! The database is held only for the moments in which it is copied; everything else works on the copy. The rows that a
+//! snapshot shows are written into a new file, since pages of the database can hold remains of rows that were deleted
+//! or are private. The file is read again before it gets its name; its Parquet files are in place before that.
 
 use crate::base::acl;
 use crate::base::error::{Error, Result, Status};
@@ -29,20 +28,20 @@ use std::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
     New(Snapshot),
-    /// Nothing has changed since this one.
+    /// Nothing has changed since this snapshot.
     Before(Snapshot),
 }
 
 /// Tables that neither snapshots nor their Parquet files have.
 const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
 
-/// A table behind the scenes: it has the ids of people, whatever views show of them.
+/// A table that is not published because it has the ids of people.
 const GROUPS: &str = "key_groups";
 
-/// Snapshots that are kept: whoever has an older one open keeps it all the same.
+/// Snapshots that are kept. A process that has an older one open can go on reading it.
 const KEPT: usize = 3;
 
-/// Runs that changed nothing are worth a snapshot after this time, since it shows them, too.
+/// After this time a snapshot is made even if only runs were added, since it shows them too.
 const AGE: TimeDelta = TimeDelta::hours(1);
 
 /// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
@@ -79,7 +78,7 @@ pub struct Publisher<'d> {
 }
 
 impl<'d> Publisher<'d> {
-    /// Keeps others from publishing, once they are done. Removes what one that was killed has left.
+    /// Waits for other publishers and keeps them out. Removes what a killed one has left.
     ///
     /// # Errors
     ///
@@ -126,7 +125,7 @@ pub(super) fn sweep(database: &DatabaseFile) {
     }
 }
 
-/// Snapshots that are thrown away because somebody was erased meanwhile.
+/// Attempts, of which each is thrown away if somebody was erased meanwhile.
 const TRIES: u32 = 3;
 
 /// Makes and shows a snapshot, unless it has data about somebody who was erased since its copy was made.
@@ -172,7 +171,8 @@ fn attempt(
     sync(&new).map_err(cannot)?;
     let people_shown = people(&try_connect(&new, Access::ReadOnly, None)?)?;
     failpoint::point("checked", "");
-    // Whoever erases somebody holds the database, too: this snapshot is shown before that, and removed, or not at all.
+    // Erasing holds the database too. So this snapshot either gets its name before somebody is erased, and is removed
+    // with the others then, or is found here to show too much.
     let held = Store::open(database, Access::ReadOnly)?;
     if !people(held.connection())?.is_superset(&people_shown) {
         snapshot::remove_partial(&link);
@@ -180,7 +180,7 @@ fn attempt(
     }
     allow(&new, audience, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
     drop(held);
-    // One about people whom the new one leaves out, or with more than is wanted.
+    // It is about people whom the new one leaves out, or shows more than is wanted.
     let says_more = |old: &Snapshot| {
         let names = || people(&try_connect(&old.path, Access::ReadOnly, None)?);
         state_of(old).is_none_or(|old| old.sensitive.iter().any(|what| !wanted.has(*what)))
@@ -215,7 +215,7 @@ struct State {
 }
 
 impl State {
-    /// That of a snapshot which has no more than what is wanted.
+    /// The state of a snapshot that shows no more than is wanted.
     fn of(mut self, wanted: &Publish) -> Self {
         self.sensitive.retain(|what| wanted.has(*what));
         self
@@ -263,7 +263,7 @@ fn prepare(link: &Path, audience: Audience, wanted: &Publish) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Error::cannot("make", folder.display(), error);
     match std::fs::create_dir(folder) {
-        // The group that the folder's own folder hands on stays.
+        // A group that the folder has inherited stays.
         Ok(()) => {
             let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
             let set = |mode| std::fs::set_permissions(folder, Permissions::from_mode(mode));
@@ -324,7 +324,7 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, schema: &Schema) -> Result<Ve
     count(&connection)
 }
 
-/// A table that a snapshot has rows of.
+/// A table whose rows a snapshot shows.
 struct Shown {
     schema: String,
     table: String,
@@ -433,7 +433,7 @@ fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
     failpoint::point("renamed", "");
     if files.is_dir() {
         std::fs::set_permissions(&files, Permissions::from_mode(0o750))?;
-        // Of a snapshot of the same second.
+        // Those of a snapshot of the same second.
         let _ = std::fs::remove_dir_all(snapshot.parquet());
         std::fs::rename(&files, snapshot.parquet())?;
         point(link, &with(link, ".parquet"), &snapshot.parquet())?;
@@ -443,7 +443,7 @@ fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
     File::open(link.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Lets a name beside a file stand for it, at once.
+/// Points a link beside a file to it, atomically.
 fn point(link: &Path, name: &Path, file: &Path) -> std::io::Result<()> {
     let new = with(link, ".link");
     symlink(file.file_name().unwrap_or_default(), &new)?;

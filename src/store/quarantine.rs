@@ -1,10 +1,9 @@
-//! A database that DuckDB refuses to read is moved aside, never deleted, and its place is taken by what
-//! can be read: the last checkpoint without its log, or a new database without anything.
+//! A database that DuckDB cannot read is moved aside, never deleted. What can be read takes its place: the last
+//! checkpoint without its log, or a new, empty database.
 //!
-//! Both are states that the database once was in: facts, ledger and touched keys change together. So
-//! whatever is missing from it is due by its own ledger, and the pass that opened it brings it back. Decisions
-//! come back from the file that keeps them. What cannot come back is what transcripts said that do not exist
-//! any more.
+//! Both are states that the database once was in, because facts, ledger and touched keys change together. So whatever
+//! is missing is due by its own ledger, and the pass that opened the database brings it back. Decisions come back from
+//! the file that keeps them. Facts of transcripts that no longer exist are lost.
 
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
@@ -33,7 +32,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     let lock = StoreLock::take(path, until)?;
     let mut origin = OriginFile::known(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
-        // Ours from before its first byte: a crash while it is made leaves a file that is no database.
+        // Noted before its first byte: a crash while it is made leaves a file that is no database.
         let new = OriginFile::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.schema.version());
         new.write(path)?;
         origin = Some(new);
@@ -84,7 +83,7 @@ pub(super) const NOT_OURS: &str = "it is not known to be made by sessionmill and
 fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<Utc>) -> Result<Store> {
     origin.damaged = true;
     origin.write(path)?;
-    // There is nothing to move where an earlier run broke off after that.
+    // Nothing is left to move if an earlier run was interrupted right after moving it.
     if let Some(moved) = move_aside(path, &ALL, now)? {
         tracing::warn!(
             moved_to = %moved.display(),

@@ -1,4 +1,4 @@
-//! What somebody else may ask of a database: one SELECT over its tables, as DuckDB itself understands it.
+//! Queries that users write: one SELECT over the tables of the database, as DuckDB itself understands it.
 //!
 //! DuckDB parses the text, binds it and plans it, with all views, macros and queries within strings resolved. Only
 //! then it is known what the text would do. A plan is refused if it calls a function that can reach a file or
@@ -13,8 +13,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-/// Functions that make rows of their arguments, of what the database holds or of what DuckDB knows about it. One
-/// whose arguments are rows has no name in a plan: `JSON_EACH`, `JSON_TREE` and `SUMMARY` are all there are.
+/// Functions that are allowed in a query: they make rows from their arguments, from the database or from the catalog. A
+/// function that takes rows has no name in a plan; there are three of them, `JSON_EACH`, `JSON_TREE` and `SUMMARY`.
 const FUNCTIONS: [&str; 14] = [
     "GENERATE_SERIES",
     "HISTOGRAM_VALUES",
@@ -32,14 +32,14 @@ const FUNCTIONS: [&str; 14] = [
     "UNNEST",
 ];
 
-/// Beginnings of the names of others, which show the catalog.
+/// Beginnings of the names of further ones, which show the catalog.
 const CATALOG: [&str; 2] = ["DUCKDB_", "PRAGMA_"];
 
-/// These show files, or open some.
+/// Of these, the ones that show or open files. They are refused.
 const CATALOG_OF_FILES: [&str; 4] =
     ["DUCKDB_EXTERNAL_FILE_CACHE", "DUCKDB_SECRETS", "DUCKDB_TEMPORARY_FILES", "DUCKDB_EXTENSIONS"];
 
-/// In a plan, in front of the name of a function. Within a string it would stand with backslashes.
+/// What stands in front of the name of a function in a plan. Inside a string its quotes would be escaped.
 const MARK: &str = "\"Function\": \"";
 
 /// The hint at a query that wants more than it may have.
@@ -77,7 +77,7 @@ pub fn ask(
     })
 }
 
-/// Names that differ: in an object of JSON the last one of a name would stand for all.
+/// Makes names unique, since a JSON object keeps only the last of several values with one name.
 fn unique(names: Vec<String>) -> Vec<String> {
     let mut taken = HashSet::new();
     let mut own = |name: String| {
@@ -87,16 +87,17 @@ fn unique(names: Vec<String>) -> Vec<String> {
     names.into_iter().map(&mut own).collect()
 }
 
-/// Refuses a text that is anything but one SELECT over the database, or the explanation of one.
+/// Refuses a text unless it is one SELECT over the database, or an EXPLAIN of one.
 ///
 /// # Errors
 ///
 /// If it is, or DuckDB does not understand it.
 pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Failed> {
-    // The optimizer would already compute what does not depend on rows, and drop parts of the plan.
+    // The optimizer would already evaluate constant expressions, and drop parts of the plan.
     let planner = connection.try_clone()?;
     planner.execute_batch("PRAGMA disable_optimizer")?;
-    // Takes one SELECT and nothing else. What it gets is a string, so that nothing in it can end it.
+    // The function takes one SELECT and nothing else. The text is passed as a string literal, which it cannot break out
+    // of.
     let quoted = sql.replace('\'', "''");
     let mut statement = bounded(|| planner.prepare(&format!("EXPLAIN (FORMAT json) FROM query('{quoted}')")))?;
     let plans = bounded(|| {

@@ -33,7 +33,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Ends it. What runs now is interrupted, and has no result.
+    /// Ends the turn. Statements that are running are interrupted and have no result.
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.connections.lock().iter().for_each(|connection| connection.interrupt());
@@ -77,7 +77,7 @@ impl<'c> Reader<'c> {
         Self { turn: Some(turn), ..self }
     }
 
-    /// What is known of the lookup tables, where it stays so.
+    /// What the lookup tables were made with, if that cannot change while this reader reads.
     pub(super) fn made_with(self) -> Option<&'c MadeWith> {
         self.made_with
     }
@@ -86,13 +86,13 @@ impl<'c> Reader<'c> {
         self.connection
     }
 
-    /// Whether others wait for the database by now. What is read is read again then, from a copy.
+    /// Whether the turn is over because others wait for the database. The caller then reads again, from a copy.
     pub fn is_over(self) -> bool {
         self.turn.is_some_and(Turn::is_over)
     }
 
-    /// Asks two things side by side, the first on a connection and a thread of its own, so that a report uses two cores;
-    /// one after the other where the database can change in between.
+    /// Asks two questions in parallel, the first on a connection and a thread of its own. If the database can change in
+    /// between, they are asked one after the other.
     ///
     /// # Errors
     ///

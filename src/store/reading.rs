@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 /// A turn while others wait.
 const TURN: Duration = Duration::from_secs(2);
 
-/// A turn while nobody is seen to wait: programs of others take no lock that tells of them. To begin again costs as much
-/// as was done, and the time for a copy.
+/// A turn while nobody is seen to wait: programs of others take no lock that tells of them. To begin again costs as
+/// much as was done, and the time for a copy.
 const LONG_TURN: Duration = Duration::from_secs(30);
 
 /// Between two looks whether the turn is over, and between two calls to a reader to stop: one that arrives

@@ -66,7 +66,7 @@ impl Record {
         self.ended.as_ref().map_or(0, |run| run.deferred.cast_unsigned()) + self.failures[0].1
     }
 
-    /// The same with the last run, where it could not be written to the database.
+    /// The same, with the last run if that could not be written to the database.
     #[must_use]
     pub fn or_unwritten(self, database: &Path, processor: &str) -> Self {
         // The database can have the beginning of the same run, which it thinks is going on.
@@ -81,7 +81,7 @@ impl Record {
         }
     }
 
-    /// Reads what there is about a processor, which asks this server, or any, if it is not known which.
+    /// Reads what there is about a processor. Its pause counts if this server asked for it; `None` means any server.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Record {
         let deferrals =
             reader.rows(sql, &[processor.into()], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?;
         let begun = last(reader, processor, "outcome NOT IN ('busy', 'refused')")?;
-        // Mostly the last one has ended in order, and is the last of each kind.
+        // Usually the last run has ended in order, and so is the last one of each kind.
         let (over, ended) = match &begun {
             Some(run) if ["done", "failed", "stopped"].contains(&run.outcome.as_str()) => {
                 (begun.clone(), begun.clone())

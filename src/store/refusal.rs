@@ -1,4 +1,4 @@
-//! What DuckDB says about a statement that failed, in the words of whoever reads them.
+//! Errors of DuckDB in words for users.
 
 use crate::base::error::{Error, Status};
 use crate::base::fault::{self, Fault};
@@ -20,7 +20,8 @@ pub(super) fn words(text: &str) -> String {
 }
 
 impl Error {
-    /// Of a statement that somebody else wrote: its words say nothing about the database.
+    /// The error of a statement that a user wrote. DuckDB's words are then about the statement, not about the state of
+    /// the database.
     pub(crate) fn of_statement(text: &str) -> Self {
         let error = Self::new(Status::CannotRun, format!("the database refused: {}", words(text)));
         let is_short = ["Out of Memory", "out of memory", "bad allocation", "bad_alloc", "max_temp_directory_size"];

@@ -1,9 +1,8 @@
-//! What people decide about entities, and what was found out about them: rows that are added and never
-//! changed.
+//! Decisions of people about entities, and findings about them: rows that are added and never changed.
 //!
-//! No transcript can bring them back, so all of them stand in a file beside the database, too, a JSON object a
-//! line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. They are added to its end before they are
-//! committed. A database that has lost some, or is a new one in the place of another, takes them back.
+//! No transcript can bring them back, so they are also kept in a file beside the database, one JSON object per line:
+//! `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. They are appended to it before they are committed.
+//! A database that has lost some, or that was made anew, takes them back from there.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
@@ -22,8 +21,8 @@ use std::path::Path;
 type Values = Vec<Vec<Value>>;
 
 impl Store {
-    /// Adds rows to the reviews of a settlement and touches the keys that they can change anything about. Each
-    /// gets a number of its own, whatever its first cell says. These wait for the next pass, unless they are settled at once.
+    /// Adds rows to the reviews of a settlement and touches the keys that they can change anything about. Each gets a
+    /// number of its own, whatever its first cell says. These wait for the next pass, unless they are settled at once.
     ///
     /// # Errors
     ///
@@ -47,7 +46,7 @@ impl Store {
             transaction.append("main", table.name, rows.iter().map(|row| row.iter().map(Cell::Value)))?;
             touch::keys(transaction, manifest, settlement, keys)?;
             let database = self.lock.database();
-            // What of the file cannot be read is written again from the database.
+            // If some of the file cannot be read, it is written again from the database.
             match strange.is_none() && ends_with(database, table, last) {
                 true => extend(database, table, &rows),
                 false => keep(database, table, &all(transaction, "main", table)?),
@@ -55,9 +54,9 @@ impl Store {
         })
     }
 
-    /// Takes back the reviews of a processor that the database has lost, and touches all keys for them. Where
-    /// the file is missing, or an older program wrote it, it is written. Returns how many were lost, and what of the file
-    /// cannot be read.
+    /// Takes back the reviews of a processor that the database has lost, and touches all keys for them. Where the file
+    /// is missing, or an older program wrote it, it is written. Returns how many were lost, and what of the file cannot
+    /// be read.
     ///
     /// # Errors
     ///
@@ -152,12 +151,13 @@ fn first_line(database: &Path, table: &Table) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let file = File::open(beside(database, table.name)).ok()?;
     let mut line = String::new();
-    // What cannot be read is reported by whoever reads all of it.
+    // A file that cannot be read is reported by the function that reads all of it.
     let _ = BufReader::new(file).read_line(&mut line);
     Some(line)
 }
 
-/// Whether a line lacks a column that was added since. The whole file is written anew then, so its first line tells.
+/// Whether a line lacks a column that was added later. The first line is enough to know, since a new column makes the
+/// whole file be written again.
 fn is_older(table: &Table, line: &str) -> bool {
     let row: Option<Map<String, Json>> = serde_json::from_str(line).ok();
     row.is_some_and(|row| table.columns.iter().any(|column| !row.contains_key(column.name)))

@@ -1,11 +1,11 @@
-//! Room on the disk: a pass that would run out of it does not begin.
+//! Free space on the disk: a pass that would run out of it does not start.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::size::bytes;
 use crate::store::beside;
 use std::path::Path;
 
-/// A pass writes a log, and a checkpoint writes beside what it replaces.
+/// Needed for the log of a pass, and for a checkpoint, which writes new pages before it frees the old ones.
 const LEAST: u64 = 64 << 20;
 const MOST: u64 = 1 << 30;
 
@@ -31,7 +31,7 @@ pub fn alarm(database: &Path) -> Option<String> {
 ///
 /// If the file system has less room left than is needed.
 pub(super) fn require(database: &Path, needed: u64, work: &str) -> Result<()> {
-    // A folder that is still to be made lies on the file system of the nearest one that is there.
+    // A folder that does not exist yet will be on the file system of the nearest one that does.
     let folder = database.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let Ok(disk) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);

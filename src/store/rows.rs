@@ -108,19 +108,19 @@ pub(super) fn as_text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r
     }
 }
 
-/// A stable number for a key: tables filter by it, because a number is compared in a tenth of the
-/// time of a text. Two keys with the same one only cost each other a second look.
+/// A stable number for a key, which tables are filtered by: numbers are compared ten times as fast as texts. Keys that
+/// share a number are then told apart by their text.
 pub fn key_hash(key: &str) -> i64 {
     let hash: [u8; 16] = Md5::digest(key).into();
     let [a, b, c, d, e, f, g, h, ..] = hash;
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// How the rows of a table tell the key that they are of.
+/// How to find the key of a row of a table.
 #[derive(Clone, Copy)]
 pub(super) struct Key {
     column: Option<usize>,
-    /// The key of all, where no column has it.
+    /// The key of all rows, if no column has one.
     name: &'static str,
 }
 

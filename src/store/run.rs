@@ -85,18 +85,18 @@ impl Run {
         })
     }
 
-    /// Whether it is at work, as far as its row says.
+    /// Whether its row says that it is running.
     pub fn is_running(&self) -> bool {
         self.outcome == "running"
     }
 
-    /// Why it could not be done.
+    /// Why it failed as a whole.
     pub fn error(&self) -> Option<&str> {
         self.message.as_deref().filter(|_| self.alarms.is_empty())
     }
 
-    /// How it ended, for the schedule. One that failed as a whole says why; one in which files failed, or with alarms,
-    /// has done its work.
+    /// How it ended, for the schedule. A run in which files failed, or that raised alarms, has done its work; only a
+    /// run that failed as a whole has not.
     pub fn end(&self) -> End {
         if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
     }

@@ -18,7 +18,7 @@ use sessionmill_contract::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The id of the next run. It is that run's own as long as the database is held.
+/// The id of the next run. No other run takes it as long as the database is held.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             [stamp.run_id],
         )?;
         close_dead_run(transaction, stamp)?;
-        // A run that found nothing to do has let go of the database since, and of its number with it.
+        // A run that found nothing to do has released the database since, so another run can have taken its number.
         let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
         let (why, alarms) = alarms(&summary.notices.alarms).unzip();
         let rows = summary.processors.iter().map(|counts| {
@@ -85,7 +85,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             }
             .cells(counts)
         });
-        // Every append is an entry of the log, which every opening reads.
+        // One append for all rows, since each is an entry of the log that every opening reads.
         transaction.append("main", "processor_runs", rows)?;
         transaction.execute(&format!("DELETE FROM processor_deferrals WHERE {}", of(stamp)), [])?;
         let deferrals = summary.processors.iter().flat_map(|counts| {
@@ -147,7 +147,7 @@ pub struct Broken<'b> {
     pub error: &'b Error,
 }
 
-/// How long the audit waits for the database while somebody waits for the audit.
+/// How long writing to the history waits for the database while a user waits for the command to end.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Writes why a run could not begin or go on, if the database is free in time. Best effort: the error itself is the
@@ -160,7 +160,7 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
         .and_then(|store| if store.is_current(&database.schema)? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = %error, "cannot write that a run could not begin");
-    // A full disk must not look like a run that did not come.
+    // After a failure on a full disk, the schedule must not look as if no run had started.
     let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
     let is_in_the_way = matches!(error.fault, Some(Fault::Room | Fault::Machine | Fault::Fatal | Fault::Unsure));
     if is_failure && is_in_the_way && owner::leave_to_owner(database).is_ok() {
@@ -184,7 +184,7 @@ struct Unwritten {
     message: String,
 }
 
-/// Where it is written instead, until a run ends in order.
+/// The file beside the database in which it is kept instead, until a run ends in order.
 const UNWRITTEN: &str = "broken";
 
 /// The last run of a processor, if it broke and could not be written to the database.
@@ -213,7 +213,7 @@ impl Broken<'_> {
                 let (end, why) = (Some(*at + self.elapsed), error.to_string());
                 Row { run_id, request, at: *at, end, outcome, why: Some(&why), alarms: None }.cells(&counts)
             });
-            // Whatever else it is, a run that broke is not running.
+            // A run that broke off is not running any more.
             if outcome == "failed" {
                 for name in self.processors {
                     let sql = "DELETE FROM processor_runs WHERE outcome = 'running' AND processor_name = ?";

@@ -42,13 +42,13 @@ impl Scratch {
         loop {
             let private = Permissions::from_mode(0o700);
             let folder = {
-                // A signal finds it made and listed, or neither.
+                // Under the lock, so that a signal finds the folder both made and listed, or neither.
                 let mut live = LIVE.lock();
                 let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
                 live.insert(folder.path().to_owned());
                 folder
             };
-            // Somebody who sweeps before it is locked removes it.
+            // Another process can have removed it as a leftover before it was locked.
             let lock = match open(folder.path()) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 lock => lock.map_err(failed)?,
@@ -71,7 +71,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Lets Ctrl-C and its like take the folders of this process with them, before they end it as they always do.
+/// Removes the folders of this process when Ctrl-C or a similar signal ends it.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub fn remove_at_signals() -> Result<()> {
     Ok(())
 }
 
-/// Removes what readers have left who were killed. Those of others stay where they may not be removed.
+/// Removes the folders of readers that were killed, as far as this user may remove them.
 pub fn sweep() {
     let temporary = std::env::temp_dir();
     let places: BTreeSet<&Path> = USUAL.iter().map(Path::new).chain([temporary.as_path()]).collect();

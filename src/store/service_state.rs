@@ -1,8 +1,8 @@
-//! How the processors do, as the service knows it, for users who may not read the database.
+//! The state of the processors as the service sees it, for users who may not read the database.
 //!
-//! They read a snapshot, which is only made when something has changed: by its runs, a service that has had
-//! nothing to do looks like one that has died. So the service writes this file beside the database, as open as a
-//! snapshot, when a run begins and when it ends, and `status` takes the runs from it.
+//! These users read a snapshot, which is only made when something has changed. From the runs in it, a service that has
+//! nothing to do looks as if it had died. So the service also writes this file beside the database when a run begins
+//! and when it ends, readable by the same users as a snapshot, and `status` takes the runs from it.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result};
@@ -40,7 +40,7 @@ pub struct ProcessorState {
     pub record: Record,
 }
 
-/// Two of our processes write it one after the other.
+/// How long one process waits for another one that writes the file.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 impl ServiceState {
@@ -68,7 +68,7 @@ impl ServiceState {
     /// If the file cannot be written.
     pub fn write(&self, database: &Path) -> Result<()> {
         let path = service_state_file(database);
-        // As open as a snapshot.
+        // Readable by the same users as a snapshot.
         atomic_file::write(&path, &crate::base::wire::pretty(self), Some(0o640))
             .map_err(|error| Error::cannot("write", path.display(), error))
     }

@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 /// 5.3 s  get()      waits for the report, then opens: the next turn begins
 /// ```
 ///
-/// While nobody is seen to wait, a turn ends after 30 s. What one turn knows does not hold in the next: temporary tables
-/// such as `settling` are gone, and another process may have written. So each transaction makes its own temporary
-/// tables, and a run that has written nothing yet takes its number anew at its end.
+/// While nobody is seen to wait, a turn ends after 30 s. What one turn knows does not hold in the next: temporary
+/// tables such as `settling` are gone, and another process may have written. So each transaction makes its own
+/// temporary tables, and a run that has written nothing yet takes its number anew at its end.
 pub struct SharedStore {
     database: DatabaseFile,
     now: DateTime<Utc>,
     open: Option<(Store, Instant)>,
-    /// There was a first turn, which is the one that repairs.
+    /// The first turn has begun. Only the first one repairs a damaged database.
     begun: bool,
 }
 
@@ -36,7 +36,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// A turn while nobody is seen to wait.
 const LONG_TURN: Duration = Duration::from_secs(30);
 
-/// Long enough for whoever waits to see that the database is free.
+/// Long enough for a waiting process to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl SharedStore {
@@ -60,8 +60,7 @@ impl SharedStore {
         migrate::migrate(self.get()?, &schema, now)
     }
 
-    /// Does something that can be begun again: it is, with a database that can be read, when it meets
-    /// damage.
+    /// Runs a body that can be run again. If it meets damage, the database is repaired and the body runs once more.
     ///
     /// # Errors
     ///
@@ -94,7 +93,7 @@ impl SharedStore {
         self.open = None;
     }
 
-    /// Ends the turn, such as before a wait for somebody else, who can take long.
+    /// Ends the turn, such as before a long wait for something else.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub path: PathBuf,
-    /// What it shows is of this time.
+    /// The time of the data that it shows.
     pub time: DateTime<Utc>,
 }
 
@@ -137,7 +137,7 @@ fn remove_all(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// What a publisher has beside the link until a snapshot is whole: files, and folders.
+/// Files and folders that a publisher has beside the link until a snapshot is whole.
 const PARTIAL: [&str; 5] = [".new", ".new.wal", ".link", ".new.tmp", ".new.parquet"];
 
 /// Whether there is anything of a snapshot that is not whole.
@@ -156,12 +156,13 @@ pub(super) fn remove_partial(link: &Path) {
     }
 }
 
-/// Where the service says how it does, for those who may not read the database. Like a snapshot, it names transcripts.
+/// The file with the state of the service, for users who may not read the database. Like a snapshot, it names
+/// transcripts.
 pub fn service_state_file(database: &Path) -> PathBuf {
     beside(database, "health.json")
 }
 
-/// A name and what is put behind it.
+/// A path with an extension appended.
 pub(super) fn with(path: &Path, extension: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(extension);

@@ -1,5 +1,5 @@
-//! Which trees of transcripts a database is made of. What a run makes of them is decided by
-//! [`crate::source::alignment`]; here it is kept.
+//! Which trees of transcripts a database is made of. [`crate::source::alignment`] decides what a run does with each;
+//! this module stores it.
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::alignment::{self, Known, Refusal, SourceMatch, Wanted};
@@ -31,8 +31,8 @@ pub struct Remembering {
     pub left_out: Vec<String>,
 }
 
-/// Remembers the sources of a new database, and what has changed about those of an old one. Refuses trees
-/// that could be others than they seem, so that two never mix by accident.
+/// Remembers the sources of a new database, and changes in those of an old one. Refuses trees that may not be the ones
+/// that they seem to be, so that two trees never mix by accident.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn remember(store: &Store, wanted: &[Wanted], adopt: bool) -> Result<Remembe
     let origin = OriginFile::read(store.lock.database());
     replace(store, &after)?;
     let known_before = origin.map(|origin| origin.sources()).unwrap_or_default();
-    // Another database was here when the sources were chosen.
+    // The database was replaced by another one after the sources were chosen.
     let is_replaced = |wanted: &Wanted| known_before.iter().any(|known| known.source == wanted.source);
     let refused = remembering.refused.into_iter().zip(wanted).map(|(error, wanted)| {
         let again = |error: Error| error.hint("another database has taken its place: run it again");
@@ -135,7 +135,7 @@ pub fn retire(store: &Store, name: &str, now: DateTime<Utc>) -> Result<Source> {
     let source = all[number].source.clone();
     replace(store, &all)?;
     store.transaction(|transaction| {
-        // Nobody tries these files again.
+        // Failures of its files are not tried again.
         transaction.execute(
             "DELETE FROM session_waits WHERE session_file IN (SELECT session_file FROM session_files WHERE source = ?)",
             [&source.name],

@@ -33,9 +33,9 @@ pub enum Try {
     /// The first attempt. The database has what the ledger had when the pass was planned, so files without a ledger
     /// entry have no rows to replace, and keys that are new to the database are settled in the same transaction.
     First,
-    /// A later attempt, after a refusal or a commit with an unknown outcome. Rows may be stored already, so all files are
-    /// compared with the database. New keys are only touched: settling one may be what the database refused, and that
-    /// must not fail the file.
+    /// A later attempt, after a refusal or a commit with an unknown outcome. Rows may be stored already, so all files
+    /// are compared with the database. New keys are only touched: settling one may be what the database refused, and
+    /// that must not fail the file.
     Again,
 }
 

@@ -27,8 +27,9 @@ pub fn count(sql: &str) -> usize {
     count
 }
 
-/// A statement as it is to be run, in two parts: the words of an `EXPLAIN`, written anew, and what it is about. Run is
-/// only what these say: if the database sees comments or blanks elsewhere than this does, it does not get them.
+/// A statement in the two parts that are run: the words of an `EXPLAIN`, written anew, and the statement that it
+/// explains. Comments and blanks between them are dropped, so it does not matter if DuckDB finds them in other places
+/// than this module.
 pub fn explained(sql: &str) -> (String, &str) {
     let Some(mut rest) = after_word(sql, "EXPLAIN") else { return (String::new(), sql) };
     let mut words = String::from("EXPLAIN ");

@@ -151,7 +151,7 @@ impl Transaction<'_> {
         self.fill(|| self.connection.appender_to_catalog_and_db(table, "temp", "main"), rows)
     }
 
-    /// The appender ends here, in whatever way, before the transaction does. No row needs none.
+    /// The appender ends here, with or without an error, before the transaction does. Without rows none is made.
     fn fill<'a, R, C>(
         &self,
         appender: impl FnOnce() -> duckdb::Result<Appender<'a>>,
