@@ -85,7 +85,7 @@ fn a_file_of_decisions_that_cannot_be_read_stays_as_it_is() {
     let text = fs::read_to_string(world.path(FILE)).unwrap() + "{\"review_id\":3\n";
     fs::write(world.path(FILE), &text).unwrap();
     let said = run_to(&world, 1);
-    let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is no decision";
+    let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is not a decision";
     assert!(said.stderr.contains(told), "{}", said.stderr);
     let id = world.rows("SELECT item_id FROM knowledge_items WHERE status = 'rejected'").remove(0);
     let said = world.mill(&["knowledge", "approve", &id]);
@@ -109,7 +109,7 @@ fn a_decision_that_cannot_be_read_back_is_reported_by_its_line() {
         let said = world.mill(&["run", "--sessions", "root", "--json"]);
         let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
         let told =
-            "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 1 is no decision; the database has it";
+            "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 1 is not a decision; the database has it";
         assert_eq!((said.status, &json["warnings"]), (0, &serde_json::json!([told])), "{broken:?}");
     }
     // The next decision writes all of them again.
@@ -129,7 +129,7 @@ fn a_decision_that_cannot_be_read_back_is_reported_by_its_line() {
         row[cell] = serde_json::from_str(wrong).unwrap();
         fs::write(world.path(FILE), format!("{text}{row}\n")).unwrap();
         let said = run_to(&world, 1);
-        let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is no decision; no decision is taken back";
+        let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is not a decision; no decision is taken back";
         assert!(said.stdout.contains(&format!("  alarm: {told}\n")), "{cell}: {said:?}");
         assert!(said.stderr.contains(told), "{cell}: {said:?}");
         assert_eq!(world.rows(REVIEWS).len(), 3, "{cell}");

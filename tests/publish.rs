@@ -280,7 +280,7 @@ fn nothing_is_published_before_all_of_somebody_is_erased() {
         let killed = [("SESSIONMILL_FAILPOINT", &*format!("kill:{point}"))];
         assert_eq!(world.mill_with(&["forget", "zedquux", "--yes"], &killed).status, -9, "{point}");
         let said = world.mill(&["publish"]);
-        let refused = "sessionmill: somebody's transcripts are erased, and what was made of them is not yet\n  \
+        let refused = "sessionmill: transcripts of a person are erased, but the data made from them is not yet\n  \
                        hint: `sessionmill run` finishes it\n";
         assert_eq!((said.status, &*said.stderr), (2, refused), "{point}");
         run();

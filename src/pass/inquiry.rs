@@ -49,7 +49,7 @@ pub fn ask(
         let inquiries = match guard::processor("", || processor.inquiries(settlement, &entities, &reviews, now)) {
             Ok(inquiries) => inquiries,
             Err(failure) => {
-                answers.warnings.push(format!("`{name}` cannot tell what to ask: {failure}"));
+                answers.warnings.push(format!("`{name}` cannot list its questions: {failure}"));
                 continue;
             }
         };

@@ -83,7 +83,7 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
             None => Err(Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
         None if heartbeat.is_stopped() => Err(Refusal::Deferred(Halt::Stopped)),
-        None => died("it does not come to an end".to_owned()),
+        None => died("it does not finish in time".to_owned()),
     }
 }
 

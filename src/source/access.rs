@@ -6,7 +6,7 @@
 use crate::base::error::{Error, Result, Status, cause, count};
 use crate::base::owner::{become_user, leave_to_owner, name, run_as_owner};
 use crate::source::Source;
-use crate::source::open::Refusal;
+use crate::source::open::{self, Refusal};
 use crate::source::scan;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::fmt::{self, Write as _};
@@ -142,13 +142,13 @@ pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
     }
     let mut files = 0;
     for found in walk.found.iter().filter(|found| found.stat.is_ok()) {
-        match roots[0].file(&found.path, u64::MAX) {
-            Err(Refusal::Failed(failure)) => {
+        match roots[0].unchecked_file(&found.path) {
+            Err(error) if matches!(open::refusal(error), Refusal::Failed(_)) => {
                 let path = source.root.join(&found.path);
-                let reason = failure.message.trim_start_matches("cannot be opened: ").to_owned();
-                add(&mut barriers, Barrier { reason, ..Barrier::new(&path, Act::Read) });
+                add(&mut barriers, Barrier { reason: cause(&error.into()), ..Barrier::new(&path, Act::Read) });
             }
-            Ok(_) | Err(Refusal::Rejected(_) | Refusal::Deferred(_)) => files += 1,
+            // One that no run takes, such as one behind a link, is in nobody's way.
+            Ok(_) | Err(_) => files += 1,
         }
     }
     Ok((files, barriers))

@@ -77,14 +77,23 @@ impl Root {
         Ok(Folder(beneath(&self.0, path, FOLDER)?))
     }
 
+    /// Opens a file, whatever it is.
+    ///
+    /// # Errors
+    ///
+    /// If it is behind a link or cannot be opened.
+    pub fn unchecked_file(&self, path: &Path) -> rustix::io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(beneath(&self.0, path, flags)?))
+    }
+
     /// Opens a file and looks at it before its first byte is read.
     ///
     /// # Errors
     ///
     /// If it is not a regular file with one name of at most `cap` bytes, or cannot be opened.
     pub fn file(&self, path: &Path, cap: u64) -> Result<(File, Stat), Refusal> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(beneath(&self.0, path, flags).map_err(refusal)?);
+        let file = self.unchecked_file(path).map_err(refusal)?;
         let metadata = file.metadata().map_err(|error| environment(&error))?;
         if !metadata.is_file() {
             return Err(Refusal::Rejected(Rejection::NotRegular));
@@ -225,7 +234,8 @@ fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, E
     Err(Errno::NOENT)
 }
 
-fn refusal(error: Errno) -> Refusal {
+/// Why a file is not read that could not be opened.
+pub(super) fn refusal(error: Errno) -> Refusal {
     match error {
         Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected(Rejection::BehindLink),
         Errno::NXIO | Errno::NODEV => Refusal::Rejected(Rejection::NotRegular),

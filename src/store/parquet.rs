@@ -24,7 +24,7 @@ pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -
         let [written, expected] = [format!("{sum} read_parquet({file}) t"), format!("{sum} main.\"{table}\" t")];
         let say = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
         if say(&written)? != say(&expected)? {
-            return Err(Error::cannot("publish", path.display(), "it does not say what its table says"));
+            return Err(Error::cannot("publish", path.display(), "its content differs from its table"));
         }
     }
     Ok(())

@@ -143,7 +143,7 @@ fn attempt(
         Ok((state(connection, schema)?, forget::is_unfinished(connection)?))
     })?;
     if is_unfinished {
-        let message = "somebody's transcripts are erased, and what was made of them is not yet";
+        let message = "transcripts of a person are erased, but the data made from them is not yet";
         return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` finishes it"));
     }
     let newest = audience.newest(database);
@@ -164,7 +164,7 @@ fn attempt(
     let counts = write(&new, copy, wanted, schema)?;
     failpoint::point("written", "");
     if read(&new)? != counts {
-        return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
+        return Err(Error::cannot("publish", link.display(), "its content differs from the database"));
     }
     let snapshot = audience.at(database, now);
     let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), error);

@@ -192,7 +192,7 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<Str
             Some(_) => reported = unread.take().or(reported),
         }
     }
-    let words = |number: usize| format!("cannot read `{}`: line {number} is no decision", path.display());
+    let words = |number: usize| format!("cannot read `{}`: line {number} is not a decision", path.display());
     match unread {
         Some(number) => Err(Error::new(Status::CannotRun, words(number))
             .hint("put back the file from a copy; what only it holds is lost if it is removed")),

@@ -172,7 +172,7 @@ pub(super) fn with(path: &Path, extension: &str) -> PathBuf {
 /// A path in SQL.
 pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
-        Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is no text", path.display()))
+        Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is not valid UTF-8", path.display()))
     })?;
     Ok(format!("'{}'", text.replace('\'', "''")))
 }
