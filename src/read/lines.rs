@@ -77,6 +77,27 @@ impl Lines {
     }
 }
 
+/// The line without what is no part of a record: white space, a byte-order mark, and the zeros that
+/// a crash leaves in place of a block that was never written. Returns how many bytes stand in front of it.
+pub(crate) fn trim(line: &[u8]) -> (u64, &[u8]) {
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let line = &line[start..end];
+    match line.strip_prefix(BYTE_ORDER_MARK) {
+        Some(line) => ((start + BYTE_ORDER_MARK.len()) as u64, line),
+        None => (start as u64, line),
+    }
+}
+
+/// Whether an unfinished last line is one or more whole JSON objects, or lists of them; else it waits for its end.
+pub(crate) fn is_whole(tail: &[u8]) -> bool {
+    let (_, tail) = trim(tail);
+    let mut values = serde_json::Deserializer::from_slice(tail).into_iter::<serde::de::IgnoredAny>();
+    matches!(tail.first(), Some(b'{' | b'[')) && values.all(|value| value.is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +135,28 @@ mod tests {
         let (lines, tail) = split(&windows, 5);
         assert_eq!(lines, [(1, 0, Some(b"ok".to_vec())), (2, 3, None), (3, 12, Some(b"ok".to_vec()))]);
         assert_eq!(tail, None);
+    }
+
+    #[test]
+    fn a_line_is_trimmed_of_what_is_no_record() {
+        assert_eq!(trim(b"\0\0 {}\r"), (3, &b"{}"[..]));
+        assert_eq!(trim(b"\xef\xbb\xbf{}"), (3, &b"{}"[..]));
+        assert_eq!(trim(b" \0\r"), (3, &b""[..]));
+    }
+
+    #[test]
+    fn an_unfinished_line_counts_if_it_is_whole() {
+        for (tail, whole) in [
+            (&b"{\"a\":1}"[..], true),
+            (b"{\"a\":1}{\"b\":2}", true),
+            (b"{\"a\":1}{\"b\"", false),
+            (b"[{\"a\":1}]", true),
+            (b"[{\"a\":1}", false),
+            (b"{\"a\":", false),
+            (b"12", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_whole(tail), whole, "{}", tail.escape_ascii());
+        }
     }
 }

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::plugs::PLUGS;
     use crate::read::job::Job;
-    use crate::read::{Read, Tally};
+    use crate::read::{LineCounts, Read};
     use crate::source::look::{Look, Trust};
     use crate::source::stat::Stat;
     use crate::source::{Layout, Source};
@@ -131,7 +131,7 @@ mod tests {
         let (stat, verified_at) = (Stat::default(), DateTime::UNIX_EPOCH);
         let look = Look { stat, hash: [0; 16], verified_at, trust: Trust::Settled };
         let verdicts = vec![(0, Verdict::Facts(Rows::default()))];
-        Outcome { job, result: Ok(Read { look, tally: Some(Tally::default()), verdicts }) }
+        Outcome { job, result: Ok(Read { look, tally: Some(LineCounts::default()), verdicts }) }
     }
 
     #[test]

@@ -1,0 +1,86 @@
+//! Counts the lines of one file by dialect and kind.
+
+use crate::dialect::Dialect;
+use sessionmill_contract::{Event, Said};
+use std::collections::BTreeMap;
+
+/// What kinds of lines a file has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// The first dialect that was recognised.
+    pub dialect: &'static str,
+    /// The dialects of lines, with how many.
+    pub dialects: Vec<(&'static str, u64)>,
+    /// Lines, blank and malformed ones included; an unfinished last line is none yet.
+    pub lines: u64,
+    pub malformed: u64,
+    /// Records of types that their dialect does not know.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+/// Names of unknown types come from outside: this many of them are kept.
+const UNKNOWN_TYPES: usize = 100;
+const OTHER_TYPES: &str = "(other types)";
+
+impl LineCounts {
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        match event.said {
+            Said::Malformed { .. } => self.malformed += 1,
+            Said::Record { kind: name, known: false } => {
+                let full = self.unknown.len() >= UNKNOWN_TYPES && !self.unknown.contains_key(name);
+                let name = if full || !is_type_name(name) { OTHER_TYPES } else { name };
+                *self.unknown.entry(name.to_owned()).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a name can be that of a type: a few words of letters, or a few nested types. Anything else in its place,
+/// such as a key or an address, is not shown.
+fn is_type_name(name: &str) -> bool {
+    const DEPTH: usize = 3;
+    const WORDS: usize = 6;
+    const LETTERS: usize = 20;
+    let is_word = |word: &str| (1..=LETTERS).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
+    let words = |name: &str| name.split(['-', '_']).count() <= WORDS && name.split(['-', '_']).all(is_word);
+    name.split('/').count() <= DEPTH && name.split('/').all(|name| name == Dialect::NO_TYPE || words(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_name_is_a_few_words() {
+        for name in [
+            "user",
+            "file-history-snapshot",
+            "turn_context",
+            "sessionMeta",
+            Dialect::NO_TYPE,
+            "event_msg/new_thing",
+            "event_msg/item_completed/NewThing",
+            "event_msg/(no type)",
+        ] {
+            assert!(is_type_name(name), "{name}");
+        }
+        for other in [
+            "",
+            "-",
+            "a--b",
+            "sk-ant-api03",
+            "ada@example.org",
+            "a b",
+            "süß",
+            "a-b-c-d-e-f-g",
+            &"x".repeat(21),
+            "a.b",
+            "a/",
+            "/home/ada",
+            "a/b/c/d",
+        ] {
+            assert!(!is_type_name(other), "{other}");
+        }
+    }
+}
