@@ -11,7 +11,7 @@ use crate::identities::Identities;
 use crate::plugs::{CheckFinding, Surroundings};
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
-use crate::service::unit::Unit;
+use crate::service::unit::SystemdUnit;
 use crate::source::access::{self, User};
 use crate::source::alignment::Wanted;
 use crate::source::scan;
@@ -129,7 +129,7 @@ impl Given {
 
     fn check(&self, context: &Context) -> Result<Status> {
         let user = User::current();
-        let unit = if self.database.names_config() { None } else { Unit::of_service() };
+        let unit = if self.database.names_config() { None } else { SystemdUnit::of_service() };
         let unit = unit.filter(|unit| user.uid == 0 || user.name == unit.user);
         if let Some(unit) = unit.as_ref().filter(|unit| unit.user != user.name)
             && let Some(status) = check_as(unit)
@@ -196,11 +196,11 @@ struct Findings {
     words: String,
     is_wrong: bool,
     /// Of the service, where it is the one that the check is about.
-    unit: Option<Unit>,
+    unit: Option<SystemdUnit>,
 }
 
 /// Checks as the user of a unit, with the rights that the unit gives; `None` if it cannot.
-fn check_as(unit: &Unit) -> Option<Status> {
+fn check_as(unit: &SystemdUnit) -> Option<Status> {
     let account = account(&unit.user)?;
     let mut command = std::process::Command::new("setpriv");
     command.args(["--reuid", &unit.user, "--regid", &account.group, "--init-groups"]);

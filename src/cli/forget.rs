@@ -1,6 +1,6 @@
 //! `sessionmill forget`: erase a person, keep them out, list who is kept out, and let somebody in again.
 
-use crate::actions::forget::{self, Outcome, Plan, Search};
+use crate::actions::forget::{self, ForgetOutcome, ForgetPlan, Search};
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::utc;
 use crate::cli::{Context, Database, form, print, remark, screen};
@@ -80,19 +80,19 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
 }
 
 /// Says what will happen, and does it if whoever calls means it.
-fn confirmed(plan: Plan<'_>, is_sure: bool, refusal: Error) -> Result<Status> {
+fn confirmed(plan: ForgetPlan<'_>, is_sure: bool, refusal: Error) -> Result<Status> {
     plan.notes.iter().for_each(|note| remark(note));
     if !is_sure && !is_meant(&plan) {
         return Err(refusal);
     }
-    let Outcome { who, state, notes } = plan.carry_out()?;
+    let ForgetOutcome { who, state, notes } = plan.carry_out()?;
     remark(&format!("{who} {state}"));
     notes.iter().for_each(|note| remark(note));
     Ok(Status::Done)
 }
 
 /// Asks who calls, if somebody is there.
-fn is_meant(plan: &Plan<'_>) -> bool {
+fn is_meant(plan: &ForgetPlan<'_>) -> bool {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return false;

@@ -19,7 +19,7 @@ pub struct Console {
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     /// Addresses of proxies, whose word on the address of a client counts.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Subnet>,
     /// The header in which these proxies name the user who has logged in with them.
     pub sign_on_header: Option<String>,
     /// The URL of the store: `sqlite:`, `postgres:` or `mysql:`.
@@ -75,7 +75,7 @@ pub enum Binding {
 
 /// Addresses with a common beginning, such as `10.0.0.0/8`; or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
+pub struct Subnet {
     address: IpAddr,
     bits: u8,
 }
@@ -120,7 +120,7 @@ impl Console {
     }
 }
 
-impl Network {
+impl Subnet {
     /// The network of an address, by its first bits: the same for all of its addresses.
     pub fn new(address: IpAddr, bits: u8) -> Self {
         let bits_of = u32::from(bits);
@@ -157,7 +157,7 @@ fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::E
     })
 }
 
-impl FromStr for Network {
+impl FromStr for Subnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -173,13 +173,13 @@ impl FromStr for Network {
     }
 }
 
-impl<'de> Deserialize<'de> for Network {
+impl<'de> Deserialize<'de> for Subnet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
-impl Serialize for Network {
+impl Serialize for Subnet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{}/{}", self.address, self.bits))
     }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_network_has_the_addresses_that_begin_like_it() {
-        let has = |network: &str, address: &str| network.parse::<Network>().unwrap().has(address.parse().unwrap());
+        let has = |network: &str, address: &str| network.parse::<Subnet>().unwrap().has(address.parse().unwrap());
         assert!(has("10.0.0.0/8", "10.200.3.4"));
         assert!(!has("10.0.0.0/8", "11.0.0.1"));
         assert!(has("10.0.0.7", "10.0.0.7"));
@@ -200,12 +200,12 @@ mod tests {
         assert!(has("2001:db8::/32", "2001:db8:1::5"));
         assert!(!has("2001:db8::/32", "2001:db9::5"));
         assert!(has("10.0.0.0/8", "::ffff:10.1.1.1"), "an IPv4 address that was written as IPv6");
-        let network = |address: &str, bits| Network::new(address.parse().unwrap(), bits);
+        let network = |address: &str, bits| Subnet::new(address.parse().unwrap(), bits);
         assert_eq!(network("203.0.113.7", 24), network("::ffff:203.0.113.99", 24));
         assert_ne!(network("203.0.113.7", 24), network("203.0.112.7", 24));
         assert_eq!(network("2001:db8:0:1::5", 56), network("2001:db8:0:ff::1", 56));
         for wrong in ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Subnet>().is_err(), "{wrong}");
         }
     }
 }

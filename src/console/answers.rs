@@ -25,7 +25,7 @@ pub(crate) type State = (Version, Option<i64>);
 
 /// Answers that follow from one state.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
+pub(crate) struct AnswerCache {
     state: Option<State>,
     known: HashMap<Question, Bytes>,
     bytes: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Answers {
 /// Bytes that are kept. Above it, all are forgotten: that is seldom, and simple. A longer answer is not kept at all.
 const MOST: usize = 16 << 20;
 
-impl Answers {
+impl AnswerCache {
     /// The answer to a question about a state, if it was asked before.
     pub(crate) fn of(&self, state: &State, question: &Question) -> Option<Bytes> {
         self.known.get(question).filter(|_| self.state.as_ref() == Some(state)).cloned()
@@ -71,7 +71,7 @@ mod tests {
             identities: None,
             decided: Vec::new(),
         };
-        let mut answers = Answers::default();
+        let mut answers = AnswerCache::default();
         answers.keep(version("a"), question("ada"), Bytes::from("1"));
         assert_eq!(answers.of(&version("a"), &question("ada")), Some(Bytes::from("1")));
         assert_eq!(answers.of(&version("a"), &question("bob")), None);

@@ -3,7 +3,7 @@
 use super::Setup;
 use super::accounts::secret::SecretHash;
 use super::accounts::{Accounts, Micros};
-use super::answers::Answers;
+use super::answers::AnswerCache;
 use super::claims::Claims;
 use super::decisions::Decisions;
 use super::password::Passwords;
@@ -36,9 +36,9 @@ pub(crate) struct App {
     /// What the process was started with, for a run of its own.
     pub flags: Vec<OsString>,
     /// Answers that hold until the database changes.
-    pub answers: Mutex<Answers>,
+    pub answers: Mutex<AnswerCache>,
     /// Answers of this second, which depend on the clock.
-    pub moments: Mutex<Answers>,
+    pub moments: Mutex<AnswerCache>,
     /// What was decided here, and no snapshot shows yet.
     decisions: Mutex<Decisions>,
     /// Tasks of events that no run has read yet.

@@ -1,6 +1,6 @@
 //! Where a request comes from: the address and the kind of program of a client.
 
-use crate::config::console::{Console, Network};
+use crate::config::console::{Console, Subnet};
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use std::net::{IpAddr, SocketAddr};
@@ -39,8 +39,8 @@ impl Client {
     }
 
     /// The network of an address: a phone changes its address all the time, its network less often.
-    pub(crate) fn network(address: IpAddr) -> Network {
-        Network::new(address, if address.is_ipv4() { 24 } else { 56 })
+    pub(crate) fn network(address: IpAddr) -> Subnet {
+        Subnet::new(address, if address.is_ipv4() { 24 } else { 56 })
     }
 
     /// Whether a login session that began at an address with an agent can be this client's.

@@ -10,7 +10,7 @@
 //! networks that try one account. It does not hold for networks from which the account's owner has logged in: nobody else
 //! can lock them out there.
 
-use crate::config::console::Network;
+use crate::config::console::Subnet;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -26,14 +26,14 @@ const KEYS: usize = 10_000;
 pub(crate) struct Throttle {
     tries: HashMap<Key, Tries>,
     /// When the owner of an account last logged in from a network.
-    owners: HashMap<(String, Network), Instant>,
+    owners: HashMap<(String, Subnet), Instant>,
 }
 
 /// What failures are counted of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    Pair(String, Network),
-    Network(Network),
+    Pair(String, Subnet),
+    Network(Subnet),
     Account(String),
 }
 
@@ -69,7 +69,7 @@ impl Key {
 /// Characters of a name: nobody has a longer one, and anybody can send one.
 const NAME: usize = 100;
 
-fn keys(account: &str, network: Network) -> [Key; 3] {
+fn keys(account: &str, network: Subnet) -> [Key; 3] {
     let account: String = account.chars().take(NAME).collect();
     [Key::Pair(account.clone(), network), Key::Network(network), Key::Account(account)]
 }
@@ -77,7 +77,7 @@ fn keys(account: &str, network: Network) -> [Key; 3] {
 impl Throttle {
     /// How long somebody has to wait before a try. The try counts as failed until it is known to be right: otherwise a
     /// hundred tries at once would be one.
-    pub(crate) fn try_now(&mut self, account: &str, network: Network, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn try_now(&mut self, account: &str, network: Subnet, now: Instant) -> Result<(), Duration> {
         let keys = keys(account, network);
         let is_owner = self.owners.get(&(account.to_owned(), network)).is_some_and(|at| *at + OWNER > now);
         let counts = |key: &&Key| !(is_owner && matches!(key, Key::Account(_)));
@@ -100,7 +100,7 @@ impl Throttle {
 
     /// Forgets the failures of an account in a network whose owner is known now, and elsewhere only this try: who has
     /// an account could else try those of others without end.
-    pub(crate) fn was_right(&mut self, account: &str, network: Network, now: Instant) {
+    pub(crate) fn was_right(&mut self, account: &str, network: Subnet, now: Instant) {
         let [pair, others @ ..] = keys(account, network);
         self.tries.remove(&pair);
         for key in others {
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
-    fn network(number: u8) -> Network {
-        Network::new(IpAddr::from([10, 0, number, 0]), 24)
+    fn network(number: u8) -> Subnet {
+        Subnet::new(IpAddr::from([10, 0, number, 0]), 24)
     }
 
     #[test]

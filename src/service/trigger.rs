@@ -343,16 +343,16 @@ pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
 
 /// The answer to a trigger, as JSON, if there is one yet.
 pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
-    Answers(OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?).of(id)
+    AnswerFolder(OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?).of(id)
 }
 
 /// The answers to triggers in a folder, as somebody who asks.
-pub fn answers(folder: &Path) -> Option<Answers> {
-    Some(Answers(OwnFolder::open(folder).ok()?.list_of_owner(RESULTS).ok()?))
+pub fn answers(folder: &Path) -> Option<AnswerFolder> {
+    Some(AnswerFolder(OwnFolder::open(folder).ok()?.list_of_owner(RESULTS).ok()?))
 }
 
 /// Answers to triggers.
-pub struct Answers(OwnFolder);
+pub struct AnswerFolder(OwnFolder);
 
 /// Something that was decided for a trigger.
 #[derive(Clone, Debug)]
@@ -363,7 +363,7 @@ pub struct Decision {
     pub decided: Decided,
 }
 
-impl Answers {
+impl AnswerFolder {
     fn of(&self, id: &str) -> Option<serde_json::Value> {
         let mut file = self.0.file(&format!("{id}.json")).ok()?;
         if !file.metadata().ok()?.is_file() {

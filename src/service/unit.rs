@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// The unit, as far as files and the network are concerned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unit {
+pub struct SystemdUnit {
     pub user: String,
     /// `no`, `yes`, `full` or `strict`.
     protect_system: String,
@@ -30,7 +30,7 @@ const PROPERTIES: &str = "LoadState,User,ProtectSystem,ProtectHome,PrivateTmp,St
                           ReadOnlyPaths,InaccessiblePaths,AmbientCapabilities,CapabilityBoundingSet,PrivateNetwork,\
                           RestrictAddressFamilies";
 
-impl Unit {
+impl SystemdUnit {
     /// The service's, if it is installed and this process is not the service itself.
     pub fn of_service() -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file of the kernel, not the database")]
@@ -146,20 +146,20 @@ mod tests {
                             ReadOnlyPaths=\nInaccessiblePaths=\nAmbientCapabilities=\nCapabilityBoundingSet=\n\
                             PrivateNetwork=yes\nRestrictAddressFamilies=AF_UNIX\n";
 
-    fn unit(changes: &[(&str, &str)]) -> Unit {
+    fn unit(changes: &[(&str, &str)]) -> SystemdUnit {
         let text = changes.iter().fold(PACKAGED.to_owned(), |text, (old, new)| text.replace(old, new));
-        Unit::parse(&text).unwrap()
+        SystemdUnit::parse(&text).unwrap()
     }
 
     #[test]
     fn a_unit_that_is_not_installed_says_nothing() {
-        assert_eq!(Unit::parse(&PACKAGED.replace("loaded", "not-found")), None);
-        assert_eq!(Unit::parse(""), None);
+        assert_eq!(SystemdUnit::parse(&PACKAGED.replace("loaded", "not-found")), None);
+        assert_eq!(SystemdUnit::parse(""), None);
     }
 
     #[test]
     fn the_service_writes_its_state_and_what_the_unit_names() {
-        let why = |unit: &Unit, file: &str| unit.keeps_from_writing(Path::new(file));
+        let why = |unit: &SystemdUnit, file: &str| unit.keeps_from_writing(Path::new(file));
         let packaged = unit(&[]);
         for file in ["/var/lib/sessionmill/x.duckdb", "/srv/no-such/metrics/m.prom", "/tmp/x"] {
             assert_eq!(why(&packaged, file), None, "{file}");
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_service_does_not_see_what_the_unit_hides() {
-        let why = |unit: &Unit, folder: &str| unit.hides(Path::new(folder));
+        let why = |unit: &SystemdUnit, folder: &str| unit.hides(Path::new(folder));
         let packaged = unit(&[]);
         assert_eq!(why(&packaged, "/var/tmp/x").as_deref(), Some("PrivateTmp=yes"));
         assert_eq!([why(&packaged, "/home/ada"), why(&packaged, "/data")], [None, None]);

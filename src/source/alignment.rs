@@ -55,14 +55,14 @@ pub enum SourceMatch {
     Added,
     /// It is the known one at this position, which takes over its name, its root and its layout.
     Is(usize),
-    Refused(Refusal),
+    Refused(Misalignment),
     /// Its root cannot be listed, and the database does not know it.
     Unknown,
 }
 
 /// Why a source is not walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Misalignment {
     /// The known one at this position has its root, and another layout.
     Layout(usize),
     /// The known one at this position has its root and its layout, and another user.
@@ -90,7 +90,7 @@ pub struct Alignment {
 pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
     let first = |root: &Path| wanted.iter().position(|wanted| wanted.source.root == root);
     let found = |(place, wanted): (usize, &Wanted)| match first(&wanted.source.root) {
-        Some(first) if first < place => Some(SourceMatch::Refused(Refusal::Twice(first))),
+        Some(first) if first < place => Some(SourceMatch::Refused(Misalignment::Twice(first))),
         _ => by_root(known, &wanted.source, adopt),
     };
     let mut matches: Vec<Option<SourceMatch>> = wanted.iter().enumerate().map(found).collect();
@@ -106,7 +106,7 @@ pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
         *found = Some(match () {
             () if !is_there => SourceMatch::Unknown,
             () if adopt => SourceMatch::Is(number),
-            () => SourceMatch::Refused(Refusal::Elsewhere(number)),
+            () => SourceMatch::Refused(Misalignment::Elsewhere(number)),
         });
     }
     let is_new = |(found, wanted): &(&mut Option<SourceMatch>, &Wanted)| found.is_none() && wanted.is_there;
@@ -116,7 +116,7 @@ pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
             _ if !is_there => SourceMatch::Unknown,
             [] => SourceMatch::Added,
             [number] if adopt && new == 1 => SourceMatch::Is(number),
-            _ => SourceMatch::Refused(Refusal::New),
+            _ => SourceMatch::Refused(Misalignment::New),
         });
     }
     let mut matches: Vec<SourceMatch> =
@@ -134,8 +134,8 @@ fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<SourceMatch>
     let Known { source: before, is_retired } = &known[number];
     Some(match () {
         () if adopt || *is_retired => SourceMatch::Is(number),
-        () if before.layout != source.layout => SourceMatch::Refused(Refusal::Layout(number)),
-        () if before.user != source.user => SourceMatch::Refused(Refusal::User(number)),
+        () if before.layout != source.layout => SourceMatch::Refused(Misalignment::Layout(number)),
+        () if before.user != source.user => SourceMatch::Refused(Misalignment::User(number)),
         () => SourceMatch::Is(number),
     })
 }
@@ -151,7 +151,7 @@ fn refuse_taken_names(known: &[Known], wanted: &[Wanted], matches: &mut [SourceM
             matches!(found, SourceMatch::Added | SourceMatch::Is(_)).then_some((place, number))
         });
         match taken {
-            Some((place, number)) => matches[place] = SourceMatch::Refused(Refusal::Taken(number)),
+            Some((place, number)) => matches[place] = SourceMatch::Refused(Misalignment::Taken(number)),
             None => return,
         }
     }
@@ -167,7 +167,9 @@ impl Wanted {
 impl SourceMatch {
     fn known(&self) -> Option<usize> {
         match self {
-            Self::Is(number) | Self::Refused(Refusal::Layout(number) | Refusal::User(number)) => Some(*number),
+            Self::Is(number) | Self::Refused(Misalignment::Layout(number) | Misalignment::User(number)) => {
+                Some(*number)
+            }
             _ => None,
         }
     }

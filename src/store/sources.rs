@@ -2,7 +2,7 @@
 //! this module stores it.
 
 use crate::base::error::{Error, Result, Status};
-use crate::source::alignment::{self, Known, Refusal, SourceMatch, Wanted};
+use crate::source::alignment::{self, Known, Misalignment, SourceMatch, Wanted};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::OriginFile;
 use crate::store::reader::Reader;
@@ -256,7 +256,7 @@ fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Rememberin
     (Remembering { refused: refused.collect(), left_out: left_out.collect() }, after)
 }
 
-impl Refusal {
+impl Misalignment {
     fn error(self, source: &Source, known: &[Known], wanted: &[Wanted], left: &[&Source]) -> Error {
         let Source { name, root, layout, user } = source;
         let root = root.display();

@@ -1,7 +1,7 @@
 //! Who is kept out by folder, and letting folders in again.
 
 use super::erasure;
-use super::{Outcome, Plan, Search, Step, likely, who};
+use super::{ForgetOutcome, ForgetPlan, Search, Step, likely, who};
 use crate::base::error::{Error, Result, Status, count};
 use crate::source::Source;
 use crate::source::scan;
@@ -17,7 +17,7 @@ pub(super) struct Lift {
 }
 
 /// Looks for what comes back when a person is let in again, and for what does not.
-pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<Plan<'a>> {
+pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<ForgetPlan<'a>> {
     let Search { config, identities, resources, login } = search;
     let (bans, sources) = bans(search)?;
     let own: BTreeMap<&String, &Ban> = bans.iter().filter(|(folder, _)| identities.is_of(folder, user)).collect();
@@ -48,11 +48,11 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<Plan<'a>> {
         notes.push("note: the language model is asked about their transcripts again".to_owned());
     }
     let effect = format!("the next run reads the transcripts of {who} again");
-    Ok(Plan { notes, name: user.to_owned(), effect, search, step: Step::LiftFolders(Lift { who, folders }) })
+    Ok(ForgetPlan { notes, name: user.to_owned(), effect, search, step: Step::LiftFolders(Lift { who, folders }) })
 }
 
 impl Lift {
-    pub(super) fn carry_out(self, search: &Search<'_>) -> Result<Outcome> {
+    pub(super) fn carry_out(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let Self { who, folders } = self;
         let _locks = erasure::lock(search)?;
         let mut store = SharedStore::new(&search.resources.database, search.resources.now);
@@ -60,7 +60,7 @@ impl Lift {
         store.get()?.checkpoint()?;
         store.close();
         let state = "is no longer forgotten; `sessionmill run` reads the files that are still there".to_owned();
-        Ok(Outcome { who, state, notes: Vec::new() })
+        Ok(ForgetOutcome { who, state, notes: Vec::new() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every way to forget somebody shares: nobody else uses the database meanwhile, what depended on the erased
 //! facts is settled again, and no snapshot of before stays.
 
-use super::{Outcome, Search};
+use super::{ForgetOutcome, Search};
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::holder::Holder;
 use crate::base::lock::{ProcessorLock, WorkLock};
@@ -69,7 +69,7 @@ impl<'s> Erasure<'s> {
 
     /// Settles what depended on the erased facts, and publishes a new snapshot where there were some. Says that `who`
     /// is forgotten, and what was `erased` of them.
-    pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<Outcome> {
+    pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<ForgetOutcome> {
         let Search { config, resources, .. } = self.search;
         let mut left = None;
         for processor in processors {
@@ -105,6 +105,6 @@ impl<'s> Erasure<'s> {
         notes.extend(aside.map(|aside| {
             format!("note: `{}` was moved aside as damaged and can hold remains: delete it", aside.display())
         }));
-        Ok(Outcome { who, state: format!("is forgotten: {erased}"), notes })
+        Ok(ForgetOutcome { who, state: format!("is forgotten: {erased}"), notes })
     }
 }

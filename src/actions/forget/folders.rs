@@ -1,6 +1,6 @@
 //! Forgetting a person with all their folders.
 
-use super::{Erasure, Outcome, Plan, Search, Step, likely, who};
+use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step, likely, who};
 use crate::base::error::{Error, Result, Status, count};
 use crate::identities::Identities;
 use crate::plugs::ConfiguredProcessors;
@@ -19,7 +19,7 @@ pub(super) struct Folders {
     configured: ConfiguredProcessors,
 }
 
-pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bool) -> Result<Plan<'a>> {
+pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bool) -> Result<ForgetPlan<'a>> {
     let identities = search.identities;
     let configured = ConfiguredProcessors::new(&[], search.config, search.resources)?;
     let known = everybody(search)?;
@@ -42,11 +42,17 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bo
     }));
     let who = who(user, &folders);
     let effect = format!("everything that the transcripts of {who} said is erased for good");
-    Ok(Plan { notes, name: user.to_owned(), effect, search, step: Step::Folders(Folders { who, folders, configured }) })
+    Ok(ForgetPlan {
+        notes,
+        name: user.to_owned(),
+        effect,
+        search,
+        step: Step::Folders(Folders { who, folders, configured }),
+    })
 }
 
 impl Folders {
-    pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
+    pub(super) fn erase(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let Self { who, folders, configured } = self;
         let database = &search.resources.database;
         let mut erasure = Erasure::begin(search)?;

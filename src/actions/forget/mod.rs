@@ -2,7 +2,7 @@
 //! person of a site by one of their ids.
 //!
 //! Each is done in two steps, so that whoever asks can say what will happen and have it confirmed: [`forget`] and
-//! [`undo`] look and change nothing, [`Plan::carry_out`] does it.
+//! [`undo`] look and change nothing, [`ForgetPlan::carry_out`] does it.
 
 mod ban;
 mod erasure;
@@ -29,7 +29,7 @@ pub struct Search<'a> {
 }
 
 /// What is going to happen to somebody.
-pub struct Plan<'a> {
+pub struct ForgetPlan<'a> {
     /// What whoever asks should know before.
     pub notes: Vec<String>,
     /// The name that was asked for.
@@ -41,7 +41,7 @@ pub struct Plan<'a> {
 }
 
 /// The result.
-pub struct Outcome {
+pub struct ForgetOutcome {
     /// Whom it is about.
     pub who: String,
     /// What is so now, without a name: `is forgotten: 2 source files, …`.
@@ -61,7 +61,7 @@ enum Step<'a> {
 /// # Errors
 ///
 /// If nobody has the name, or the database cannot be read.
-pub fn forget<'a>(search: &'a Search<'a>, name: &'a str, even_if_unknown: bool) -> Result<Plan<'a>> {
+pub fn forget<'a>(search: &'a Search<'a>, name: &'a str, even_if_unknown: bool) -> Result<ForgetPlan<'a>> {
     match Visitor::read(name, search) {
         Some(visitor) => person::forget(search, visitor, even_if_unknown),
         None => folders::forget(search, name, even_if_unknown),
@@ -73,7 +73,7 @@ pub fn forget<'a>(search: &'a Search<'a>, name: &'a str, even_if_unknown: bool) 
 /// # Errors
 ///
 /// If nobody of that name is forgotten, or the database cannot be read.
-pub fn undo<'a>(search: &'a Search<'a>, name: &'a str) -> Result<Plan<'a>> {
+pub fn undo<'a>(search: &'a Search<'a>, name: &'a str) -> Result<ForgetPlan<'a>> {
     match Visitor::read(name, search) {
         Some(visitor) => person::undo(search, visitor),
         None => ban::undo(search, name),
@@ -89,13 +89,13 @@ pub fn kept_out(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, BTreeMap<
     Ok((ban::bans(search)?.0, person::kept_out(search)?))
 }
 
-impl Plan<'_> {
+impl ForgetPlan<'_> {
     /// Does it.
     ///
     /// # Errors
     ///
     /// If somebody else uses the database, or it cannot be written.
-    pub fn carry_out(self) -> Result<Outcome> {
+    pub fn carry_out(self) -> Result<ForgetOutcome> {
         let search = self.search;
         match self.step {
             Step::Folders(folders) => folders.erase(search),

@@ -1,7 +1,7 @@
 //! Forgetting one person of a site with all ids that are joined to theirs, and letting one id in again.
 
 use super::erasure;
-use super::{Erasure, Outcome, Plan, Search, Step};
+use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step};
 use crate::base::error::{Error, Result, Status, count};
 use crate::plugs::{ConfiguredProcessors, Persons, Plug};
 use crate::store::{Access, SharedStore, Store, persons};
@@ -43,7 +43,11 @@ impl<'a> Visitor<'a> {
 }
 
 /// Looks for all ids of a person.
-pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_unknown: bool) -> Result<Plan<'a>> {
+pub(super) fn forget<'a>(
+    search: &'a Search<'a>,
+    visitor: Visitor<'a>,
+    even_if_unknown: bool,
+) -> Result<ForgetPlan<'a>> {
     let Search { config, resources, .. } = search;
     let (Visitor { site, id }, plugs) = (visitor, resources.plugs);
     if plugs.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
@@ -68,12 +72,12 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_u
         notes.push(format!("`{name}` is one person with {number}: {named}{more}"));
     }
     let effect = format!("everything that events of `{name}` say is erased for good");
-    Ok(Plan { notes, name, effect, search, step: Step::Person(Person { visitor, configured }) })
+    Ok(ForgetPlan { notes, name, effect, search, step: Step::Person(Person { visitor, configured }) })
 }
 
 impl Person<'_> {
     /// Erases the person, and keeps all of their ids out.
-    pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
+    pub(super) fn erase(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let Self { visitor, configured } = self;
         let (site, database) = (visitor.site, &search.resources.database);
         let mut erasure = Erasure::begin(search)?;
@@ -113,7 +117,7 @@ fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) ->
 }
 
 /// Looks whether an id is kept out.
-pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<Plan<'a>> {
+pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<ForgetPlan<'a>> {
     let database = &search.resources.database;
     let name = visitor.shown();
     let is_out = |(_, persons): (&Plug, Persons)| (persons.is_out)(database, &visitor.name(&persons));
@@ -123,12 +127,12 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<P
     }
     let note = format!("`{name}`: ids that were erased with it stay out; name each of them to let it in again");
     let effect = format!("the next run reads all files of `{}` again", visitor.site);
-    Ok(Plan { notes: vec![note], name, effect, search, step: Step::LiftPerson(visitor) })
+    Ok(ForgetPlan { notes: vec![note], name, effect, search, step: Step::LiftPerson(visitor) })
 }
 
 impl Visitor<'_> {
     /// Lets one id in again. The others that were erased with it stay out: who they are is not known any more.
-    pub(super) fn let_in(self, search: &Search<'_>) -> Result<Outcome> {
+    pub(super) fn let_in(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let (site, database) = (self.site, &search.resources.database);
         let _locks = erasure::lock(search)?;
         let mut store = SharedStore::new(database, search.resources.now);
@@ -141,7 +145,7 @@ impl Visitor<'_> {
         store.close();
         let read = format!("`sessionmill run` reads the files of `{site}` that are still there");
         let (who, state) = (format!("`{}`", self.shown()), format!("is no longer forgotten; {read}"));
-        Ok(Outcome { who, state, notes: Vec::new() })
+        Ok(ForgetOutcome { who, state, notes: Vec::new() })
     }
 }
 

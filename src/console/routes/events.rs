@@ -8,7 +8,7 @@ use crate::console::caller::Caller;
 use crate::console::claims::Named;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::dialect;
-use crate::source::events::Journal;
+use crate::source::events::EventJournal;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -64,7 +64,7 @@ pub(super) async fn append(
     let (lines, named) = read.await.map_err(cannot)??;
     app.claim(&caller, named).await?;
     let append = tokio::task::spawn_blocking(move || {
-        Journal::open(&root, &user)?.append_all(now.date_naive(), &lines)?;
+        EventJournal::open(&root, &user)?.append_all(now.date_naive(), &lines)?;
         Ok::<_, Problem>(lines.len())
     });
     let accepted = append.await.map_err(cannot)??;

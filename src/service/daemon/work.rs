@@ -1,7 +1,7 @@
 //! A run in a worker: the pass itself, and what goes with it.
 
 use crate::actions;
-use crate::actions::forget::{Outcome, Search};
+use crate::actions::forget::{ForgetOutcome, Search};
 use crate::base::error::{Error, Result, Status};
 use crate::base::guard::guard;
 use crate::base::heartbeat::Heartbeat;
@@ -176,7 +176,7 @@ fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
             let identities = Identities::given(config.identities.as_deref())?;
             let search = Search { config, identities: &identities, resources: &resources, login: &settings.login };
             // Answers are kept, and name nobody who is forgotten.
-            let Outcome { state, notes, .. } = actions::forget::forget(&search, user, false)?.carry_out()?;
+            let ForgetOutcome { state, notes, .. } = actions::forget::forget(&search, user, false)?.carry_out()?;
             Ok(std::iter::once(state).chain(notes).collect::<Vec<_>>().join("; "))
         }
         Action::Publish => {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 /// A user's own folder of events, held open.
 #[derive(Debug)]
-pub struct Journal {
+pub struct EventJournal {
     folder: OwnedFd,
     /// As it was when the folder was opened, for messages.
     path: PathBuf,
@@ -41,7 +41,7 @@ const SET_GROUP: u32 = 0o2000;
 /// A line that is cut off is written again so often.
 const TRIES: usize = 3;
 
-impl Journal {
+impl EventJournal {
     /// Opens the folder of a login, making it where it is missing. Links above the folder of all users are
     /// followed.
     ///
@@ -236,11 +236,11 @@ mod tests {
         let world = tempfile::tempdir().unwrap();
         let root = world.path().join("new/events");
         let file = root.join("ada/2026-02-01.jsonl");
-        Journal::open(&root, "ada").unwrap().append(day(), "{1}").unwrap();
-        Journal::open(&root, "ada").unwrap().append(day(), "{2}").unwrap();
+        EventJournal::open(&root, "ada").unwrap().append(day(), "{1}").unwrap();
+        EventJournal::open(&root, "ada").unwrap().append(day(), "{2}").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "{1}\n{2}\n");
         fs::write(&file, "{1}\n{torn").unwrap();
-        let journal = Journal::open(&root, "ada").unwrap();
+        let journal = EventJournal::open(&root, "ada").unwrap();
         journal.append(day(), "{2}").unwrap();
         journal.append(day(), "{3}").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "{1}\n{torn\n{2}\n{3}\n");
@@ -252,7 +252,7 @@ mod tests {
     fn nothing_is_written_through_a_link_or_to_what_has_another_name() {
         let world = tempfile::tempdir().unwrap();
         let (root, world) = (world.path().join("events"), world.path());
-        let append = || Journal::open(&root, "ada").and_then(|journal| journal.append(day(), "{}"));
+        let append = || EventJournal::open(&root, "ada").and_then(|journal| journal.append(day(), "{}"));
         append().unwrap();
         let file = root.join("ada/2026-02-01.jsonl");
         let theirs = world.join("theirs");
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(message(append(), world), "cannot open `~/events`: it is a link, or no folder");
         assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
         for login in ["", "..", "a/b"] {
-            assert!(Journal::open(&world.join("x"), login).is_err(), "{login}");
+            assert!(EventJournal::open(&world.join("x"), login).is_err(), "{login}");
         }
         assert!(!world.join("x").exists());
     }
@@ -288,12 +288,12 @@ mod tests {
         let root = world.path().join("events");
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o3773)).unwrap();
-        Journal::open(&root, "ada").unwrap().append(day(), "{}").unwrap();
+        EventJournal::open(&root, "ada").unwrap().append(day(), "{}").unwrap();
         assert_eq!(mode(&root.join("ada")), 0o2750);
         assert_eq!(mode(&root.join("ada/2026-02-01.jsonl")), 0o640);
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(root.join("ada"), Some(4242), None).unwrap();
-            let refused = Journal::open(&root, "ada").unwrap_err();
+            let refused = EventJournal::open(&root, "ada").unwrap_err();
             assert!(refused.to_string().ends_with("it belongs to uid 4242, not to uid 0"), "{refused}");
         }
     }

@@ -6,7 +6,7 @@
 
 pub mod journal;
 
-pub use journal::Journal;
+pub use journal::EventJournal;
 
 use crate::source::{Choice, Layout, Remembered, Source, real};
 use std::path::Path;

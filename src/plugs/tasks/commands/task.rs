@@ -4,7 +4,7 @@ use crate::base::error::{Error, Result, Status};
 use crate::cli::{Context, print};
 use crate::plugs::tasks::Settings;
 use crate::plugs::tasks::line::{Details, Happening, new_id};
-use crate::source::events::Journal;
+use crate::source::events::EventJournal;
 use serde_json::{Map, Value};
 use sessionmill_contract::TaskState;
 
@@ -133,7 +133,7 @@ fn say(task_id: &str, state: TaskState, details: &Details, context: &Context) ->
     })?;
     let (time, login) = (now.wall, environment.login.as_str());
     let line = Happening { task_id, state, time, login, details }.line(&new_id(time));
-    Journal::open(&root, login)?.append(time.date_naive(), &line)
+    EventJournal::open(&root, login)?.append(time.date_naive(), &line)
 }
 
 impl More {

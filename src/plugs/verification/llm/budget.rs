@@ -19,7 +19,7 @@ pub struct Spent {
 
 /// The budget of one run. No call is begun once a limit is reached; those that are under way then end.
 #[derive(Debug)]
-pub struct Budget {
+pub struct CallBudget {
     /// Of a run and of a day.
     limits: [Spent; 2],
     now: DateTime<Utc>,
@@ -54,7 +54,7 @@ impl Spent {
     }
 }
 
-impl Budget {
+impl CallBudget {
     /// The budget of a run that begins now.
     pub fn new(limits: [Spent; 2], now: DateTime<Utc>) -> Self {
         Self { limits, now, state: Mutex::default() }
@@ -101,7 +101,7 @@ mod tests {
 
     const ALL: Spent = Spent { calls: u64::MAX, tokens: u64::MAX, micro_usd: u64::MAX };
 
-    fn refusal(budget: &Budget, before: Spent) -> Option<String> {
+    fn refusal(budget: &CallBudget, before: Spent) -> Option<String> {
         budget.take("ada/a.jsonl", before).err().map(|failure| failure.to_string())
     }
 
@@ -109,16 +109,16 @@ mod tests {
     fn no_call_is_begun_over_a_limit() {
         let none = Spent::default();
         let now = "2026-11-30T23:59:59Z".parse().unwrap();
-        let budget = Budget::new([Spent { calls: 2000, ..ALL }, ALL], now);
+        let budget = CallBudget::new([Spent { calls: 2000, ..ALL }, ALL], now);
         budget.spend(Spent { calls: 1998, ..none });
         assert_eq!([refusal(&budget, none), refusal(&budget, none)], [None, None]);
         assert_eq!(refusal(&budget, none).unwrap(), "budget: `calls_per_run` is used up (2,000); the next run goes on");
-        let budget = Budget::new([ALL, Spent { tokens: 100, ..ALL }], now);
+        let budget = CallBudget::new([ALL, Spent { tokens: 100, ..ALL }], now);
         assert_eq!(refusal(&budget, Spent { tokens: 99, ..none }), None);
         budget.spend(Spent { tokens: 1, ..none });
         let used = "budget: `tokens_per_day` is used up (100); goes on at 2026-12-01 00:00 UTC";
         assert_eq!(refusal(&budget, Spent { tokens: 99, ..none }).unwrap(), used);
-        let budget = Budget::new([Spent { micro_usd: 1_500_000, ..ALL }, ALL], now);
+        let budget = CallBudget::new([Spent { micro_usd: 1_500_000, ..ALL }, ALL], now);
         budget.spend(Spent { micro_usd: 1_500_000, ..none });
         assert_eq!(refusal(&budget, none).unwrap(), "budget: `dollars_per_run` is used up (1.5); the next run goes on");
     }

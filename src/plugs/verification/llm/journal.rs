@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 /// The journal of a database.
 #[derive(Debug)]
-pub struct Journal {
+pub struct AnswerJournal {
     path: PathBuf,
     now: DateTime<Utc>,
     keeps: Keeps,
@@ -69,7 +69,7 @@ pub struct Entry {
 /// The form of the lines that are written.
 pub const VERSION: u32 = 1;
 
-impl Journal {
+impl AnswerJournal {
     /// The journal of a database, in a run that begins now.
     pub fn new(database: &Path, now: DateTime<Utc>, keeps: Keeps) -> Self {
         Self { path: path(database), now, keeps, open: Mutex::new(None) }
@@ -326,13 +326,13 @@ mod tests {
         }
     }
 
-    fn journal(folder: &tempfile::TempDir, day: &str) -> Journal {
+    fn journal(folder: &tempfile::TempDir, day: &str) -> AnswerJournal {
         keeping(folder, day, Keeps { age: TimeDelta::days(365), bytes: 1 << 30 })
     }
 
-    fn keeping(folder: &tempfile::TempDir, day: &str, keeps: Keeps) -> Journal {
+    fn keeping(folder: &tempfile::TempDir, day: &str, keeps: Keeps) -> AnswerJournal {
         let now = day.parse::<NaiveDate>().unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc();
-        Journal::new(&folder.path().join("db"), now, keeps)
+        AnswerJournal::new(&folder.path().join("db"), now, keeps)
     }
 
     const TODAY: &str = "1970-01-01";
@@ -377,7 +377,7 @@ mod tests {
         for (question, day) in [("a", 1), ("b", 10), ("c", 20), ("d", 28)] {
             keep(question, &format!("1970-02-{day:02}T10:00:00Z"));
         }
-        let known = |journal: &Journal| {
+        let known = |journal: &AnswerJournal| {
             ["a", "b", "c", "d"]
                 .into_iter()
                 .filter(|question| journal.answer(question).unwrap().is_some())

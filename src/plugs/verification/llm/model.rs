@@ -7,9 +7,9 @@ use crate::base::limits::Halt;
 use crate::base::utc;
 use crate::plugs::verification::llm::answer::{self, Findings};
 use crate::plugs::verification::llm::api::{Answer, Api, Reply};
-use crate::plugs::verification::llm::budget::{Budget, Spent};
+use crate::plugs::verification::llm::budget::{CallBudget, Spent};
 use crate::plugs::verification::llm::client::Client;
-use crate::plugs::verification::llm::journal::{Entry, Journal, VERSION};
+use crate::plugs::verification::llm::journal::{AnswerJournal, Entry, VERSION};
 use crate::plugs::verification::llm::judgement;
 use crate::plugs::verification::llm::key::Key;
 use crate::plugs::verification::llm::prompt::{self, INSTRUCTION, WINDOW, schema};
@@ -40,8 +40,8 @@ pub struct Model {
     client: Arc<Client>,
     /// Of the run that asks.
     heartbeat: Heartbeat,
-    journal: Journal,
-    budget: Budget,
+    journal: AnswerJournal,
+    budget: CallBudget,
     now: DateTime<Utc>,
     /// Questions that are under way: a copy of a conversation waits for the answer of the other.
     asking: Mutex<HashSet<String>>,
@@ -70,8 +70,8 @@ impl Model {
             settings: settings.clone(),
             client: Arc::new(client),
             heartbeat: Heartbeat::default(),
-            journal: Journal::new(database, now, settings.keeps()),
-            budget: Budget::new(settings.limits(), now),
+            journal: AnswerJournal::new(database, now, settings.keeps()),
+            budget: CallBudget::new(settings.limits(), now),
             now,
             asking: Mutex::default(),
             answered: Condvar::new(),
