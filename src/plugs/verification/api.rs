@@ -5,6 +5,7 @@ use crate::identities::Identities;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, Rows, schema_of};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::Settings;
+use crate::plugs::verification::report::ids;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::store::reader::Reader;
 use serde::Serialize;
@@ -117,7 +118,7 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 }
 
 fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let id = match knowledge::whole_id(reader, asked.value("id").unwrap_or_default()) {
+    let id = match ids::whole_id(reader, asked.value("id").unwrap_or_default()) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::Invalid(error.to_string())),
         id => id?,
     };

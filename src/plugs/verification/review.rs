@@ -6,7 +6,7 @@ use crate::pass::settle;
 use crate::plugs::Resources;
 use crate::plugs::Review;
 use crate::plugs::verification::PLUG;
-use crate::plugs::verification::report::knowledge::{self, Named};
+use crate::plugs::verification::report::ids::{self, Named};
 use crate::source::retry::Retries;
 use crate::store::reader::Reader;
 use crate::store::{Access, SharedStore, Store, failures};
@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 
 /// The whole id of an item, or of evidence of one, by the beginning of it; `None` if there is none.
 pub(super) fn find(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
-    let id = knowledge::whole_id(reader, id)?;
-    Ok(if let Named::Nothing = knowledge::named(reader, &id)? { None } else { Some(id) })
+    let id = ids::whole_id(reader, id)?;
+    Ok(if let Named::Nothing = ids::named(reader, &id)? { None } else { Some(id) })
 }
 
 /// Takes a decision about all of the items, or, if one of them cannot be decided about, about none. Returns what came
@@ -37,7 +37,7 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
     let processor = (PLUG.default)();
     let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Vec::new()) };
     let store = Store::open_current(&resources.database, Access::ReadWrite, resources.now)?;
-    let whole = |id: &String| knowledge::whole_id(store.reader(), id);
+    let whole = |id: &String| ids::whole_id(store.reader(), id);
     let ids: BTreeSet<String> = ids.iter().map(whole).collect::<Result<_>>()?;
     let into = into.as_ref().map(whole).transpose()?;
     let into = into.as_deref();
@@ -52,8 +52,8 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
             }
         };
         let other_id = other.as_deref();
-        let of_item = knowledge::grounds(store.reader(), id)?;
-        let of_other = other_id.map(|other| knowledge::grounds(store.reader(), other)).transpose()?.flatten();
+        let of_item = ids::grounds(store.reader(), id)?;
+        let of_other = other_id.map(|other| ids::grounds(store.reader(), other)).transpose()?.flatten();
         let row = ReviewRow {
             grounds: of_item.as_deref(),
             other_grounds: of_other.as_deref(),
@@ -85,9 +85,9 @@ enum Step {
 }
 
 fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<Step> {
-    let named = |id: &str| match knowledge::named(store.reader(), id)? {
+    let named = |id: &str| match ids::named(store.reader(), id)? {
         Named::Nothing => {
-            let known = knowledge::ids(store.reader())?;
+            let known = ids::all(store.reader())?;
             Err(names::unknown("item", id, known.iter().map(String::as_str)))
         }
         named => Ok(named),
@@ -106,7 +106,7 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
         (Action::Reject, _) => judge(Standing::Rejected),
         (Action::Split, _) => {
             named(id)?;
-            Ok(match knowledge::joined(store.reader(), id)? {
+            Ok(match ids::joined(store.reader(), id)? {
                 Some(of) => Step::Decide(Some(of)),
                 None => Step::Done(format!("`{id}` is an item of its own already")),
             })

@@ -8,7 +8,8 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
 use crate::identities::Identities;
 use crate::plugs::verification::Settings;
-use crate::plugs::verification::report::knowledge::{self, Filter, Item, Named, Piece, Relation, Review};
+use crate::plugs::verification::report::ids::{self, Named};
+use crate::plugs::verification::report::knowledge::{self, Filter, Item, Piece, Relation, Review};
 use crate::report::render::pretty;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -44,7 +45,7 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let pages = read(&database, context, |reader| {
         let mut pages = Vec::new();
         for id in &args.ids {
-            let id = &knowledge::whole_id(reader, id)?;
+            let id = &ids::whole_id(reader, id)?;
             let filter = Filter { id: Some(id.clone()), identities: identities.clone(), ..Filter::default() };
             let items = knowledge::items(reader, &filter, &weights, context.now.wall)?;
             let reviews = knowledge::reviews(reader, Some(id))?;
@@ -61,13 +62,13 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
             if !items.is_empty() {
                 continue;
             }
-            match knowledge::named(reader, id)? {
+            match ids::named(reader, id)? {
                 Named::Evidence { of } => {
                     return Err(Error::new(Status::Usage, format!("`{id}` is evidence of `{of}`"))
                         .hint(format!("`sessionmill knowledge show {of}` shows it")));
                 }
                 _ if reviews.is_empty() => {
-                    let known = knowledge::ids(reader)?;
+                    let known = ids::all(reader)?;
                     return Err(names::unknown("item", id, known.iter().map(String::as_str)));
                 }
                 _ => pages.push(Page {

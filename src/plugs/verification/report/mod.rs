@@ -1,5 +1,6 @@
 //! Questions to the tables of knowledge.
 
+pub mod ids;
 pub mod knowledge;
 pub mod overview;
 pub mod suggest;
