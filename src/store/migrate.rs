@@ -94,10 +94,21 @@ fn is_marked(connection: &Connection) -> Result<bool> {
 fn to_newest(connection: &Connection, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
     match version(connection, schema)? {
         None if adopt::is_empty(connection)? => {
-            transaction::run(connection, |transaction| create(transaction, schema, now))
+            unoptimized(connection, || transaction::run(connection, |transaction| create(transaction, schema, now)))
         }
         done => upgrade(connection, schema, done, schema.version(), now),
     }
+}
+
+/// Does something without DuckDB's optimizer. It takes 70 µs for each of the 700 statements that make the newest
+/// schema, two fifths of their time, and finds nothing to do.
+fn unoptimized(connection: &Connection, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    connection.execute_batch("PRAGMA disable_optimizer")?;
+    let result = body();
+    // Also after an error: the connection can be kept.
+    let restored = connection.execute_batch("PRAGMA enable_optimizer");
+    result?;
+    Ok(restored?)
 }
 
 /// Makes the newest schema in an empty database.
@@ -288,6 +299,22 @@ mod tests {
         for (number, (name, sql)) in (1..).zip(PLUGS.schema().migrations()) {
             upgraded(number).execute_batch(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
+    }
+
+    #[test]
+    fn the_optimizer_is_off_for_the_schema_alone() {
+        let plan = |connection: &Connection| -> String {
+            connection.query_row("EXPLAIN SELECT 1 FROM range(9) WHERE 1 = 2", [], |row| row.get(1)).unwrap()
+        };
+        let usual = plan(&Connection::open_in_memory().unwrap());
+        let connection = created();
+        assert_eq!(plan(&connection), usual);
+        let failed = unoptimized(&connection, || {
+            assert_ne!(plan(&connection), usual);
+            Err(Error::new(Status::CannotRun, "failed"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "failed");
+        assert_eq!(plan(&connection), usual);
     }
 
     #[test]
