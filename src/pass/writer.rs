@@ -152,8 +152,10 @@ impl Writer<'_, '_> {
 /// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
 const WAITING: usize = 8 << 20;
 
-/// Bytes of facts in a commit, about: enough to be fast, few enough to be held in memory.
-const GROUP: usize = 16 << 20;
+/// Bytes of facts in a commit, about: few enough to be held in memory, and enough to be fast. DuckDB stores the rows of a
+/// large commit apart, and merges such parts later, up to 122,880 rows in one: of small commits it writes each row several
+/// times.
+const GROUP: usize = 32 << 20;
 const GROUP_FILES: usize = 2_000;
 
 /// What was read is committed after this time: a large file does not delay the others.

@@ -1,6 +1,6 @@
 //! The log: what was committed since the database file was last written. Every opening reads it.
 //!
-//! A commit with which it would grow above 64 MB is not logged: DuckDB writes all of it into the database file, by the
+//! A commit with which it would grow above 8 MB is not logged: DuckDB writes all of it into the database file, by the
 //! setting `checkpoint_threshold`, and the commit is over when that file is synced. That rewrites the last rows of
 //! every table, so smaller commits are better logged: the log is moved once for many of them.
 

@@ -314,7 +314,7 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     // `disabled_compression_methods`: finding the symbols of FSST takes half of the time of a checkpoint, and makes the
     // file a fourteenth smaller. The setting has no effect as a part of the configuration.
     connection.execute_batch(
-        "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '64MB';
+        "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '8MB';
          SET dynamic_or_filter_threshold = 1000;
          SET disabled_compression_methods = 'fsst'; PRAGMA disable_checkpoint_on_shutdown;
          SET lock_configuration = true",
