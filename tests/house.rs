@@ -213,6 +213,17 @@ fn no_stub_and_no_ignored_test_is_left() {
     }
 }
 
+/// A text is written with its line feeds and quotes escaped, and what is displayed (`error = %error`) as it is: what it
+/// quotes of a log could look like a line of its own in the journal.
+#[test]
+fn the_log_gets_errors_as_texts() {
+    for (path, text) in rust().filter(|(path, _)| !path.ends_with("house.rs")) {
+        let found: Vec<_> =
+            ["error = %", "reason = %", "hint = %"].into_iter().filter(|word| text.contains(word)).collect();
+        assert!(found.is_empty(), "{path:?} has {found:?}");
+    }
+}
+
 #[test]
 fn every_test_file_is_part_of_the_one_binary() {
     let main = fs::read_to_string(home().join("tests/main.rs")).unwrap();

@@ -24,7 +24,7 @@ pub fn publish(config: &Config, resources: &Resources, lacks: Option<&str>, now:
     let written = ConfiguredProcessors::new(&[], config, resources)
         .and_then(|made| write_state(&resources.database, &made, lacks, now));
     if let Err(error) = written {
-        tracing::warn!(error = %error, "cannot write how the processors do");
+        tracing::warn!(error = error.to_string(), "cannot write how the processors do");
     }
     Ok(published)
 }

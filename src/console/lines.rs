@@ -41,7 +41,7 @@ impl Body for Lines {
             Ok(part) => Some(Ok(Frame::data(part.into()))),
             // What is sent already cannot be taken back: the connection breaks, and whoever reads knows that it does.
             Err(error) => {
-                tracing::error!(error = %error, "an answer broke off");
+                tracing::error!(error = error.to_string(), "an answer broke off");
                 Some(Err(error))
             }
         })

@@ -109,7 +109,7 @@ impl From<Error> for Problem {
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON);
         if status.is_server_error() {
-            tracing::error!(error = %error, "a request failed");
+            tracing::error!(error = error.to_string(), "a request failed");
         }
         let problem = Self { retry_after, ..Self::new(status, error.to_string()) };
         match error.holder {

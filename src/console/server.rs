@@ -50,7 +50,7 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
     listening(address);
     // A store that is not there yet is waited for: until then requests are answered with 503.
     if let Err(error) = app.accounts.open(app.micros()).await {
-        tracing::error!(error = %error, "cannot open the store of login sessions yet");
+        tracing::error!(error = error.to_string(), "cannot open the store of login sessions yet");
     }
     systemd::ready();
     tracing::info!(%address, "serving");

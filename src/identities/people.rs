@@ -10,7 +10,7 @@ pub fn lookups(config: &Config) -> Vec<Lookup> {
     let identities = match Identities::given(config.identities.as_deref()) {
         Ok(identities) => identities,
         Err(error) => {
-            tracing::warn!(error = %error, "the table `people` stays as it is");
+            tracing::warn!(error = error.to_string(), "the table `people` stays as it is");
             return Vec::new();
         }
     };

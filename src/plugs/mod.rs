@@ -257,7 +257,7 @@ impl Plugs {
         let remarks = |plug: &&Plug| match (plug.remark)(config, database, reader, summary) {
             Ok(remarks) => remarks,
             Err(error) => {
-                tracing::debug!(processor = plug.name(), error = %error, "cannot tell more about the run");
+                tracing::debug!(processor = plug.name(), error = error.to_string(), "cannot tell more about the run");
                 Vec::new()
             }
         };

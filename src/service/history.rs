@@ -19,7 +19,7 @@ pub fn last_run(database: &DatabaseFile, processor: &str, now: &Moment) -> Optio
     match read(database, processor, now) {
         Ok(last) => last,
         Err(error) => {
-            tracing::debug!(processor, error = %error, "cannot read when it last ran");
+            tracing::debug!(processor, error = error.to_string(), "cannot read when it last ran");
             None
         }
     }

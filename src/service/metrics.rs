@@ -66,7 +66,7 @@ pub fn write(
         let measures = configured.plugs.iter().filter_map(|plug| {
             let measures = (plug.measures)(reader, config, now.wall);
             // How the processors do is known all the same.
-            measures.inspect_err(|error| tracing::warn!(error = %error, "cannot measure what is used")).ok()
+            measures.inspect_err(|error| tracing::warn!(error = error.to_string(), "cannot measure what is used")).ok()
         });
         Ok((samples, measures.flatten().collect::<Vec<_>>()))
     })?;

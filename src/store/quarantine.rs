@@ -50,7 +50,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     {
         tracing::warn!(
             moved_to = %moved.display(),
-            error = %error,
+            error = error.to_string(),
             "the log of the database is damaged and was moved aside; what it held is read again from transcripts that \
              still exist"
         );

@@ -159,8 +159,8 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
     let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience)
         .and_then(|store| if store.is_current(&database.schema)? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
-    tracing::debug!(error = %error, "cannot write that a run could not begin");
-    // After a failure on a full disk, the schedule must not look as if no run had started.
+    tracing::debug!(error = error.to_string(), "cannot write that a run could not begin");
+    // On a full disk, or where the database is in no state to be written, the schedule must not look as if no run had started.
     let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
     let is_in_the_way = matches!(error.fault, Some(Fault::Room | Fault::Machine | Fault::Fatal | Fault::Unsure));
     if is_failure && is_in_the_way && owner::leave_to_owner(database).is_ok() {

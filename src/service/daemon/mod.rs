@@ -267,14 +267,14 @@ impl<'d> Daemon<'d> {
                     self.decided.get_or_insert_with(self.clock);
                 }
             }
-            Err(error) => tracing::warn!(trigger, requested_by, error = %error, "trigger failed"),
+            Err(error) => tracing::warn!(trigger, requested_by, error = error.to_string(), "trigger failed"),
         }
         self.answer(claim, &answer_of(result, |words| Answer::Said(words)));
     }
 
     fn answer(&self, claim: &Claim, answer: &Answer<'_>) {
         if let Err(error) = self.folder.answer(claim, answer, (self.clock)().wall) {
-            tracing::warn!(trigger = claim.id, error = %error, "cannot answer a trigger");
+            tracing::warn!(trigger = claim.id, error = error.to_string(), "cannot answer a trigger");
         }
     }
 
@@ -368,7 +368,11 @@ impl<'d> Daemon<'d> {
     }
 
     fn refuse(&mut self, error: &Error) {
-        tracing::error!(error = %error, hint = error.hint, "cannot read the configuration again: all stays as it is");
+        tracing::error!(
+            error = error.to_string(),
+            hint = error.hint,
+            "cannot read the configuration again: all stays as it is"
+        );
         self.refused = Some(error.to_string());
     }
 

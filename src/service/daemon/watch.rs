@@ -57,7 +57,7 @@ fn watcher(
     match watching {
         Ok(watcher) => Some(watcher),
         Err(error) => {
-            tracing::warn!(path = %path.display(), error = %error, "cannot watch: what is new is found by the next look");
+            tracing::warn!(path = %path.display(), error = error.to_string(), "cannot watch: what is new is found by the next look");
             None
         }
     }

@@ -76,7 +76,7 @@ impl Work {
             let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
             let holder = Holder::new(run.request.origin.name(), run.now.wall);
             if let Err(error) = service_state::begin(&run.settings.database, &names, &holder) {
-                tracing::debug!(error = %error, "cannot say that a run begins");
+                tracing::debug!(error = error.to_string(), "cannot say that a run begins");
             }
             let results = guard(|| run.pass(), panicked)
                 .unwrap_or_else(|error| names.into_iter().map(|name| (name, Err(error.clone()))).collect());
@@ -203,7 +203,7 @@ fn measure(settings: &Settings, now: &Moment) {
     if let Some(file) = &config.daemon.metrics_file
         && let Err(error) = write(file)
     {
-        tracing::warn!(error = %error, "cannot write the metrics");
+        tracing::warn!(error = error.to_string(), "cannot write the metrics");
     }
 }
 
@@ -216,7 +216,7 @@ pub fn say_disabled(settings: &Settings, now: &Moment) {
                 tracing::warn!(processor, reason, "disabled");
             }
         }
-        Err(error) => tracing::warn!(error = %error, hint = error.hint.as_deref(), "no processor can work"),
+        Err(error) => tracing::warn!(error = error.to_string(), hint = error.hint.as_deref(), "no processor can work"),
     }
 }
 
@@ -231,7 +231,7 @@ pub fn post(settings: &Settings, now: &Moment) {
         configured.and_then(|configured| actions::publish::write_state(database, &configured, lacks.as_deref(), now))
         && error.status != Status::Busy
     {
-        tracing::warn!(error = %error, "cannot write how the processors do");
+        tracing::warn!(error = error.to_string(), "cannot write how the processors do");
     }
 }
 
@@ -242,7 +242,7 @@ pub fn renew(settings: &Settings, now: &Moment) {
         Ok(Some(_)) => tracing::info!("published a snapshot, since the newest one had another schema"),
         Ok(None) => {}
         Err(error) if error.status == Status::Busy => {}
-        Err(error) => tracing::warn!(error = %error, "cannot publish a snapshot"),
+        Err(error) => tracing::warn!(error = error.to_string(), "cannot publish a snapshot"),
     }
 }
 
@@ -255,7 +255,7 @@ fn publish(settings: &Settings, until: Instant, now: &dyn Fn() -> Moment) {
         // What the other one does not see yet is published after the next run.
         && error.status != Status::Busy
     {
-        tracing::warn!(error = %error, "cannot publish a snapshot");
+        tracing::warn!(error = error.to_string(), "cannot publish a snapshot");
     }
 }
 
@@ -289,13 +289,13 @@ pub fn log_result(processor: &str, request: &Request, result: &Result<Summary>) 
             summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));
         }
         Err(error) if error.status == Status::Config => {
-            tracing::warn!(processor, trigger, reason = %error, hint = error.hint.as_deref(), "not run");
+            tracing::warn!(processor, trigger, reason = error.to_string(), hint = error.hint.as_deref(), "not run");
         }
         Err(error) if error.status == Status::Busy => {
-            tracing::info!(processor, trigger, reason = %error, "not run");
+            tracing::info!(processor, trigger, reason = error.to_string(), "not run");
         }
         Err(error) => {
-            tracing::error!(processor, trigger, error = %error, hint = error.hint.as_deref(), "run failed");
+            tracing::error!(processor, trigger, error = error.to_string(), hint = error.hint.as_deref(), "run failed");
         }
     }
 }
