@@ -106,8 +106,7 @@ const HELD_HINT: &str = "close it there, or let that program read a published sn
 const MEMORY: &str = "128MB";
 /// One: for short statements a second thread mostly spins, and the threads that read files make better use of the core.
 const THREADS: i64 = 1;
-/// From this size on, questions of a reader are worth more threads. A report asks two of them in parallel, and shares the
-/// cores between them.
+/// From this size on, questions of a reader are worth more threads.
 const LARGE: u64 = 64 << 20;
 const THREADS_OF_LARGE: usize = 4;
 /// How much a reader may spill.
@@ -300,7 +299,7 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     let mut config = config()?.access_mode(mode)?;
     if access == Access::ReadOnly && is_large(path) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        config = config.threads((cores / 2).clamp(1, THREADS_OF_LARGE).try_into().unwrap_or(THREADS))?;
+        config = config.threads(cores.min(THREADS_OF_LARGE).try_into().unwrap_or(THREADS))?;
     }
     if let Some(folder) = spill {
         config = config.with("temp_directory", folder.to_string_lossy())?.with("max_temp_directory_size", SPILL)?;

@@ -16,11 +16,12 @@ pub(super) struct Whose<'w> {
     pub(super) who: &'w [&'w str],
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
-    /// Told by day, as a quarter of an hour in this zone's day; else all is of the quarter 0.
+    /// Active time is told apart by days of this zone: each has the number of a quarter of an hour within the day. Without a zone
+    /// the number is 0.
     pub(super) zone: Option<Tz>,
 }
 
-/// Reads the active time of everybody, in microseconds, by a quarter of an hour in the day on which it ended. What has no
+/// Reads the active time of everybody, in microseconds, by the day on which it ended, as [`Whose::zone`] says. What has no
 /// time, and is nobody's by the first expression, is in none.
 pub(super) fn read<K>(
     reader: Reader<'_>,
@@ -82,7 +83,7 @@ const SESSIONS: Whose<'static> = Whose { who: &["session_id"], join: "", params:
 /// worked out for a few sessions that can have a long one, and then only for those that can have a longer one: no
 /// session has more than the time from its first response to its last one, or than a stretch and a pause for each row.
 pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
-    const FIRST: usize = 64;
+    let likely = most.max(64);
     let active_of = |ids: &str| {
         let clause = format!("{} AND session_id IN ({ids})", condition.clause);
         sql(reader, &SESSIONS, &Where { clause, ..condition.clone() })
@@ -97,7 +98,7 @@ pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Res
         a_row_at_most = STRETCH + LONG,
         responses = Responses::added_up(reader, condition, None)?.table,
         clause = condition.clause,
-        first = active_of(&format!("SELECT session_id FROM bounds ORDER BY at_most DESC LIMIT {FIRST}"))?,
+        first = active_of(&format!("SELECT session_id FROM bounds ORDER BY at_most DESC LIMIT {likely}"))?,
         all = active_of("SELECT session_id FROM bounds WHERE at_most >= (SELECT min(active) FROM long)")?,
     );
     reader.rows(&sql, &[&*condition.params; 3].concat(), |row| row.get(0))
@@ -160,15 +161,40 @@ mod tests {
     use crate::plugs::usage::report::period::QUARTER;
     use std::collections::BTreeMap;
 
+    const SCHEMA: &str =
+        "CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP, part BIGINT, part_kind VARCHAR,
+             copies BIGINT, placeholder BOOLEAN, fast BOOLEAN);
+         CREATE SCHEMA facts; CREATE TABLE facts.settlements (
+             processor_name VARCHAR, name VARCHAR, version INTEGER, settings VARCHAR)";
+
+    #[test]
+    fn the_longest_sessions_are_those_of_all_sessions() {
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        // Many are open for long with little work in it, and some have the same active time.
+        let responses = "SELECT setseed(0.5);
+            INSERT INTO usage_responses (session_id, time)
+            SELECT 's' || session, make_timestamp(1770000000000000 + (step * (session % 7) * 400 + (random() * 900)::BIGINT) * 1000000)
+            FROM range(300) AS s(session), range(12) AS r(step) WHERE step <= session % 13;
+            INSERT INTO usage_responses (session_id, time)
+            SELECT session_id || 'b', time FROM usage_responses WHERE session_id LIKE '%3'";
+        connection.execute_batch(responses).unwrap();
+        let reader = Reader::new(&connection);
+        let all = of_sessions(reader, &Where::everything()).unwrap();
+        let mut all: Vec<_> = all.into_iter().map(|(id, active)| (std::cmp::Reverse(active), id)).collect();
+        all.sort();
+        for most in [1, 10, 100, 1000] {
+            let expected: Vec<_> = all.iter().take(most).map(|(_, id)| id.clone()).collect();
+            assert_eq!(longest(reader, &Where::everything(), most).unwrap(), expected, "{most}");
+        }
+        assert!(all.len() > 300 && all[9].0 < all[300].0);
+    }
+
     #[test]
     fn stretches_leave_out_no_pause_and_no_response() {
         let connection = duckdb::Connection::open_in_memory().unwrap();
         let reader = Reader::new(&connection);
-        let schema = "CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP, part BIGINT, part_kind VARCHAR,
-                copies BIGINT, placeholder BOOLEAN, fast BOOLEAN);
-            CREATE SCHEMA facts; CREATE TABLE facts.settlements (
-                processor_name VARCHAR, name VARCHAR, version INTEGER, settings VARCHAR)";
-        connection.execute_batch(schema).unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         // Of many lengths, those at the bounds among them.
         let steps = [0, 1, 299_999_999, 300_000_000, LONG - 1, LONG, LONG + 1, 900_000_000, 7_000_000_000];
