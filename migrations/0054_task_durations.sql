@@ -1,7 +1,6 @@
--- A task that ends before it begins, which differing clocks make of one, has no negative duration.
+-- A task whose end is logged with an earlier time than its beginning has no negative duration.
 
--- Tasks that logs tell of, as they are at a moment. All rules that depend on the time are here and in the next macro;
--- nothing else asks for it.
+-- Tasks that logs tell of, as they are at a moment.
 CREATE OR REPLACE MACRO main.tracked_tasks_at(moment) AS TABLE
 WITH removals AS (
     SELECT task_id, max(removed_at) AS removed_at FROM main.task_tombstones WHERE action = 'remove' GROUP BY task_id
@@ -44,4 +43,4 @@ WHERE (NOT j.is_closed OR j.expiring_at > moment)
     AND (NOT j.is_closed OR purges.closed_before IS NULL OR j.closing_at > purges.closed_before)
     AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false));
 
-COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at; 0 if that is before it';
+COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at; 0 if ended_at is the earlier one';

@@ -152,9 +152,9 @@ impl Writer<'_, '_> {
 /// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
 const WAITING: usize = 8 << 20;
 
-/// Bytes of facts in a commit, about: few enough to be held in memory, and enough to be fast. DuckDB stores the rows of a
-/// large commit apart, and merges such parts later, up to 122,880 rows in one: of small commits it writes each row several
-/// times.
+/// Bytes of facts in a commit, about: few enough to be held in memory, and enough to be fast. DuckDB stores the rows that
+/// each commit adds as a part of their own, and a later one merges parts with 122,880 rows or fewer together. So it writes
+/// a row the more often, the smaller commits are.
 const GROUP: usize = 32 << 20;
 const GROUP_FILES: usize = 2_000;
 

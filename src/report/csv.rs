@@ -80,7 +80,7 @@ pub fn csv<C: Into<CsvCell>>(
     texts: Texts,
 ) -> Result<String> {
     let mut text = Vec::new();
-    let wrong = |error: std::io::Error| Error::cannot("write", "CSV", error);
+    let wrong = |error: std::io::Error| Error::cannot("write", "CSV", error.to_string());
     let mut csv = Csv::new(&mut text, texts);
     csv.row(header).map_err(wrong)?;
     for row in rows {

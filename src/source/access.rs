@@ -9,6 +9,7 @@ use crate::source::Source;
 use crate::source::open::{self, Refusal};
 use crate::source::scan;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
+use sessionmill_contract::FailureClass;
 use std::fmt::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub struct Barrier {
     pub reason: String,
     /// Owner, group and mode, as far as they can be seen.
     pub marks: Option<Ownership>,
-    /// Others with the same marks.
+    /// Others with the same owner, group and mode.
     pub more: u64,
 }
 
@@ -140,14 +141,16 @@ pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
         let path = source.root.join(&unseen.path);
         add(&mut barriers, Barrier { reason: unseen.reason.clone(), ..Barrier::new(&path, Act::List) });
     }
+    let is_closed =
+        |error| matches!(open::refusal(error), Refusal::Failed(failure) if failure.class == FailureClass::Environment);
     let mut files = 0;
     for found in walk.found.iter().filter(|found| found.stat.is_ok()) {
         match roots[0].unchecked_file(&found.path) {
-            Err(error) if matches!(open::refusal(error), Refusal::Failed(_)) => {
+            Err(error) if is_closed(error) => {
                 let path = source.root.join(&found.path);
                 add(&mut barriers, Barrier { reason: cause(&error.into()), ..Barrier::new(&path, Act::Read) });
             }
-            // One that no run takes, such as one behind a link, is in nobody's way.
+            // One that no run takes, such as one behind a link, or that is gone by now, is in nobody's way.
             Ok(_) | Err(_) => files += 1,
         }
     }

@@ -194,7 +194,7 @@ fn is_free(file: &File, until: Instant) -> bool {
 const PART: u64 = 32 << 20;
 
 /// If another process writes the database between two parts, the copy starts again. After this many attempts the
-/// database is held until it is whole.
+/// database is held until the copy is whole.
 const TRIES: usize = 5;
 
 /// Between two parts: long enough for a waiting process to see that the database is free.

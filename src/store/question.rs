@@ -91,7 +91,7 @@ fn unique(names: Vec<String>) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// If it is, or DuckDB does not understand it.
+/// If it is not, or DuckDB does not understand it.
 pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Failed> {
     // The optimizer would already evaluate constant expressions, and drop parts of the plan.
     let planner = connection.try_clone()?;

@@ -95,8 +95,8 @@ impl Run {
         self.message.as_deref().filter(|_| self.alarms.is_empty())
     }
 
-    /// How it ended, for the schedule. A run in which files failed, or that raised alarms, has done its work; only a
-    /// run that failed as a whole has not.
+    /// How it ended, for the schedule. A run in which files failed, or that raised alarms, has done its work; one that
+    /// was killed, or failed as a whole, has not.
     pub fn end(&self) -> End {
         if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
     }

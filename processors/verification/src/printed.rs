@@ -20,9 +20,9 @@ const KEPT: usize = 1 << 16;
 /// The lines that tools have printed so far in a session.
 #[derive(Debug, Default)]
 pub struct Printed {
-    recent: HashSet<u64, FixedState>,
+    recent: HashSet<u64>,
     /// Those before, as many.
-    older: HashSet<u64, FixedState>,
+    older: HashSet<u64>,
 }
 
 impl Printed {

@@ -79,7 +79,7 @@ COMMENT ON COLUMN task_sessions.ended_at IS 'UTC; time of the event that decided
 COMMENT ON COLUMN task_sessions.closed_at IS 'UTC; when it ended, was released, had been held for too long or was orphaned; null while it is active or held';
 COMMENT ON COLUMN task_sessions.close_reason IS 'completed, failed, cancelled, released, hold_max or orphaned; null while closed_at is';
 COMMENT ON COLUMN task_sessions.expires_at IS 'UTC; when it will be purged; null while closed_at is';
-COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at; 0 if that is before it';
+COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at; 0 if ended_at is the earlier one';
 COMMENT ON COLUMN task_sessions.attempt IS 'the highest one of its events';
 COMMENT ON COLUMN task_sessions.error IS 'the last one that an event tells, without credentials';
 COMMENT ON COLUMN task_sessions.data IS 'of the last event that has any: JSON';
