@@ -120,11 +120,11 @@ impl<'p> Figures<'p> {
     /// Reads all but the activity, with three questions to the database: each groups by what belongs together. By all of it
     /// at a time there would be several times as many groups.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
-        let subagents = |reader: Reader<'_>| Self::default().with_subagents(reader, filter, prices);
-        let others = |reader: Reader<'_>| Self::of_models(reader, filter, prices)?.with_people(reader, filter, prices);
-        let (subagents, others) = reader.both(subagents, others)?;
-        let Self { commands, skills, subagents, .. } = subagents;
-        Ok(Self { commands, skills, subagents, ..others })
+        let ([commands, skills, subagents], (figures, [people, teams])) = reader.both(
+            |reader| at_work(reader, filter, prices),
+            |reader| Ok((Self::of_models(reader, filter, prices)?, people_and_teams(reader, filter, prices)?)),
+        )?;
+        Ok(Self { people, teams, commands, skills, subagents, ..figures })
     }
 
     /// Of models, projects and MCP servers, and by hour.
@@ -151,44 +151,6 @@ impl<'p> Figures<'p> {
             figures.all.add(day, &spent);
         }
         Ok(figures)
-    }
-
-    fn with_people(self, reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
-        let mut series = Growing::new();
-        let keys = [quarter_of_day(filter.zone)[0], "username"];
-        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let add = |(quarter, folder): (Option<i64>, String), _: Option<&str>, spent: &Spent| {
-            let (person, team) = (filter.identities.label(&folder), filter.identities.team(&folder).unwrap_or(NONE));
-            series.add([person, team], day(quarter, filter), spent);
-        };
-        let columns = Columns::of(&keys).only(Asked::Costs);
-        spending::read(reader, prices, columns, &filter.condition(), key, add)?;
-        let [people, teams] = series.done();
-        Ok(Self { people, teams, ..self })
-    }
-
-    /// With what people and their subagents were at.
-    fn with_subagents(self, reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
-        let starts = Starts::read(reader)?;
-        let mut series = Growing::new();
-        let keys = [quarter_of_day(filter.zone)[0], "command", "skill", subagents::ID, "side_chain"];
-        let key = |row: &Row<'_>| {
-            let subagent = row.text(3)?;
-            let start = starts.of(subagent);
-            let command = row.text(1)?.or(start.and_then(|start| start.command.as_deref()));
-            let skill = row.text(2)?.or(start.and_then(|start| start.skill.as_deref()));
-            let kind = starts.kind(subagent, row.get(4)?);
-            let names =
-                [command.map(|command| format!("/{command}")), skill.map(str::to_owned), kind.map(str::to_owned)];
-            Ok((row.get(0)?, names))
-        };
-        let add = |(quarter, names): (Option<i64>, [Option<String>; 3]), _: Option<&str>, spent: &Spent| {
-            series.add(names.each_ref().map(|name| name.as_deref().unwrap_or(NONE)), day(quarter, filter), spent);
-        };
-        let columns = Columns::of(&keys).only(Asked::Costs);
-        spending::read(reader, prices, columns, &filter.condition(), key, add)?;
-        let [commands, skills, subagents] = series.done();
-        Ok(Self { commands, skills, subagents, ..self })
     }
 
     /// Tables of what it was for: teams, projects, and what people and their agents were at, where any has a name.
@@ -320,6 +282,41 @@ pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<Active> {
     })?;
     add_active(&mut activity, reader, filter)?;
     Ok(activity)
+}
+
+fn people_and_teams(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<[Series; 2]> {
+    let mut series = Growing::new();
+    let keys = [quarter_of_day(filter.zone)[0], "username"];
+    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let add = |(quarter, folder): (Option<i64>, String), _: Option<&str>, spent: &Spent| {
+        let (person, team) = (filter.identities.label(&folder), filter.identities.team(&folder).unwrap_or(NONE));
+        series.add([person, team], day(quarter, filter), spent);
+    };
+    let columns = Columns::of(&keys).only(Asked::Costs);
+    spending::read(reader, prices, columns, &filter.condition(), key, add)?;
+    Ok(series.done())
+}
+
+/// What people and their subagents were at: slash commands, skills, types of subagents.
+fn at_work(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<[Series; 3]> {
+    let starts = Starts::read(reader)?;
+    let mut series = Growing::new();
+    let keys = [quarter_of_day(filter.zone)[0], "command", "skill", subagents::ID, "side_chain"];
+    let key = |row: &Row<'_>| {
+        let subagent = row.text(3)?;
+        let start = starts.of(subagent);
+        let command = row.text(1)?.or(start.and_then(|start| start.command.as_deref()));
+        let skill = row.text(2)?.or(start.and_then(|start| start.skill.as_deref()));
+        let kind = starts.kind(subagent, row.get(4)?);
+        let names = [command.map(|command| format!("/{command}")), skill.map(str::to_owned), kind.map(str::to_owned)];
+        Ok((row.get(0)?, names))
+    };
+    let add = |(quarter, names): (Option<i64>, [Option<String>; 3]), _: Option<&str>, spent: &Spent| {
+        series.add(names.each_ref().map(|name| name.as_deref().unwrap_or(NONE)), day(quarter, filter), spent);
+    };
+    let columns = Columns::of(&keys).only(Asked::Costs);
+    spending::read(reader, prices, columns, &filter.condition(), key, add)?;
+    Ok(series.done())
 }
 
 /// The day that a quarter of an hour falls on.
