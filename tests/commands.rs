@@ -98,7 +98,7 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     let root = root.to_str().unwrap();
     std::fs::write(world.path("c.toml"), source("all", root) + &source("one", &format!("{root}/ada"))).unwrap();
     let said = world.mill(&["run", "--config", "c.toml"]);
-    let expected = "sessionmill: cannot read the configuration `c.toml`: line 5: source `one` lies inside of `all`, and would be counted twice\n";
+    let expected = "sessionmill: cannot read the configuration `c.toml`: line 5: source `one` is inside `all` and would be counted twice\n";
     assert_eq!((said.status, &*said.stderr), (78, expected));
 }
 
@@ -426,7 +426,7 @@ fn variables_of_the_older_program_are_checked_before_anything_is_done() {
     ] {
         for value in ["0", "-5", "often"] {
             let said = world.mill_with(&["run", "--sessions", "root"], &[(name, value)]);
-            let expected = format!("sessionmill: cannot use `{name}`: `{value}` is no whole number above 0\n");
+            let expected = format!("sessionmill: cannot use `{name}`: `{value}` is not a whole number above 0\n");
             assert_eq!((said.status, said.stderr), (78, expected));
         }
     }

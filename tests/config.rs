@@ -91,7 +91,7 @@ fn every_mistake_is_explained_with_its_line() {
             "c.toml:1: unknown key `timezon`\n  did you mean `timezone`?\n\
              c.toml:4: `daemon.tick` must be a time in quotes, not `30`\n  for example: tick = \"30s\"\n\
              c.toml:9: `source.layout` must be `users`, `claude-projects` or `codex-sessions`, not `\"user\"`\n  did you mean `users`?\n\
-             SESSION_PROCESSOR_MAX_PER_RUN: `0` is no whole number above 0\n\
+             SESSION_PROCESSOR_MAX_PER_RUN: `0` is not a whole number above 0\n\
              [world]/root: 2 transcripts can be read\n\
              [world]/data/mill.duckdb: can be written\n\
              [world]/data/triggers/usage.trigger: can be written\n"

@@ -199,11 +199,11 @@ fn an_id_that_is_unknown_or_means_nobody_is_refused() {
     run(&world);
     let said = forget(&world, &["oil/zo", "--yes"]);
     let refused =
-        "sessionmill: there is nothing of `zo` in `oil`\n  hint: --even-if-unknown keeps this id out anyway\n";
+        "sessionmill: there is no data of `zo` in `oil`\n  hint: --even-if-unknown keeps this id out anyway\n";
     assert_eq!((said.status, said.stderr.as_str()), (64, refused));
     let said = forget(&world, &["oil/anonymous", "--yes"]);
     assert_eq!(said.status, 64, "{said:?}");
-    assert!(said.stderr.contains("`anonymous` means nobody in particular"), "{}", said.stderr);
+    assert!(said.stderr.contains("`anonymous` is shared by many visitors"), "{}", said.stderr);
     let said = forget(&world, &["oil/a/b", "--yes", "--even-if-unknown"]);
     assert_eq!((said.status, said.stderr.as_str()), (0, "`oil/a/b` is forgotten: 0 facts of 1 id\n"));
     world.append("oil/a.jsonl", &view("y", "14:00:00", "a/b"));

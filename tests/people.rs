@@ -196,7 +196,7 @@ fn a_bad_file_is_explained_and_nothing_is_reported_by_it() {
     assert_eq!((said.status, &*said.stdout, said.stderr), (78, "", format!("{first}{hint}")));
     let said = world.mill(&["config", "check", "--config", "c.toml"]);
     let expected = "c.toml: OK\npeople.toml:1: missing key `folders`\n\
-                    people.toml:3: unknown key `folder`\n  did you mean `folders`?\npeople.toml:6: `bob` is no e-mail address\n";
+                    people.toml:3: unknown key `folder`\n  did you mean `folders`?\npeople.toml:6: `bob` is not an e-mail address\n";
     assert_eq!((said.status, said.stdout.starts_with(expected)), (78, true), "{}", said.stdout);
     std::fs::remove_file(world.path("people.toml")).unwrap();
     for args in [&["report", "--no-refresh", "--config", "c.toml"][..], &["config", "check", "--config", "c.toml"]] {

@@ -125,7 +125,10 @@ fn a_source_of_one_person_says_whose_it_is() {
     assert_eq!(world.rows(whose), of_bob, "what was counted stays, and no response is counted twice");
     for (user, mistake) in [
         ("user = \"\"\n", "c.toml:2: `user` of source `home` is no name: ``"),
-        ("user = \"a/b\"\n", "c.toml:2: `user` of source `home` is no name, since it has `/` or `%`: `a/b`"),
+        (
+            "user = \"a/b\"\n",
+            "c.toml:2: `user` of source `home` is not a valid name, since it contains `/` or `%`: `a/b`",
+        ),
     ] {
         let source = "[[source]]\nname = \"home\"\npath = \"home\"\nlayout = \"codex-sessions\"\n".to_owned();
         fs::write(world.path("c.toml"), source + user).unwrap();

@@ -1,5 +1,4 @@
-//! Tries again what has failed, or gives it up: source files that a processor could not deal with, and keys that it
-//! could not settle.
+//! Retries or drops failures: source files that a processor failed on, and keys that it could not settle.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
@@ -9,35 +8,35 @@ use crate::store::failures::{self, FailureAction};
 use crate::store::{Access, Store, pauses};
 use std::collections::BTreeSet;
 
-/// What is meant.
+/// Which failures an action is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Which {
     pub names: Names,
-    /// Only those of this processor.
+    /// Only failures of this processor.
     pub processor: Option<String>,
 }
 
-/// Which of the failures, by the names of files and keys.
+/// Which failures, by the names of files and keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Names {
     All,
     These(Vec<String>),
 }
 
-/// What was changed.
+/// The result of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// Files and keys.
+    /// The number of failed files and keys that were changed.
     pub failures: u64,
-    /// Processors that ask nobody for a while, whatever is to be tried again, in words.
+    /// Processors that are paused, so a retry has to wait for the end of the pause; each as a sentence.
     pub pauses: Vec<String>,
 }
 
-/// Does what somebody wants of failures. The next run tries again what is to be tried again.
+/// Marks failures to be retried by the next run, or drops them.
 ///
 /// # Errors
 ///
-/// If a processor or a name is unknown, or the database cannot be written. Nothing is changed then.
+/// If a processor or a name is unknown, or the database cannot be written. Then nothing is changed.
 pub fn change(action: FailureAction, which: &Which, config: &Config, resources: &Resources) -> Result<Changed> {
     let processors = which.processor.clone().map(|name| vec![name]).unwrap_or_default();
     let plugs = resources.plugs.named(&processors)?;
@@ -48,12 +47,12 @@ pub fn change(action: FailureAction, which: &Which, config: &Config, resources: 
     let mut keys = failures::keys(store.reader())?;
     keys.retain(|failed| is_own(&failed.processor));
     if let Names::These(names) = &which.names {
-        // Several processors can have failed on one file.
+        // Several processors can have failed on the same file.
         let known = files.iter().map(|failed| failed.session_file.as_str());
         let known: BTreeSet<&str> = known.chain(keys.iter().map(|failed| failed.key.as_str())).collect();
         for name in names {
             if known.is_empty() {
-                return Err(Error::new(Status::Usage, format!("`{name}` has not failed; nothing has")));
+                return Err(Error::new(Status::Usage, format!("`{name}` has not failed; there are no failures")));
             }
             if !known.contains(name.as_str()) {
                 return Err(names::unknown("failure", name, known.iter().copied()));
@@ -79,7 +78,7 @@ pub fn change(action: FailureAction, which: &Which, config: &Config, resources: 
 }
 
 impl Changed {
-    /// The result of an action, in words.
+    /// The result as a sentence.
     pub fn words(&self, action: FailureAction) -> String {
         let what = count(self.failures, "failure");
         match action {

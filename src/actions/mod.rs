@@ -1,13 +1,13 @@
-//! What can be done, as functions that the command line, trigger files and a console call alike. They ask nobody and
-//! print nothing: what there is to say is returned.
+//! What users can do, as functions that the command line, trigger files and the console all call. They never prompt or
+//! print; the caller gets a result to show.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`failures`] | tries again what has failed, or gives it up |
-//! | [`publish`] | a snapshot for readers, and how the processors do |
-//! | [`review`] | a decision of a person about what a processor found out |
-//! | [`remove`] | hides what a processor shows, such as a task |
-//! | [`forget`] | erases somebody for good, and keeps them out |
+//! | [`failures`] | retries what has failed, or drops it |
+//! | [`publish`] | publishes a snapshot and the state of the processors |
+//! | [`review`] | takes a person's decision about a result of a processor |
+//! | [`remove`] | hides a result of a processor, such as a task |
+//! | [`forget`] | erases a person's data and bans the person |
 
 pub mod failures;
 pub mod forget;

@@ -1,4 +1,4 @@
-//! A snapshot of the database for readers who may not write it, and beside it how the processors do.
+//! Publishes a snapshot for readers without access to the database, and the state of the processors beside it.
 
 use crate::base::error::Result;
 use crate::base::holder::Holder;
@@ -13,23 +13,24 @@ use crate::store::snapshot::Audience;
 use crate::store::{Access, DatabaseFile, Store, known};
 use std::time::Instant;
 
-/// Publishes a snapshot, unless nothing has changed since the newest one. `lacks` is what no processor can work
-/// without. The state of the processors is written at best effort: a snapshot is useful without it.
+/// Publishes a snapshot, unless nothing has changed since the newest one. `lacks` says what is missing that all
+/// processors need, if anything. If the state of the processors cannot be written, that is only logged: the snapshot is
+/// useful without it.
 ///
 /// # Errors
 ///
-/// If the database cannot be read, or the snapshot not be written.
+/// If the database cannot be read or the snapshot cannot be written.
 pub fn publish(config: &Config, resources: &Resources, lacks: Option<&str>, now: &Moment) -> Result<Published> {
     let published = publish::publish(&resources.database, &config.publish, now.wall)?;
     let written = ConfiguredProcessors::new(&[], config, resources)
         .and_then(|made| write_state(&resources.database, &made, lacks, now));
     if let Err(error) = written {
-        tracing::warn!(error = error.to_string(), "cannot write how the processors do");
+        tracing::warn!(error = error.to_string(), "cannot write the state of the processors");
     }
     Ok(published)
 }
 
-/// The result in words.
+/// The result as a sentence.
 pub fn words(published: &Published) -> String {
     match published {
         Published::New(snapshot) => format!("published {}", snapshot.path.display()),
@@ -37,12 +38,11 @@ pub fn words(published: &Published) -> String {
     }
 }
 
-/// Writes how the processors do now, where snapshots are published. `lacks` is what none of them can work
-/// without.
+/// Writes the state of the processors beside the snapshots. `lacks` says what is missing that all of them need.
 ///
 /// # Errors
 ///
-/// If the database cannot be read or the file not be written.
+/// If the database cannot be read or the file cannot be written.
 pub fn write_state(
     database: &DatabaseFile,
     configured: &ConfiguredProcessors,
@@ -54,7 +54,7 @@ pub fn write_state(
     }
     let _lock = WorkLock::take(database, "health", Instant::now() + service_state::PATIENCE)?;
     let pid = serving(database);
-    // Only the daemon sees its credentials and its network.
+    // Only the daemon knows its credentials and network, so its last word on missing things is kept.
     let is_ours = pid.is_none_or(|pid| u32::try_from(pid) == Ok(std::process::id()));
     let last = if is_ours { None } else { ServiceState::read(database) };
     let lacks = |name: &str| match &last {

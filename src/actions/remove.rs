@@ -1,13 +1,13 @@
-//! Hides what a processor shows, for as long as nobody makes it anew.
+//! Hides results of a processor, such as a task, until they are created again.
 
 use crate::base::error::{Error, Result, Status};
 use crate::plugs::{Removal, Resources};
 
-/// Hides all of the ids, or, if one of them is unknown, none. Returns the result in words.
+/// Hides all given ids; if one of them is unknown, hides none. Returns the result as sentences.
 ///
 /// # Errors
 ///
-/// If the processor is unknown or shows nothing that can be hidden, if an id is unknown, or if the database cannot be
+/// If the processor is unknown or has nothing that can be hidden, if an id is unknown, or if the database cannot be
 /// written.
 pub fn remove(processor: &str, removal: &Removal, resources: &Resources) -> Result<Vec<String>> {
     let plugs = resources.plugs.named(&[processor.to_owned()])?;

@@ -1,15 +1,13 @@
-//! A decision of a person about what a processor found out.
+//! Takes a person's decision about a result of a processor, such as a confirmed item of knowledge.
 
 use crate::base::error::{Error, Result, Status};
 use crate::plugs::{Resources, Review};
 
-/// Takes a decision about something that a processor found out. Returns the result in words. Taking the same
-/// decision again changes nothing.
+/// Stores a decision. Returns the result as sentences. Repeating a decision changes nothing.
 ///
 /// # Errors
 ///
-/// If the processor is unknown or has nothing to decide about, if it makes nothing of the decision, or if the database
-/// cannot be written.
+/// If the processor is unknown or takes no decisions, if it refuses this one, or if the database cannot be written.
 pub fn review(processor: &str, review: &Review, resources: &Resources) -> Result<Vec<String>> {
     let plugs = resources.plugs.named(&[processor.to_owned()])?;
     match plugs.first().and_then(|plug| plug.review) {

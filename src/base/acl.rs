@@ -1,17 +1,18 @@
-//! Access control lists of POSIX: users who may do something with a file, beside its owner and group.
+//! POSIX access control lists: rights on a file for named users, in addition to its owner and group.
 //!
-//! The list of a file is an extended attribute: a version, then entries of a tag, the rights and a user or
-//! group. Rights are those of a mode: 4 to read, 2 to write, 1 to pass.
+//! The kernel keeps the list of a file as an extended attribute: a version number, then entries of a tag, the rights,
+//! and the id of a user or group. Rights have the bits of a file mode: 4 to read, 2 to write, 1 to execute or to enter
+//! a folder.
 
 use rustix::fd::AsFd;
 use rustix::fs::XattrFlags;
 use std::io;
 
-/// An entry of a list. The kernel wants them ordered by tag.
+/// An entry of a list. The kernel expects entries ordered by tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     tag: u16,
-    /// Of a user or group that is named; [`NOBODY`] for the others.
+    /// The named user or group; [`NOBODY`] for entries that name none.
     id: u32,
     rights: u16,
 }
@@ -26,14 +27,14 @@ const NOBODY: u32 = u32::MAX;
 const ATTRIBUTE: &str = "system.posix_acl_access";
 const VERSION: u32 = 2;
 
-/// More entries than a list of ours has.
+/// Bytes for reading a list, many more than one that the program writes.
 const SIZE: usize = 64 << 10;
 
-/// Gives rights to users, beside those that they and others have.
+/// Adds rights for users. Rights that somebody already has stay.
 ///
 /// # Errors
 ///
-/// If the file is somebody else's, or its file system has no such lists.
+/// If the file belongs to somebody else, or its file system does not support such lists.
 pub fn allow(file: &impl AsFd, users: &[u32], rights: u16) -> io::Result<()> {
     if users.is_empty() {
         return Ok(());
@@ -60,7 +61,7 @@ pub fn allow(file: &impl AsFd, users: &[u32], rights: u16) -> io::Result<()> {
     Ok(rustix::fs::fsetxattr(file, ATTRIBUTE, &bytes(&list), XattrFlags::empty())?)
 }
 
-/// The list of a file; one without has that of its mode.
+/// Reads the list of a file. A file without one gets the list that its mode stands for.
 fn read(file: &impl AsFd) -> io::Result<Vec<Entry>> {
     let mut buffer = vec![0_u8; SIZE];
     match rustix::fs::fgetxattr(file, ATTRIBUTE, &mut buffer[..]) {
@@ -113,7 +114,7 @@ mod tests {
     fn rights_are_added_and_none_are_taken() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
-        // Not every file system has such lists.
+        // Some file systems do not support such lists.
         #[expect(clippy::disallowed_methods, reason = "a folder")]
         let open = std::fs::File::open(folder.path()).unwrap();
         let Ok(()) = allow(&open, &[4243], 1) else { return };

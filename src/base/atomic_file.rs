@@ -1,5 +1,5 @@
-//! A file that is there whole or not at all, for whoever reads it meanwhile; and that what the program writes is
-//! private.
+//! Atomic writes: a reader sees the old file or the new one, never a part of it. Also the modes of files that the
+//! program makes: private, unless they are published.
 
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -10,18 +10,18 @@ use std::path::Path;
 use std::sync::OnceLock;
 use tempfile::NamedTempFile;
 
-/// What the caller's umask takes from the mode of a file.
+/// The umask that the process was started with: the bits that the caller removes from the mode of a new file.
 static CALLERS: OnceLock<u32> = OnceLock::new();
 
-/// Whatever this process makes from now on is for its owner only, unless it says so: the database, its log, copies,
-/// and what is spilled or half made.
+/// From this call on, new files of this process are for their owner only, unless their mode is set afterwards. This
+/// covers files that other code makes: the database, its log, copies, and temporary files of DuckDB.
 pub fn be_private() {
     let before = umask(Mode::RWXG | Mode::RWXO);
     let _ = CALLERS.set(before.as_raw_mode());
 }
 
-/// Makes a folder with those above it. Others can get through to what is published below, as far as the caller's
-/// umask lets them, but see no names.
+/// Makes a folder and its missing parents. Other users can enter it to reach published files, but cannot list it; the
+/// caller's umask can forbid that too.
 ///
 /// # Errors
 ///
@@ -32,11 +32,11 @@ pub fn make_folders(folder: &Path) -> Result<()> {
     missing.into_iter().try_for_each(|folder| open_to_others(folder, 0o711))
 }
 
-/// Gives something that is made for others, too, its mode, as far as the caller's umask lets it have that.
+/// Sets the mode of something that others may use, without the bits that the caller's umask removes.
 ///
 /// # Errors
 ///
-/// If it cannot be given.
+/// If the mode cannot be set.
 pub fn open_to_others(path: &Path, mode: u32) -> Result<()> {
     match CALLERS.get() {
         Some(mask) => std::fs::set_permissions(path, Permissions::from_mode(mode & !mask)),
@@ -44,12 +44,13 @@ pub fn open_to_others(path: &Path, mode: u32) -> Result<()> {
     }
 }
 
-/// Writes a file aside, syncs it and puts it in its place. Its mode is given, or as open to others as the
-/// caller's umask wants it. A device or a pipe, such as `/dev/null` and `/dev/stdout`, is written to and stays.
+/// Writes a temporary file beside `path`, syncs it, and renames it to `path`. Without a `mode`, the caller's umask
+/// decides it. A device or a pipe, such as `/dev/null` or `/dev/stdout`, is written to directly instead of being
+/// replaced.
 ///
 /// # Errors
 ///
-/// If it cannot be written. What was there stays then.
+/// If it cannot be written. The old file is kept then.
 pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
     if is_stream(path) {
         #[expect(clippy::disallowed_methods, reason = "a device or a pipe, not the database")]
@@ -68,8 +69,9 @@ pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
     Ok(())
 }
 
-/// Whether what is there is no file that another one can take the place of. A link is followed only where the system
-/// makes it, as `/dev/stdout`: elsewhere, others could have made it.
+/// Whether the path is a device or a pipe, which must be written to rather than replaced. A symbolic link is followed
+/// only in folders that the system manages, such as `/dev/stdout`. Elsewhere it could have been placed by another user,
+/// and the write would go to a file of that user's choice.
 fn is_stream(path: &Path) -> bool {
     let is_device = |kind: FileType| kind.is_fifo() || kind.is_char_device();
     let kind = path.symlink_metadata().map(|there| there.file_type());
@@ -77,8 +79,8 @@ fn is_stream(path: &Path) -> bool {
         || kind.is_ok_and(is_device)
 }
 
-/// A new file whose lock shows who cleans up that it is in use. One that was swept before it was locked is made
-/// again.
+/// Makes a new temporary file and locks it: the lock tells [`sweep`] that the file is in use. If `sweep` removes it
+/// before it is locked, another one is made.
 fn aside(folder: &Path) -> Result<NamedTempFile> {
     loop {
         let open = Permissions::from_mode(0o666);
@@ -90,14 +92,14 @@ fn aside(folder: &Path) -> Result<NamedTempFile> {
     }
 }
 
-/// Removes what a process that was killed has left beside a file.
+/// Removes temporary files that a killed process left in the folder of `path`.
 pub fn sweep(path: &Path) {
     let entries = std::fs::read_dir(folder(path)).into_iter().flatten().flatten();
     let left = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()));
     for path in left.map(|entry| entry.path()).filter(|path| path.symlink_metadata().is_ok_and(|file| file.is_file())) {
         #[expect(clippy::disallowed_methods, reason = "a file that was to be moved into its place")]
         let Ok(file) = File::open(&path) else { continue };
-        // Whoever has just made it locks it after this, and finds it gone.
+        // If a process has just made this file and not locked it yet, `aside` finds it gone and makes another.
         if file.try_lock().is_ok() {
             let _ = std::fs::remove_file(path);
         }
@@ -121,7 +123,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [pipe, link, file] = ["pipe", "link", "file"].map(|name| folder.path().join(name));
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
-        // Nobody waits for the other end while both are held.
+        // Both ends are opened here, so that opening either does not block.
         let mut held = File::options().read(true).write(true).open(&pipe).unwrap();
         write(&pipe, "text", None).unwrap();
         assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());

@@ -1,32 +1,35 @@
-//! Days as people name them: `today`, `7d`, `last-month`, `2026-02`; and the days before, to compare with.
+//! Ranges of days as people name them: `today`, `7d`, `last-month`, `2026-02`. Also the earlier range to compare one
+//! with.
 
 use chrono::{Datelike, Days as Step, Months, NaiveDate, Weekday};
 use std::fmt;
 use std::str::FromStr;
 
-/// The first and the last day of something; `None` where it has no end on that side.
+/// The first and the last day of a range; `None` where it is open on that side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Days {
     pub since: Option<NaiveDate>,
     pub until: Option<NaiveDate>,
 }
 
-/// Days by their name, most of which depend on what day it is.
+/// A named range of days. Most depend on what day is today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// This many days, of which today is the last one.
+    /// This many days, ending today.
     Last(u32),
     Yesterday,
-    /// A calendar week, from Monday: this one, or one this many weeks before.
+    /// A calendar week, from Monday: 0 is this week, 1 the week before.
+    /// A calendar month, counted back likewise.
     Week(u32),
+    /// A calendar year, counted back likewise.
     Month(u32),
     Year(u32),
-    /// The first and the last day of a day, a month or a year that is named.
+    /// The first and the last day of a given date, month, week or year.
     Of(NaiveDate, NaiveDate),
     All,
 }
 
-/// What a name can be, for messages.
+/// All forms of a name, for messages.
 pub const NAMES: &str = "today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year, 2026, \
      2026-02, 2026-W06, 2026-02-01 or all";
 
@@ -77,7 +80,7 @@ fn dated(text: &str) -> Option<Span> {
 }
 
 impl Span {
-    /// The days of the name, if it is `today`. What is not over yet ends today.
+    /// The days that the name means when it is `today`. A range that is not over yet ends today.
     pub fn days(self, today: NaiveDate) -> Days {
         let (since, until) = match self {
             Self::Last(days) => (back(today, u64::from(days) - 1), today),
@@ -100,8 +103,8 @@ impl Span {
         Days { since: Some(since), until: Some(until.min(today)) }
     }
 
-    /// The days before those of the name, to compare with: of a month, or the beginning of one, those of the month before; of
-    /// a week and a year likewise; else as many. `None` of all days.
+    /// The range to compare with. For a week, month or year: the one before; if the range is only its beginning, the
+    /// same number of days of the one before. For other ranges: as many days, directly before. `None` for all days.
     pub fn before(self, today: NaiveDate) -> Option<Days> {
         let days = self.days(today);
         match self {
@@ -115,8 +118,9 @@ impl Span {
 }
 
 impl Days {
-    /// The days before, as many as these: of a month, or the beginning of one, those of the month before; of a week and a
-    /// year likewise; of one day the day before. `None` of days without a beginning or an end.
+    /// The range to compare with, found from the dates alone. For a whole month or year, or its beginning: the one
+    /// before, or its beginning. For a week: the week before. For other ranges: as many days, directly before. `None`
+    /// if the range is open on a side.
     #[must_use]
     pub fn before(self) -> Option<Self> {
         let (since, until) = (self.since?, self.until?);
@@ -133,13 +137,13 @@ impl Days {
         }
     }
 
-    /// How many these are, if there are both ends.
+    /// The number of days; `None` if the range is open on a side.
     pub fn length(self) -> Option<u64> {
         let (since, until) = (self.since?, self.until?);
         u64::try_from((until - since).num_days() + 1).ok()
     }
 
-    /// The days before, as many as these.
+    /// As many days as these, directly before them.
     #[must_use]
     pub fn as_many_before(self) -> Option<Self> {
         self.back(self.length()?)
@@ -153,7 +157,8 @@ impl Days {
         Some(Self { since: Some(back(self.since?, days)), until: Some(back(self.until?, days)) })
     }
 
-    /// A whole month that is over and one that has as many days or fewer are compared whole.
+    /// A complete month is compared with the complete month before, even if that has more days. For example, February
+    /// is compared with all of January, but 1 to 10 March with 1 to 10 February.
     fn a_month_before(self, is_over: bool) -> Option<Self> {
         let (since, until) = (self.since?, self.until?);
         let first = since.checked_sub_months(Months::new(1))?;
@@ -171,7 +176,7 @@ impl Days {
         Some(Self { since: Some(first), until: Some(last) })
     }
 
-    /// The days as something is said to be in them: `in 2026-02-01`, `from 2026-02-01 to 2026-02-03`.
+    /// The range with its preposition, for a sentence: `in 2026-02-01`, `from 2026-02-01 to 2026-02-03`.
     pub fn within(self) -> String {
         let preposition = match (self.since, self.until) {
             (Some(since), Some(until)) if since != until => "from ",
@@ -181,18 +186,18 @@ impl Days {
         format!("{preposition}{self}")
     }
 
-    /// Whether every day is one of them.
+    /// Whether the range is open on both sides.
     pub fn is_all(self) -> bool {
         self == Self::default()
     }
 
-    /// Whether some days are of both.
+    /// Whether the two ranges overlap.
     pub fn meets(self, other: Self) -> bool {
         let is_before = |a: Self, b: Self| a.until.zip(b.since).is_some_and(|(until, since)| until < since);
         !is_before(self, other) && !is_before(other, self)
     }
 
-    /// Whether a day is one of them.
+    /// Whether the range includes a day.
     pub fn has(self, day: NaiveDate) -> bool {
         self.since.is_none_or(|since| since <= day) && self.until.is_none_or(|until| day <= until)
     }
@@ -226,7 +231,7 @@ fn first_of_month(day: NaiveDate) -> NaiveDate {
     day.with_day(1).unwrap_or(day)
 }
 
-/// The last day of the month of a day.
+/// The last day of the month that the day is in.
 pub fn last_of_month(day: NaiveDate) -> NaiveDate {
     first_of_month(day).checked_add_months(Months::new(1)).and_then(|next| next.pred_opt()).unwrap_or(day)
 }
@@ -239,7 +244,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A Wednesday.
+    /// The range when today is a Wednesday.
     fn days(name: &str) -> String {
         name.parse::<Span>().unwrap().days(day("2026-03-04")).to_string()
     }
@@ -308,7 +313,7 @@ mod tests {
             let before = name.parse::<Span>().unwrap().before(day(today));
             before.map_or_else(|| "none".to_owned(), |days| days.to_string())
         };
-        // The first of a month, which is a Sunday; a Monday.
+        // Today is the first of a month, on a Sunday; then a Monday.
         let (first, monday) = ("2026-03-01", "2026-03-02");
         assert_eq!(before("today", first), "2026-02-28");
         assert_eq!(before("today", monday), "2026-03-01");

@@ -1,8 +1,8 @@
-//! Processors that cannot work as they are configured.
+//! Processors that cannot run with the present configuration.
 
 use crate::base::error::{Error, Status};
 
-/// Processors that cannot work as they are configured, and why.
+/// Processors that cannot run with the present configuration, each with the reason.
 #[derive(Clone, Debug, Default)]
 pub struct Disabled(Vec<(&'static str, Reason)>);
 
@@ -13,22 +13,22 @@ struct Reason {
 }
 
 impl Disabled {
-    /// Adds one that cannot work.
+    /// Adds a processor that cannot run. `is_local`: the service may still be able to run it.
     pub fn add(&mut self, processor: &'static str, words: String, is_local: bool) {
         self.0.push((processor, Reason { words, is_local }));
     }
 
-    /// Why a processor cannot work, if it cannot.
+    /// Why a processor cannot run; `None` if it can.
     pub fn why(&self, processor: &str) -> Option<&str> {
         self.of(processor).map(|reason| &*reason.words)
     }
 
-    /// Whether that need not hold for the service, which has credentials and a network of its own.
+    /// Whether the reason may hold for this process only: the service has its own credentials and network.
     pub fn is_local(&self, processor: &str) -> bool {
         self.of(processor).is_some_and(|reason| reason.is_local)
     }
 
-    /// The result of a run of each of them.
+    /// The error with which a run of each of them ends.
     pub fn errors(&self) -> impl Iterator<Item = (&'static str, Error)> {
         self.iter().map(|(name, reason)| (name, disabled_error(name, reason)))
     }
@@ -43,7 +43,7 @@ impl Disabled {
     }
 }
 
-/// The error of a run of a processor that cannot work.
+/// The error with which a run of a disabled processor ends.
 fn disabled_error(name: &str, reason: &str) -> Error {
     Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}"))
 }

@@ -1,24 +1,24 @@
-//! Lengths of time as people write them: `90s`, `10m`, `6h`, `2d`.
+//! Durations as people write them: `90s`, `10m`, `6h`, `2d`.
 
 use std::time::Duration;
 
 const UNITS: [(&str, u64); 5] = [("d", 86_400), ("h", 3600), ("min", 60), ("m", 60), ("s", 1)];
 
-/// A length of time above zero: a whole number and its unit, or of seconds.
+/// Parses a duration above zero: a whole number with a unit, or a number of seconds.
 ///
 /// # Errors
 ///
-/// With what is expected instead.
+/// The text says what was expected.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = "a time such as 150s, 5m or 1h";
     parse_wait(text).ok().filter(|time| !time.is_zero()).ok_or_else(|| wrong.to_owned())
 }
 
-/// The same for a wait, which can be none: `0s`.
+/// Parses a duration that may also be zero: `0s`.
 ///
 /// # Errors
 ///
-/// With what is expected instead.
+/// The text says what was expected.
 pub fn parse_wait(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = Some(&text[digits.len()..]).filter(|unit| !unit.is_empty()).unwrap_or("s");
@@ -27,7 +27,7 @@ pub fn parse_wait(text: &str) -> Result<Duration, String> {
     time.map(Duration::from_secs).ok_or_else(|| "a time such as 150s, 5m or 1h, or 0s for none".to_owned())
 }
 
-/// The same in the largest unit that it is a whole number of.
+/// Writes a duration in the largest unit that gives a whole number: `90s`, `2h`.
 pub fn text(time: Duration) -> String {
     let seconds = time.as_secs();
     let is_whole = |size: u64| seconds > 0 && seconds.is_multiple_of(size);
@@ -36,7 +36,7 @@ pub fn text(time: Duration) -> String {
     format!("{}{unit}", seconds / size)
 }
 
-/// Time that something took, as people read it: `40 ms`, `1.5 s`, `2 min 5 s`.
+/// An elapsed time as people read it: `40 ms`, `1.5 s`, `2 min 5 s`.
 pub fn elapsed(milliseconds: u64) -> String {
     match milliseconds {
         0..1000 => format!("{milliseconds} ms"),

@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::sync::Arc;
 
-/// What the program says to its caller when it ends.
+/// The exit status of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Everything asked for was done.
@@ -18,36 +18,36 @@ pub enum Status {
     CannotRun = 2,
     /// The command line has a mistake.
     Usage = 64,
-    /// Another process is doing it.
+    /// Another process holds what the command needs.
     Busy = 75,
     /// The configuration has a mistake.
     Config = 78,
 }
 
-/// Why a command could not do what it was asked to, and what its user can do about it. It becomes a sentence when it is
-/// displayed; code asks its fields.
+/// Why a command failed, and what its user can do about it. Code asks the fields; [`Display`] writes the sentence.
 #[derive(Clone, Debug)]
 pub struct Error {
     pub status: Status,
     pub what: String,
     pub cause: Option<Cause>,
     pub hint: Option<String>,
-    /// What it says about the database, if it is DuckDB's. DuckDB's own error is not kept: it can quote transcripts.
+    /// What the error means for the database, if DuckDB reported it. The text of DuckDB's error is not kept, because it
+    /// can quote transcripts.
     pub fault: Option<Fault>,
-    /// Who has what is busy.
+    /// Which process holds what the command needs.
     pub holder: Option<Box<Holder>>,
 }
 
-/// What an operation failed of.
+/// The cause of a failed operation.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    /// The system refused it, or a library that reads or writes for us.
+    /// The operating system refused the operation, or a library that reads or writes did.
     Io(Arc<io::Error>),
-    /// A fact that has no error of its own: `not a file`.
+    /// A cause that is not an [`io::Error`], as text: `not a file`.
     Said(String),
 }
 
-/// The result of everything that can stop a command.
+/// The result of operations whose failure ends a command.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
@@ -116,7 +116,7 @@ impl From<&str> for Cause {
     }
 }
 
-/// Words of the system, and of the standard library for kinds of errors, and ours.
+/// Causes in the words of the system or of the standard library, and in ours.
 const CAUSES: [(&str, &str); 12] = [
     ("no such file or directory", "there is no such file or folder"),
     ("entity not found", "there is no such file or folder"),
@@ -132,8 +132,8 @@ const CAUSES: [(&str, &str); 12] = [
     ("quota exceeded", "your share of the disk is used up"),
 ];
 
-/// Why the system refused an operation, in words for whoever reads them: `there is no such file or folder`,
-/// `input/output error`. An error that is not the system's can quote what it met: only its kind is named.
+/// The cause of a failed operation, for people: `there is no such file or folder`, `input/output error`. An error that
+/// does not come from the system can quote file content, so only its kind is named.
 pub fn cause(error: &io::Error) -> String {
     let number = error.raw_os_error().or_else(|| wrapped_number(error));
     let text = number.map_or_else(|| error.kind().to_string(), os_text);
@@ -149,13 +149,13 @@ pub fn cause(error: &io::Error) -> String {
 
 const NUMBER: &str = " (os error ";
 
-/// The system's words for an error number. The standard library adds the number.
+/// The system's text for an error number, without the number that the standard library appends.
 fn os_text(number: i32) -> String {
     let text = io::Error::from_raw_os_error(number).to_string();
     text.split_once(NUMBER).map_or(text.as_str(), |(words, _)| words).to_owned()
 }
 
-/// The number of an error that a library has wrapped to add a path: it is only left in the text.
+/// The number of an error that a library has wrapped to add a path. Only the text of the wrapper still has it.
 fn wrapped_number(error: &io::Error) -> Option<i32> {
     let text = error.get_ref()?.to_string();
     let (_, rest) = text.split_once(NUMBER)?;
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_in_the_words_of_who_reads_them() {
+    fn causes_are_in_plain_words() {
         for (errno, words) in [
             (Errno::NOENT, "there is no such file or folder"),
             (Errno::EXIST, "it exists already"),

@@ -1,12 +1,14 @@
-//! Named points at which a development build dies or stops on demand, so that tests can prove that it may.
-//! A release build has none of this.
+//! Failpoints: named places at which a development build dies or stops on demand. Tests use them to prove that a run
+//! survives a kill at that place. A release build has none.
 //!
-//! `SESSIONMILL_FAILPOINT=<how>:<point>[@<text>][:<n>]` ends the process at the n-th time (else the first)
-//! that the point is passed with the text in what it is about. How: `kill`, `term`, `abort`, `overflow` (of the
-//! stack), `memory` (until there is none; set a limit first). `stop` and `suspend` only stop it: as SIGSTOP does, and
-//! as Ctrl-Z.
+//! `SESSIONMILL_FAILPOINT=<how>:<point>[@<text>][:<n>]` acts when the point is passed for the n-th time (default 1),
+//! counting only passes about a file or table whose name contains the text. These end the process: `kill`, `term`,
+//! `abort`, `overflow` (of the stack) and `memory` (allocates until none is left; set a limit first). These only stop
+//! it: `stop` (SIGSTOP) and `suspend` (as Ctrl-Z does).
+//!
+//! For example, `kill:settle@claims:2` kills the process before it settles the table `claims` for the second time.
 
-/// Passes a point. `about` is the file or the table that it is about.
+/// Passes a point. `about` is the file or table that is being worked on.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn point(_point: &str, _about: &str) {}
@@ -29,7 +31,7 @@ mod armed {
 
     static FAILPOINT: OnceLock<Option<Failpoint>> = OnceLock::new();
 
-    /// Passes a point. `about` is the file or the table that it is about.
+    /// Passes a point. `about` is the file or table that is being worked on.
     pub fn point(point: &str, about: &str) {
         let Some(failpoint) = FAILPOINT.get_or_init(wanted) else { return };
         let here = failpoint.point == point && about.contains(&failpoint.text);

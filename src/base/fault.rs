@@ -1,35 +1,36 @@
-//! What an error of DuckDB says about the database, as far as somebody can act on it.
+//! Classifies errors of DuckDB by what the program or its user can do about them.
 //!
-//! DuckDB distinguishes its kinds of errors by words only, so this is the one place that reads them. The
-//! words are those of version 1.5.6.
+//! DuckDB's library reports an error as text only, so this is the one place that parses that text. The patterns are
+//! those of version 1.5.6.
 
 use crate::base::holder::with_state;
 
-/// What an error says about the database.
+/// What an error means for the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Another process has the database open.
     Held,
-    /// There is no room to write.
+    /// There is no space to write.
     Room,
-    /// The machine is in the way: permissions, a device, the limits of the process.
+    /// The machine prevents it: permissions, a device, limits of the process.
     Machine,
     /// More memory is needed than the database may use.
     Memory,
-    /// The log cannot be replayed. The database file is what it was at the last checkpoint.
+    /// The write-ahead log cannot be replayed. The database file still has the state of the last checkpoint.
     Log,
-    /// The database file is not what was written.
+    /// The content of the database file is damaged.
     Damage,
-    /// The instance cannot be used any more, and nothing that it says can be relied on.
+    /// The DuckDB instance is unusable; nothing it reports from now on is reliable.
     Fatal,
-    /// A commit failed: what it was about is kept or not, and only opening the database again shows which.
+    /// A commit failed, and it is unknown whether its rows were kept. Opening the database again shows it.
     Unsure,
-    /// The statement or its rows.
+    /// The statement or its rows are at fault, not the database.
     Refused,
 }
 
-/// From the strongest to the weakest: the first that fits is meant. A log that cannot be replayed for
-/// want of memory is no damaged log, and a checkpoint that fails at a damaged page is damage.
+/// Patterns by fault, in order of priority: the first that matches wins. For example, an error that says both "Failure
+/// while replaying WAL file" and "Out of Memory Error" is about memory: the log itself is not damaged. A checkpoint
+/// that fails at a damaged page counts as damage.
 const WORDS: [(Fault, &[&str]); 7] = [
     (Fault::Held, &["Could not set lock"]),
     (Fault::Room, &["No space left on device", "File too large", "Disk quota exceeded"]),
@@ -61,8 +62,8 @@ const WORDS: [(Fault, &[&str]); 7] = [
     (Fault::Fatal, &["FATAL Error", "INTERNAL Error", "database has been invalidated"]),
 ];
 
-/// Kinds of errors that are about a statement or its rows, whatever they quote: a message may hold what
-/// somebody wrote into a transcript, and that must not pass for damage.
+/// Kinds of errors that are about a statement or its rows. Their text is not searched further: it can quote a
+/// transcript, and somebody can write "Corrupt database file" there.
 const ABOUT_ROWS: [&str; 9] = [
     "Binder Error",
     "Catalog Error",
@@ -75,21 +76,22 @@ const ABOUT_ROWS: [&str; 9] = [
     "Parser Error",
 ];
 
-/// In front of what an appender says.
+/// The prefix of an appender's errors.
 pub(crate) const APPENDER: &str = "Failed to append: ";
 
 impl Fault {
-    /// Of an error's text.
+    /// Classifies an error by its text.
     pub(crate) fn of(text: &str) -> Self {
         let text = text.strip_prefix(APPENDER).unwrap_or(text);
         let kind = text.split_once(": ").map(|(kind, _)| kind).filter(|kind| kind.ends_with("Error"));
         if kind.is_some_and(|kind| ABOUT_ROWS.contains(&kind)) {
             return Self::Refused;
         }
-        // Errors of an appender come without their kind: what they quote stands further on.
+        // Errors of an appender do not start with a kind, and what they quote can stand anywhere. So these patterns
+        // must match at the start of the text.
         let strict = |fault| kind.is_none() && matches!(fault, Self::Damage | Self::Log);
         let plain = unquoted(text);
-        // A file of DuckDB's own is recognised by its name, which stands in quotes.
+        // A temporary file of DuckDB is recognised by its name, which stands in quotes.
         let said =
             |words: &str| if words.starts_with("duckdb_temp_") { text.contains(words) } else { plain.contains(words) };
         let fits = |(fault, words): &&(Fault, &[&str])| {
@@ -99,13 +101,13 @@ impl Fault {
     }
 }
 
-/// The program that has the database open, as DuckDB names it: ` (/usr/bin/duckdb, pid 7)`.
+/// The program that has the database open, taken from the error: ` (/usr/bin/duckdb, pid 7)`.
 pub(crate) fn holder(text: &str) -> String {
     let told = |(program, pid)| format!(" ({program}, {})", with_state(&format!("pid {pid}")));
     named(text).map_or_else(String::new, told)
 }
 
-/// Its process.
+/// The process id of that program.
 pub(crate) fn pid(text: &str) -> Option<&str> {
     named(text).map(|(_, pid)| pid)
 }
@@ -115,7 +117,7 @@ fn named(text: &str) -> Option<(&str, &str)> {
     Some((program, rest.split_once(')')?.0))
 }
 
-/// A message without what it quotes. A path or a value can have any words in it, also those that mean damage.
+/// The text without its quoted parts. A quoted path or value can contain any words, including those of a pattern.
 fn unquoted(text: &str) -> String {
     text.split('"').step_by(2).collect()
 }
@@ -125,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_apart_by_what_can_be_done() {
+    fn errors_are_classified_by_what_can_be_done() {
         let replay = "IO Error: Failure while replaying WAL file \"/d.wal\": ";
         for (text, fault) in [
             ("IO Error: Could not set lock on file \"/d\": Conflicting lock is held in x (PID 7)", Fault::Held),

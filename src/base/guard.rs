@@ -1,30 +1,30 @@
-//! Panics that are contained: a bug in the code that is called costs what it was called for, and nothing else.
+//! Contains panics: a bug in the called code fails the one file or task at hand, and everything else goes on.
 //!
-//! What a panic says is never repeated, since it can quote a transcript; the log says where it was.
+//! The text of a panic is never repeated, because it can quote a transcript. The log says where the panic happened.
 
 use sessionmill_contract::{Failure, FailureClass};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs code whose panic is an error like any other. Whatever the code was changing must not be used after a
-/// panic.
+/// Runs code and turns its panic into an error. Values that the code was changing must not be used after a panic.
 ///
 /// # Errors
 ///
-/// That of the code, or `panicked`.
+/// The error of the code, or that of `panicked`.
 pub fn guard<T, E>(code: impl FnOnce() -> Result<T, E>, panicked: impl FnOnce() -> E) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|_| Err(panicked()))
 }
 
-/// Runs code of a processor, whose panic is a failure of class `panic`. `place` says where, as in ` at line 4`.
+/// Runs code of a processor; its panic becomes a failure of class `panic`. `place` says where, for example ` at line
+/// 4`.
 ///
 /// # Errors
 ///
-/// The failure that the processor gives, or the panic's.
+/// The failure that the processor returns, or that of its panic.
 pub fn processor<T>(place: &str, code: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     guard(code, || panicked(place))
 }
 
-/// The failure of a processor that panicked there.
+/// The failure of a processor that panicked. `place` as in [`processor`].
 pub fn panicked(place: &str) -> Failure {
     Failure::new(FailureClass::Panic, format!("the processor panicked{place}"))
 }

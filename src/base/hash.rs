@@ -1,9 +1,9 @@
-//! The hash by which bytes are compared, and its text in the ledger.
+//! The hash that identifies the content of a file, and its hexadecimal form in the ledger.
 
 /// MD5 of a file's bytes.
 pub type Hash = [u8; 16];
 
-/// Bytes of which each is two hexadecimal digits, small letters or capitals, if there are as many as wanted.
+/// Decodes exactly N bytes from hexadecimal digits in either case; `None` if the text is not that.
 pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)

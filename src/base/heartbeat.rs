@@ -1,12 +1,12 @@
-//! The signs of life of a pass, and the word that ends it early.
+//! Progress of a pass, and the request to stop it.
 //!
-//! Whoever started a pass in another thread sees that it makes progress, and can ask it to end:
-//! what is in hand is committed, what is left waits for the next pass.
+//! The thread that started a pass watches its beats. It can ask the pass to stop: the pass then commits what it has
+//! read, and the next pass does the rest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Shared between a pass and who watches it.
+/// Shared between a pass and the thread that watches it.
 #[derive(Clone, Debug, Default)]
 pub struct Heartbeat {
     beats: Arc<AtomicU64>,
@@ -14,17 +14,17 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Something was done: bytes were read, a group was committed, keys were settled.
+    /// Reports progress: bytes were read, a group was committed, or keys were settled.
     pub fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Beats so far: a pass that works on has more of them soon.
+    /// Beats so far. While a pass makes progress, the number grows.
     pub fn beats(&self) -> u64 {
         self.beats.load(Ordering::Relaxed)
     }
 
-    /// Asks the pass to end.
+    /// Asks the pass to stop.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -33,7 +33,7 @@ impl Heartbeat {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// The flag that a signal sets.
+    /// The flag itself, for a signal handler to set.
     pub fn stopper(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stopped)
     }

@@ -1,8 +1,7 @@
-//! How far a pass may go, and the one way in which it ends before its files are through.
+//! The limits of a pass, and how a pass ends early.
 //!
-//! [`Limits`] are what whoever starts a pass wants. An [`Allowance`] is what is left of them on the way: readers
-//! take from it, and whatever ends the pass early is said to it. Everybody asks it the same question:
-//! [`Allowance::halt`].
+//! Whoever starts a pass sets [`Limits`]. During the pass, an [`Allowance`] holds what is left of them, and any reason
+//! to end early is recorded there. Before a thread begins another file, it asks [`Allowance::halt`].
 
 use crate::base::heartbeat::Heartbeat;
 use crate::base::moment::Clock;
@@ -15,34 +14,34 @@ use std::time::Duration;
 /// Bounds of a pass.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// Files that processors look into; of one that waits for a network, files that it asks about. Those
-    /// whose hash says that nothing is new do not count.
+    /// Files that processors may read; for a network-bound processor, files that it may ask a model about. A file whose
+    /// hash shows that nothing changed does not count.
     pub files: Option<u64>,
-    /// Files that are not begun by then are left for the next pass.
+    /// Files that are not begun within this time are left for the next pass.
     pub time: Option<Duration>,
-    /// Asks the pass to end: what is in hand is committed, what is left waits for the next pass.
+    /// Asks the pass to stop: it commits what it has read and leaves the rest to the next pass.
     pub stop: Heartbeat,
 }
 
-/// Why a pass looks into no further file.
+/// Why a pass begins no further file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// It was asked to end.
+    /// Somebody asked the pass to stop.
     Stopped,
-    /// As many files were looked into as may be.
+    /// The limit of files is reached.
     Files,
-    /// The time is used up.
+    /// The time limit is reached.
     Time,
-    /// A failure that the next file would share, such as a network that is down.
+    /// A failure that the next file would have as well, such as a network that is down.
     Shared,
-    /// The server asked for a break in this pass.
+    /// The server asked for a pause during this pass.
     Throttled,
-    /// The server asked for a break in an earlier pass, which is not over.
+    /// The server asked for a pause during an earlier pass, and the pause is not over.
     Paused,
 }
 
 impl Halt {
-    /// Why files are left, in words.
+    /// The reason, as a sentence about the files that are left.
     pub fn words(self) -> &'static str {
         match self {
             Self::Stopped => "the run was stopped",
@@ -55,26 +54,26 @@ impl Halt {
     }
 }
 
-/// What is left of the limits of a pass. Its readers share it.
+/// What is left of the limits of a pass. The threads that read files share it.
 #[derive(Debug)]
 pub struct Allowance<'p> {
     clock: &'p Clock,
     limits: &'p Limits,
     /// Files that may still be looked into.
     left: AtomicU64,
-    /// What has ended the pass, beside the limits. The first reason stays.
+    /// Why the pass ends, other than by its limits. The first reason stays.
     halted: OnceLock<Halt>,
     throttled: Mutex<Option<Failure>>,
 }
 
 impl<'p> Allowance<'p> {
-    /// All that the limits allow, from the start of the clock on.
+    /// The full allowance of the limits, counted from the start of the clock.
     pub fn new(limits: &'p Limits, clock: &'p Clock) -> Self {
         let left = AtomicU64::new(limits.files.unwrap_or(u64::MAX));
         Self { clock, limits, left, halted: OnceLock::new(), throttled: Mutex::new(None) }
     }
 
-    /// Whether files are counted, so that the first ones of the order are those that should be looked into.
+    /// Whether the number of files is limited. Then the order of the files matters: the first ones are read.
     pub fn counts_files(&self) -> bool {
         self.limits.files.is_some()
     }
@@ -84,17 +83,17 @@ impl<'p> Allowance<'p> {
         self.clock
     }
 
-    /// A sign of life.
+    /// Reports progress.
     pub fn beat(&self) {
         self.limits.stop.beat();
     }
 
-    /// Whether the pass was asked to end: then even a file that was begun is left.
+    /// Whether the pass was asked to stop. Then even files that are begun are left.
     pub fn is_stopped(&self) -> bool {
         self.limits.stop.is_stopped()
     }
 
-    /// Why no file is begun any more, if so.
+    /// Why no further file may be begun; `None` if one may.
     pub fn halt(&self) -> Option<Halt> {
         if self.is_stopped() {
             return Some(Halt::Stopped);
@@ -103,17 +102,17 @@ impl<'p> Allowance<'p> {
         self.ended().or_else(|| is_late().then_some(Halt::Time))
     }
 
-    /// The same without the time: what was begun in time may be finished.
+    /// The reason without the time limit: files begun in time may be finished.
     fn ended(&self) -> Option<Halt> {
         let is_through = self.left.load(Ordering::Relaxed) == 0;
         self.halted.get().copied().or(is_through.then_some(Halt::Files))
     }
 
-    /// Takes the right to look into a file.
+    /// Takes one file from the allowance.
     ///
     /// # Errors
     ///
-    /// If there is none left.
+    /// If none is left, or the pass ends.
     pub fn take(&self) -> Result<(), Halt> {
         let less = |left: u64| left.checked_sub(1);
         let is_taken =
@@ -121,12 +120,13 @@ impl<'p> Allowance<'p> {
         if is_taken { Ok(()) } else { Err(self.ended().unwrap_or(Halt::Files)) }
     }
 
-    /// Looks into nothing any more.
+    /// Ends the pass for this reason, unless another one ended it before.
     pub fn end(&self, halt: Halt) {
         let _ = self.halted.set(halt);
     }
 
-    /// Ends at a failure that the next file would share: to ask again is to be refused again.
+    /// Ends the pass if the failure would repeat with the next file: the environment is broken, or the server asked for
+    /// a pause.
     pub fn end_at(&self, failure: &Failure) {
         match failure.class {
             FailureClass::Environment => self.end(Halt::Shared),
@@ -142,7 +142,7 @@ impl<'p> Allowance<'p> {
         }
     }
 
-    /// What the other side said when it asked to be left alone, with the longest wait.
+    /// The server's request for a pause, with the longest time it named.
     pub fn throttled(&self) -> Option<Failure> {
         self.throttled.lock().clone()
     }
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_in_time_may_be_finished_and_a_stop_counts_most() {
+    fn files_begun_in_time_may_be_finished_and_a_stop_wins() {
         let (clock, limits) = (Clock::begin(Moment::now()), Limits { time: Some(Duration::ZERO), ..Limits::default() });
         let allowance = Allowance::new(&limits, &clock);
         assert_eq!((allowance.halt(), allowance.take()), (Some(Halt::Time), Ok(())));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_at_what_the_next_file_would_share() {
+    fn a_pass_ends_at_a_failure_that_the_next_file_would_have() {
         let (clock, limits) = (Clock::begin(Moment::now()), Limits::default());
         for (class, halt) in [
             (FailureClass::Budget, None),

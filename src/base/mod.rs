@@ -4,27 +4,27 @@
 //! | --- | --- |
 //! | [`error`] | sentences, hints and exit codes |
 //! | [`fault`] | what an error of DuckDB says about the database |
-//! | [`disabled`] | processors that cannot work as they are configured |
-//! | [`names`] | the known names that may be meant by an unknown one |
-//! | [`printable`] | text from outside, for a terminal |
+//! | [`disabled`] | processors that cannot run with the present configuration |
+//! | [`names`] | the known names that an unknown or short one may mean |
+//! | [`printable`] | text from outside, made safe for a terminal |
 //! | [`moment`] | readings of the clock |
 //! | [`utc`] | moments as text |
 //! | [`zone`] | days of a time zone |
-//! | [`duration`] | lengths of time as text |
+//! | [`duration`] | durations as text |
 //! | [`size`] | sizes of files as text |
-//! | [`days`] | days and periods that a report is about |
+//! | [`days`] | ranges of days that a report is about |
 //! | [`schedule`] | when a processor is due |
 //! | [`lock`] | locks between processes |
-//! | [`holder`] | who has a lock |
-//! | [`suspension`] | letting go of the database at Ctrl-Z |
-//! | [`atomic_file`] | files that are written whole |
-//! | [`owner`] | whose a file is |
-//! | [`acl`] | who else may use it |
+//! | [`holder`] | which process holds a lock |
+//! | [`suspension`] | releasing the database at Ctrl-Z |
+//! | [`atomic_file`] | files that are replaced as a whole |
+//! | [`owner`] | who owns a file |
+//! | [`acl`] | rights of other users on a file |
 //! | `wire` | times in JSON |
 //! | [`failpoint`] | points at which a development build can be made to die |
 //! | [`guard`] | panics that are contained |
-//! | [`limits`] | how far a run may go, and why it ends early |
-//! | [`heartbeat`] | a sign of life of a run, and the wish that it ends early |
+//! | [`limits`] | limits of a pass, and why it ends early |
+//! | [`heartbeat`] | progress of a pass, and the request to stop it |
 //! | [`hash`] | a hash, and its text |
 
 pub mod acl;

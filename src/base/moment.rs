@@ -1,22 +1,22 @@
-//! A reading of the clocks. Everything gets the time as an argument; only `main` reads it.
+//! Readings of the clocks. All other code gets the time as an argument.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One instant, on the wall's clock and on one that nobody can set.
+/// One instant, read on two clocks: the wall clock, and one that nobody can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub wall: DateTime<Utc>,
     pub steady: Steady,
 }
 
-/// A reading of a clock that runs evenly from the start of the machine, sleep included.
+/// A reading of a clock that counts from the start of the machine, including the time it sleeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steady {
-    /// Readings of two boots, or of one that is not known, cannot be compared.
+    /// Identifies the boot. Readings of different boots, or without this id, cannot be compared.
     pub boot: Option<Arc<str>>,
-    /// Nanoseconds since then.
+    /// Nanoseconds since the boot.
     pub ns: i64,
 }
 
@@ -36,7 +36,7 @@ impl Moment {
         Self { wall, steady: Steady { boot: boot.map(|id| id.trim().into()), ns } }
     }
 
-    /// The moment so much later.
+    /// The moment that is `time` later.
     #[must_use]
     pub fn after(&self, time: Duration) -> Self {
         let ns = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
@@ -47,7 +47,7 @@ impl Moment {
     }
 }
 
-/// The clock of a pass: the moment that it was given, and the time since.
+/// The clock of a pass: the moment at which it started, and the time since.
 #[derive(Debug)]
 pub struct Clock {
     pub start: Moment,
@@ -55,7 +55,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts at a moment.
+    /// Starts the clock at a moment.
     pub fn begin(start: Moment) -> Self {
         Self { start, begun: Instant::now() }
     }
@@ -70,7 +70,7 @@ impl Clock {
 }
 
 impl Steady {
-    /// Time since an earlier reading of the same boot.
+    /// The time since an earlier reading; `None` if the two are not of the same boot.
     pub fn since(&self, earlier: &Self) -> Option<Duration> {
         let ns = self.ns.checked_sub(earlier.ns)?;
         let same_boot = self.boot.is_some() && self.boot == earlier.boot;

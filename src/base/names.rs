@@ -1,12 +1,12 @@
-//! The known names that are meant by one that is short for them, or may be meant by an unknown one.
+//! Finds the known names that a short or unknown one may mean.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::printable::printable;
 
-/// Known names that an error lists.
+/// Number of known names that an error lists.
 const LISTED: usize = 20;
 
-/// An error for a name that is none of the known ones.
+/// The error for an unknown name. It lists known names and suggests the nearest.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<_> = known.collect();
     if known.is_empty() {
@@ -21,14 +21,14 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
     }
 }
 
-/// Ids that an error lists, of those that begin alike.
+/// Number of ids that an error lists when a prefix is ambiguous.
 const ALIKE: usize = 5;
 
-/// The id that is meant by its beginning, among all ids that begin so. `None` if there are none.
+/// The id that a prefix stands for, given all ids that start with it. An exact match wins. `None` if there are no ids.
 ///
 /// # Errors
 ///
-/// If there are several, and it is none of them.
+/// If several ids start with the prefix and none equals it.
 pub fn whole(what: &str, beginning: &str, mut ids: Vec<String>) -> Result<Option<String>> {
     if ids.len() < 2 || ids.iter().any(|id| id == beginning) {
         let exact = ids.iter().position(|id| id == beginning).unwrap_or_default();
@@ -40,13 +40,13 @@ pub fn whole(what: &str, beginning: &str, mut ids: Vec<String>) -> Result<Option
     Err(Error::new(Status::Usage, message).hint(format!("{}{more}", first.join(", "))))
 }
 
-/// Names that [`likely`] returns.
+/// Number of names that [`likely`] returns.
 const LIKELY: usize = 3;
 
-/// The known names that may be meant by another one, the likeliest first. The case of letters does not count.
+/// The known names that a name may be a misspelling of, the likeliest first. Case is ignored.
 pub fn likely<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
-    // Of a short name with one letter wrong, too little is left to be like it.
+    // Of a name of one or two letters, one wrong letter leaves too little to compare.
     let likeness = |known: &str| match strsim::osa_distance(known, &name) {
         0 => 2.0,
         1 if name.len() > 2 => 1.0,
@@ -59,24 +59,25 @@ pub fn likely<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a s
     likely.into_iter().map(|(_, known)| known).take(LIKELY).collect()
 }
 
-/// The known name that is so like another one that it may be meant.
+/// The most similar known name, if it is similar enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let nearest = known.map(|known| (strsim::jaro_winkler(known, name), known));
     let nearest = nearest.max_by(|a, b| a.0.total_cmp(&b.0));
     nearest.filter(|(likeness, _)| *likeness > 0.7).map(|(_, nearest)| nearest)
 }
 
-/// How a name that people write for short fits a known one, the surest last.
+/// How well a short name matches a known one, from weak to strong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
-    /// It is the beginning of the known one, or of a part of it: `opus-4` of `claude-opus-4-6`.
+    /// It is a prefix of the known name or of one of its parts: `opus-4` of `claude-opus-4-6`.
     Beginning,
-    /// It is a pattern of the known one, or of its end from some part on; or it is the last part of a path.
+    /// It is a pattern that matches the known name or a tail of its parts, or it is the last part of a path.
     Pattern,
     Whole,
 }
 
-/// How a name fits a known one, if it does. Parts begin after a mark or a blank; the case of letters does not count.
+/// How well a short name matches a known one; `None` if it does not. A part begins after any character that is not a
+/// letter or digit. Case is ignored.
 pub fn fit(name: &str, known: &str) -> Option<Fit> {
     if name == known {
         return Some(Fit::Whole);
@@ -96,14 +97,14 @@ pub fn fit(name: &str, known: &str) -> Option<Fit> {
     }
 }
 
-/// Those that fit best.
+/// The known names with the best match.
 pub fn best(known: &[String], fit: impl Fn(&String) -> Option<Fit>) -> Vec<String> {
     let fits: Vec<_> = known.iter().map(|known| (fit(known), known)).collect();
     let Some(best) = fits.iter().filter_map(|(fit, _)| *fit).max() else { return Vec::new() };
     fits.into_iter().filter(|(fit, _)| *fit == Some(best)).map(|(_, known)| known.clone()).collect()
 }
 
-/// Whether a pattern fits: `*` stands for any text, or none.
+/// Whether a text matches a pattern, in which `*` stands for any text, also none.
 pub fn fits(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(start) else { return false };

@@ -1,15 +1,15 @@
-//! Whose a file is, and that root leaves the database of somebody else alone.
+//! Who owns a file. Also keeps root from writing databases of other users.
 
 use crate::base::error::{Error, Result, Status};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Keeps root from writing a database of somebody else, who could not use the files that root leaves
-/// beside it. One that is still to be made belongs to the owner of its folder.
+/// Keeps root from writing a database that belongs to another user: files that root makes beside it would lock the
+/// owner out. A database that does not exist yet belongs to the owner of its folder.
 ///
 /// # Errors
 ///
-/// If root runs the program, and the database is not root's.
+/// If root runs the program and the database belongs to another user.
 pub fn leave_to_owner(database: &Path) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
@@ -21,29 +21,29 @@ pub fn leave_to_owner(database: &Path) -> Result<()> {
     Err(Error::new(Status::CannotRun, message).hint(run_as_owner(owner)))
 }
 
-/// The hint to run the program as whoever owns a file, who need not have a name.
+/// The hint to run the program as the owner of a file. A user without a name is given by number.
 pub fn run_as_owner(owner: u32) -> String {
     let owner = known("/etc/passwd", owner).unwrap_or_else(|| format!("'#{owner}'"));
     format!("run it as its owner: {} sessionmill …", become_user(&owner))
 }
 
-/// What root writes in front of a command that another user is to run: not every machine has sudo.
+/// The command with which root runs something as another user: `sudo`, or `runuser` where there is no sudo.
 pub fn become_user(user: &str) -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_sudo = std::env::split_paths(&path).any(|folder| folder.join("sudo").is_file());
-    // A number without a name is a user for sudo only.
+    // Only sudo accepts a user by number.
     if has_sudo || user.contains('#') { format!("sudo -u {user}") } else { format!("runuser -u {user} --") }
 }
 
-/// What /etc/passwd says of a user.
+/// What `/etc/passwd` says about a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The number of its group.
+    /// The number of the user's group.
     pub group: String,
     pub home: String,
 }
 
-/// The account of a user, if there is one.
+/// The account of a user, if it exists.
 pub fn account(user: &str) -> Option<Account> {
     #[expect(clippy::disallowed_methods, reason = "users, not the database")]
     let text = std::fs::read_to_string("/etc/passwd").ok()?;
@@ -51,12 +51,12 @@ pub fn account(user: &str) -> Option<Account> {
     Some(Account { group: (*fields.get(3)?).to_owned(), home: (*fields.get(5)?).to_owned() })
 }
 
-/// The name of a number in a file such as /etc/passwd, or the number.
+/// The name of a user or group in a file such as `/etc/passwd`, or the number if it has none.
 pub fn name(file: &str, number: u32) -> String {
     known(file, number).unwrap_or_else(|| number.to_string())
 }
 
-/// The same, if there is one.
+/// The name of a user or group, if it has one.
 pub fn known(file: &str, number: u32) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "names of users and groups, not the database")]
     let text = std::fs::read_to_string(file).unwrap_or_default();

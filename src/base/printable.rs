@@ -1,8 +1,8 @@
-//! Text from outside as a terminal may have it.
+//! Makes text from outside safe to show in a terminal.
 
 use std::borrow::Cow;
 
-/// Text from outside, without what would steer a terminal, break a line or turn its letters around.
+/// Escapes characters that would control a terminal, break the line, or change the direction of writing.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -11,10 +11,10 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Characters of a path that a sentence has room for.
+/// Characters that a message shows of a path.
 const ROOM: usize = 200;
 
-/// A path for a sentence: the middle of a very long one is left out.
+/// A path for a message: the middle of a very long one is left out.
 pub fn short(path: &str) -> Cow<'_, str> {
     let length = path.chars().count();
     if length <= ROOM {
@@ -24,7 +24,7 @@ pub fn short(path: &str) -> Cow<'_, str> {
     Cow::Owned(head.chain(['…']).chain(path.chars().skip(length - ROOM / 2)).collect())
 }
 
-/// Control characters, separators of lines, marks and overrides of the direction of writing, and blanks that nobody sees.
+/// Control characters, line separators, marks and overrides of the writing direction, and invisible spaces.
 fn steers(c: char) -> bool {
     let direction =
         matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_is_shown_by_its_number() {
+    fn characters_that_control_a_terminal_are_escaped() {
         assert_eq!(printable("a\u{1b}[2J\nb\r\u{9b}1m\u{202e}\u{2028}c"), r"a\u{1b}[2J\nb\r\u{9b}1m\u{202e}\u{2028}c");
         assert_eq!(printable("a\u{200b}b\u{ad}"), r"a\u{200b}b\u{ad}");
         assert_eq!(printable("süß 👩‍👩‍👧 שלום \\"), "süß 👩‍👩‍👧 שלום \\");

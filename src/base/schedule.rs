@@ -1,12 +1,16 @@
 //! When a processor is due: `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`.
 //!
-//! Pure: what time it is, and when it last ran, are arguments. Intervals are measured on the steady
-//! clock, which nobody can set; the wall's decides what is due at a time of day, in a zone.
+//! Pure: the present time and the last run are arguments. Intervals are measured on the steady clock, which nobody can
+//! set. Times of day follow the wall clock, in a time zone.
 //!
-//! | on the days when the zone's clock is changed | forward, over it | back, so that it comes twice |
+//! What happens on the two days a year on which the clock changes:
+//!
+//! | due at | clock goes forward, past the due time | clock goes back, so the due time comes twice |
 //! | --- | --- | --- |
 //! | a time of day | at the first instant after the gap | the first time only |
 //! | a cron whose minute or hour begins with `*` | not at all | both times |
+//!
+//! For example, in Berlin on 29 March 2026 the clock goes from 02:00 to 03:00: `daily 02:30` is due at 03:00.
 
 use crate::base::duration;
 use crate::base::moment::Moment;
@@ -23,9 +27,9 @@ use std::time::Duration;
 pub enum Schedule {
     /// This long after the start of the last run.
     Every(Duration),
-    /// At these times of every day, in order.
+    /// At these times of every day, in ascending order.
     Daily(Vec<NaiveTime>),
-    /// As in crontab(5).
+    /// A cron expression as in crontab(5).
     Cron(Box<Cron>),
 }
 
@@ -36,32 +40,33 @@ pub struct LastRun {
     pub end: End,
 }
 
-/// How a run ended, as far as the next one depends on it.
+/// How a run ended, where that matters for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It ended in order. Files that failed have waits of their own.
+    /// It finished. Files that failed are retried by rules of their own.
     Done,
-    /// It could not be done, or broke off.
+    /// It could not start, or broke off.
     Failed,
 }
 
-/// A run that failed is tried again after this time if it would not be due on the same day.
+/// A failed run is retried this long after its start, instead of at the next time of day or after an interval of a day
+/// or more.
 const RETRY: Duration = Duration::from_secs(900);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Later than all due times.
+/// Later than every due time.
 const NEVER: DateTime<Utc> = match DateTime::from_timestamp(250_000_000_000, 0) {
     Some(never) => never,
     None => DateTime::<Utc>::MAX_UTC,
 };
 
-/// Most that a run is put off, so that not all of them begin at once.
+/// The longest delay added to a run, so that not all processors start at once.
 const JITTER: Duration = Duration::from_secs(30);
 
 impl LastRun {
-    /// A run that is remembered by the wall's clock alone, seen now. One of the future began just now:
-    /// the clock was wrong, then or now.
+    /// A run of which only the wall clock's time is known, as seen now. If that time is in the future, a clock was
+    /// wrong, then or now; the run counts as started just now.
     pub fn remembered(started: DateTime<Utc>, end: End, now: &Moment) -> Self {
         let ago = (now.wall - started).max(TimeDelta::zero());
         let mut started = now.clone();
@@ -70,7 +75,7 @@ impl LastRun {
         Self { started, end }
     }
 
-    /// Time since it began.
+    /// Time since the run started.
     fn age(&self, now: &Moment) -> Duration {
         let by_wall = || (now.wall - self.started.wall).to_std().unwrap_or_default();
         now.steady.since(&self.started.steady).unwrap_or_else(by_wall)
@@ -78,15 +83,16 @@ impl LastRun {
 }
 
 impl Schedule {
-    /// How long it is from now until the next run is due; zero for one that is due. Times that were
-    /// missed are made up for by one run. `jitter` is cut to a tenth of the interval and 30 s.
+    /// The time from now until the next run is due; zero if it is due. Several missed times are made up for by one run.
+    /// `jitter` is limited to a tenth of the interval and to 30 s.
     pub fn wait(&self, last: Option<&LastRun>, now: &Moment, zone: Tz, jitter: Duration) -> Duration {
         let Some(last) = last else { return Duration::ZERO };
         let age = last.age(now);
         let (due, interval) = match self {
             Self::Every(interval) => (*interval, *interval),
             Self::Daily(_) | Self::Cron(_) => {
-                // Where the clock was set back since, the run began at another time of it.
+                // If the wall clock was set back since, the stored start is too late by its present reading; the age is
+                // not.
                 let started = last.started.wall.min(now.wall - age);
                 let next = self.next(started, zone);
                 let after = self.next(next, zone) - next;
@@ -99,8 +105,8 @@ impl Schedule {
         (due + jitter.min(interval / 10).min(JITTER)).saturating_sub(age)
     }
 
-    /// How much earlier than it is due a run may be, so that it shares the work of another one: as much as it can be
-    /// put off. A time of day is never early, since it would be due again.
+    /// How long before its due time a processor may join the run of another one: at most as long as jitter could delay
+    /// it. Zero for times of day: a run before such a time would not count for it, so the processor would run again.
     pub fn slack(&self) -> Duration {
         match self {
             Self::Every(interval) => (*interval / 10).min(JITTER),
@@ -133,8 +139,8 @@ impl Schedule {
         }
     }
 
-    /// The last due time up to an instant; `None` for intervals, which have no times of their own, and
-    /// for a cron that never was due.
+    /// The last due time up to an instant. `None` for intervals, which have no fixed times, and for a cron that was
+    /// never due before.
     pub fn last_due(&self, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         match self {
             Self::Every(_) => None,
@@ -143,7 +149,7 @@ impl Schedule {
                 last.ok().map(|last| last.to_utc())
             }
             Self::Daily(_) | Self::Cron(_) => {
-                // Where the clock was set back, later times of it are earlier instants.
+                // Where the clock was set back, a later local time can be an earlier instant.
                 let mut local = now.with_timezone(&zone).naive_local() + DAY;
                 while let Some(last) = self.local_until(local) {
                     let instant = instant(last, zone);
@@ -157,7 +163,7 @@ impl Schedule {
         }
     }
 
-    /// The first due time of the zone's clock, from one on.
+    /// The first due local time, at or after the given one.
     fn local_from(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
         match self {
             Self::Every(_) => None,
@@ -169,7 +175,7 @@ impl Schedule {
         }
     }
 
-    /// The last due time of the zone's clock, up to one.
+    /// The last due local time, at or before the given one.
     fn local_until(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
         match self {
             Self::Every(_) => None,
@@ -184,14 +190,14 @@ impl Schedule {
     }
 }
 
-/// When a time of the zone's clock is: the first of two, or the end of the gap that it falls into.
+/// The instant of a local time: the first of the two where it occurs twice, the end of the gap where it does not exist.
 fn instant(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     let known = zone.from_local_datetime(&local).earliest();
     let known = known.or_else(|| GapInfo::new(&local, &zone)?.end);
     known.map_or_else(|| local.and_utc(), |instant| instant.to_utc())
 }
 
-/// Whether a cron is meant as an interval, which goes on while the zone's clock is changed.
+/// Whether a cron is meant as an interval, such as `*/5 * * * *`. Such a cron keeps its pace while the clock changes.
 fn runs_by_the_clock(cron: &Cron) -> bool {
     cron.as_str().split(' ').take(2).any(|field| field.starts_with('*'))
 }
@@ -210,7 +216,7 @@ impl FromStr for Schedule {
     }
 }
 
-/// An interval with its unit: seconds and minutes are too far apart for a guess.
+/// Parses an interval. The unit is required: a bare number could mean seconds or minutes.
 fn every(text: &str) -> Result<Duration, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("expected a unit: `every {text}m` for minutes, `every {text}s` for seconds"));
@@ -221,7 +227,7 @@ fn every(text: &str) -> Result<Duration, String> {
 fn daily(text: &str) -> Result<Vec<NaiveTime>, String> {
     let time = |text: &str| {
         let time = NaiveTime::parse_from_str(text.trim(), "%H:%M");
-        time.map_err(|_| format!("`{}` is no time of day such as 05:00", text.trim()))
+        time.map_err(|_| format!("`{}` is not a time of day such as 05:00", text.trim()))
     };
     let mut times = text.split(',').map(time).collect::<Result<Vec<_>, _>>()?;
     times.sort();
@@ -236,7 +242,8 @@ fn cron(text: &str) -> Result<Cron, String> {
     if fields.len() != FIELDS.len() {
         return Err(format!("a cron has five fields, not {}: {}", fields.len(), FIELDS.join(", ")));
     }
-    // Where one of the two fields of days has a star, a day must fit both; else one of them.
+    // As in crontab(5): if one of the two day fields starts with a star, a day must match both fields; otherwise one is
+    // enough.
     let is_starred = [fields[2], fields[4]].iter().any(|field| field.starts_with('*'));
     let parser =
         CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).dom_and_dow(is_starred).build();
@@ -244,11 +251,11 @@ fn cron(text: &str) -> Result<Cron, String> {
         let mut alone = ["*"; FIELDS.len()];
         alone[position] = fields[position];
         if fields[position].split(',').any(str::is_empty) || parser.parse(&alone.join(" ")).is_err() {
-            return Err(format!("`{}` is no {name} of a cron", fields[position]));
+            return Err(format!("`{}` is not a valid {name} for a cron", fields[position]));
         }
     }
     let text = fields.join(" ");
-    let cron = parser.parse(&text).map_err(|_| format!("`{text}` is no cron"))?;
+    let cron = parser.parse(&text).map_err(|_| format!("`{text}` is not a valid cron"))?;
     match cron.find_next_occurrence(&NaiveDateTime::default(), true) {
         Ok(_) => Ok(cron),
         Err(_) => Err(format!("`{text}` is never due: there is no such day")),
@@ -284,7 +291,7 @@ mod tests {
         format!("{text}:00Z").parse().unwrap()
     }
 
-    /// The next due times, and the same found backwards from the last one.
+    /// The next due times. Also checks that the same ones are found backwards from the last.
     fn course(text: &str, zone: Tz, after: &str, times: usize) -> Vec<String> {
         let schedule = schedule(text);
         let mut due = vec![time(after)];
@@ -320,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused_with_the_part_that_does() {
+    fn an_invalid_schedule_is_refused_and_its_wrong_part_named() {
         let kinds = "expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`";
         let a_time = "expected a time such as 150s, 5m or 1h";
         for (text, reason) in [
@@ -334,25 +341,25 @@ mod tests {
             ("every 0", "expected a unit: `every 0m` for minutes, `every 0s` for seconds"),
             ("every 10 minutes", a_time),
             ("every day", a_time),
-            ("daily", "`` is no time of day such as 05:00"),
-            ("daily 05:00,", "`` is no time of day such as 05:00"),
-            ("daily 24:00", "`24:00` is no time of day such as 05:00"),
-            ("daily 5", "`5` is no time of day such as 05:00"),
+            ("daily", "`` is not a time of day such as 05:00"),
+            ("daily 05:00,", "`` is not a time of day such as 05:00"),
+            ("daily 24:00", "`24:00` is not a time of day such as 05:00"),
+            ("daily 5", "`5` is not a time of day such as 05:00"),
             ("cron * * * *", "a cron has five fields, not 4: minute, hour, day of the month, month, day of the week"),
             (
                 "cron 0 0 0 * * *",
                 "a cron has five fields, not 6: minute, hour, day of the month, month, day of the week",
             ),
             ("cron @daily", "a cron has five fields, not 1: minute, hour, day of the month, month, day of the week"),
-            ("cron 60 * * * *", "`60` is no minute of a cron"),
-            ("cron 0 24 * * *", "`24` is no hour of a cron"),
-            ("cron 0 0 0 * *", "`0` is no day of the month of a cron"),
-            ("cron 0 0 * 13 *", "`13` is no month of a cron"),
-            ("cron 0 0 * * 8", "`8` is no day of the week of a cron"),
-            ("cron 0 0 * * mittwoch", "`mittwoch` is no day of the week of a cron"),
-            ("cron */0 * * * *", "`*/0` is no minute of a cron"),
-            ("cron 1,,2 * * * *", "`1,,2` is no minute of a cron"),
-            ("cron 50-10 * * * *", "`50-10` is no minute of a cron"),
+            ("cron 60 * * * *", "`60` is not a valid minute for a cron"),
+            ("cron 0 24 * * *", "`24` is not a valid hour for a cron"),
+            ("cron 0 0 0 * *", "`0` is not a valid day of the month for a cron"),
+            ("cron 0 0 * 13 *", "`13` is not a valid month for a cron"),
+            ("cron 0 0 * * 8", "`8` is not a valid day of the week for a cron"),
+            ("cron 0 0 * * mittwoch", "`mittwoch` is not a valid day of the week for a cron"),
+            ("cron */0 * * * *", "`*/0` is not a valid minute for a cron"),
+            ("cron 1,,2 * * * *", "`1,,2` is not a valid minute for a cron"),
+            ("cron 50-10 * * * *", "`50-10` is not a valid minute for a cron"),
             ("cron 0 0 30 2 *", "`0 0 30 2 *` is never due: there is no such day"),
             ("cron 0 0 31 4,6,9,11 *", "`0 0 31 4,6,9,11 *` is never due: there is no such day"),
         ] {
@@ -483,14 +490,14 @@ mod tests {
         Moment { wall: time(wall), steady: Steady { boot: Some("boot".into()), ns: seconds * 1_000_000_000 } }
     }
 
-    /// Seconds to wait after a run.
+    /// The seconds to wait after a run.
     fn wait(text: &str, started: &Moment, end: End, now: &Moment) -> u64 {
         let last = LastRun { started: started.clone(), end };
         schedule(text).wait(Some(&last), now, Tz::UTC, Duration::ZERO).as_secs()
     }
 
     #[test]
-    fn what_never_ran_is_due_and_missed_times_are_one_run() {
+    fn a_processor_that_never_ran_is_due_and_missed_times_are_one_run() {
         let now = moment("2026-01-01T12:00", 0);
         for text in ["every 10m", "daily 05:00", "cron 0 5 * * *"] {
             assert_eq!(schedule(text).wait(None, &now, Tz::UTC, JITTER), Duration::ZERO);
@@ -507,7 +514,7 @@ mod tests {
             assert_eq!(wait("every 10m", &started, End::Done, &moment(wall, 240)), 360, "{wall}");
             assert_eq!(wait("every 10m", &started, End::Done, &moment(wall, 700)), 0, "{wall}");
         }
-        // A machine that was started anew knows the wall's clock only.
+        // After a restart of the machine, only the wall clock is comparable.
         let other = |wall| Moment { steady: Steady { boot: Some("other".into()), ns: 0 }, ..moment(wall, 0) };
         assert_eq!(wait("every 10m", &started, End::Done, &other("2026-01-01T12:04")), 360);
         assert_eq!(wait("every 10m", &started, End::Done, &other("2025-01-01T12:00")), 600);

@@ -1,8 +1,9 @@
-//! Ctrl-Z: a process lets go of the database before it stops, so that nobody waits for one that sleeps.
+//! Ctrl-Z: a process releases the database before it stops, so that no other process waits for one that is stopped.
 //!
-//! The kernel stops a process wherever it is, and its locks stay. So the signal is caught: whoever holds the
-//! database is asked to end its turn, and the process stops when nobody in it holds one any more. Nobody gets a
-//! database until it goes on. SIGSTOP cannot be caught; who waits for such a process gets its number.
+//! By default the kernel stops a process wherever it is, and its locks stay. So the signal is caught: threads that hold
+//! a database are asked to release it, and the process stops when none holds one any more. Until the process is
+//! resumed, no thread of it gets a database. SIGSTOP cannot be caught; a process that waits for one so stopped reports
+//! its pid.
 
 use crate::base::error::{Error, Result};
 use parking_lot::{Condvar, Mutex};
@@ -16,18 +17,18 @@ use std::time::Duration;
 static HELD: Mutex<usize> = Mutex::new(0);
 static CHANGED: Condvar = Condvar::new();
 
-/// Whether the process is to stop.
+/// Whether the process is about to stop.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
-/// A turn that does not end by then is not waited for.
+/// The process does not wait longer than this for its threads to release their databases.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A database that is held. Dropping it lets the process stop.
+/// A database that a thread holds. Dropping it lets the process stop.
 #[derive(Debug)]
 pub struct Hold(());
 
 impl Hold {
-    /// Begins to hold one, unless the process is about to stop: then it waits.
+    /// Begins to hold a database. If the process is about to stop, waits until it is resumed.
     pub fn begin() -> Self {
         let mut held = HELD.lock();
         CHANGED.wait_while(&mut held, |_| is_wanted());
@@ -41,17 +42,17 @@ impl Drop for Hold {
         let mut held = HELD.lock();
         *held -= 1;
         CHANGED.notify_all();
-        // Here is a good place to stop.
+        // The database is released now, so let the process stop here.
         CHANGED.wait_while(&mut held, |_| is_wanted());
     }
 }
 
-/// Whether whoever holds a database is to let go of it.
+/// Whether threads that hold a database are asked to release it.
 pub fn is_wanted() -> bool {
     WANTED.load(Ordering::Relaxed)
 }
 
-/// Catches the signal from now on, unless whoever started the program had it ignored.
+/// Catches the signal from now on, unless the program was started with it ignored.
 ///
 /// # Errors
 ///
@@ -69,19 +70,19 @@ pub fn listen() -> Result<()> {
     Ok(())
 }
 
-/// Stops the process when it holds no database, and returns when it goes on.
+/// Waits until the process holds no database, stops it, and returns when it is resumed.
 fn stop(signal: i32) {
     let mut held = HELD.lock();
     WANTED.store(true, Ordering::Relaxed);
     CHANGED.wait_while_for(&mut held, |held| *held > 0, PATIENCE);
-    // With the lock on the count: nobody begins to hold one in between.
+    // The count stays locked meanwhile, so no thread can begin to hold a database.
     let _ = emulate_default_handler(signal);
     WANTED.store(false, Ordering::Relaxed);
     drop(held);
     CHANGED.notify_all();
 }
 
-/// Whether the program was started with a signal ignored, as far as the system says.
+/// Whether the program was started with a signal ignored, according to `/proc`. False where the system has none.
 pub fn is_ignored(signal: i32) -> bool {
     #[expect(clippy::disallowed_methods, reason = "what the kernel says about this process")]
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

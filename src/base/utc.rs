@@ -1,25 +1,25 @@
-//! Moments as text, all of them in UTC: one form for each kind of reader.
+//! Times as text, all in UTC: one form for each kind of reader.
 //!
-//! Programs get RFC 3339, as exact as they need it; people get a day and a time with `UTC` behind it.
+//! Programs get RFC 3339, with the precision they need. People get a day and a time, followed by `UTC`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// `2026-02-01T10:00:00Z`: for programs that need no more than the second.
+/// `2026-02-01T10:00:00Z`: for programs, to the second.
 pub fn seconds(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// `2026-02-01T10:00:00.250Z`, always to the millisecond, as JavaScript writes a date.
+/// `2026-02-01T10:00:00.250Z`: always to the millisecond, as JavaScript writes dates.
 pub fn milliseconds(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// `2026-02-01T10:00:00.250000Z`, as exact as the database keeps it.
+/// `2026-02-01T10:00:00.250000Z`: to the microsecond, as the database stores times.
 pub fn microseconds(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// `2026-02-01T10:00:00Z`, or with thousandths or millionths where there are any: as exact as the moment is, and no longer.
+/// `2026-02-01T10:00:00Z`, with milliseconds or microseconds only if they are not zero.
 pub fn shortest(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
@@ -29,22 +29,22 @@ pub fn minute(time: DateTime<Utc>) -> String {
     format!("{} UTC", minute_of_column(time))
 }
 
-/// `2026-02-01 10:00`, for a column that is headed UTC.
+/// `2026-02-01 10:00`, for a column whose heading says UTC.
 pub fn minute_of_column(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// `2026-02-01 10:00:00 UTC`, for people who wait for the moment.
+/// `2026-02-01 10:00:00 UTC`, for people, to the second.
 pub fn second(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// `10:00:00 UTC`, of today.
+/// `10:00:00 UTC`, for a time of today.
 pub fn second_of_day(time: DateTime<Utc>) -> String {
     time.format("%H:%M:%S UTC").to_string()
 }
 
-/// `20260201T100000250000`: letters and digits only, for names that sort by time.
+/// `20260201T100000250000`: letters and digits only, for file names that sort by time.
 pub fn name(time: DateTime<Utc>) -> String {
     time.format("%Y%m%dT%H%M%S%6f").to_string()
 }

@@ -1,21 +1,21 @@
-//! Values in files that one of our processes writes and another one reads: times, and numbers by name.
+//! Parts of JSON files that one process of ours writes and another reads: times, and named counters.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// JSON that a person can read too, with a line feed at its end.
+/// JSON that people can read too, with a final line feed.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-/// Names that numbers go by: what is read again gets the name that the program knows.
+/// The names of all counters. A name that is read becomes one of these static strings.
 const NAMES: [&str; 9] =
     ["dead", "deferred", "dropped", "failed", "processed", "rejected", "retry", "skipped", "unchanged"];
 
-/// Numbers by name, of which there are as many as are expected.
+/// Reads exactly N named counters.
 ///
 /// # Errors
 ///
-/// If there are others.
+/// If their number differs.
 pub(crate) fn numbers<'de, D, T, const N: usize>(deserializer: D) -> Result<[(&'static str, T); N], D::Error>
 where
     D: Deserializer<'de>,

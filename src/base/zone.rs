@@ -1,15 +1,15 @@
-//! Days of a time zone. The database has UTC; it groups by quarter of an hour, which every zone's
-//! days are made of, and the zone is applied here.
+//! Days in a time zone. The database stores UTC and groups by quarter of an hour. In every zone a day is made of whole
+//! quarters, so the zone can be applied to the groups here.
 
 use crate::base::error::{Error, Result, Status};
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 
-/// The zone of an IANA name; without a name, the system's.
+/// The zone with an IANA name; without a name, the system's.
 ///
 /// # Errors
 ///
-/// If there is no such zone.
+/// If the name is unknown.
 pub fn zone(name: Option<&str>) -> Result<Tz> {
     let Some(name) = name else {
         let system = iana_time_zone::get_timezone().ok();
@@ -18,7 +18,7 @@ pub fn zone(name: Option<&str>) -> Result<Tz> {
     name.parse().map_err(|_| Error::new(Status::Usage, format!("unknown time zone `{name}`")).hint(hint(name)))
 }
 
-/// What to write instead of a name that is no zone's.
+/// A hint for an unknown name: what to write instead.
 fn hint(name: &str) -> String {
     let (letters, offset) = offset(name);
     match (nearest(if offset.is_some() { letters } else { name }), offset) {
@@ -41,8 +41,8 @@ fn hint(name: &str) -> String {
 
 const EXAMPLES: &str = "`Europe/Berlin` or `UTC`";
 
-/// The letters of a rule of POSIX (`CET-1CEST`) or an offset (`UTC+2`, `+02:00`), and the whole hours that come
-/// first after them; `None` for what has no offset.
+/// Splits a POSIX rule (`CET-1CEST`) or an offset (`UTC+2`, `+02:00`) into its letters and the first whole hours after
+/// them. The hours are `None` if the text has no offset.
 fn offset(name: &str) -> (&str, Option<Option<u32>>) {
     let end = name.find(|c: char| c.is_ascii_digit() || "+-".contains(c)).unwrap_or(name.len());
     let (letters, offset) = name.split_at(end);
@@ -56,7 +56,7 @@ fn offset(name: &str) -> (&str, Option<Option<u32>>) {
     (letters, Some(hours))
 }
 
-/// What people call the zones of places by, and a place of each.
+/// Common abbreviations, each with a zone that uses it.
 const ABBREVIATIONS: [(&str, &str); 32] = [
     ("ACST", "Australia/Adelaide"),
     ("AEDT", "Australia/Sydney"),
@@ -92,14 +92,14 @@ const ABBREVIATIONS: [(&str, &str); 32] = [
     ("Z", "UTC"),
 ];
 
-/// The zone that was probably meant: by an abbreviation, or by a place with as good as the same letters. A place
-/// that merely looks a little like it is none.
+/// The zone that was probably meant: by an abbreviation, or by a place name with almost the same letters. A place that
+/// is only vaguely similar is not suggested.
 fn nearest(name: &str) -> Option<&'static str> {
     let abbreviation = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(name));
     if let Some((_, zone)) = abbreviation {
         return Some(zone);
     }
-    // Of `America/New_York`, `america` and `newyork`.
+    // `America/New_York` gives `america` and `newyork`.
     let parts = |name: &str| {
         let name = name.to_lowercase();
         let (region, place) = name.rsplit_once('/').unwrap_or(("", &name));
@@ -107,12 +107,12 @@ fn nearest(name: &str) -> Option<&'static str> {
         (letters(region), letters(place))
     };
     let (region, place) = parts(name);
-    // One letter in four may be wrong, and none of very few.
+    // One letter in four may be wrong, and none of fewer than four.
     let most = if place.len() < 4 { 0 } else { (place.len() / 4).max(1) };
     let distance = |zone: &&str| {
         let (own_region, own_place) = parts(zone);
         let wrong = strsim::osa_distance(&own_place, &place);
-        // Zones of places come before those of countries and other old names.
+        // Names with the region of a place are preferred to country names and other old names.
         let is_old = !REGIONS.iter().any(|region| own_region.starts_with(region));
         (wrong <= most).then(|| (wrong, strsim::osa_distance(&own_region, &region), is_old))
     };
@@ -125,12 +125,12 @@ const REGIONS: [&str; 10] =
 
 /// The zone of the process: that of `TZ`, else the system's.
 ///
-/// `TZ` is an IANA name, or a file of such a name below a folder `zoneinfo`, with or without the colon of
-/// tzset(3). Rules that are spelled out in it (`CET-1CEST`) have no history, and are not taken.
+/// `TZ` is an IANA name, or the path of such a file below a folder `zoneinfo`. Either can start with the colon of
+/// tzset(3). A POSIX rule (`CET-1CEST`) is refused, because it does not say when the clock changed in earlier years.
 ///
 /// # Errors
 ///
-/// If it names no zone.
+/// If `TZ` names no zone.
 pub fn local(variable: Option<&str>) -> Result<Tz> {
     let file = variable.map(|text| text.strip_prefix(':').unwrap_or(text));
     let Some(file) = file.filter(|file| *file != "/etc/localtime") else { return zone(None) };
@@ -142,8 +142,8 @@ pub fn local(variable: Option<&str>) -> Result<Tz> {
     })
 }
 
-/// The first instant of a day. Where midnight does not exist, the day begins with the first hour
-/// that does.
+/// The first instant of a day. Where midnight does not exist because the clock goes forward, that is the end of the
+/// gap.
 pub fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     let quarters = (0..=96).map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
@@ -151,24 +151,24 @@ pub fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     first.map_or_else(|| midnight.and_utc(), |local| local.to_utc())
 }
 
-/// The instant after the last one of a day.
+/// The first instant after a day.
 pub fn end(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     begin(day.checked_add_days(Days::new(1)).unwrap_or(day), zone)
 }
 
-/// What a time is grouped into.
+/// A unit of time by which figures are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
     Day,
     /// Named after its Monday.
     Week,
-    /// Named after its Sunday, which it begins with.
+    /// Named after its Sunday, on which it begins.
     SundayWeek,
     Month,
 }
 
 impl Period {
-    /// What one is called.
+    /// The word for one: `day`, `week` or `month`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Day => "day",
@@ -177,12 +177,12 @@ impl Period {
         }
     }
 
-    /// `2026-02-01`, or `2026-02` for a month.
+    /// The name of the period that a time falls into: `2026-02-01`, or `2026-02` for a month.
     pub fn of(self, time: DateTime<Utc>, zone: Tz) -> String {
         self.of_day(time.with_timezone(&zone).date_naive())
     }
 
-    /// The period that a day belongs to.
+    /// The name of the period that a day falls into.
     pub fn of_day(self, day: NaiveDate) -> String {
         match self {
             Self::Day => day.to_string(),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_zone_is_told_with_a_near_one() {
+    fn an_unknown_zone_is_reported_with_a_similar_one() {
         let error = zone(Some("europe/berlni")).unwrap_err();
         assert_eq!(error.status, Status::Usage);
         for (name, near) in [

@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     }
     // Best effort: the run is done, whether its state can be written or not.
     if let Err(error) = write_state(&database, &configured, None, &clock.read()) {
-        tracing::debug!(error = error.to_string(), "cannot write how the processors do");
+        tracing::debug!(error = error.to_string(), "cannot write the state of the processors");
     }
     match publish::renew(&database, &config.publish, context.now.wall) {
         Err(error) if error.status != Status::Busy => {

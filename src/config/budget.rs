@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What may be spent, by whom and on what. All that is given must match; a budget with nothing is for everything.
+/// A limit for the costs that match all given keys. A budget without `team`, `project` and `person` is for all costs.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     pub name: String,
-    /// US dollars by list prices.
+    /// US dollars, at list prices.
     #[serde(deserialize_with = "dollars")]
     pub month: f64,
     #[serde(default)]
@@ -17,7 +17,7 @@ pub struct Budget {
     /// A person's name or e-mail address, or a folder.
     #[serde(default)]
     pub person: Option<String>,
-    /// The part of it from which on somebody should look.
+    /// The part of the budget from which on a warning is shown.
     #[serde(default = "most", deserialize_with = "part")]
     pub warn: f64,
 }

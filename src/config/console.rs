@@ -1,4 +1,4 @@
-//! The table `[console]`: the HTTP API, and the store of who may use it.
+//! The table `[console]`: the HTTP API, and the store of its users and login sessions.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,52 +10,52 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Console {
-    /// The address on which it listens.
+    /// The address on which the console listens.
     #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
-    /// The URL at which browsers find it, if a proxy stands in front: `https://mill.example.org`.
+    /// The URL under which browsers reach the console through a proxy: `https://mill.example.org`.
     pub public_url: Option<String>,
-    /// A certificate chain and its key as PEM files, if it speaks TLS itself.
+    /// PEM files of a certificate chain and its key, for a console that speaks TLS itself.
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
-    /// Addresses of proxies, whose word on the address of a client counts.
+    /// Proxies whose headers about the client are trusted.
     pub trusted_proxies: Vec<Subnet>,
-    /// The header in which these proxies name the user who has logged in with them.
+    /// The header in which a trusted proxy names the user who has logged in at the proxy.
     pub sign_on_header: Option<String>,
-    /// The URL of the store: `sqlite:`, `postgres:` or `mysql:`.
+    /// The URL of the account store: `sqlite:`, `postgres:` or `mysql:`.
     pub store: Option<String>,
-    /// Connections to the store that are kept open, and most of them.
+    /// The number of connections to the store that are kept open, and the limit.
     pub min_connections: u32,
     pub max_connections: u32,
-    /// How long it takes at most until the store is ready to be used, at the first time.
+    /// How long the console waits for the store to become usable when it starts.
     #[serde(with = "super::time")]
     pub connect_timeout: Duration,
     /// How long a request waits for a connection to the store.
     #[serde(with = "super::time")]
     pub acquire_timeout: Duration,
-    /// How long a statement may take.
+    /// How long a statement on the store may take.
     #[serde(with = "super::time")]
     pub statement_timeout: Duration,
-    /// A login session ends after this time without a request, and in any case after its lifetime.
+    /// A login session ends after this time without a request, and at the latest after `session_lifetime`.
     #[serde(with = "super::time")]
     pub idle_timeout: Duration,
     #[serde(with = "super::time")]
     pub session_lifetime: Duration,
-    /// How often the secret in the cookie is replaced.
+    /// How often the secret in the cookie of a login session is replaced.
     #[serde(with = "super::time")]
     pub renewal: Duration,
     /// What happens when a login session moves to another network or another browser.
     pub client_binding: Binding,
-    /// A file with the key, 64 hexadecimal digits, by which the data of login sessions is encrypted.
+    /// A file with the key that encrypts the data of login sessions, as 64 hexadecimal digits.
     pub data_key: Option<PathBuf>,
-    /// The cookie of an older program, whose login sessions were imported.
+    /// The cookie name of an older program whose login sessions were imported.
     pub older_cookie: Option<String>,
-    /// Groups of fewer people are merged for everybody else.
+    /// In answers about others, groups of fewer people than this are merged.
     pub min_group: u32,
     /// How long a request may take.
     #[serde(with = "super::time")]
     pub request_timeout: Duration,
-    /// The console may read source files, for recordings.
+    /// Whether the console may read source files, to show recordings.
     pub transcripts: bool,
 }
 
@@ -63,17 +63,17 @@ pub struct Console {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binding {
-    /// Nothing.
+    /// Nothing happens.
     Off,
-    /// It is in the audit log.
+    /// It is written to the audit log.
     Log,
-    /// Whoever wants to change something logs in again.
+    /// The user must log in again before changing anything.
     StepUp,
-    /// It ends.
+    /// The login session ends.
     Revoke,
 }
 
-/// Addresses with a common beginning, such as `10.0.0.0/8`; or one address.
+/// Addresses with a common prefix, such as `10.0.0.0/8`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subnet {
     address: IpAddr,
@@ -109,19 +109,19 @@ impl Default for Console {
 }
 
 impl Console {
-    /// Whether browsers reach it over TLS.
+    /// Whether browsers reach the console over TLS.
     pub fn is_secure(&self) -> bool {
         self.tls_certificate.is_some() || self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
     }
 
-    /// Whether a proxy may speak for others.
+    /// Whether an address is that of a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.has(address))
     }
 }
 
 impl Subnet {
-    /// The network of an address, by its first bits: the same for all of its addresses.
+    /// The network of an address, given the length of its prefix. All addresses of a network give the same result.
     pub fn new(address: IpAddr, bits: u8) -> Self {
         let bits_of = u32::from(bits);
         let address = match address.to_canonical() {

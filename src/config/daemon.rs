@@ -1,4 +1,4 @@
-//! The table `[daemon]`: how the service goes about its work.
+//! The table `[daemon]`: how the service works.
 
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::Bound;
@@ -10,25 +10,25 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Daemon {
-    /// How often it looks at the clock and at the folder of triggers.
+    /// How often the daemon checks the clock and the trigger folder.
     #[serde(with = "super::time")]
     pub tick: Duration,
-    /// The folder of triggers, if not the one beside the database.
+    /// The trigger folder; by default beside the database.
     pub triggers: Option<PathBuf>,
-    /// Users who may drop triggers, beside root and the daemon's own.
+    /// Users who may create triggers, in addition to root and the daemon's own user.
     pub allow_uids: Vec<u32>,
-    /// Walk sooner when files change.
+    /// Start a walk soon after files change, instead of at the next due time.
     pub watch: bool,
-    /// A run begins no file after this time.
+    /// A run begins no further file after this time.
     #[serde(with = "super::time")]
     pub budget: Duration,
-    /// Most files that a processor looks into in one run.
+    /// The most files that a processor reads in one run.
     pub max_files: Option<NonZeroU64>,
-    /// Where a Prometheus text file is written after each run.
+    /// The Prometheus text file that is written after each run.
     pub metrics_file: Option<PathBuf>,
 }
 
-/// What a processor that waits for a network looks into, unless the configuration says otherwise.
+/// The limit for a network-bound processor, unless `max_files` is set.
 const NETWORK_FILES: u64 = 50;
 
 impl Default for Daemon {
@@ -46,12 +46,12 @@ impl Default for Daemon {
 }
 
 impl Daemon {
-    /// The folder of triggers for a database: one that outlives a stop.
+    /// The trigger folder for a database. It is kept when the daemon stops.
     pub fn triggers(&self, database: &Path) -> PathBuf {
         self.triggers.clone().unwrap_or_else(|| database.with_file_name("triggers"))
     }
 
-    /// Most files of one run of a processor, if there is a limit.
+    /// The most files that one run of a processor reads; `None` for no limit.
     pub fn files(&self, bound: Bound) -> Option<u64> {
         match (self.max_files, bound) {
             (Some(files), _) => Some(files.get()),

@@ -1,17 +1,17 @@
-//! What a processor declares for the configuration, which knows no processor by name.
+//! What a processor declares for the configuration. The configuration itself knows no processor by name.
 
 use crate::config::section::Table;
 use std::time::Duration;
 
-/// The part of the configuration that is about one processor.
+/// The configuration of one processor.
 #[derive(Clone, Copy)]
 pub struct Declaration {
-    /// Its name, which is its key in `[schedule]`.
+    /// The name of the processor and its key in `[schedule]`.
     pub name: &'static str,
-    /// How often it runs where nobody says otherwise.
+    /// How often the processor runs by default.
     pub cadence: Duration,
-    /// Its table.
+    /// The processor's own table, if it has settings.
     pub table: Option<Table>,
-    /// The variable of the older Python service that sets its schedule, in seconds.
+    /// The variable of the older Python service that sets the interval, in seconds.
     pub interval: Option<&'static str>,
 }

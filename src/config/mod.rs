@@ -1,16 +1,17 @@
-//! What a command works on: flags before environment before the configuration file before defaults.
+//! The configuration: command-line flags win over the environment, the environment over the configuration file, and the
+//! file over defaults.
 //!
-//! A setting is a field of [`Config`] or of its tables, with its default; nothing else lists them.
+//! A setting is a field of [`Config`] or of its tables, and has its default there. There is no other list of settings.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`budget`] | the tables `[[budget]]` |
 //! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables `[console]`, `[daemon]`, `[publish]` and `[schedule]` |
-//! | [`declaration`] | what a processor declares for all of these |
+//! | [`declaration`] | what a processor declares for the configuration |
 //! | [`environment`], [`variable`] | environment variables; those of the older program |
-//! | [`section`] | tables of processors |
-//! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
-//! | [`wording`] | these mistakes in words: key, what was found, what is allowed, an example |
+//! | [`section`] | the tables of processors |
+//! | [`reading`] | the file and the variables as written: values, where each comes from, and mistakes |
+//! | [`wording`] | the text of mistakes: the key, what was found, what is allowed, an example |
 
 pub mod budget;
 pub mod console;
@@ -44,34 +45,34 @@ use serde_json::Value;
 use std::any::Any;
 use std::path::{Path, PathBuf};
 
-/// The table of [`Schedules`].
+/// The name of the table that [`Schedules`] reads.
 const SCHEDULE: &str = "schedule";
 
-/// The configuration file. A key it does not have is an error.
+/// The configuration file. An unknown key is an error.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The database file.
     pub database: Option<PathBuf>,
-    /// IANA name of the time zone of days.
+    /// IANA name of the time zone in which days are counted.
     #[serde(deserialize_with = "zone_name")]
     pub timezone: Option<String>,
-    /// The file that says whose folders are whose.
+    /// The file that assigns folders to people.
     pub identities: Option<PathBuf>,
-    /// Bounds on what one file can cost.
+    /// Limits on what a single file may use.
     pub caps: Caps,
     /// When the daemon runs which processor.
     pub schedule: Schedules,
     pub daemon: Daemon,
     pub publish: Publish,
     pub console: Console,
-    /// Prices that are stronger than the built-in ones.
+    /// Prices that replace built-in ones.
     pub price: Vec<Price>,
-    /// What may be spent in a month.
+    /// Limits for the costs of a month.
     pub budget: Vec<Budget>,
-    /// Trees of transcripts.
+    /// Folders of source files.
     pub source: Vec<SourceTable>,
-    /// The tables of processors.
+    /// The tables of processors. They are read apart, as this type does not know them.
     #[serde(skip)]
     pub sections: Vec<Section>,
 }
@@ -84,13 +85,13 @@ pub struct SourceTable {
     pub path: PathBuf,
     #[serde(default)]
     pub layout: Layout,
-    /// Whose logs it has, where it is one person's.
+    /// The person whose logs these are, if all belong to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
 
 impl SourceTable {
-    /// What is wrong with its user. One is the name of a folder, as those of other users are.
+    /// What is wrong with `user`, if anything. It must be usable as a folder name, as the users of other layouts are.
     fn wrong_user(&self) -> Option<String> {
         let user = self.user.as_deref()?;
         match user {
@@ -98,32 +99,33 @@ impl SourceTable {
                 "source `{}` has a folder for each user: `user` is for the layouts `claude-projects` and `codex-sessions`",
                 self.name
             )),
-            "" | "." | ".." => Some(format!("`user` of source `{}` is no name: `{user}`", self.name)),
-            _ if user.contains(['/', '\0', '%']) => {
-                Some(format!("`user` of source `{}` is no name, since it has `/` or `%`: `{user}`", self.name))
-            }
+            "" | "." | ".." => Some(format!("`user` of source `{}` is not a valid name: `{user}`", self.name)),
+            _ if user.contains(['/', '\0', '%']) => Some(format!(
+                "`user` of source `{}` is not a valid name, since it contains `/` or `%`: `{user}`",
+                self.name
+            )),
             _ => None,
         }
     }
 }
 
 impl Config {
-    /// The configuration that nobody has written.
+    /// The configuration without a file.
     pub fn of(processors: &[Declaration]) -> Self {
         let sections = processors.iter().filter_map(|declared| declared.table).map(Table::default).collect();
         Self { schedule: Schedules::of(processors), sections, ..Self::default() }
     }
 
-    /// The settings of a processor, by their type.
+    /// The settings of a processor, found by their type.
     pub fn settings<T: Any + Clone + Default>(&self) -> T {
         self.sections.iter().find_map(Section::settings).cloned().unwrap_or_default()
     }
 
-    /// All settings by table and key, as a file would have them.
+    /// All settings by table and key, as a file would contain them.
     pub fn values(&self) -> Value {
         let mut values = serde_json::to_value(self).unwrap_or_default();
         if let Value::Object(tables) = &mut values {
-            // Sources are the last ones: they are a list.
+            // Sources come last, because their list can be long.
             let source = tables.remove("source");
             tables.extend(self.sections.iter().map(|section| (section.name.to_owned(), section.values.clone())));
             tables.extend(source.map(|source| ("source".to_owned(), source)));
@@ -131,12 +133,12 @@ impl Config {
         values
     }
 
-    /// The time zone of days: the configured one, else the system's.
+    /// The time zone in which days are counted: the configured one, else the system's.
     pub fn zone(&self) -> Tz {
         crate::base::zone::zone(self.timezone.as_deref()).unwrap_or(Tz::UTC)
     }
 
-    /// The sources that the file names.
+    /// The configured sources.
     pub fn sources(&self) -> Vec<Source> {
         let source = |table: &SourceTable| Source {
             name: table.name.clone(),
@@ -149,8 +151,8 @@ impl Config {
         sources
     }
 
-    /// Budgets or sources with one name, sources inside of each other, and invalid users: the key of the table, and the
-    /// message.
+    /// Contradictions between tables: equal names, a source inside another, an invalid user. Each with the key of the
+    /// table and a message.
     fn clashes(&self) -> Vec<(String, String)> {
         let roots: Vec<_> = self.source.iter().map(|source| source.path.canonicalize()).collect();
         let mut clashes = Vec::new();
@@ -167,7 +169,7 @@ impl Config {
                 clashes.push((format!("source[{number}]"), message));
             }
             let within = |(other, outer): &(usize, &std::io::Result<PathBuf>)| match (&roots[number], outer) {
-                // Of two that are the same, the later one is within the other.
+                // Of two equal roots, the later one is reported.
                 (Ok(inner), Ok(outer)) => {
                     inner.starts_with(outer) && (inner != outer || number > *other) && number != *other
                 }
@@ -175,7 +177,7 @@ impl Config {
             };
             if let Some((other, _)) = roots.iter().enumerate().find(within) {
                 let [inner, outer] = [&source.name, &self.source[other].name];
-                let message = format!("source `{inner}` lies inside of `{outer}`, and would be counted twice");
+                let message = format!("source `{inner}` is inside `{outer}` and would be counted twice");
                 clashes.push((format!("source[{number}]"), message));
             }
         }
@@ -183,8 +185,8 @@ impl Config {
     }
 }
 
-/// Reads the named file; else the first of the default ones that is there; else nothing. Says which that
-/// was.
+/// Reads the named file, else the first default file that exists, else an empty configuration. Returns the path that
+/// was read.
 ///
 /// # Errors
 ///
@@ -206,7 +208,7 @@ pub fn read(
     Ok((path, reading))
 }
 
-/// A configuration without mistakes.
+/// The configuration, if it has no mistakes.
 ///
 /// # Errors
 ///
@@ -216,7 +218,7 @@ pub fn whole(path: Option<&Path>, reading: Reading) -> Result<Config> {
     refusal("read the configuration", path.unwrap_or(Path::new("")), &mistakes).map_or(Ok(config), Err)
 }
 
-/// The error of the first of some mistakes in a file, if there are any.
+/// The error for the first mistake of a file, if there is one.
 pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<Error> {
     let first = mistakes.first()?;
     let error = match first.origin {
@@ -229,21 +231,21 @@ pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<E
     Some(Error { status: Status::Config, hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()), ..error })
 }
 
-/// The zone of a name, or what is wrong with the name.
+/// The zone with a name, or what is wrong with the name.
 fn zone(name: &str) -> std::result::Result<Tz, String> {
     let zone = crate::base::zone::zone(Some(name));
     zone.map_err(|error| format!("{error}: {}", error.hint.as_deref().unwrap_or_default()))
 }
 
-/// The name of a zone that there is.
+/// Reads the name of an existing zone.
 fn zone_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
     zone(&name).map_err(serde::de::Error::custom)?;
     Ok(Some(name))
 }
 
-/// A value that a file has as text. `kind` is what is expected where there is no text at all, and `parse` says what
-/// the text is not.
+/// Reads a value that the file holds as text. `kind` is what the message expects if the value is not text. `parse`
+/// returns what it expects if it cannot use the text.
 pub(crate) fn from_text<'de, D: serde::Deserializer<'de>, T>(
     deserializer: D,
     kind: &'static str,
@@ -267,7 +269,7 @@ pub(crate) fn from_text<'de, D: serde::Deserializer<'de>, T>(
     parse(&text).map_err(|expected| serde::de::Error::custom(format!("`{text}` is not {expected}")))
 }
 
-/// Lengths of time as people write them.
+/// Durations above zero, as text.
 pub(crate) mod time {
     use crate::base::duration;
     use serde::{Deserializer, Serializer};
@@ -284,7 +286,7 @@ pub(crate) mod time {
     }
 }
 
-/// Lengths of time that can be none.
+/// Durations that may be zero, as text.
 pub(crate) mod wait {
     pub(crate) use super::time::serialize;
     use crate::base::duration;

@@ -1,4 +1,4 @@
-//! The table `[publish]`: what readers get who may not write the database.
+//! The table `[publish]`: what a snapshot contains for readers without access to the database.
 
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::Sensitive;
@@ -7,28 +7,29 @@ use sessionmill_contract::Sensitive;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Publish {
-    /// The service publishes after runs that have changed something.
+    /// Whether the service publishes a snapshot after each run that changed something.
     pub after_runs: bool,
-    /// Beside each snapshot the same as Parquet files, one per table.
+    /// Whether each snapshot is also written as Parquet files, one per table.
     pub parquet: bool,
-    /// Snapshots hold what people wrote, letter by letter.
+    /// Whether snapshots contain verbatim text of people.
     pub quotes: bool,
-    /// Snapshots hold the network addresses of people.
+    /// Whether snapshots contain network addresses of people.
     pub ips: bool,
-    /// Titles of sessions, and what is taken from prompts and errors.
+    /// Which titles of sessions snapshots contain, and other texts taken from prompts and errors.
     pub titles: Titles,
-    /// Users, by number, who get snapshots of their own with quotes and all titles: that of the console.
+    /// Users, by uid, for whom further snapshots with quotes and all titles are written: the user that runs the
+    /// console.
     pub content_uids: Vec<u32>,
 }
 
-/// Which titles snapshots have.
+/// Which titles snapshots contain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Titles {
-    /// Those that clients give.
+    /// Titles that clients set.
     #[default]
     Client,
-    /// Those that are taken from prompts, too, and examples of errors.
+    /// Also titles taken from prompts, and examples of error texts.
     All,
     None,
 }
@@ -47,12 +48,12 @@ impl Default for Publish {
 }
 
 impl Publish {
-    /// What those get who are named.
+    /// The settings for the snapshots of `content_uids`.
     pub fn content(&self) -> Self {
         Self { parquet: false, quotes: true, titles: Titles::All, ..self.clone() }
     }
 
-    /// Whether snapshots have columns of this kind.
+    /// Whether snapshots contain columns of this kind.
     pub fn has(&self, what: Sensitive) -> bool {
         match what {
             Sensitive::Quote => self.quotes,

@@ -1,8 +1,9 @@
-//! A configuration as it is written: what the file and the variables say, where each value comes from,
-//! and every mistake in it.
+//! Reads the configuration as written: the values of the file and the variables, where each comes from, and every
+//! mistake.
 //!
-//! Pure: the text of the file and the values of the variables are arguments. The structures of the
-//! configuration decide what is right; what they refuse is noted and taken out, until the rest is right.
+//! Pure: the text of the file and the values of the variables are arguments. The types of the configuration decide what
+//! is valid. When a type refuses a value, the mistake is noted, the value is removed, and the rest is tried again until
+//! it is valid. So one check shows all mistakes of a file.
 
 use super::schedules::TIMEZONE;
 use super::variable::{self, Variable};
@@ -18,27 +19,27 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
-/// What was read.
+/// The result of reading.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// What is right of it.
+    /// The valid part.
     pub config: Config,
-    /// Where values that are no defaults come from, by [`settings`] key.
+    /// Where each value that is not a default comes from, by [`settings`] key.
     pub origins: BTreeMap<String, Origin>,
-    /// What is not, in the order of the file; the variables come last.
+    /// The mistakes, in the order of the file; those of variables come last.
     pub mistakes: Vec<Mistake>,
 }
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// A line of the file, from 1.
+    /// A line of the file, counted from 1.
     Line(usize),
     /// An environment variable.
     Variable(&'static str),
 }
 
-/// Something that means nothing.
+/// A value or a line that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     pub origin: Origin,
@@ -61,11 +62,11 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Where values of variables stand that are put beside those of the file.
+/// The span of a value that comes from a variable and so has no place in the file.
 const NOWHERE: Range<usize> = 0..0;
 
 impl Reading {
-    /// Reads the text of a file and the older program's variables, which are stronger.
+    /// Reads the text of a file and the variables of the older program. A variable wins over the file.
     pub fn of(text: &str, variables: &BTreeMap<&'static str, String>, processors: &[Declaration]) -> Self {
         let mut reading = Self::default();
         let (mut document, broken) = parse(text, &mut reading.mistakes);
@@ -118,7 +119,7 @@ impl Reading {
     }
 }
 
-/// What is right of another file, and the mistakes in it.
+/// Reads another TOML file: its valid part, and its mistakes.
 pub(crate) fn document<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
     let mut mistakes = Vec::new();
     let (document, broken) = parse(text, &mut mistakes);
@@ -128,7 +129,7 @@ pub(crate) fn document<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mista
     (value, mistakes)
 }
 
-/// The tables of a text. Notes what is broken, and where.
+/// Parses TOML. Invalid lines are noted as mistakes, and their places returned.
 fn parse<'t>(text: &'t str, mistakes: &mut Vec<Mistake>) -> (Spanned<DeTable<'t>>, Vec<Origin>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -139,18 +140,18 @@ fn parse<'t>(text: &'t str, mistakes: &mut Vec<Mistake>) -> (Spanned<DeTable<'t>
     (document, mistakes.iter().map(|mistake| mistake.origin).collect())
 }
 
-/// The tables of a text, to be made a structure of.
+/// A parsed document, ready to become a structure.
 pub struct Document<'d> {
     table: Spanned<DeTable<'d>>,
-    /// Lines that are no TOML.
+    /// Lines that are not valid TOML.
     broken: &'d [Origin],
     text: &'d str,
-    /// The settings that there are, with their defaults.
+    /// All settings with their defaults.
     defaults: &'d [(String, Value)],
 }
 
 impl Document<'_> {
-    /// Makes the structure of what is right. What it refuses is noted and taken out.
+    /// Deserializes the structure. A value that its type refuses is noted as a mistake and removed.
     pub(super) fn right<T: DeserializeOwned>(mut self) -> (Option<T>, Vec<Mistake>) {
         let (mut mistakes, mut taken): (_, Vec<String>) = (Vec::new(), Vec::new());
         loop {
@@ -160,7 +161,7 @@ impl Document<'_> {
             };
             let span = error.span().unwrap_or(NOWHERE);
             let origin = Origin::Line(line(self.text, span.start));
-            // What a broken line seems to say says nothing, and a value that was taken out is not missing.
+            // A mistake in a broken line is noted already. A field is not missing if its value was just removed.
             let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
             if !self.broken.contains(&origin) && !is_taken {
                 let place = RefusedValue::of(self.table.get_ref(), &span, self.text);
@@ -171,8 +172,8 @@ impl Document<'_> {
         }
     }
 
-    /// Takes the schedules of unknown processors out.
-    fn strangers(&mut self, processors: &[Declaration]) -> Vec<Mistake> {
+    /// Removes the schedules of unknown processors, and returns the mistakes.
+    fn remove_unknown_schedules(&mut self, processors: &[Declaration]) -> Vec<Mistake> {
         let schedule = self.table.get_mut().get_mut(SCHEDULE).map(Spanned::get_mut);
         let Some(DeValue::Table(schedule)) = schedule else { return Vec::new() };
         let is_known = |name: &str| name == TIMEZONE || processors.iter().any(|declared| declared.name == name);
@@ -197,7 +198,7 @@ impl Document<'_> {
     }
 }
 
-/// The effective values of a configuration, by key: `daemon.tick`, `source[0].name`.
+/// The effective settings of a configuration, by key: `daemon.tick`, `source[0].name`.
 pub fn settings(config: &Config) -> Vec<(String, Value)> {
     let mut settings = Vec::new();
     flatten(String::new(), config.values(), &mut settings);
@@ -220,7 +221,7 @@ pub(super) fn below(key: &str, name: &str) -> String {
     if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }
 
-/// Notes the lines of all values.
+/// Notes the line of each value.
 fn origins(table: &DeTable<'_>, key: &str, text: &str, origins: &mut BTreeMap<String, Origin>) {
     for (name, value) in table {
         let key = below(key, name.get_ref());
@@ -240,12 +241,12 @@ fn origins(table: &DeTable<'_>, key: &str, text: &str, origins: &mut BTreeMap<St
     }
 }
 
-/// The line of a place in a text, from 1.
+/// The line of a byte offset, counted from 1.
 pub(crate) fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// Puts a setting into its table in place of what is there.
+/// Sets a key of a table, replacing its value.
 fn put<'t>(document: &mut DeTable<'t>, [table, key]: [&'static str; 2], setting: &'t str) {
     let name = |name| Spanned::new(NOWHERE, Cow::Borrowed(name));
     let Ok(value) = DeValue::parse(setting) else { return };
@@ -257,7 +258,7 @@ fn put<'t>(document: &mut DeTable<'t>, [table, key]: [&'static str; 2], setting:
     }
 }
 
-/// Takes out what an error is about. Returns its key, if it is found.
+/// Removes the value at a span. Returns its key if it was found.
 fn remove(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<String> {
     let mut found = None;
     for (key, mut value) in std::mem::take(table) {
@@ -271,7 +272,7 @@ fn remove(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<String> {
     found
 }
 
-/// The same; an element of a list has no key of its own.
+/// As [`remove`], for the values within a value. An element of a list has no key of its own.
 fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
     match value {
         DeValue::Table(table) => remove(table, at),
@@ -291,8 +292,8 @@ fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
     }
 }
 
-/// What a structure refuses, in our words: serde's own begin with the name of a field. A key that is not
-/// known here may be one of these elsewhere.
+/// The mistake for an error of serde, in our words: messages of serde itself begin with the name of a Rust field. If an
+/// unknown key exists in another table, the hint says so.
 fn mistake(origin: Origin, message: &str, place: Option<&RefusedValue>, defaults: &[(String, Value)]) -> Mistake {
     let message = &*mask(message);
     let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
@@ -310,7 +311,7 @@ fn mistake(origin: Origin, message: &str, place: Option<&RefusedValue>, defaults
     let message = format!("unknown key `{unknown}`");
     let mut known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
     if place.is_some_and(|place| place.key == unknown) {
-        // The tables of processors are no fields of the structure.
+        // The tables of processors are not fields of the structure, so serde does not list them.
         let tables = defaults.iter().filter_map(|(key, _)| key.split(['.', '[']).next());
         for table in tables {
             if !known.contains(&table) {
@@ -338,7 +339,7 @@ mod tests {
 
     const NONE: BTreeMap<&str, String> = BTreeMap::new();
 
-    /// The processor that the tests set a schedule for.
+    /// The processor for which the tests set a schedule.
     fn first() -> &'static str {
         PLUGS.names().next().unwrap()
     }
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_line() {
+    fn every_mistake_is_reported_with_its_line() {
         let text = "timezon = \"UTC\"
 tick = \"5s\"
 database = 7
@@ -390,7 +391,7 @@ layout = \"user\"
                 "line 6: `caps.line` must be a whole number from 0, not `\"long\"`; for example: line = 33554432",
                 "line 10: `schedule.timezone`: unknown time zone `Europe/Berln`: IANA names, such as `Europe/Berlin`",
                 "line 11: unknown key `usge`; did you mean `usage`?",
-                "line 12: `schedule.usage`: `hourly` is no schedule: expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`, or `off`",
+                "line 12: `schedule.usage`: `hourly` is not a schedule: expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`, or `off`",
                 "line 15: `daemon.tick`: `0s` is not a time such as 150s, 5m or 1h",
                 "line 16: `daemon.max_files` must be a whole number from 1, not `0`; for example: max_files = 10",
                 "line 18: each item of `daemon.allow_uids` must be a whole number from 0 to 4294967295, not `\"ada\"`; for example: allow_uids = [10]",
@@ -415,7 +416,7 @@ layout = \"user\"
     }
 
     #[test]
-    fn a_value_of_the_wrong_kind_is_told_in_the_words_of_who_wrote_it() {
+    fn a_value_of_the_wrong_kind_is_reported_without_rust_types() {
         let model = "[verification]\ndetector = 'anthropic'\nmodel = 'm'\n";
         let price = "[[price]]\nmodel = \"m\"\noutput = 1\n";
         for (text, expected) in [
@@ -456,7 +457,7 @@ layout = \"user\"
             ),
             (
                 "schedule.usage = \"every 10\"",
-                "line 1: `schedule.usage`: `every 10` is no schedule: expected a unit: `every 10m` for minutes, `every 10s` for seconds, or `off`",
+                "line 1: `schedule.usage`: `every 10` is not a schedule: expected a unit: `every 10m` for minutes, `every 10s` for seconds, or `off`",
             ),
             (
                 &format!("{model}dollars_per_day = \"5\""),
@@ -489,7 +490,7 @@ layout = \"user\"
     }
 
     #[test]
-    fn what_is_no_toml_is_told_in_the_words_of_who_wrote_it() {
+    fn invalid_toml_is_reported_without_parser_terms() {
         for (text, expected) in [
             (
                 "timezone = Europe/Berlin",
@@ -509,7 +510,7 @@ layout = \"user\"
             ),
             (
                 "daemon.allow_uids = [7 8]",
-                "line 1: the items of `daemon.allow_uids = [7 8]` are separated by one comma each",
+                "line 1: the items of `daemon.allow_uids = [7 8]` must be separated by single commas",
             ),
             (
                 "}",
@@ -521,7 +522,7 @@ layout = \"user\"
     }
 
     #[test]
-    fn a_key_in_the_wrong_place_is_not_quoted() {
+    fn a_secret_in_the_wrong_place_is_not_quoted() {
         let key = "sk-ant-api03-q7Zr2Lx9Wm4Tb8Nc6Vd1Hf5Jk3Pg0Sy";
         for text in [
             format!("[verification]\nkey_file = {key}\n"),
@@ -543,7 +544,7 @@ layout = \"user\"
     }
 
     #[test]
-    fn no_word_of_a_library_is_left() {
+    fn no_message_contains_words_of_a_library() {
         let values = [
             "7",
             "-7",
@@ -589,7 +590,7 @@ layout = \"user\"
         ];
         let mut found = Vec::new();
         for (key, _) in settings(&Config::of(&PLUGS.declarations())) {
-            // `instruction` has `struct` in it.
+            // `instruction` contains `struct`.
             let name = key.rsplit('.').next().unwrap();
             for value in values {
                 let text = format!("{key} = {value}\n");
@@ -605,18 +606,18 @@ layout = \"user\"
     }
 
     #[test]
-    fn sources_that_clash_are_told_where_they_are() {
+    fn sources_that_clash_are_reported_with_their_lines() {
         let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
         assert_eq!(mistakes(&(source("a", "/no/a") + &source("a", "/no/b"))), ["line 5: two sources are named `a`"]);
         let budget = "[[budget]]\nname = \"b\"\nmonth = 1\n";
         assert_eq!(mistakes(&[budget, budget].concat()), ["line 5: two budgets are named `b`"]);
         assert_eq!(
             mistakes(&(source("a", "/usr/bin") + &source("b", "/usr"))),
-            ["line 2: source `a` lies inside of `b`, and would be counted twice"]
+            ["line 2: source `a` is inside `b` and would be counted twice"]
         );
         assert_eq!(
             mistakes(&(source("a", "/usr") + &source("b", "/usr"))),
-            ["line 5: source `b` lies inside of `a`, and would be counted twice"]
+            ["line 5: source `b` is inside `a` and would be counted twice"]
         );
     }
 
@@ -644,7 +645,7 @@ layout = \"user\"
     fn a_wrong_variable_is_named() {
         let variables = [("SCHEDULER_TICK_SECONDS", "0".to_owned())].into();
         let Reading { config, mistakes, .. } = Reading::of("", &variables, &PLUGS.declarations());
-        assert_eq!(mistakes[0].to_string(), "`SCHEDULER_TICK_SECONDS`: `0` is no whole number above 0");
+        assert_eq!(mistakes[0].to_string(), "`SCHEDULER_TICK_SECONDS`: `0` is not a whole number above 0");
         assert_eq!(config, Config::of(&PLUGS.declarations()));
     }
 

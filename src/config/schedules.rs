@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The schedules of all processors, and the zone that their times of day are of.
+/// The schedules of all processors, and the time zone of their times of day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedules {
     pub timezone: Tz,
-    /// By processor; `None` for one that the daemon leaves alone.
+    /// By processor; `None` for one that the daemon does not run.
     processors: BTreeMap<String, Option<Schedule>>,
 }
 
@@ -20,14 +20,14 @@ const OFF: &str = "off";
 pub(super) const TIMEZONE: &str = "timezone";
 
 impl Schedules {
-    /// Every processor at the cadence that it declares.
+    /// The default: every processor at its declared cadence.
     pub fn of(processors: &[Declaration]) -> Self {
         let mut schedules = Self::default();
         schedules.complete(processors);
         schedules
     }
 
-    /// Gives the processors that the file does not name the cadence that they declare.
+    /// Sets the declared cadence for processors that the file does not name.
     pub(super) fn complete(&mut self, processors: &[Declaration]) {
         for Declaration { name, cadence, .. } in processors {
             let own = self.processors.entry((*name).to_owned());
@@ -35,14 +35,14 @@ impl Schedules {
         }
     }
 
-    /// The schedule of a processor, unless it is off.
+    /// The schedule of a processor; `None` if the daemon does not run it.
     pub fn get(&self, processor: &str) -> Option<&Schedule> {
         self.processors.get(processor)?.as_ref()
     }
 }
 
 impl Default for Schedules {
-    /// Without any processor.
+    /// No processors.
     fn default() -> Self {
         Self { timezone: Tz::UTC, processors: BTreeMap::new() }
     }
@@ -102,6 +102,6 @@ impl<'de> Deserialize<'de> for Rhythm {
         }
         let schedule = text.parse().map(|schedule| Self(Some(schedule)));
         schedule
-            .map_err(|expected: String| D::Error::custom(format!("`{text}` is no schedule: {expected}, or `{OFF}`")))
+            .map_err(|expected: String| D::Error::custom(format!("`{text}` is not a schedule: {expected}, or `{OFF}`")))
     }
 }

@@ -1,4 +1,4 @@
-//! A table of the configuration that belongs to a processor.
+//! A table of the configuration that a processor declares.
 
 use super::reading::{Document, Mistake};
 use serde::de::{DeserializeOwned, Error as _};
@@ -8,7 +8,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A table that a plug brings: its name, and how it is read.
+/// The declaration of such a table: its name, and how to read it.
 #[derive(Clone, Copy)]
 pub struct Table {
     pub name: &'static str,
@@ -16,20 +16,20 @@ pub struct Table {
     read: fn(&'static str, Document<'_>) -> (Section, Vec<Mistake>),
 }
 
-/// What a plug's table is read as. Each key is read by `Deserialize`; what keys must have to do with each other is
-/// checked afterwards.
+/// The type of a table's settings. `Deserialize` reads each key; [`check`](Self::check) then validates keys that depend
+/// on each other.
 pub trait Settings: Any + Default + DeserializeOwned + Serialize + Send + Sync {
-    /// Whether the values go together.
+    /// Whether the values fit together.
     ///
     /// # Errors
     ///
-    /// With the mistake in words.
+    /// The mistake, as a sentence.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// Settings that were checked.
+/// Settings that passed the check.
 struct Checked<T>(T);
 
 impl<'de, T: Settings> Deserialize<'de> for Checked<T> {
@@ -40,19 +40,19 @@ impl<'de, T: Settings> Deserialize<'de> for Checked<T> {
     }
 }
 
-/// Settings of a processor, with their defaults filled in.
+/// The settings of a processor, with defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Section {
-    /// Of the table.
+    /// The name of the table.
     pub name: &'static str,
-    /// As `config show` prints them.
+    /// The values, as `config show` prints them.
     pub values: Value,
     settings: Arc<dyn Any + Send + Sync>,
 }
 
 impl Table {
-    /// A table that is read as settings of this type. The type decides what is right: what its `Deserialize`
-    /// or its check refuses is a mistake in the file.
+    /// A table whose settings have this type. A value that its `Deserialize` or its check refuses is a mistake in the
+    /// file.
     pub const fn of<T: Settings>(name: &'static str) -> Self {
         Self {
             name,
@@ -66,12 +66,12 @@ impl Table {
         }
     }
 
-    /// The settings of a file that does not have the table.
+    /// The settings if the file does not contain the table.
     pub fn default(self) -> Section {
         (self.default)(self.name)
     }
 
-    /// The settings of a document that has nothing but the table, and the mistakes in it.
+    /// The settings of a document that contains only this table, and the mistakes in it.
     pub(super) fn read(self, document: Document<'_>) -> (Section, Vec<Mistake>) {
         (self.read)(self.name, document)
     }
@@ -83,7 +83,7 @@ impl Section {
         Self { name, values, settings: Arc::new(settings) }
     }
 
-    /// The settings, if they are of this type.
+    /// The settings, if they have this type.
     pub fn settings<T: Any>(&self) -> Option<&T> {
         self.settings.downcast_ref()
     }

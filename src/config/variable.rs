@@ -1,24 +1,24 @@
-//! Variables of the older program, which are stronger than the configuration file.
+//! Environment variables of the older Python program, which win over the configuration file.
 
 use crate::config::Declaration;
 
-/// An environment variable and the setting that it is for. All hold a whole number above zero.
+/// An environment variable and the setting that it replaces. The value is always a whole number above zero.
 #[derive(Debug)]
 pub struct Variable {
     pub name: &'static str,
-    /// Table and key of the setting.
+    /// The table and key of the setting.
     pub key: [&'static str; 2],
-    /// The setting in TOML.
+    /// Writes a value as TOML.
     setting: fn(u32) -> String,
 }
 
-/// Those that are about no processor.
+/// Variables that do not belong to a processor.
 const ENGINE: [Variable; 2] = [
     Variable { name: "SCHEDULER_TICK_SECONDS", key: ["daemon", "tick"], setting: seconds },
     Variable { name: "SESSION_PROCESSOR_MAX_PER_RUN", key: ["daemon", "max_files"], setting: number },
 ];
 
-/// All of them.
+/// All variables.
 pub fn all(processors: &[Declaration]) -> Vec<Variable> {
     let schedule = |declared: &Declaration| Some(Variable::schedule(declared.interval?, declared.name));
     ENGINE.into_iter().chain(processors.iter().filter_map(schedule)).collect()
@@ -28,7 +28,7 @@ fn seconds(seconds: u32) -> String {
     format!("\"{seconds}s\"")
 }
 
-/// Seconds, rounded up as the older program did.
+/// Seconds as an interval in minutes, rounded up as in the older program.
 fn minutes(seconds: u32) -> String {
     format!("\"every {}m\"", seconds.div_ceil(60))
 }
@@ -38,19 +38,19 @@ fn number(number: u32) -> String {
 }
 
 impl Variable {
-    /// A variable that sets how often a processor runs, in seconds.
+    /// The variable that sets the interval of a processor, in seconds.
     const fn schedule(name: &'static str, processor: &'static str) -> Self {
         Self { name, key: ["schedule", processor], setting: minutes }
     }
 
-    /// The setting in TOML that a value stands for.
+    /// The setting in TOML for a value of the variable.
     ///
     /// # Errors
     ///
-    /// If it is no whole number above zero.
+    /// If the value is not a whole number above zero.
     pub fn setting(&self, value: &str) -> Result<String, String> {
         let number = value.trim().parse().ok().filter(|number| *number > 0);
-        number.map(self.setting).ok_or_else(|| format!("`{value}` is no whole number above 0"))
+        number.map(self.setting).ok_or_else(|| format!("`{value}` is not a whole number above 0"))
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(tick.setting("90"), Ok("\"90s\"".to_owned()));
         assert_eq!(max_files.setting("7"), Ok("7".to_owned()));
         for wrong in ["0", "-1", "ten", "1.5", "1e3", "4294967296", "10m"] {
-            let expected = Err(format!("`{wrong}` is no whole number above 0"));
+            let expected = Err(format!("`{wrong}` is not a whole number above 0"));
             [tick, max_files, &every].iter().for_each(|variable| assert_eq!(variable.setting(wrong), expected));
         }
     }

@@ -1,5 +1,5 @@
-//! What a parser or a structure refuses in a configuration, in the words of whoever wrote it: which key, what was
-//! found, what is allowed, and an example. Pure.
+//! The text of mistakes in a configuration, for the author of the file: which key, what was found, what is allowed, and
+//! an example. Pure.
 
 use super::reading::below;
 use chrono::NaiveDate;
@@ -11,10 +11,10 @@ use toml::de::{DeTable, DeValue};
 /// A message and a hint.
 pub(super) type Words = (String, Option<String>);
 
-/// What is quoted of a file.
+/// Most characters of the file that a message quotes.
 const QUOTED: usize = 60;
 
-/// A line that is no TOML. `message` is the parser's.
+/// The text for a line that is not valid TOML. `message` is the parser's.
 pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |feed| feed + 1);
     let whole = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default().trim();
@@ -36,7 +36,7 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
         }
         _ if is("duplicate key") => (format!("`{}` is set twice", quoted(key)), Some("keep one of them".to_owned())),
         _ if is("escape") || is("unicode value") => (
-            format!("a backslash is wrong in `{shown}`"),
+            format!("invalid backslash in `{shown}`"),
             Some("text with backslashes goes in single quotes: '\\…'".to_owned()),
         ),
         _ if is("unclosed array") => (format!("the list that begins in `{shown}` lacks its closing `]`"), None),
@@ -44,7 +44,7 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
             (format!("the table that begins in `{shown}` lacks its closing `}}`"), None)
         }
         _ if is("comma") || is("must be quoted") => {
-            (format!("the items of `{shown}` are separated by one comma each"), None)
+            (format!("the items of `{shown}` must be separated by single commas"), None)
         }
         _ if is("string") || is("quote") => (format!("a quote is missing in `{shown}`"), None),
         _ => (
@@ -55,20 +55,20 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
     (what, hint)
 }
 
-/// A bracketed name with all its brackets.
+/// The table header of a line, with all its closing brackets.
 fn closed(line: &str) -> String {
     let open = line.chars().take_while(|c| *c == '[').count();
     let name = line.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
     format!("{}{name}{}", "[".repeat(open), "]".repeat(open))
 }
 
-/// A value that a structure refuses, and what for.
+/// A value that was refused, and its key.
 pub(super) struct RefusedValue {
-    /// With those of the tables around it: `source.layout`.
+    /// The key with those of its tables: `source.layout`.
     pub key: String,
-    /// The value is one of the list that the key has.
+    /// Whether the value is an item of the key's list.
     is_item: bool,
-    /// The value, as it is written.
+    /// The value as written.
     found: String,
 }
 
@@ -78,7 +78,7 @@ impl RefusedValue {
         Some(Self { key, is_item, found: text.get(at.clone()).map(quoted).unwrap_or_default() })
     }
 
-    /// A message of our own, which says what is allowed.
+    /// A message of our own, with the key and, unless the message names it already, the value.
     pub(super) fn own(&self, message: &str) -> String {
         let Self { key, found, .. } = self;
         let is_told = found.starts_with(['[', '{']) || message.contains(found.trim_matches(['"', '\'']));
@@ -86,7 +86,7 @@ impl RefusedValue {
     }
 }
 
-/// A value of the wrong kind. `message` is serde's; `None` if it is one of our own.
+/// The text for a value of the wrong kind, made from serde's `message`. `None` if the message is one of our own.
 pub(super) fn wrong(place: &RefusedValue, default: &Value, message: &str) -> Option<Words> {
     let RefusedValue { key, is_item, found } = place;
     let name = key.rsplit('.').next().unwrap_or(key);
@@ -114,7 +114,7 @@ pub(super) fn wrong(place: &RefusedValue, default: &Value, message: &str) -> Opt
     Some((format!("{key} must be {allowed}, not `{found}`"), example(name, &shown)))
 }
 
-/// What can be expected of a value.
+/// The kinds of values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -143,7 +143,7 @@ impl Kind {
     }
 }
 
-/// What serde's word for a type of the language is to somebody who writes a file.
+/// Translates the type that serde expects into words for the author of the file.
 fn allowed(expected: &str) -> (String, Kind) {
     let (words, kind) = match expected {
         "a string" | "str" | "string" | "a borrowed string" => ("text in quotes", Kind::Text),
@@ -162,7 +162,7 @@ fn allowed(expected: &str) -> (String, Kind) {
     (words.to_owned(), kind)
 }
 
-/// What was found as it was probably meant.
+/// The found value as it was probably meant; `None` if that cannot be guessed.
 fn repaired(found: &str, kind: Kind) -> Option<String> {
     let bare = found.trim_matches(['"', '\'']).trim();
     match kind {
@@ -179,7 +179,7 @@ fn repaired(found: &str, kind: Kind) -> Option<String> {
     }
 }
 
-/// A default as a file has it.
+/// A default value as a file contains it.
 fn written(default: &Value) -> Option<String> {
     match default {
         Value::String(text) => Some(in_quotes(text)),
@@ -208,7 +208,8 @@ fn either(list: &[String]) -> String {
     }
 }
 
-/// The first line of a text, cut. Messages end up in logs: a key that stands in the wrong place is masked.
+/// The first line of a text, shortened. Secrets in it are masked, since messages end up in logs and a key can stand in
+/// the wrong place.
 fn quoted(text: &str) -> String {
     let line = mask(text.trim().lines().next().unwrap_or_default());
     match line.char_indices().nth(QUOTED) {
@@ -217,7 +218,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The key of the value at a place, and whether that is one of a list.
+/// The key of the value at a span, and whether the value is an item of the key's list.
 fn key(table: &DeTable<'_>, at: &Range<usize>, above: &str) -> Option<(String, bool)> {
     table.iter().find_map(|(name, value)| {
         let key = below(above, name.get_ref());

@@ -1,6 +1,6 @@
-//! The two formats of identities: TOML with a table for each person, CSV with a row for each folder.
+//! Parses the two formats of the identities file: TOML with a table per person, and CSV with a row per folder.
 //!
-//! Pure: text in, entries and mistakes out. What the entries mean together is not known here.
+//! Pure: text in, entries and mistakes out. Contradictions between entries are found later, by the caller.
 
 use super::{Entry, project};
 use crate::base::names;
@@ -8,7 +8,7 @@ use crate::config::reading::{self, Mistake};
 use serde::Deserialize;
 use toml::Spanned;
 
-/// What was read, and what is wrong with it.
+/// The entries, and the mistakes.
 type Found = (Vec<Entry>, Vec<Mistake>);
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct Document {
 #[serde(deny_unknown_fields)]
 struct ProjectTable {
     name: Spanned<String>,
-    /// Working directories, or patterns.
+    /// Working directories, or patterns of them.
     paths: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ struct Table {
     name: String,
     #[serde(default)]
     team: String,
-    /// Names, or patterns.
+    /// Folder names, or patterns of them.
     folders: Vec<Spanned<String>>,
 }
 
@@ -68,13 +68,13 @@ pub(super) fn toml(text: &str) -> (Vec<Entry>, Vec<project::Entry>, Vec<Mistake>
     (entries.collect(), projects.collect(), mistakes)
 }
 
-/// Columns, of which the last two may be missing.
+/// The columns. The last two are optional.
 const COLUMNS: [&str; 4] = ["folder", "email", "name", "team"];
 
-/// What can separate cells. Spreadsheets write semicolons where a comma is part of numbers.
+/// Possible separators of cells. Spreadsheets write semicolons in countries where numbers have a decimal comma.
 const SEPARATORS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
 
-/// The one that makes the most known columns of a header, and where it makes none, the most cells.
+/// The separator that yields the most known columns in a header; if none yields any, the most frequent one.
 fn separator(header: &str) -> u8 {
     let known = |separator: u8| {
         let cells = header.split(char::from(separator)).map(|cell| cell.trim().trim_matches('"').to_lowercase());
@@ -86,10 +86,10 @@ fn separator(header: &str) -> u8 {
 
 pub(super) fn csv(text: &str) -> Found {
     let text = text.trim_start_matches('\u{feff}');
-    // A spreadsheet can name the separator in a line of its own.
+    // A spreadsheet can name the separator in a first line of its own: `sep=;`.
     let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
     let above = if named.is_some() { text.find('\n').map_or(text.len(), |feed| feed + 1) } else { 0 };
-    // The line stays, and is empty: lines are counted from it.
+    // That line is replaced by an empty one, so that line numbers stay right.
     let text = &format!("{}{}", "\n".repeat(usize::from(above > 0)), &text[above..]);
     let separator = named.unwrap_or_else(|| self::separator(text.trim_start().lines().next().unwrap_or_default()));
     let mut reader = csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(text.as_bytes());
@@ -150,7 +150,7 @@ pub(super) fn csv(text: &str) -> Found {
     (entries, mistakes)
 }
 
-/// What seems to separate the cells of a row.
+/// The most frequent separator in a row.
 fn separator_of_row(row: &str) -> u8 {
     SEPARATORS
         .iter()
@@ -163,7 +163,7 @@ fn count(line: &str, separator: u8) -> usize {
     line.bytes().filter(|byte| *byte == separator).count()
 }
 
-/// The line of a record. Its place is before the empty lines above it.
+/// The line of a record. The position that the parser gives is before any empty lines above the record.
 fn line(text: &str, place: Option<&csv::Position>) -> usize {
     let at = place.and_then(|place| usize::try_from(place.byte()).ok()).unwrap_or_default();
     let empty = text.bytes().skip(at).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -174,7 +174,7 @@ fn line(text: &str, place: Option<&csv::Position>) -> usize {
 mod tests {
     use super::*;
 
-    /// The people of a file in TOML.
+    /// Parses the people of a TOML file.
     fn people(text: &str) -> Found {
         let (people, _, mistakes) = toml(text);
         (people, mistakes)

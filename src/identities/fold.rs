@@ -1,17 +1,20 @@
-//! Which repositories are clones of one: those of one git remote, and what several people have under the same name.
+//! Decides which repositories are clones of the same one, so that reports count them as one project.
 //!
-//! Few logs name a remote. It counts for all transcripts of the same folder, and for all clones of that name if these have
-//! no other remote. Without one, the name of the folder decides.
+//! Clones have the same git remote, or several people have them under the same folder name. Few logs name a remote. A
+//! named remote counts for all sessions in that folder, and for all clones of that folder name if these have no other
+//! remote. Without a remote, the folder name decides.
 //!
-//! For example, Ada works in `/home/ada/src/mill` and Bob in `/Users/bob/mill`. Both are `*/mill`, and so is
-//! `/Users/bob/mill/wheel`, which is inside of it. A folder of one person stays what it is, however often its name occurs:
-//! two folders `oil` of Ada's are two projects. Whose a folder is follows from the home folder that it is in, because the
-//! transcripts of a team can all be in one user folder. Elsewhere it is whose transcripts they are.
+//! For example, Ada works in `/home/ada/src/mill` and Bob in `/Users/bob/mill`. Both belong to the project `*/mill`,
+//! and so does `/Users/bob/mill/wheel`, which is inside one of them. Folders of a single person are never joined by
+//! name: two folders `oil` of Ada's are two projects.
+//!
+//! The owner of a folder is taken from the home folder in its path, because all logs of a team can be in one user
+//! folder. For a path outside of home folders, it is the user whose logs contain it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Names that say little: folders which hold repositories, and parts that many repositories have. Such a folder is named
-/// with the one above it.
+/// Names that say little: folders that hold repositories, and parts that many repositories contain. Such a folder is
+/// named together with its parent.
 const COMMON: [&str; 35] = [
     "api",
     "app",
@@ -50,16 +53,16 @@ const COMMON: [&str; 35] = [
     "workspace",
 ];
 
-/// A repository, and somebody who works there.
+/// A repository path as one person's sessions name it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repository<'a> {
     pub(super) path: &'a str,
-    /// Whose transcript it is in.
+    /// The person whose sessions these are.
     pub(super) person: &'a str,
     pub(super) remote: Option<&'a str>,
 }
 
-/// The names of repositories that have a remote, are clones, or are inside of one of these.
+/// Names for repositories that have a remote, that are clones, or that are inside such a repository.
 pub(super) fn fold<'a>(seen: &[Repository<'a>]) -> HashMap<&'a str, String> {
     let mut remotes: HashMap<&str, BTreeSet<&str>> = HashMap::new();
     let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
@@ -87,42 +90,43 @@ pub(super) fn fold<'a>(seen: &[Repository<'a>]) -> HashMap<&'a str, String> {
     seen.iter().filter_map(|repository| inside(repository.path)).collect()
 }
 
-/// Repositories of one name.
+/// Repositories with the same folder name.
 #[derive(Default)]
 struct Group<'a> {
     paths: BTreeSet<&'a str>,
-    /// Names of home folders, and those whose transcripts are from there.
+    /// The owners of home folders that contain one of the paths, and the people whose sessions ran there.
     homes: BTreeSet<&'a str>,
     at_home: BTreeSet<&'a str>,
-    /// Those whose transcripts are from other folders.
+    /// The people whose sessions ran in paths outside of home folders.
     elsewhere: BTreeSet<&'a str>,
     remotes: BTreeSet<&'a str>,
 }
 
 impl Group<'_> {
-    /// How many people have it. Who has it at home is no other person elsewhere.
+    /// The number of people who have the repository. A person with a clone at home and another elsewhere counts once.
     fn people(&self) -> usize {
         self.homes.len() + self.elsewhere.difference(&self.at_home).count()
     }
 }
 
-/// The remote, if there is one only.
+/// The remote, if there is exactly one.
 fn only<'a>(remotes: &BTreeSet<&'a str>) -> Option<&'a str> {
     remotes.first().copied().filter(|_| remotes.len() == 1)
 }
 
-/// The last part of a path, or the last two where the last one is common. Nothing for a path that has no more.
+/// The last part of a path, or the last two if the last one is a common name. `None` for a path without a parent.
 fn name(path: &str) -> Option<String> {
     let mut parts = path.rsplit(['/', '\\']).filter(|part| !part.is_empty());
     let last = parts.next()?;
-    // What stands above a common name can be the folder of a person, but is then another one for each.
+    // The parent of a common name can be a person's folder, for example `ada/src`. Then the name differs from person to
+    // person, and nothing is joined.
     if COMMON.contains(&last.to_lowercase().as_str()) {
         return Some(format!("{}/{last}", parts.next()?));
     }
     parts.next().map(|_| last.to_owned())
 }
 
-/// The name of somebody whose home folder a path is in.
+/// The owner of the home folder that a path is in.
 fn home(path: &str) -> Option<&str> {
     let rest = match path.as_bytes() {
         [drive, b':', ..] if drive.is_ascii_alphabetic() => &path[2..],
@@ -132,7 +136,7 @@ fn home(path: &str) -> Option<&str> {
     rest.split_once(['/', '\\']).map(|(name, _)| name)
 }
 
-/// A path and the folders that it is in, from the inside out.
+/// A path and its parent folders, from the inside out.
 fn above(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| path.rfind(['/', '\\']).map(|end| &path[..end]))
 }
@@ -157,7 +161,7 @@ mod tests {
             ("/home/ada/mill2", "ada", mill),
             ("/home/ada/mill2", "ada", None),
             ("/home/ada/mill2/wheel", "ada", None),
-            // Only its name says that it is a clone.
+            // Only its name shows that it is a clone.
             ("/Users/bob/mill", "bob", None),
             ("/home/ada/oil", "ada", oil),
             ("/Users/bob/oil", "bob", Some("example.org/bob/oil")),

@@ -1,8 +1,8 @@
-//! Who the people are whose folders hold the transcripts: folder → e-mail, name, team; and which working directories are
-//! one project.
+//! Who the people are and which projects they work on: maps each user folder to an e-mail address, a name and a team,
+//! and each working directory to a project.
 //!
-//! A report applies them when it is made, so that a change of their file counts at once, and earlier work is
-//! shown by the new names too. For SQL, each run brings the table [`people`](mod@people) up to date.
+//! Reports apply the mapping when they are made, so a change of the file takes effect at once, also for earlier work.
+//! For SQL, each run updates the table [`people`](mod@people).
 
 mod file;
 mod fold;
@@ -19,50 +19,51 @@ use repository::repository;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What the file says.
+/// The content of the identities file.
 #[derive(Debug, Default)]
 pub struct Identities {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
     people: Vec<Person>,
-    /// Of folders, by name.
+    /// Folders, by name.
     exact: HashMap<String, usize>,
-    /// Of other folders, the first that fits.
+    /// Patterns of folders, in the order of the file. The first match wins.
     patterns: Vec<(String, usize)>,
     projects: Projects,
 }
 
-/// A working directory that a transcript has.
+/// A working directory that a session names.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub cwd: &'a str,
-    /// The folder of the user whose transcript it is.
+    /// The user folder that contains the session.
     pub folder: &'a str,
-    /// The git remote that the transcript names.
+    /// The git remote that the session names.
     pub remote: Option<&'a str>,
 }
 
-/// Somebody, whatever number of folders they have.
+/// A person, with any number of folders.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Distinguishes them.
+    /// The e-mail address, which is unique.
     pub email: String,
-    /// In reports: the name, with the e-mail address where two have it; or that alone.
+    /// The name in reports. It includes the e-mail address if two people have the same name, and is that address if
+    /// there is no name.
     pub label: String,
     pub team: Option<String>,
 }
 
 impl Person {
-    /// Whether this is their name or e-mail address.
+    /// Whether this is the person's name or e-mail address.
     fn is(&self, name: &str) -> bool {
         self.label == name || self.email.eq_ignore_ascii_case(name)
     }
 }
 
-/// One folder, or pattern, as the file has it. What is not said is empty.
+/// One folder or pattern of the file. Missing values are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
-    /// Of the folder, and of the e-mail address.
+    /// The lines of the folder and of the e-mail address.
     line: usize,
     email_line: usize,
     folder: String,
@@ -72,17 +73,17 @@ struct Entry {
 }
 
 impl Identities {
-    /// Reads a file, whole or not at all.
+    /// Reads a file without mistakes.
     ///
     /// # Errors
     ///
-    /// With status `Config` if it cannot be read, or for the first mistake in it.
+    /// With status `Config` if the file cannot be read, or for the first mistake in it.
     pub fn read(path: &Path) -> Result<Self> {
         let (identities, mistakes) = Self::check(path)?;
         crate::config::refusal("read the identities", path, &mistakes).map_or(Ok(identities), Err)
     }
 
-    /// Reads the file that is given, if one is.
+    /// Reads the file if there is one.
     ///
     /// # Errors
     ///
@@ -91,11 +92,11 @@ impl Identities {
         file.map_or_else(|| Ok(Self::default()), Self::read)
     }
 
-    /// Reads a file, with every mistake in it.
+    /// Reads a file and collects every mistake.
     ///
     /// # Errors
     ///
-    /// With status `Config` if it cannot be read.
+    /// With status `Config` if the file cannot be read.
     pub fn check(path: &Path) -> Result<(Self, Vec<Mistake>)> {
         #[expect(clippy::disallowed_methods, reason = "names of people, not the database")]
         let text = std::fs::read_to_string(path).map_err(|error| Error {
@@ -115,7 +116,7 @@ impl Identities {
         identities.projects = Projects::of(projects, &mut mistakes);
         identities.file = Some(path.to_owned());
         mistakes.sort_by_key(|mistake| mistake.origin);
-        // What is wrong about somebody is so for each of their folders.
+        // A mistake about a person is found once for each of their folders.
         mistakes.dedup();
         Ok((identities, mistakes))
     }
@@ -127,7 +128,7 @@ impl Identities {
         for Entry { line, email_line, folder, email, name, team } in entries {
             let mut wrong = |line: usize, message: String| mistakes.push(Mistake::at(line, message));
             if !email.contains('@') {
-                wrong(email_line, format!("`{email}` is no e-mail address"));
+                wrong(email_line, format!("`{email}` is not an e-mail address"));
                 continue;
             }
             let email = email.to_lowercase();
@@ -144,7 +145,10 @@ impl Identities {
                 }
             }
             if folder.is_empty() || folder.contains('/') {
-                wrong(line, format!("`{folder}` is no name of a folder: it is that of a user, below the root"));
+                wrong(
+                    line,
+                    format!("`{folder}` is not a folder name: expected the name of a user's folder below the root"),
+                );
             } else if let Some(first) = lines.get(&folder) {
                 wrong(line, format!("folder `{folder}` is named twice, first in line {first}"));
             } else if folder.contains('*') {
@@ -158,20 +162,20 @@ impl Identities {
         identities
     }
 
-    /// All that is said, as a text that is another one if anything differs.
+    /// All content as a text, to detect a change.
     pub fn settings(&self) -> String {
         let Self { file: _, people, exact, patterns, projects } = self;
         let exact: BTreeMap<_, _> = exact.iter().collect();
         format!("{people:?} {exact:?} {patterns:?} {}", projects.settings())
     }
 
-    /// The name of the project of a working directory, if the file has one.
+    /// The project of a working directory, if the file names one.
     pub fn project(&self, cwd: &str) -> Option<&str> {
         self.projects.name(cwd)
     }
 
-    /// The projects of working directories: as the file names them, else the git remote or the name that clones share,
-    /// else the repository, as far as the path shows it.
+    /// The projects of working directories. The first of these that is known: the name in the file, the git remote or
+    /// folder name that clones share, the repository that the path shows.
     pub fn projects<'a>(&self, seen: &[Seen<'a>]) -> HashMap<&'a str, String> {
         let (mut names, mut others, mut repositories) = (HashMap::new(), Vec::new(), Vec::new());
         for Seen { cwd, folder, remote } in seen {
@@ -188,40 +192,40 @@ impl Identities {
         names
     }
 
-    /// Whether there are none.
+    /// Whether the file names no people.
     pub fn is_empty(&self) -> bool {
         self.people.is_empty()
     }
 
-    /// Whose folder it is: that of the entry with its name, else of the first pattern that fits.
+    /// The owner of a folder: the person of the entry with its exact name, else of the first matching pattern.
     pub fn person(&self, folder: &str) -> Option<&Person> {
         let of_pattern = || self.patterns.iter().find(|(pattern, _)| fits(pattern, folder)).map(|(_, person)| person);
         self.people.get(*self.exact.get(folder).or_else(of_pattern)?)
     }
 
-    /// What somebody is called in reports; nobody's folder by its own name.
+    /// The name of a folder's owner in reports, or the folder name if it has no owner.
     pub fn label<'a>(&'a self, folder: &'a str) -> &'a str {
         self.person(folder).map_or(folder, |person| &person.label)
     }
 
-    /// Whether a folder is somebody's, by the name or e-mail address of a person, or is of that name itself.
+    /// Whether a folder belongs to the person with this name or e-mail address, or has this name itself.
     pub fn is_of(&self, folder: &str, name: &str) -> bool {
         folder == name || self.person(folder).is_some_and(|person| person.is(name))
     }
 
-    /// The folders that are meant by a name for short: those that are of it; else those whose person or own name it
-    /// fits as a pattern or as a beginning.
+    /// The folders that a short name means. Folders that belong to the name win. Otherwise, the name is matched against
+    /// owners and folder names, as a pattern or a prefix.
     ///
     /// # Errors
     ///
-    /// If there are none, with the nearest names.
+    /// If no folder matches; with the nearest names.
     pub fn meant(&self, name: &str, folders: &[String]) -> Result<Vec<String>> {
         let answers = |folder: &String| {
             let person = self.person(folder).map_or([None; 2], |person| [Some(&*person.label), Some(&*person.email)]);
             if self.is_of(folder, name) {
                 return Some(names::Fit::Whole);
             }
-            // A folder of somebody is a part of them, which is meant where a pattern asks for folders.
+            // A folder with an owner is found by its own name only if a pattern asks for it.
             let own = Some(folder.as_str()).filter(|_| person[0].is_none() || name.contains('*'));
             person.into_iter().flatten().chain(own).filter_map(|known| names::fit(name, known)).max()
         };
@@ -235,7 +239,7 @@ impl Identities {
         Ok(meant)
     }
 
-    /// Whether the file has a person of this name or e-mail address.
+    /// Whether the file names a person with this name or e-mail address.
     pub fn is_person(&self, name: &str) -> bool {
         self.people.iter().any(|person| person.is(name))
     }
@@ -245,12 +249,12 @@ impl Identities {
         self.people.iter().flat_map(|person| [&*person.label, &*person.email])
     }
 
-    /// The folders that the file gives to somebody by name.
+    /// The folders that the file assigns to a person by name.
     pub fn folders<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.exact.keys().map(String::as_str).filter(move |folder| self.is_of(folder, name))
     }
 
-    /// The patterns that the file gives to somebody: folders that fit can come later.
+    /// The patterns that the file assigns to a person. Folders that appear later can match.
     pub fn patterns<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.patterns
             .iter()
@@ -258,16 +262,16 @@ impl Identities {
             .map(|(pattern, _)| pattern.as_str())
     }
 
-    /// The team of whose folder it is.
+    /// The team of a folder's owner.
     pub fn team(&self, folder: &str) -> Option<&str> {
         self.person(folder)?.team.as_deref()
     }
 }
 
-/// What is said of somebody, and in which line.
+/// A value that an entry gives, and its line.
 type Stated = Option<(String, usize)>;
 
-/// The people by number.
+/// The people, by number.
 fn people(stated: BTreeMap<String, (usize, [Stated; 2])>) -> Vec<Person> {
     let mut names: HashMap<String, usize> = HashMap::new();
     for (_, [name, _]) in stated.values() {
@@ -327,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_a_mistake() {
+    fn a_contradiction_is_a_mistake() {
         let (_, mistakes) = of(&[
             entry(1, "ada", "ada@x.org", "Ada", "Engines"),
             entry(2, "ada", "bob@x.org", "", ""),
@@ -342,9 +346,9 @@ mod tests {
                 "line 2: folder `ada` is named twice, first in line 1",
                 "line 3: `ada@x.org` has two names: `Augusta`, and `Ada` in line 1",
                 "line 3: `ada@x.org` has two teams: `Poetry`, and `Engines` in line 1",
-                "line 4: `eve` is no e-mail address",
-                "line 5: `a/b` is no name of a folder: it is that of a user, below the root",
-                "line 6: `` is no name of a folder: it is that of a user, below the root",
+                "line 4: `eve` is not an e-mail address",
+                "line 5: `a/b` is not a folder name: expected the name of a user's folder below the root",
+                "line 6: `` is not a folder name: expected the name of a user's folder below the root",
             ]
         );
     }

@@ -1,11 +1,11 @@
-//! The table `people`: who the folders belong to, for SQL.
+//! The table `people`, which tells SQL users who owns which folder.
 
 use crate::config::Config;
 use crate::identities::Identities;
 use crate::store::lookup::{Cells, Lookup, Rows};
 
-/// The table, as the configured identities fill it. It stays as it is where these cannot be read: what they say of
-/// people is no reason to read no transcripts.
+/// The content of the table. If the identities cannot be read, the table is kept as it is: a mistake in that file must
+/// not stop a run.
 pub fn lookups(config: &Config) -> Vec<Lookup> {
     let identities = match Identities::given(config.identities.as_deref()) {
         Ok(identities) => identities,

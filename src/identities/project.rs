@@ -1,12 +1,11 @@
-//! Which working directories are one project: those that a `[[project]]` names, else those of one repository, as far
-//! as their paths show it.
+//! Which working directories are one project, according to the `[[project]]` tables of the identities file.
 
 use crate::base::names::fits;
 use crate::config::reading::Mistake;
 use crate::dialect::directory::spelled;
 use crate::identities::repository::repository;
 
-/// A `[[project]]`, as the file has it.
+/// A `[[project]]` of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) line: usize,
@@ -14,7 +13,7 @@ pub(super) struct Entry {
     pub(super) paths: Vec<String>,
 }
 
-/// Names of projects, each with a pattern of its paths, in the order of the file.
+/// Pairs of a project name and a path pattern, in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct Projects(Vec<(String, String)>);
 
@@ -41,8 +40,8 @@ impl Projects {
         Self(projects)
     }
 
-    /// The project of a working directory: the first one whose path fits the directory, a folder above it, or the
-    /// repository of the worktree that it is.
+    /// The project of a working directory: the first whose pattern matches the directory, a folder above it, or the
+    /// repository that the directory is a worktree of.
     pub(super) fn name(&self, cwd: &str) -> Option<&str> {
         let repository = repository(cwd);
         let is_in = |path: &str| {
@@ -57,7 +56,7 @@ impl Projects {
     }
 }
 
-/// Whether a path is absolute on some system, or a pattern of such paths.
+/// Whether a path or pattern is absolute on some operating system.
 fn is_absolute(path: &str) -> bool {
     path.starts_with(['/', '\\', '*']) || path.get(1..2) == Some(":")
 }

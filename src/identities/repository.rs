@@ -1,12 +1,10 @@
-//! The project of a working directory: the repository, where the path shows that it is in a worktree of
-//! it.
+//! Finds the repository of a working directory, if its path shows that it is a worktree.
 //!
-//! The text of the path is all there is; the machine is somebody else's. So these cannot be distinguished from any
-//! other directory: worktrees that are named in no such way, those below a folder of tools (such as
-//! `~/.codex/worktrees`), which are away from their repository, and the folders inside of a repository.
+//! Only the text of the path is known; it is from another machine. So these look like any other directory: worktrees
+//! with other names, worktrees in a folder of a tool (such as `~/.codex/worktrees`), and folders inside a repository.
 
-/// The repository of a worktree in `<repository>/.worktrees`, `<repository>/.claude/worktrees`, or a
-/// folder beside the repository: `<repository>-worktrees`, also with `.` or `_`. Any other path is its own.
+/// The repository of a worktree in `<repository>/.worktrees`, in `<repository>/.claude/worktrees`, or in a folder
+/// beside the repository: `<repository>-worktrees`, also with `.` or `_`. Any other path is returned unchanged.
 pub fn repository(cwd: &str) -> &str {
     let mut before = "";
     let mut start = 0;
@@ -20,7 +18,7 @@ pub fn repository(cwd: &str) -> &str {
                 name.filter(|name| !name.is_empty() && !name.starts_with('.')).map(|name| start + name.len())
             }
         };
-        // Of the folder itself, nothing is a worktree.
+        // The folder of worktrees itself is not a worktree.
         if let Some(above) = above.filter(|above| *above > 0 && end + 1 < cwd.len()) {
             return &cwd[..above];
         }
@@ -45,7 +43,7 @@ mod tests {
             ("/home/ada/shop_worktrees/fix", "/home/ada/shop"),
             (r"C:\Users\ada\shop\.worktrees\2", r"C:\Users\ada\shop"),
             (r"C:\Users\ada\shop-worktrees\fix", r"C:\Users\ada\shop"),
-            // The outermost one counts.
+            // The outermost repository counts.
             ("/home/ada/shop/.worktrees/2/.claude/worktrees/a", "/home/ada/shop"),
         ] {
             assert_eq!(repository(cwd), expected, "{cwd}");
@@ -53,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_path_does_not_tell_is_left_alone() {
+    fn a_path_without_a_worktree_is_left_unchanged() {
         for cwd in [
             "",
             "/",

@@ -1,32 +1,32 @@
-//! Requests of one price, added up, and what they cost.
+//! Sums of requests that have the same price, and what they cost.
 
 use crate::price::{Price, Rate, Terms, Times};
 use std::ops::AddAssign;
 
-/// Money in millionths of a millionth of a US dollar.
+/// Money in picodollars: 10⁻¹² US dollars.
 pub type PicoUsd = i128;
 
-/// Sums over requests.
+/// Tokens, summed over requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     pub input: i128,
     pub output: i128,
-    /// The 1-hour part included.
+    /// Includes the 1-hour part.
     pub cache_write: i128,
     pub cache_write_1h: i128,
     pub cache_read: i128,
-    /// Inside the output, and billed as such.
+    /// A part of the output, billed at the same rate.
     pub reasoning: i128,
-    /// No tokens, but billed beside them.
+    /// Not tokens, but billed with them.
     pub web_searches: i128,
 }
 
-/// Requests of one model that are billed alike.
+/// Requests to one model that are billed at the same rates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bill {
     pub tokens: Tokens,
     pub terms: Terms,
-    /// The highest of the table's thresholds that the prompt of each request is above; 0 for none.
+    /// The highest threshold of the price table that each request's prompt exceeds; 0 for none.
     pub above: u64,
 }
 
@@ -49,7 +49,7 @@ impl AddAssign<&Self> for Tokens {
     }
 }
 
-/// What one token, or one search, costs under some terms.
+/// The cost of one token or one search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitCosts {
     pub input: PicoUsd,
@@ -61,10 +61,10 @@ pub struct UnitCosts {
 }
 
 impl Price {
-    /// What units cost under these terms, where the prompt is above `above` tokens; `None` where the row lacks a
-    /// multiplier that the terms ask for.
+    /// The costs of a unit under these terms, for prompts above `above` tokens. `None` if the row lacks a multiplier
+    /// that the terms need.
     ///
-    /// Multipliers apply to the rate of a token, which is rounded, so that a sum does not depend on how
+    /// The multipliers apply to the rate of a single token, and that rate is rounded. So a sum does not depend on how
     /// requests are grouped.
     pub fn unit_costs(&self, terms: &Terms, above: u64) -> Option<UnitCosts> {
         let rates = self.band(above).map_or(&self.rates, |long| &long.rates);
@@ -81,14 +81,14 @@ impl Price {
         })
     }
 
-    /// The total of a bill; `None` as for [`unit_costs`](Self::unit_costs).
+    /// The total of a bill. `None` as for [`unit_costs`](Self::unit_costs).
     pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
         Some(self.unit_costs(&bill.terms, bill.above)?.of(&bill.tokens))
     }
 }
 
 impl UnitCosts {
-    /// What tokens and searches come to.
+    /// The cost of tokens and searches.
     pub fn of(&self, tokens: &Tokens) -> PicoUsd {
         let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = tokens;
         input * self.input
@@ -116,7 +116,7 @@ mod tests {
 
     const MICRO: PicoUsd = 1_000_000;
 
-    /// The worked figures of COUNTING.
+    /// The worked examples of COUNTING.md.
     #[test]
     fn the_worked_figures() {
         let none = Tokens::default();
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(cost("claude-haiku-5-5", tokens, false, 100_000), Some(75_000 * MICRO));
     }
 
-    /// Input of a million tokens, so that a cost is the rate.
+    /// A million input tokens, so that the cost equals the rate.
     #[test]
     fn multipliers_apply_together_to_tokens_and_not_to_searches() {
         let terms = |fast, tier, geo, place| Terms { fast, tier, geo, place, peak: false };

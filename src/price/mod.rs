@@ -1,7 +1,7 @@
-//! What tokens cost: dated rows of list prices, those of the configuration before the built-in ones.
+//! What tokens cost: list prices by model and date. Rows of the configuration come before the built-in ones.
 //!
-//! Money is whole millionths of a millionth of a dollar, in which every rate is exact. A sum is
-//! rounded once, when it is shown. A model without a row has no price: nothing is guessed.
+//! Money is whole picodollars (10⁻¹² dollars), in which every rate is exact; a sum is rounded once, when it is shown. A
+//! model without a row has no price: prices are never guessed.
 
 mod bill;
 mod model;
@@ -17,7 +17,7 @@ use crate::base::error::{Error, Result};
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-/// The table of prices.
+/// The price table.
 #[derive(Debug)]
 pub struct Prices {
     /// The configured rows, then the built-in ones.
@@ -25,7 +25,7 @@ pub struct Prices {
     configured: usize,
 }
 
-/// A file of rows.
+/// A file of price rows.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -33,26 +33,27 @@ struct File {
 }
 
 impl Prices {
-    /// The built-in rows behind those of the configuration.
+    /// The configured rows, followed by the built-in ones.
     ///
     /// # Errors
     ///
-    /// If the built-in table is broken.
+    /// If the built-in table is invalid.
     pub fn new(configured: &[Price]) -> Result<Self> {
         let built_in: File = toml::from_str(include_str!("prices.toml"))
             .map_err(|error| Error::cannot("read", "the built-in prices", error.to_string()))?;
         Ok(Self { rows: [configured, &built_in.price].concat(), configured: configured.len() })
     }
 
-    /// All rows, with whether the configuration has them.
+    /// All rows; `true` for those of the configuration.
     pub fn rows(&self) -> impl Iterator<Item = (&Price, bool)> {
         self.rows.iter().enumerate().map(|(number, row)| (row, number < self.configured))
     }
 
-    /// The price of a model, as a log spells it, on a day (UTC); `None` as a day is before all days.
+    /// The price of a model, spelled as in a log, on a day (UTC). Without a day, only rows without a start date count.
     ///
-    /// A configured row is stronger than a built-in one, then a whole name than the beginning of one, the
-    /// longer beginning than the shorter, and the log's spelling than the plain name; then the newest counts.
+    /// If several rows match, these win, in this order: a configured row over a built-in one; an exact name over a
+    /// prefix; a longer prefix over a shorter one; a match of the log's spelling over one of the plain name; the latest
+    /// start date.
     pub fn find(&self, model: &str, day: Option<NaiveDate>) -> Option<&Price> {
         let spelled = model.trim().to_lowercase();
         let plain = plain(model);
@@ -62,8 +63,8 @@ impl Prices {
         found.map(|(_, row)| row)
     }
 
-    /// Those of some models, as logs spell them. The fewer prices there are, the sooner a query about
-    /// responses is answered.
+    /// The rows that match one of these models, as logs spell them. A smaller table makes queries about responses
+    /// faster.
     #[must_use]
     pub fn of(&self, models: &[String]) -> Self {
         let spellings: Vec<_> = models.iter().map(|model| (model.trim().to_lowercase(), plain(model))).collect();
@@ -74,8 +75,7 @@ impl Prices {
         Self { rows, configured: configured.len() }
     }
 
-    /// The days on which a price begins, in order: between two of them, and before the first and
-    /// after the last, every price stays.
+    /// The days on which a price starts, in order. Between two of them, no price changes.
     pub fn days(&self) -> Vec<NaiveDate> {
         let mut days: Vec<_> = self.rows.iter().filter_map(|row| row.from).collect();
         days.sort_unstable();
@@ -83,7 +83,7 @@ impl Prices {
         days
     }
 
-    /// The lengths of a prompt, in tokens, above which a price rises, in order.
+    /// The prompt lengths above which a price rises, in tokens, in order.
     pub fn thresholds(&self) -> Vec<u64> {
         let mut thresholds: Vec<_> = self.rows.iter().filter_map(|row| Some(row.long.as_ref()?.above)).collect();
         thresholds.sort_unstable();
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(own.days(), ["2025-06-10", "2025-07-01"].map(|text| day(text).unwrap()));
         assert_eq!((own.thresholds(), own.configured), (vec![], 1));
         for at in [None, day("2025-06-09"), day("2025-06-10"), day("2025-06-30"), day("2026-07-01")] {
-            // A day stands for all up to the next one.
+            // The result for a day holds until the next one.
             let begun = own.days().into_iter().rfind(|begins| Some(*begins) <= at);
             assert_eq!(input(&prices, &models[0], at), input(&prices, &models[0], begun), "{at:?}");
         }
@@ -155,7 +155,7 @@ mod tests {
     fn the_built_in_table_names_nothing_twice_and_only_plain_names() {
         let prices = Prices::new(&[]).unwrap();
         let mut keys: Vec<_> = prices.rows().map(|(row, _)| (row.model.clone(), row.from)).collect();
-        // The name of GPT-4o moved from one of its snapshots to the other: these have rows of their own.
+        // The plain name `gpt-4o` moved from one snapshot to another, so both snapshots have rows of their own.
         let is_snapshot = |model: &str| ["gpt-4o-2024-05-13", "gpt-4o-2024-08-06"].contains(&model);
         let is_plain = |model: &str| plain(model) == model && !model.contains('*');
         assert!(keys.iter().all(|(model, _)| is_plain(model) || is_snapshot(model)), "{keys:?}");
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(prices.thresholds(), [100_000, 128_000, 200_000, 272_000, 512_000]);
     }
 
-    /// COUNTING: a write for 5 minutes costs 1.25 × input, one for an hour 2 ×; the list it gives.
+    /// COUNTING.md: a 5-minute cache write costs 1.25 × input, a 1-hour one 2 ×.
     #[test]
     fn the_built_in_table_is_what_counting_lists() {
         let prices = Prices::new(&[]).unwrap();

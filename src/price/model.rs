@@ -1,11 +1,11 @@
-//! The one name of a model behind its many spellings, and the place that a spelling names.
+//! Model names: the maker's own name for its many spellings, and the region that a spelling names.
 
 use crate::price::multiplier::Residency;
 
-/// Makers whose models Bedrock serves at the maker's own rates, as its names begin.
+/// Prefixes of makers whose models Bedrock serves at the maker's own rates.
 const MAKERS: [&str; 2] = ["anthropic.", "openai."];
 
-/// Where regions of clouds are, as their names begin.
+/// Prefixes of cloud region names.
 const AREAS: [&str; 16] = [
     "af",
     "africa",
@@ -28,13 +28,13 @@ const AREAS: [&str; 16] = [
 /// Families of Claude models.
 const FAMILIES: [&str; 5] = ["fable", "haiku", "mythos", "opus", "sonnet"];
 
-/// How hard a model thinks. Gateways write it behind the name; the price is the same.
+/// Reasoning efforts. Gateways append them to the name; the price is the same.
 const EFFORTS: [&str; 5] = ["minimal", "low", "medium", "high", "xhigh"];
 
-/// The maker's own name of a model: without the provider that serves it, its region, a version of the
-/// provider's, a date, the size of the context window, or how hard the model thinks.
+/// The maker's own name for a model. Removes the provider that serves it, its region, a version of the provider's, a
+/// date, the size of the context window, and the reasoning effort.
 ///
-/// | spelling | of |
+/// | spelling | used by |
 /// | --- | --- |
 /// | `claude-sonnet-4-5-20250929`, `gpt-5.4-2026-03-05`, `claude-opus-4-0`, `…-latest` | the maker |
 /// | `claude-opus-4-6[1m]` | Claude Code, for the longer window |
@@ -65,7 +65,7 @@ pub fn plain(model: &str) -> String {
 fn without_suffix(name: &str, is_claude: bool) -> Option<&str> {
     let (before, last) = name.rsplit_once('-')?;
     let is_effort = (is_claude || name.starts_with("gpt-")) && EFFORTS.contains(&last);
-    // Bedrock's version, and modes of thinking. Other makers have models whose names end like that.
+    // A version of Bedrock's, or a thinking mode. Other makers have models whose own names end like that.
     let is_mode =
         is_claude && (["thinking", "thought"].contains(&last) || last.strip_prefix('v').is_some_and(is_number));
     if last == "latest" || is_effort || is_mode || last.len() == 8 && is_number(last) {
@@ -76,8 +76,8 @@ fn without_suffix(name: &str, is_claude: bool) -> Option<&str> {
     is_date.then_some(before)
 }
 
-/// The name of a Claude model as its maker writes it: without dots, the version before the family until
-/// 3.7 and behind it from 4 on.
+/// The name of a Claude model as its maker writes it: without dots, and with the version before the family up to 3.7
+/// but after it from 4 on.
 fn claude(name: &str) -> String {
     let dashed = name.replace('.', "-");
     let mut parts: Vec<&str> = Vec::new();
@@ -99,14 +99,14 @@ fn claude(name: &str) -> String {
     }
     let family = parts.remove(leading);
     let (version, rest) = parts.split_at(numbers(&parts));
-    // `claude-opus-4-0` is what the maker calls the newest `claude-opus-4`.
+    // `claude-opus-4-0` is the maker's alias for the newest `claude-opus-4`.
     let version = version.strip_suffix(&["0"]).filter(|version| !version.is_empty()).unwrap_or(version);
     let named = if version.first() == Some(&"3") { [version, &[family]] } else { [&[family], version] };
     [&["claude"], named[0], named[1], rest].concat().join("-")
 }
 
-/// The name with a dot between the digits of its version: `gpt-5-1-codex` is `gpt-5.1-codex`, and Azure's
-/// `gpt-35-turbo` is `gpt-3.5-turbo`.
+/// The name with a dot between the digits of its version: `gpt-5-1-codex` becomes `gpt-5.1-codex`, and Azure's
+/// `gpt-35-turbo` becomes `gpt-3.5-turbo`.
 fn dotted(name: &str) -> String {
     let mut dotted = String::with_capacity(name.len() + 1);
     let mut before = "";
@@ -129,7 +129,7 @@ fn dotted(name: &str) -> String {
     dotted
 }
 
-/// The place that a spelling names: a profile or region of Bedrock, a location of Vertex AI or Azure.
+/// The region that a spelling names: a profile or region of Bedrock, or a location of Vertex AI or Azure.
 pub fn place(model: &str) -> Residency {
     let model = model.trim().to_lowercase();
     let (path, name) = model.rsplit_once('/').unwrap_or(("", &model));
@@ -142,7 +142,8 @@ pub fn place(model: &str) -> Residency {
         }
         _ => {}
     }
-    // Of the ARNs only those of a model itself name the region that serves it: a profile can reach others.
+    // An ARN names the region that serves the model only if it is of a foundation model. An inference profile can use
+    // several regions.
     let of_profile = path.starts_with("arn:") && !path.ends_with(":foundation-model");
     let mut before = "";
     for part in path.split(['/', ':']).filter(|_| !of_profile) {
@@ -158,7 +159,7 @@ pub fn place(model: &str) -> Residency {
     Residency::Global
 }
 
-/// Whether a word is the name of a cloud's region: `eu-west-1`, `us-east5`, `asia-southeast1`.
+/// Whether a word is the name of a cloud region: `eu-west-1`, `us-east5`, `asia-southeast1`.
 fn is_region(word: &str) -> bool {
     let is_direction = |rest: &str| {
         let rest = rest.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_another_model_stays_one() {
+    fn different_models_keep_different_names() {
         for other in
             ["", "-", "sonnet", "claude-opus-4-6-fast", "gpt-5.4-mini", "qwen3:free", "gpt-5.4-2026-13-05", "日本"]
                 .into_iter()

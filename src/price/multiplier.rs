@@ -1,13 +1,13 @@
-//! What multiplies the list price of a request: its speed, its service tier and the place that serves it.
+//! Multipliers of the list price of a request: its speed, its service tier, and the region that serves it.
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// How many times the list price, in millionths.
+/// A multiplier of the list price, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "f64")]
 pub struct Times(u64);
 
-/// The list price itself.
+/// The multiplier 1.
 pub const ONCE: Times = Times(1_000_000);
 
 impl TryFrom<f64> for Times {
@@ -26,7 +26,7 @@ impl TryFrom<f64> for Times {
 }
 
 impl Serialize for Times {
-    /// A whole number stays one: `6`, not `6.0`.
+    /// Writes a whole number without decimals: `6`, not `6.0`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 % ONCE.0 {
             0 => serializer.serialize_u64(self.0 / ONCE.0),
@@ -36,48 +36,48 @@ impl Serialize for Times {
 }
 
 impl Times {
-    /// The multiplier, for people.
+    /// The multiplier as a decimal number, to show it.
     pub fn value(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// The product, rounded to the nearest whole number.
+    /// The multiplied rate, rounded to the nearest whole number.
     pub(super) fn of(self, rate: i128) -> i128 {
         (rate * i128::from(self.0) + i128::from(ONCE.0 / 2)) / i128::from(ONCE.0)
     }
 }
 
-/// The multipliers that a row of the table gives. Without one, a request that needs it has no price.
+/// The multipliers of a row of the price table. A request that needs a missing one has no price.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Multipliers {
-    /// Fast mode (`speed` of Claude's usage).
+    /// Fast mode (`speed` in Claude's usage).
     pub fast: Option<Times>,
-    /// Inference in the US only (`inference_geo` of Claude's usage).
+    /// Inference in the US only (`inference_geo` in Claude's usage).
     pub us: Option<Times>,
     /// Regional endpoints and profiles of Bedrock and Vertex AI.
     pub regional: Option<Times>,
-    /// Regions of Bedrock for governments.
+    /// Bedrock's regions for governments.
     pub government: Option<Times>,
     /// Service tiers.
     pub batch: Option<Times>,
     pub flex: Option<Times>,
     pub priority: Option<Times>,
     pub ultrafast: Option<Times>,
-    /// Requests at [`PEAK_HOURS`]; a row without it has the same price all day.
+    /// Requests during [`PEAK_HOURS`]. Without it, the price is the same all day.
     pub peak: Option<Times>,
 }
 
-/// Hours (UTC) from Monday to Friday in which DeepSeek charges more since August 2026.
+/// Hours (UTC, Monday to Friday) for which DeepSeek charges more since August 2026.
 pub const PEAK_HOURS: [u32; 7] = [1, 2, 3, 6, 7, 8, 9];
 
-/// What a log says of how a request is billed, beside its tokens.
+/// What a log says about the billing of a request, besides its tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Terms {
     pub fast: bool,
     pub tier: Tier,
     pub geo: Geo,
     pub place: Residency,
-    /// At [`PEAK_HOURS`].
+    /// Whether the request was made during [`PEAK_HOURS`].
     pub peak: bool,
 }
 
@@ -90,24 +90,24 @@ pub enum Tier {
     Flex,
     Priority,
     Ultrafast,
-    /// One that no multiplier is known for.
+    /// A tier without a known multiplier.
     Other(String),
 }
 
-/// Where inference may run, as the response says.
+/// Where inference may run, according to the response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Geo {
     #[default]
     Global,
     Us,
-    /// One that no multiplier is known for.
+    /// A region without a known multiplier.
     Other(String),
 }
 
-/// Where inference runs, as the name of the model says.
+/// Where inference runs, according to the name of the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Residency {
-    /// A global endpoint, or none that is named.
+    /// A global endpoint, or none named.
     #[default]
     Global,
     Regional,
@@ -115,14 +115,14 @@ pub enum Residency {
 }
 
 impl Tier {
-    /// The tier that a log names.
+    /// The tier with this name in a log.
     pub fn of(name: Option<&str>) -> Self {
         let name = name.unwrap_or_default().trim().to_lowercase();
         match name.as_str() {
             "" | "standard" | "default" | "auto" => Self::Standard,
             "batch" => Self::Batch,
             "flex" => Self::Flex,
-            // OpenAI renamed its priority tier: both names mean the same.
+            // OpenAI renamed its priority tier, so both names mean the same.
             "priority" | "fast" => Self::Priority,
             "ultrafast" => Self::Ultrafast,
             _ => Self::Other(name),
@@ -131,7 +131,7 @@ impl Tier {
 }
 
 impl Geo {
-    /// The place that a response names. Models without a choice of place say `not_available`.
+    /// The region that a response names. Models for which none can be chosen say `not_available`.
     pub fn of(name: Option<&str>) -> Self {
         let name = name.unwrap_or_default().trim().to_lowercase();
         match name.as_str() {
@@ -145,14 +145,14 @@ impl Geo {
 /// One reason why a request does not cost the list price.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Factor {
-    /// Such as `fast mode`.
+    /// For example `fast mode`.
     pub name: String,
-    /// `None` if the row does not give it.
+    /// `None` if the row lacks it.
     pub times: Option<Times>,
 }
 
 impl Multipliers {
-    /// The reasons that apply under these terms, in a fixed order.
+    /// The factors that apply under these terms, in a fixed order.
     pub fn factors(&self, terms: &Terms) -> Vec<Factor> {
         let mut factors = Vec::new();
         let mut add = |name: &str, times| factors.push(Factor { name: name.to_owned(), times });

@@ -1,34 +1,34 @@
-//! A row of the table of prices, as the built-in file and the configuration write it.
+//! A row of the price table, as the built-in file and the configuration contain it.
 
 use crate::price::model::place;
 use crate::price::multiplier::{Factor, Multipliers, Residency, Terms, Times};
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a model costs, from a day on.
+/// The price of a model from a day on.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(from = "Row", into = "Row")]
 pub struct Price {
-    /// A name in lower case, or the beginning of one before a `*`.
+    /// A model name in lower case; or a prefix, if it ends in `*`.
     pub model: String,
-    /// First day, in UTC; `None` is from the beginning.
+    /// The first day, in UTC; `None` if the price has no start date.
     pub from: Option<NaiveDate>,
     pub rates: Rates,
-    /// What multiplies the rates of some requests.
+    /// Multipliers for requests under special terms.
     pub times: Multipliers,
-    /// Requests with a long prompt cost this instead.
+    /// Other rates for requests with a long prompt.
     pub long: Option<Long>,
     /// Per thousand searches.
     pub web_search: Rate,
 }
 
-/// Rates of a request whose prompt is longer than a threshold.
+/// Rates for requests whose prompt exceeds a threshold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Long {
-    /// Tokens of input, cache write and cache read together.
+    /// The threshold: input, cache write and cache read together.
     pub above: u64,
     pub rates: Rates,
-    /// Whether the priority tier takes such requests.
+    /// Whether the priority tier accepts such requests.
     pub priority: bool,
 }
 
@@ -42,8 +42,8 @@ pub struct Rates {
     pub cache_read: Rate,
 }
 
-/// Dollars per million, which is the same number of millionths of a dollar for one: held in millionths
-/// of these.
+/// Dollars per million tokens, stored in millionths of a dollar. That number is also the price of one token in
+/// picodollars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Rate(pub u64);
@@ -70,7 +70,7 @@ impl From<Rate> for f64 {
 }
 
 impl Rate {
-    /// Dollars, for people.
+    /// The rate in dollars per million tokens, to show it.
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -175,7 +175,7 @@ impl Rates {
         [self.cache_write_5m, self.cache_write_1h, self.cache_read].map(Some)
     }
 
-    /// What is not given costs as much as input.
+    /// A cache rate that the row does not give equals the input rate.
     fn new(input: Rate, output: Rate, cache: [Option<Rate>; 3]) -> Self {
         let [cache_write_5m, cache_write_1h, cache_read] = cache.map(|rate| rate.unwrap_or(input));
         Self { input, output, cache_write_5m, cache_write_1h, cache_read }
@@ -183,8 +183,8 @@ impl Rates {
 }
 
 impl Price {
-    /// How well the row fits a model: by how many letters, or wholly; then the log's own spelling before the
-    /// plain name.
+    /// How well the row matches a model: the length of the matching prefix, or the maximum for an exact match; then
+    /// whether it matched the log's own spelling rather than the plain name.
     pub(super) fn fits(&self, spelled: &str, plain: &str) -> Option<(usize, bool)> {
         let fit = |spelling: &str| match self.model.strip_suffix('*') {
             Some(beginning) => spelling.starts_with(beginning).then_some(beginning.len()),
@@ -193,21 +193,21 @@ impl Price {
         fit(spelled).map(|letters| (letters, true)).or_else(|| Some((fit(plain)?, false)))
     }
 
-    /// The band of a request whose prompt is above `above` tokens, if it has one.
+    /// The rates for prompts above `above` tokens, if the row has special ones.
     pub fn band(&self, above: u64) -> Option<&Long> {
         self.long.as_ref().filter(|long| above >= long.above)
     }
 
-    /// The multipliers that the row does not give and a request under these terms needs, such as `fast mode`;
-    /// nothing if it lacks none.
+    /// The multipliers that a request under these terms needs and the row lacks, such as `fast mode`; `None` if it
+    /// lacks none.
     pub fn lacks(&self, terms: &Terms, above: u64) -> Option<String> {
         let factors = self.factors(terms, above).into_iter().filter(|factor| factor.times.is_none());
         let names: Vec<_> = factors.map(|factor| factor.name).collect();
         (!names.is_empty()).then(|| names.join(", "))
     }
 
-    /// The reasons why a request under these terms, with a prompt above `above` tokens, does not cost the
-    /// listed rates. A row that names a place itself has the rates of that place.
+    /// The factors for a request under these terms, with a prompt above `above` tokens. If the row's model name already
+    /// names a region, its rates include that region.
     pub fn factors(&self, terms: &Terms, above: u64) -> Vec<Factor> {
         let mut times = self.times.clone();
         if self.band(above).is_some_and(|long| !long.priority) {
@@ -220,11 +220,11 @@ impl Price {
     }
 }
 
-/// A date without a time.
+/// Reads a date without a time.
 fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
     let date = toml::value::Datetime::deserialize(deserializer)?;
     let day = date.to_string().parse();
-    day.map(Some).map_err(|_| serde::de::Error::custom(format!("`{date}` is no day, such as 2026-02-01")))
+    day.map(Some).map_err(|_| serde::de::Error::custom(format!("`{date}` is not a day such as 2026-02-01")))
 }
 
 fn text<S: Serializer>(day: &Option<NaiveDate>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_row_does_not_say_costs_as_much_as_input() {
+    fn a_rate_that_a_row_lacks_equals_the_input_rate() {
         let price =
             row("input = 1.25\noutput = 10\nlong = { above = 5, input = 2, output = 20, cache_read = 0.000001 }")
                 .unwrap();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_is_told() {
+    fn an_invalid_row_is_reported() {
         for (text, cause) in [
             ("input = 1", "missing field `output`"),
             ("input = -1\noutput = 1", "a rate is from 0 to a million dollars"),
@@ -270,7 +270,7 @@ mod tests {
             ("input = 1\noutput = 1\nflex = -1", "a multiplier is from 0 to a thousand"),
             (
                 "from = 2026-02-01T10:00:00Z\ninput = 1\noutput = 1",
-                "`2026-02-01T10:00:00Z` is no day, such as 2026-02-01",
+                "`2026-02-01T10:00:00Z` is not a day such as 2026-02-01",
             ),
         ] {
             assert_eq!(row(text).unwrap_err(), cause, "{text}");

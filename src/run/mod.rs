@@ -1,13 +1,13 @@
-//! What the pass, the store and the service all speak of when they speak of a run. Pure: nothing here reads a file, a
-//! clock or the database.
+//! The vocabulary of runs, shared by the pass, the store and the service. Pure: nothing here reads a file, a clock or
+//! the database.
 //!
 //! | module | what it is |
 //! | --- | --- |
 //! | [`request`] | who asked for a run |
 //! | [`policy`] | whose files are left out, and which files wait |
-//! | [`quiet`] | when a file that still grows is due |
-//! | [`pause`] | how long a server is not asked again |
-//! | [`summary`] | what a run did: every file in one counted state |
+//! | [`quiet`] | when a file that is still growing is due |
+//! | [`pause`] | how long a processor asks a server nothing |
+//! | [`summary`] | what a run did: every file counted in exactly one state |
 
 pub mod pause;
 pub mod policy;

@@ -1,32 +1,32 @@
-//! How long a processor leaves alone the server that asked for it. Pure.
+//! How long a processor sends no requests after its server asked it to wait (HTTP 429 and the like). Pure.
 
 use crate::base::utc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::Failure;
 
-/// A processor that asks nobody for a while.
+/// A time during which a processor sends no requests to its server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Pause {
     #[serde(with = "crate::base::wire::time")]
     pub until: DateTime<Utc>,
-    /// Pauses in a row.
+    /// Number of pauses in a row.
     pub strikes: u32,
-    /// What the other side said.
+    /// What the server said.
     pub reason: String,
-    /// Who that was. Another server, or this one with another key, is not left alone.
+    /// Which server, and with which key. Another server, or the same one with another key, may be asked.
     pub server: String,
 }
 
-/// The first pause, where the other side names no time. Each one that follows is twice as long.
+/// The first pause if the server names no time. Each further one is twice as long.
 const FIRST: TimeDelta = TimeDelta::minutes(1);
 const LONGEST: TimeDelta = TimeDelta::hours(1);
 
-/// However long the other side asks for, it is asked again after a day.
+/// The longest pause, even if the server asks for more.
 const MOST: TimeDelta = TimeDelta::days(1);
 
 impl Pause {
-    /// The pause after a failure of class `throttled`. The last one is one of the same server.
+    /// The pause after a failure of class `throttled`. `last` is the last pause because of the same server.
     fn after(last: Option<&Self>, failure: &Failure, server: &str, now: DateTime<Utc>) -> Self {
         let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
         let doubled = FIRST * (1 << strikes.saturating_sub(1).min(6));
@@ -35,8 +35,8 @@ impl Pause {
         Self { until, strikes, reason: failure.message.clone(), server: server.to_owned() }
     }
 
-    /// The pause after a pass of a processor which had the last one, of the same server, if any. A pass in which the
-    /// server did not object ends a pause that is over.
+    /// The pause after a pass. `last` is the pause before it, because of the same server, if any. A pass without a
+    /// `throttled` failure does not shorten a pause that still lasts.
     pub fn next(last: Option<&Self>, failure: Option<&Failure>, server: &str, now: DateTime<Utc>) -> Option<Self> {
         match failure {
             Some(failure) => Some(Self::after(last, failure, server, now)),
@@ -44,13 +44,14 @@ impl Pause {
         }
     }
 
-    /// The pause in words.
+    /// The pause as a sentence.
     pub fn words(&self, processor: &str) -> String {
         let Self { until, reason, .. } = self;
         format!("`{processor}` is paused until {}: {reason}", utc::second(*until))
     }
 
-    /// Whether nobody is to be asked. A pause that is longer than any is one of a clock that was wrong.
+    /// Whether the pause still lasts. One that ends later than the longest pause could was stored with a wrong clock,
+    /// and is ignored.
     pub fn holds(&self, now: DateTime<Utc>) -> bool {
         now < self.until && self.until <= now + MOST
     }

@@ -1,14 +1,16 @@
-//! When a file that still grows is due for a processor that pays for every look. Pure.
+//! When a file that is still growing is due for a processor that pays for each reading, such as one that asks a model.
+//! Pure.
 
 use crate::base::duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A file is let alone while somebody works in it, but not for ever.
+/// How long such a file waits: until nobody writes in it any more, but not for ever. For example, a conversation that
+/// goes on all day is read once an hour instead of after each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quiet {
-    /// Without a change for this time, a file is quiet.
+    /// A file is quiet if it has not changed for this time.
     pub after: TimeDelta,
-    /// This long after the first change that was not looked into, it is due all the same.
+    /// A file is due this long after its first unread change, even if it is not quiet.
     pub at_most: TimeDelta,
 }
 
@@ -33,7 +35,7 @@ impl Quiet {
         now - changed < self.after && now - since < self.at_most
     }
 
-    /// Why such a file is left.
+    /// Why the file waits, as a sentence.
     pub fn words(&self) -> String {
         let [after, at_most] = [self.after, self.at_most].map(|time| duration::text(time.to_std().unwrap_or_default()));
         format!("somebody may still be writing; due when nobody has for {after}, or after {at_most}")

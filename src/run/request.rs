@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub origin: Origin,
-    /// Login of who asked.
+    /// Login name of the person who asked.
     pub by: String,
     /// Id of the trigger file.
     pub id: Option<String>,
@@ -15,15 +15,15 @@ pub struct Request {
 /// What started a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Its time had come.
+    /// The schedule of the processor.
     Schedule,
     /// `sessionmill run`.
     Cli,
-    /// A report that wanted fresh numbers.
+    /// A report that needed fresh numbers.
     Report,
     /// A trigger file.
     Trigger,
-    /// Sources have changed.
+    /// A change of the sources that the daemon noticed.
     Watch,
 }
 

@@ -1,4 +1,4 @@
-//! What a run did, per processor: every file in exactly one counted state.
+//! What a run did, per processor: every file is counted in exactly one state.
 
 use crate::base::duration::elapsed;
 use crate::base::error::{count, thousands};
@@ -18,10 +18,10 @@ pub struct Summary {
     pub notices: Notices,
 }
 
-/// What is to be known about a run that is no file's fault.
+/// Messages about a run that are not about one file.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
 pub struct Notices {
-    /// Somebody should act.
+    /// Somebody must act.
     pub alarms: Vec<String>,
     /// Somebody should know.
     pub warnings: Vec<String>,
@@ -32,45 +32,45 @@ pub struct Notices {
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
 pub struct Counts {
     pub processor: String,
-    /// Transcripts that the walk found.
+    /// Source files that the walk found.
     pub files: u64,
-    /// Proven unchanged by the stat alone.
+    /// Unchanged, as size and times show; not read.
     pub unchanged: u64,
     pub scanned: u64,
     pub processed: u64,
-    /// Proven unchanged by the hash.
+    /// Read, but the hash shows that nothing changed.
     pub skipped: u64,
-    /// The part of `skipped` whose stat had moved.
+    /// The part of `skipped` whose size or times had changed.
     pub touched: u64,
-    /// Left for the next run, by a limit of this one.
+    /// Left for the next run, because of a limit of this one.
     pub deferred: u64,
-    /// Not taken, for a reason that stays until the file changes.
+    /// Not read, for a reason that stays until the file changes.
     pub rejected: u64,
-    /// The part of `rejected` that is of people who are forgotten, whom no list names.
+    /// The part of `rejected` that belongs to forgotten people. No list names these files.
     #[serde(skip_serializing_if = "is_none")]
     pub forgotten: u64,
     pub errors: u64,
-    /// Facts of the files that were processed.
+    /// Facts extracted from processed files.
     pub items_extracted: u64,
-    /// In the files that were processed.
+    /// In processed files.
     pub malformed_lines: u64,
-    /// Items that were known from transcripts and are in none any more.
+    /// Items that earlier runs found in source files and that none contains any more.
     pub dropped: u64,
     pub bytes_read: u64,
     /// Milliseconds.
     pub elapsed_ms: u64,
     pub errors_detail: Vec<FileError>,
     pub rejected_detail: Vec<FileError>,
-    /// Keys that could not be settled, in this run or before.
+    /// Keys that could not be settled, in this run or an earlier one.
     pub unsettled_keys: u64,
-    /// The part of `unsettled_keys` that is given up.
+    /// The part of `unsettled_keys` that is no longer retried.
     #[serde(skip)]
     pub dead_keys: u64,
-    /// Why they could not be.
+    /// Why keys could not be settled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unsettled_detail: Vec<KeyError>,
     pub deferred_detail: Vec<String>,
-    /// Why they are left, most of them first.
+    /// Why files were deferred, the most frequent reason first.
     pub deferred_reasons: Vec<Deferral>,
     pub dropped_detail: Vec<Dropped>,
 }
@@ -79,14 +79,14 @@ fn is_none(number: &u64) -> bool {
     *number == 0
 }
 
-/// Why files are left for the next run.
+/// Number of files that were deferred for one reason.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct Deferral {
     pub reason: String,
     pub files: u64,
 }
 
-/// What was in a transcript before and is in none any more.
+/// Items of one session that no source file contains any more.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Dropped {
     pub session: String,
@@ -109,11 +109,11 @@ pub struct KeyError {
     pub error: String,
 }
 
-/// Files that are named in words; the JSON names all of them.
+/// Number of files that the text names; the JSON names all.
 const NAMED: usize = 10;
 
 impl Summary {
-    /// Adds what another pass of the same run did. Both walk the same tree, and have the same notices about it.
+    /// Adds what another pass of the same run did. Both walked the same tree, so equal notices are not repeated.
     pub fn append(&mut self, other: Self) {
         self.processors.extend(other.processors);
         self.is_stopped |= other.is_stopped;
@@ -125,7 +125,7 @@ impl Summary {
         new(&mut self.notices.warnings, other.notices.warnings);
     }
 
-    /// The summary of each processor by itself. All of them walked the same tree.
+    /// One summary per processor. All processors walked the same tree, so each gets all notices.
     pub fn apart(self) -> Vec<Self> {
         let Self { processors, is_stopped, notices } = self;
         let one = |counts| Self { processors: vec![counts], is_stopped, notices: notices.clone() };
@@ -136,9 +136,9 @@ impl Summary {
         !self.notices.alarms.is_empty() || self.processors.iter().any(Counts::is_failed)
     }
 
-    /// The summary in words.
+    /// The summary as text.
     pub fn words(&self) -> String {
-        // Of one pass, those with nothing new say the same.
+        // Processors of one pass without changes have the same text, so they share a line.
         let mut said: Vec<(Vec<&str>, String)> = Vec::new();
         for counts in &self.processors {
             let words = counts.words();
@@ -160,18 +160,18 @@ impl Summary {
 }
 
 impl Counts {
-    /// Whether something is to be tried again.
+    /// Whether something must be retried.
     pub fn is_failed(&self) -> bool {
         self.errors > 0 || self.unsettled_keys > 0
     }
 
-    /// Derives the sums, when all files are counted.
+    /// Computes the sums when all files are counted.
     pub(crate) fn close(&mut self) {
         self.scanned = self.processed + self.skipped + self.deferred + self.rejected + self.errors;
         self.files = self.unchanged + self.scanned;
     }
 
-    /// The same in words, which the name of the processor stands before.
+    /// The counters as text, to follow the processor's name.
     fn words(&self) -> String {
         let mut words = format!("{}, {} changed", count(self.files, "file"), thousands(self.processed.into()));
         for (number, what) in [
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_tell_what_the_counts_do() {
+    fn the_text_agrees_with_the_counters() {
         let mut counts = Counts {
             processor: "count".into(),
             unchanged: 997,

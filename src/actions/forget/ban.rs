@@ -1,4 +1,4 @@
-//! Who is kept out by folder, and letting folders in again.
+//! Folders that are banned because their people were forgotten, and lifting a ban.
 
 use super::erasure;
 use super::{ForgetOutcome, ForgetPlan, Search, Step, likely, who};
@@ -10,13 +10,13 @@ use crate::store::{Access, SharedStore, Store, sources};
 use sessionmill_contract::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Folders that are let in again.
+/// Folders whose ban is to be lifted.
 pub(super) struct Lift {
     who: String,
     folders: BTreeSet<String>,
 }
 
-/// Looks for what comes back when a person is let in again, and for what does not.
+/// Finds out what lifting the ban of a person would bring back, and what stays erased.
 pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<ForgetPlan<'a>> {
     let Search { config, identities, resources, login } = search;
     let (bans, sources) = bans(search)?;
@@ -64,7 +64,7 @@ impl Lift {
     }
 }
 
-/// Everybody who is kept out, and the sources.
+/// All bans, and the sources.
 pub(super) fn bans(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
     let database = &search.resources.database;
     let store = Store::open_current(database, Access::ReadOnly, search.resources.now)?;
@@ -72,7 +72,7 @@ pub(super) fn bans(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, Vec<So
     Ok((forget::bans(store.reader(), database)?, sources.collect()))
 }
 
-/// The files of people that the next run can read. A source that cannot be walked now is noted, and has none.
+/// The files of these people that the next run can read. For a source that cannot be walked, a note is added instead.
 fn there(sources: &[Source], folders: &BTreeSet<String>, login: &str, notes: &mut Vec<String>) -> BTreeSet<String> {
     let mut there = BTreeSet::new();
     for source in sources {

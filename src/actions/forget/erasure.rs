@@ -1,5 +1,5 @@
-//! What every way to forget somebody shares: nobody else uses the database meanwhile, what depended on the erased
-//! facts is settled again, and no snapshot of before stays.
+//! The frame of every erasure: lock out other users of the database, settle again what depended on the erased facts,
+//! and delete snapshots that were published before.
 
 use super::{ForgetOutcome, Search};
 use crate::base::error::{Error, Result, Status, count};
@@ -14,22 +14,22 @@ use crate::store::{SharedStore, failures, forget, leftovers, quarantine, snapsho
 use sessionmill_contract::Processor;
 use std::time::{Duration, Instant};
 
-/// How long others are waited for who publish or copy the database.
+/// How long to wait for a process that publishes or copies the database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The database, while somebody is erased from it.
+/// The database while a person is being erased.
 pub(super) struct Erasure<'s> {
     search: &'s Search<'s>,
     pub(super) store: SharedStore,
     publisher: Publisher<'s>,
     lookups: Vec<Lookup>,
-    /// How many were there before.
+    /// The number of snapshots that existed before.
     snapshots: u64,
     _health: WorkLock,
     _processors: Vec<ProcessorLock>,
 }
 
-/// Nobody runs a processor until the locks are dropped.
+/// Locks all processors. None can run until the locks are dropped.
 pub(super) fn lock(search: &Search<'_>) -> Result<Vec<ProcessorLock>> {
     let database = &search.resources.database;
     let holder = Holder::new("forget", search.resources.now);
@@ -41,22 +41,22 @@ fn until() -> Instant {
 }
 
 impl<'s> Erasure<'s> {
-    /// Waits for everybody else, and removes the snapshots.
+    /// Waits for other processes, takes the locks, and removes the snapshots.
     pub(super) fn begin(search: &'s Search<'s>) -> Result<Self> {
         let database = &search.resources.database;
         let lookups = configured::lookups(search.resources.plugs, search.config)?;
         let processors = lock(search)?;
-        // Who publishes or copies meanwhile would show or leave what is erased here.
+        // A process that publishes or copies now would publish or keep what is about to be erased.
         let publisher = Publisher::take(database, until())?;
         let health = WorkLock::take(database, "health", until())?;
         leftovers::erase(database, until())?;
-        // Whenever this process ends, no published snapshot is about somebody who is erased.
+        // Snapshots go first: even if this process is killed, no published snapshot contains erased data.
         let snapshots = snapshot::remove(database)?;
         let store = SharedStore::new(database, search.resources.now);
         Ok(Self { search, store, publisher, lookups, snapshots, _health: health, _processors: processors })
     }
 
-    /// Settles what is due for a processor.
+    /// Settles the keys of a processor that are due.
     pub(super) fn settle(&mut self, processor: &dyn Processor) -> Result<()> {
         let resources = self.search.resources;
         settle::settle(
@@ -67,8 +67,8 @@ impl<'s> Erasure<'s> {
         )
     }
 
-    /// Settles what depended on the erased facts, and publishes a new snapshot where there were some. Says that `who`
-    /// is forgotten, and what was `erased` of them.
+    /// Settles what depended on the erased facts. Publishes a new snapshot if there were snapshots before. Reports that
+    /// `who` is forgotten, and what was `erased`.
     pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<ForgetOutcome> {
         let Search { config, resources, .. } = self.search;
         let mut left = None;
@@ -78,17 +78,17 @@ impl<'s> Erasure<'s> {
             let unsettled = failures::unsettled(self.store.get()?.reader(), name)?;
             if let Some(first) = unsettled.first() {
                 let (keys, failure) = (count(unsettled.len() as u64, "key"), &first.standing.failure);
-                let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {failure}");
+                let message = format!("{who} is erased, but {keys} of `{name}` still contain their data: {failure}");
                 left.get_or_insert(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
             }
         }
-        // Directories and models of who is erased are in these tables.
+        // The derived tables contain working directories and models of the erased person.
         lookup::refresh(self.store.get()?, &self.lookups)?;
         forget::end(self.store.get()?)?;
         self.store.get()?.checkpoint()?;
         self.store.close();
         leftovers::erase(&resources.database, until())?;
-        // What is still in entities of failed keys is not published again.
+        // Entities of failed keys still contain erased data, so no snapshot is published.
         if let Some(error) = left {
             return Err(error);
         }

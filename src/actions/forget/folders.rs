@@ -11,11 +11,11 @@ use crate::store::{Access, Store, known, sources};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Folders whose people are to be erased.
+/// The folders of people to erase.
 pub(super) struct Folders {
     who: String,
     folders: BTreeSet<String>,
-    /// What depended on the erased facts is settled as the configuration wants it, as a run does.
+    /// Settling after the erasure uses the configured settings, as a run does.
     configured: ConfiguredProcessors,
 }
 
@@ -72,7 +72,7 @@ impl Folders {
     }
 }
 
-/// Everybody of whom there is something, by their folders: in the database, in kept answers, in the sources.
+/// All people with data, by folder: in the database, in kept answers, in the sources.
 fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
     let database = &search.resources.database;
     let store = Store::open_current(database, Access::ReadOnly, search.resources.now)?;
@@ -80,7 +80,7 @@ fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
     let sources = sources::of(&store)?;
     drop(store);
     everybody.extend(database.schema.people(database)?);
-    // A source that cannot be listed names nobody.
+    // A source that cannot be listed contributes nobody.
     for Remembered { source, .. } in sources {
         match source.owner(search.login) {
             None => {
@@ -93,7 +93,7 @@ fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
     Ok(everybody)
 }
 
-/// The refusal of a name that nobody has.
+/// The error for an unknown name.
 fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Error {
     if identities.is_person(user) {
         return Error::new(Status::Usage, format!("there is no folder of `{user}` yet"))
@@ -108,7 +108,7 @@ fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Erro
         .hint(hint + "--even-if-unknown bans this name anyway")
 }
 
-/// Says which folders stay that belong to the same people: who names a folder means that folder only.
+/// Notes about other folders of the same people, which are kept: naming a folder forgets that folder only.
 fn others(folders: &BTreeSet<String>, known: &BTreeSet<String>, identities: &Identities) -> BTreeSet<String> {
     let mut notes = BTreeSet::new();
     for folder in folders {

@@ -1,8 +1,9 @@
-//! Erases somebody for good and keeps them out, and lets somebody in again: a person with all their folders, or one
-//! person of a site by one of their ids.
+//! Forgetting people and undoing it. To forget is to erase all data of a person and to ban the person, so that later
+//! runs read nothing of theirs. A person is named in one of two ways: by name or folder, with all their folders, or as
+//! `SITE/ID`, a visitor of a site with one of their ids.
 //!
-//! Each is done in two steps, so that whoever asks can say what will happen and have it confirmed: [`forget`] and
-//! [`undo`] look and change nothing, [`ForgetPlan::carry_out`] does it.
+//! Each action has two steps, so that a person can confirm it. [`forget`] and [`undo`] only look and describe the
+//! effect; [`ForgetPlan::carry_out`] does it.
 
 mod ban;
 mod erasure;
@@ -19,32 +20,32 @@ use erasure::Erasure;
 use person::Visitor;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where somebody is looked for.
+/// Everything needed to look for a person.
 pub struct Search<'a> {
     pub config: &'a Config,
     pub identities: &'a Identities,
     pub resources: &'a Resources,
-    /// The user of transcripts that lie in no user's folder.
+    /// The user of source files that are not in a user's folder.
     pub login: &'a str,
 }
 
-/// What is going to happen to somebody.
+/// A planned action on a person.
 pub struct ForgetPlan<'a> {
-    /// What whoever asks should know before.
+    /// What the user should know before confirming.
     pub notes: Vec<String>,
     /// The name that was asked for.
     pub name: String,
-    /// What will be.
+    /// What the action does, as a sentence.
     pub effect: String,
     search: &'a Search<'a>,
     step: Step<'a>,
 }
 
-/// The result.
+/// The result of an action.
 pub struct ForgetOutcome {
-    /// Whom it is about.
+    /// Whom the action was about.
     pub who: String,
-    /// What is so now, without a name: `is forgotten: 2 source files, …`.
+    /// The new state, to follow the name: `is forgotten: 2 source files, …`.
     pub state: String,
     pub notes: Vec<String>,
 }
@@ -56,11 +57,11 @@ enum Step<'a> {
     LiftPerson(Visitor<'a>),
 }
 
-/// Looks for somebody who is to be forgotten. `even_if_unknown` takes a name that nobody has yet.
+/// Plans to forget a person. `even_if_unknown` accepts a name without data, to ban it in advance.
 ///
 /// # Errors
 ///
-/// If nobody has the name, or the database cannot be read.
+/// If the name is unknown, or the database cannot be read.
 pub fn forget<'a>(search: &'a Search<'a>, name: &'a str, even_if_unknown: bool) -> Result<ForgetPlan<'a>> {
     match Visitor::read(name, search) {
         Some(visitor) => person::forget(search, visitor, even_if_unknown),
@@ -68,7 +69,7 @@ pub fn forget<'a>(search: &'a Search<'a>, name: &'a str, even_if_unknown: bool) 
     }
 }
 
-/// Looks for somebody who is to be let in again.
+/// Plans to lift the ban of a person.
 ///
 /// # Errors
 ///
@@ -80,7 +81,7 @@ pub fn undo<'a>(search: &'a Search<'a>, name: &'a str) -> Result<ForgetPlan<'a>>
     }
 }
 
-/// Everybody who is kept out: folders, and the number of ids by site.
+/// All bans: folders, and the number of banned ids by site.
 ///
 /// # Errors
 ///
@@ -90,11 +91,11 @@ pub fn kept_out(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, BTreeMap<
 }
 
 impl ForgetPlan<'_> {
-    /// Does it.
+    /// Carries out the plan.
     ///
     /// # Errors
     ///
-    /// If somebody else uses the database, or it cannot be written.
+    /// If another process uses the database, or it cannot be written.
     pub fn carry_out(self) -> Result<ForgetOutcome> {
         let search = self.search;
         match self.step {
@@ -106,13 +107,13 @@ impl ForgetPlan<'_> {
     }
 }
 
-/// Names that may be meant, quoted.
+/// The most similar known names, quoted.
 fn likely<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let likely: Vec<_> = names::likely(user, names).iter().map(|name| format!("`{name}`")).collect();
     if likely.is_empty() { None } else { Some(likely.join(" or ")) }
 }
 
-/// A person, with their folders where these have other names.
+/// The name of a person, with their folders if these are called otherwise.
 fn who(user: &str, folders: &BTreeSet<String>) -> String {
     match folders.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(", ") {
         folder if folder == format!("`{user}`") => folder,

@@ -1,4 +1,4 @@
-//! Forgetting one person of a site with all ids that are joined to theirs, and letting one id in again.
+//! Forgetting one visitor of a site with all ids that are joined to theirs, and lifting the ban of one id.
 
 use super::erasure;
 use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step};
@@ -8,25 +8,26 @@ use crate::store::{Access, SharedStore, Store, persons};
 use sessionmill_contract::Processor;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A person of a site, by one of their ids.
+/// A visitor of a site, named by one of their ids.
 #[derive(Clone, Copy)]
 pub(super) struct Visitor<'a> {
-    /// The folder.
+    /// The folder of the site.
     site: &'a str,
     id: &'a str,
 }
 
-/// A person who is to be erased, and the processors that know them.
+/// A visitor to erase, and the processors that know visitors.
 pub(super) struct Person<'a> {
     visitor: Visitor<'a>,
     configured: ConfiguredProcessors,
 }
 
-/// Other ids that are named before somebody confirms.
+/// Number of other ids that the confirmation lists.
 const NAMED: usize = 10;
 
 impl<'a> Visitor<'a> {
-    /// Reads `SITE/ID`. No folder has a slash in its name, but the name of a person of the identities can.
+    /// Parses `SITE/ID`. A folder name contains no slash, but the name of a person in the identities can, and then it
+    /// is that person.
     pub(super) fn read(name: &'a str, search: &Search<'_>) -> Option<Self> {
         let (site, id) = name.split_once('/').filter(|(site, id)| !site.is_empty() && !id.is_empty())?;
         if search.identities.is_person(name) { None } else { Some(Self { site, id }) }
@@ -36,13 +37,13 @@ impl<'a> Visitor<'a> {
         (persons.facts.name)(self.site, self.id)
     }
 
-    /// As reports show it.
+    /// `SITE/ID`, as reports show it.
     fn shown(self) -> String {
         format!("{}/{}", self.site, self.id)
     }
 }
 
-/// Looks for all ids of a person.
+/// Plans to forget a visitor: finds all ids that are joined to theirs.
 pub(super) fn forget<'a>(
     search: &'a Search<'a>,
     visitor: Visitor<'a>,
@@ -51,7 +52,10 @@ pub(super) fn forget<'a>(
     let Search { config, resources, .. } = search;
     let (Visitor { site, id }, plugs) = (visitor, resources.plugs);
     if plugs.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
-        return Err(Error::new(Status::Usage, format!("`{id}` means nobody in particular, and is no one person")));
+        return Err(Error::new(
+            Status::Usage,
+            format!("`{id}` is shared by many visitors and does not identify one person"),
+        ));
     }
     let names: Vec<_> = plugs.persons().map(|(plug, _)| plug.name().to_owned()).collect();
     let configured = ConfiguredProcessors::new(&names, config, resources)?;
@@ -59,7 +63,7 @@ pub(super) fn forget<'a>(
     let ids = ids(search, &store, visitor)?;
     drop(store);
     if ids.is_empty() && !even_if_unknown {
-        return Err(Error::new(Status::Usage, format!("there is nothing of `{id}` in `{site}`"))
+        return Err(Error::new(Status::Usage, format!("there is no data of `{id}` in `{site}`"))
             .hint("--even-if-unknown keeps this id out anyway"));
     }
     let others: Vec<_> = ids.iter().filter(|other| *other != id).map(|other| format!("`{other}`")).collect();
@@ -76,7 +80,7 @@ pub(super) fn forget<'a>(
 }
 
 impl Person<'_> {
-    /// Erases the person, and keeps all of their ids out.
+    /// Erases the visitor and bans all their ids.
     pub(super) fn erase(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let Self { visitor, configured } = self;
         let (site, database) = (visitor.site, &search.resources.database);
@@ -87,12 +91,13 @@ impl Person<'_> {
         let mut processors: Vec<&dyn Processor> = Vec::new();
         for (plug, of_plug) in search.resources.plugs.persons() {
             let own = of(plug);
-            // Who is who is known when all that was read is settled.
+            // Ids are joined by settling, so everything read so far is settled first.
             own.iter().try_for_each(|processor| erasure.settle(*processor))?;
             let store = erasure.store.get()?;
             let mut names = persons::known(store, &of_plug.facts, site, visitor.id)?;
             names.insert(visitor.name(&of_plug));
-            // Kept out first: whoever is interrupted after this can do it again, and nothing comes back.
+            // Ban first: if the erasure is interrupted after this, it can be repeated, and no run reads the data again
+            // meanwhile.
             (of_plug.keep_out)(database, site, &names)?;
             for processor in &own {
                 facts += persons::erase(store, processor.manifest(), &of_plug.facts, site, &names)?;
@@ -105,7 +110,7 @@ impl Person<'_> {
     }
 }
 
-/// All ids of a person; none if nothing is known of any.
+/// All ids of a visitor; empty if none is known.
 fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) -> Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
     for (_, persons) in search.resources.plugs.persons() {
@@ -116,7 +121,7 @@ fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) ->
     Ok(ids)
 }
 
-/// Looks whether an id is kept out.
+/// Plans to lift the ban of an id.
 pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<ForgetPlan<'a>> {
     let database = &search.resources.database;
     let name = visitor.shown();
@@ -131,13 +136,14 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<F
 }
 
 impl Visitor<'_> {
-    /// Lets one id in again. The others that were erased with it stay out: who they are is not known any more.
+    /// Lifts the ban of one id. Ids that were erased with it stay banned, since it is no longer known that they belong
+    /// together.
     pub(super) fn let_in(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let (site, database) = (self.site, &search.resources.database);
         let _locks = erasure::lock(search)?;
         let mut store = SharedStore::new(database, search.resources.now);
         for (plug, persons) in search.resources.plugs.persons() {
-            // In this order, whoever is interrupted can do it again.
+            // Reading again is requested first, so that an interrupted action can be repeated.
             persons::read_again(store.get()?, plug.manifest(), site)?;
             store.get()?.checkpoint()?;
             (persons.let_in)(database, site, &self.name(&persons))?;
@@ -149,7 +155,7 @@ impl Visitor<'_> {
     }
 }
 
-/// How many ids are kept out, by site.
+/// The number of banned ids by site.
 pub(super) fn kept_out(search: &Search<'_>) -> Result<BTreeMap<String, u64>> {
     let database = &search.resources.database;
     let mut all = BTreeMap::new();

@@ -231,7 +231,7 @@ pub fn post(settings: &Settings, now: &Moment) {
         configured.and_then(|configured| actions::publish::write_state(database, &configured, lacks.as_deref(), now))
         && error.status != Status::Busy
     {
-        tracing::warn!(error = error.to_string(), "cannot write how the processors do");
+        tracing::warn!(error = error.to_string(), "cannot write the state of the processors");
     }
 }
 
