@@ -286,7 +286,7 @@ fn lists_of_access_have_pages_and_times_of_one_form() {
     };
     assert_eq!(create("366d").status, 0);
     let refused = create("367d");
-    assert_eq!((refused.status, &*refused.stderr), (64, "sessionmill: a token lives for 366 days at most\n"));
+    assert_eq!((refused.status, &*refused.stderr), (64, "sessionmill: a token can be valid for at most 366 days\n"));
     let console = Console::start(&world, "");
     let bearer = format!("Authorization: Bearer {root}");
     for (life, status) in [("366d", 201), ("367d", 400), ("0s", 400)] {

@@ -382,9 +382,9 @@ async fn sessions_outlast_a_restart(mut world: World) {
     let (secret, session) = world.begin("ada", NOON).await;
     if world.server.stop() {
         let away = world.accounts.session(&secret, NOON).await;
-        assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+        assert!(matches!(away, Err(StoreError::Unreachable(_))), "{away:?}");
         let away = world.accounts.delete(session.hash, NOON).await;
-        assert!(matches!(away, Err(StoreError::Away(_))), "a log-out that was not done: {away:?}");
+        assert!(matches!(away, Err(StoreError::Unreachable(_))), "a log-out that was not done: {away:?}");
         world.server.start_again();
         assert_eq!(world.get(&secret, NOON).await, Some(session.clone()), "the same pool connects again");
     }
@@ -538,9 +538,9 @@ async fn what_is_kept_is_sealed_by_a_key(world: World) {
     assert!(!dump.contains("millstones") && !dump.contains("grindstones"));
     let old = sealing.session(&before, NOON).await.unwrap().unwrap();
     assert_eq!(json(&old), serde_json::json!({"n": 1}), "what was kept before there was a key");
-    assert!(matches!(world.accounts.session(&secret, NOON).await, Err(StoreError::Away(_))), "without a key");
+    assert!(matches!(world.accounts.session(&secret, NOON).await, Err(StoreError::Unreachable(_))), "without a key");
     let other = with_key(&"08".repeat(32)).unwrap();
-    assert!(matches!(other.session(&secret, NOON).await, Err(StoreError::Away(_))), "with another one");
+    assert!(matches!(other.session(&secret, NOON).await, Err(StoreError::Unreachable(_))), "with another one");
     assert!(matches!(with_key("short"), Err(StoreError::Invalid(_))));
     sealing.close().await;
     other.close().await;
@@ -581,7 +581,7 @@ fn a_store_that_cannot_be_reached_is_away_in_time() {
             let accounts = Accounts::new(url, &settings).unwrap();
             let begun = std::time::Instant::now();
             let away = accounts.session(&Secret::new(""), NOON).await;
-            assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+            assert!(matches!(away, Err(StoreError::Unreachable(_))), "{away:?}");
             assert!(begun.elapsed() < Duration::from_secs(10));
         });
     }

@@ -124,7 +124,7 @@ fn a_source_of_one_person_says_whose_it_is() {
     let of_bob = [of_ada[0], of_ada[1], "bob|bob/-srv-shop/u.jsonl"];
     assert_eq!(world.rows(whose), of_bob, "what was counted stays, and no response is counted twice");
     for (user, mistake) in [
-        ("user = \"\"\n", "c.toml:2: `user` of source `home` is no name: ``"),
+        ("user = \"\"\n", "c.toml:2: `user` of source `home` is not a valid name: ``"),
         (
             "user = \"a/b\"\n",
             "c.toml:2: `user` of source `home` is not a valid name, since it contains `/` or `%`: `a/b`",

@@ -9,7 +9,7 @@ use crate::cli::{Context, Database, form, print, remark, screen, terminal};
 use crate::config::Config;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
-use crate::console::commands::Office;
+use crate::console::commands::StoreCommands;
 use crate::console::{Setup, serve};
 use crate::report::grid::{Field, grid};
 use chrono::DateTime;
@@ -225,11 +225,11 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
 }
 
 /// Works on the store of the configuration.
-fn with<T>(database: &Database, context: &Context, work: impl FnOnce(&Office) -> Result<T>) -> Result<T> {
+fn with<T>(database: &Database, context: &Context, work: impl FnOnce(&StoreCommands) -> Result<T>) -> Result<T> {
     let (config, database) = database.find(context)?;
     let store = store(&config, &database, context)?;
     let by = format!("{} (command)", context.environment.login);
-    work(&Office { store, config, now: context.now.wall, by })
+    work(&StoreCommands { store, config, now: context.now.wall, by })
 }
 
 fn user(action: &UserAction, context: &Context) -> Result<Status> {
@@ -240,7 +240,7 @@ fn user(action: &UserAction, context: &Context) -> Result<Status> {
             remark(&format!("`{name}` is added, as {}", role.name()));
         }
         UserAction::List { database } => {
-            let users = with(database, context, Office::users)?;
+            let users = with(database, context, StoreCommands::users)?;
             let row = |user: &crate::console::accounts::user::User| {
                 let person = user.person.clone().unwrap_or_else(|| user.name.clone());
                 let by = if user.password_hash.is_some() { "password" } else { "proxy" };
@@ -318,7 +318,7 @@ fn sessions(action: &SessionsAction, context: &Context) -> Result<Status> {
             remark(&words);
         }
         SessionsAction::Prune { database } => {
-            let deleted = with(database, context, Office::clean_up)?;
+            let deleted = with(database, context, StoreCommands::clean_up)?;
             print(&format!("{deleted}\n"))?;
         }
     }

@@ -101,7 +101,7 @@ impl Reading {
             reading.mistakes.extend(mistakes);
         }
         let mut document = Document { table: document, broken: &broken, text, defaults: &defaults };
-        reading.mistakes.extend(document.strangers(processors));
+        reading.mistakes.extend(document.remove_unknown_schedules(processors));
         let (config, mistakes) = document.right::<Config>();
         reading.config = Config { sections, ..config.unwrap_or_default() };
         reading.config.schedule.complete(processors);
@@ -502,7 +502,7 @@ layout = \"user\"
             ("[[source]\n", "line 1: `[[source]` lacks its closing bracket; for example: [[source]]"),
             (
                 "database = \"C:\\data\"",
-                "line 1: a backslash is wrong in `database = \"C:\\data\"`; text with backslashes goes in single quotes: '\\…'",
+                "line 1: invalid backslash in `database = \"C:\\data\"`; text with backslashes goes in single quotes: '\\…'",
             ),
             (
                 "daemon.allow_uids = [7, 8",

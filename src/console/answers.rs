@@ -1,5 +1,5 @@
-//! Answers that are kept: pages and programs ask the same again and again. What follows from the database alone is kept
-//! until that changes, and what depends on the clock, too, for the second in which it was asked.
+//! A cache of answers, because pages and programs ask the same questions again and again. Most answers stay valid until
+//! the database changes. Answers that also depend on the clock are kept for the second in which they were computed.
 
 use crate::plugs::Decided;
 use crate::plugs::call::Viewer;
@@ -8,22 +8,22 @@ use crate::store::Version;
 use axum::body::Bytes;
 use std::collections::{BTreeMap, HashMap};
 
-/// What was asked, and by whom as far as that matters.
+/// A question, including everything about the caller that can change the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
     pub call: &'static str,
     pub values: BTreeMap<String, String>,
     pub viewer: Viewer,
-    /// The file of identities, as it is: it decides what is somebody's own.
+    /// The version of the identities file, which decides what belongs to the viewer.
     pub identities: Option<Stat>,
-    /// What was decided since the database was published.
+    /// Decisions made since the snapshot was published.
     pub decided: Vec<Decided>,
 }
 
-/// What answers follow from: a state of the database, and the second, where they depend on the clock.
+/// What answers are computed from: a version of the database, and the present second if they depend on the clock.
 pub(crate) type State = (Version, Option<i64>);
 
-/// Answers that follow from one state.
+/// The answers for one state.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerCache {
     state: Option<State>,
@@ -31,17 +31,18 @@ pub(crate) struct AnswerCache {
     bytes: usize,
 }
 
-/// Bytes that are kept. Above it, all are forgotten: that is seldom, and simple. A longer answer is not kept at all.
+/// The most bytes in the cache. A cache that would exceed it is emptied, which is simple and rarely needed. A longer
+/// answer is not cached.
 const MOST: usize = 16 << 20;
 
 impl AnswerCache {
-    /// The answer to a question about a state, if it was asked before.
+    /// The cached answer to a question in this state.
     pub(crate) fn of(&self, state: &State, question: &Question) -> Option<Bytes> {
         self.known.get(question).filter(|_| self.state.as_ref() == Some(state)).cloned()
     }
 
-    /// Keeps an answer. The database was in that state before it was read: if it has changed since, the answer is
-    /// of the newer one, and the next question finds that out.
+    /// Caches an answer. `state` was read before the database. If the database changed in between, the answer is newer
+    /// than `state`; the next question has the newer state and does not find it.
     pub(crate) fn keep(&mut self, state: State, question: Question, answer: Bytes) {
         if answer.len() > MOST {
             return;

@@ -1,4 +1,4 @@
-//! What all requests share.
+//! The state that all requests share.
 
 use super::Setup;
 use super::accounts::secret::SecretHash;
@@ -22,38 +22,39 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The console, as its requests see it.
+/// The console, as handlers of requests see it.
 pub(crate) struct App {
     pub accounts: Accounts,
     pub config: Arc<Config>,
     pub database: DatabaseFile,
     pub plugs: Plugs,
     pub reader: DatabaseReader,
-    /// The login of the user whose process it is.
+    /// The login name of the user who runs the process.
     pub login: String,
     /// The folder of events.
     pub events: Option<PathBuf>,
-    /// What the process was started with, for a run of its own.
+    /// Flags that the process was started with, to start a run with the same ones.
     pub flags: Vec<OsString>,
-    /// Answers that hold until the database changes.
+    /// Answers that are valid until the database changes.
     pub answers: Mutex<AnswerCache>,
-    /// Answers of this second, which depend on the clock.
+    /// Answers that depend on the clock and are valid for this second.
     pub moments: Mutex<AnswerCache>,
-    /// What was decided here, and no snapshot shows yet.
+    /// Decisions that no snapshot shows yet.
     decisions: Mutex<Decisions>,
-    /// Tasks of events that no run has read yet.
+    /// Owners of tasks whose events no run has read yet.
     pub claims: Arc<tokio::sync::Mutex<Claims>>,
     pub passwords: Passwords,
     pub throttle: Mutex<Throttle>,
-    /// What the one-time link of a laptop presents, until it is used.
+    /// The hash of the one-time link's secret, until the link is used.
     pub link: Mutex<Option<SecretHash>>,
     /// Reads the clock.
     pub now: fn() -> Moment,
-    /// Turns at the database.
+    /// Limits the number of threads that read the database.
     pub turns: Semaphore,
 }
 
-/// Readers of the database at once. They share the memory that it may take, and long lists need much of it.
+/// The number of threads that may read the database at the same time. They share its memory limit, and long lists need
+/// much of it.
 const READERS: usize = 2;
 
 impl App {
@@ -84,12 +85,12 @@ impl App {
         &self.config.console
     }
 
-    /// This moment, as the store of login sessions has it.
+    /// The present time in the unit of the account store.
     pub(crate) fn micros(&self) -> Micros {
         (self.now)().wall.timestamp_micros()
     }
 
-    /// Reads the database. What is read runs on a thread that may wait.
+    /// Reads the database on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         body: impl FnOnce(Reader<'_>) -> Result<T> + Send + 'static,
@@ -98,30 +99,33 @@ impl App {
         self.work(move || app.reader.read((app.now)().wall, body)).await
     }
 
-    /// What a reader would read now.
+    /// The version of the database that a read would see now.
     pub(crate) fn version(&self) -> std::result::Result<Version, Problem> {
-        // A few looks at files, which are quicker than a change of threads.
+        // This only stats a few files, which is faster than switching to another thread.
         self.reader.version().map_err(Problem::from)
     }
 
-    /// What was decided about what a processor shows since what is read was made. The live database shows it.
+    /// Decisions about results of a processor that the present snapshot does not show. Empty if the live database is
+    /// read, which shows them all.
     pub(crate) fn decided(&self, processor: &str, version: &Version) -> Vec<Decided> {
         let Some(snapshot) = version.snapshot_time(&self.database) else { return Vec::new() };
         let triggers = self.config.daemon.triggers(&self.database);
         self.decisions.lock().about(processor, &triggers, snapshot, (self.now)().wall)
     }
 
-    /// Does what may wait for files or the database.
+    /// Runs code that may block on files or the database.
     pub(crate) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> std::result::Result<T, Problem> {
-        let turn = self.turns.acquire().await.map_err(|_| Problem::away("the console is stopping"))?;
+        let turn = self.turns.acquire().await.map_err(|_| Problem::unavailable("the console is stopping"))?;
         let done = tokio::task::spawn_blocking(work).await;
         drop(turn);
         match done {
             Ok(done) => done.map_err(Problem::from),
-            Err(_) => Err(Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug")),
+            Err(_) => {
+                Err(Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "the request failed because of a bug"))
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who makes a request, and what they may do and see.
+//! Who makes a request, and what the caller may do and see.
 
 use super::accounts::session::LoginSession;
 use super::accounts::token::{ApiToken, Scope};
@@ -10,29 +10,29 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use std::convert::Infallible;
 
-/// Somebody who is known.
+/// An authenticated caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub user: User,
     pub via: Via,
     pub client: Client,
-    /// They opened the link that only whoever can read the database has seen.
+    /// Whether the caller logged in with the one-time link, which only a user who can write the database has seen.
     pub is_owner: bool,
-    /// Their login session moved, and the settings want them to log in again before they change anything.
+    /// Whether the caller must log in again before changing anything, because the login session moved.
     pub must_step_up: bool,
 }
 
-/// How they are known.
+/// How the caller was authenticated.
 #[derive(Clone, Debug)]
 pub(crate) enum Via {
     Session(Box<LoginSession>),
     Token(Box<ApiToken>),
-    /// A trusted proxy says so.
+    /// A trusted proxy named the user.
     Proxy,
 }
 
 impl Caller {
-    /// Refuses what a token is not good for. People may do what their role may.
+    /// Refuses a token without this scope. Other callers may do what their role allows.
     pub(crate) fn require(&self, scope: Scope) -> Result<(), Problem> {
         match &self.via {
             Via::Token(token) if !token.scopes.contains(&scope) && !token.scopes.contains(&Scope::Admin) => {
@@ -45,26 +45,26 @@ impl Caller {
         }
     }
 
-    /// Refuses who has none of the roles.
+    /// Refuses callers with none of these roles.
     pub(crate) fn require_role(&self, roles: &[Role]) -> Result<(), Problem> {
         if self.is_owner || roles.contains(&self.user.role) {
             return Ok(());
         }
         let names = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ");
-        Err(Problem::forbidden(format!("only for the role {names}")))
+        Err(Problem::forbidden(format!("requires the role {names}")))
     }
 
-    /// The public id of the login session.
+    /// The public id of the login session, if there is one.
     pub(crate) fn session(&self) -> Option<&str> {
         if let Via::Session(session) = &self.via { Some(&session.public_id) } else { None }
     }
 
-    /// What they may see, as the questions to the database want it.
+    /// What the caller may see, for queries.
     pub(crate) fn viewer(&self) -> Viewer {
         self.viewer_for(None)
     }
 
-    /// The same for a reason, which is what an auditor gives to see content.
+    /// As [`Caller::viewer`], with the reason that an auditor gives to see content.
     pub(crate) fn viewer_for(&self, reason: Option<&str>) -> Viewer {
         let others = match self.user.role {
             _ if self.is_owner => Level::Content,

@@ -1,9 +1,9 @@
-//! Whose the tasks are that events of a request name. Nobody but admins appends events of tasks of others: who tells of
-//! a task first owns it, so an event with an earlier time would hand it over.
+//! Checks who owns the tasks that sent events name. Only admins may send events for tasks of other users. The owner of
+//! a task is whoever sent its earliest event, so a foreign event with an earlier time would take the task over.
 //!
-//! The database knows the tasks that a run has read. Until then a task belongs to whoever sent an event of it to this
-//! process. A task that others told of in files which no run has read, or before the console was started again, is not
-//! known for that time.
+//! The database knows the tasks that a run has read. Until then, a task belongs to the user who first sent an event of
+//! it to this process. Not protected in that time are tasks whose events came from files that no run has read yet, or
+//! that were sent before the console was restarted.
 
 use super::accounts::token::Scope;
 use super::accounts::user::Role;
@@ -20,13 +20,13 @@ use sessionmill_contract::TaskEvent;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Users by the tasks of which they were the first to send an event. Only those that no run has read.
+/// The first sender of each task that no run has read yet.
 pub(crate) type Claims = HashMap<String, String>;
 
-/// Tasks of one user that may wait to be read.
+/// The most unread tasks of one user.
 const MOST: usize = 100_000;
 
-/// What the events of a request name, with the number of the first event that does.
+/// The tasks and events that a request names, each with the number of the first event that names it.
 #[derive(Debug, Default)]
 pub(crate) struct Named {
     tasks: HashMap<String, u64>,
@@ -44,12 +44,12 @@ impl Named {
     }
 }
 
-/// Why events are refused. Of several events the first one is named.
+/// Why events are refused. The number is that of the first refused event.
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
-    /// It is of a task of somebody else.
+    /// The event is about a task of another user.
     Task(u64),
-    /// An event of its task that somebody else wrote has the same source and id: only one of them would count.
+    /// An event of another user for the same task has the same source and id, and only one of them would count.
     Copy(u64),
     Full,
 }
@@ -62,13 +62,15 @@ impl From<Refusal> for Problem {
                 let detail = format!("event {number} has the `source` and `id` of an event that is not yours");
                 Self::new(StatusCode::CONFLICT, detail)
             }
-            Refusal::Full => Self::away(format!("{MOST} of your tasks wait to be read: send this after the next run")),
+            Refusal::Full => {
+                Self::unavailable(format!("{MOST} of your tasks wait to be read: send this after the next run"))
+            }
         }
     }
 }
 
 impl App {
-    /// Refuses what would change tasks of others, and remembers whose the new ones are.
+    /// Refuses events that would change tasks of other users, and remembers the owners of new tasks.
     pub(crate) async fn claim(self: &Arc<Self>, caller: &Caller, named: Named) -> std::result::Result<(), Problem> {
         if named.tasks.is_empty() {
             return Ok(());
@@ -77,7 +79,8 @@ impl App {
         let is_admin = caller.require(Scope::Admin).is_ok() && caller.require_role(&[Role::Admin]).is_ok();
         let has_database = self.database.try_exists().unwrap_or(true) || Snapshot::newest(&self.database).is_some();
         let app = Arc::clone(self);
-        // Before the database is opened: nobody else takes a claim away then that only a later state of it replaces.
+        // Locked before the database is opened. Claims are dropped once a run has read their tasks; the lock ensures
+        // that no other request drops one that this view of the database does not show yet.
         let mut claims = Arc::clone(&self.claims).lock_owned().await;
         let mut claim = move |reader: Option<Reader<'_>>| app.claim_now(reader, &mut claims, &viewer, is_admin, &named);
         let refusal = match has_database {

@@ -1,11 +1,11 @@
-//! Where a request comes from: the address and the kind of program of a client.
+//! Where a request comes from: the client's address and user agent.
 
 use crate::config::console::{Console, Subnet};
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use std::net::{IpAddr, SocketAddr};
 
-/// The other end of the connection.
+/// The address at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub SocketAddr);
 
@@ -14,13 +14,16 @@ pub(crate) struct Peer(pub SocketAddr);
 pub(crate) struct Client {
     pub address: IpAddr,
     pub agent: Option<String>,
-    /// The request came through a trusted proxy.
+    /// Whether the request came through a trusted proxy.
     pub is_proxied: bool,
 }
 
 impl Client {
-    /// A proxy appends the address that it saw to a list. What stands before the last address that is no trusted
-    /// proxy can have been invented by anybody.
+    /// The client of a request. Each proxy appends the address that it saw to `X-Forwarded-For`. Read from the end, the
+    /// first address that is not a trusted proxy is the client's. Anything before it could be made up.
+    ///
+    /// For example, with the trusted proxy 10.0.0.1 and `X-Forwarded-For: 1.2.3.4, 203.0.113.9`, the client is
+    /// 203.0.113.9.
     pub(crate) fn of(peer: Peer, headers: &HeaderMap, settings: &Console) -> Self {
         let direct = peer.0.ip().to_canonical();
         let is_proxied = settings.trusts(direct);
@@ -38,12 +41,12 @@ impl Client {
         Self { address, agent, is_proxied }
     }
 
-    /// The network of an address: a phone changes its address all the time, its network less often.
+    /// The network of an address. A phone often changes its address, but less often its network.
     pub(crate) fn network(address: IpAddr) -> Subnet {
         Subnet::new(address, if address.is_ipv4() { 24 } else { 56 })
     }
 
-    /// Whether a login session that began at an address with an agent can be this client's.
+    /// Whether a login session that began at this address with this user agent can belong to this client.
     pub(crate) fn is_like(&self, address: Option<&str>, agent: Option<&str>) -> bool {
         let began_at = address.and_then(|address| address.parse::<IpAddr>().ok());
         let is_near = began_at.is_none_or(|began_at| Self::network(began_at).has(self.address));
@@ -51,7 +54,7 @@ impl Client {
     }
 }
 
-/// The kind of browser, by the names that they give themselves; the more special ones come first.
+/// The browser family of a user agent. More specific names come first, since most browsers also name others.
 fn family(agent: Option<&str>) -> &str {
     const KNOWN: [&str; 7] = ["Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python"];
     let agent = agent.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the command line does with the store: users, tokens, and the login sessions of an older store.
+//! The commands for the account store: users, tokens, and importing login sessions.
 
 use super::accounts::audit::Entry;
 use super::accounts::import::Imported;
@@ -11,21 +11,21 @@ use crate::config::Config;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// The store, as a command sees it.
-pub struct Office {
+/// The account store, for commands.
+pub struct StoreCommands {
     pub store: String,
     pub config: Config,
     pub now: DateTime<Utc>,
-    /// Who does it, for the audit log.
+    /// Who runs the command, for the audit log.
     pub by: String,
 }
 
-impl Office {
-    /// Adds a user. Without a password only a trusted proxy can log them in.
+impl StoreCommands {
+    /// Adds a user. A user without a password can only log in through a trusted proxy.
     ///
     /// # Errors
     ///
-    /// If there is one of that name, or the password can be guessed.
+    /// If the name is taken, or the password is too short or too long.
     pub fn add_user(&self, name: &str, role: Role, person: Option<&str>, password: Option<&str>) -> Result<()> {
         let password_hash = password.map(hash).transpose()?;
         self.with(async |accounts, now| {
@@ -44,16 +44,16 @@ impl Office {
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub fn users(&self) -> Result<Vec<User>> {
         self.with(async |accounts, now| accounts.users(now).await)
     }
 
-    /// Gives a user another password, which ends their login sessions.
+    /// Changes the password of a user and ends their login sessions.
     ///
     /// # Errors
     ///
-    /// If there is no such user, or the password can be guessed.
+    /// If there is no such user, or the password is too short or too long.
     pub fn set_password(&self, name: &str, password: &str) -> Result<()> {
         let hash = hash(password)?;
         self.with(async |accounts, now| {
@@ -62,7 +62,7 @@ impl Office {
         })
     }
 
-    /// Gives a user another role, which ends their login sessions.
+    /// Changes the role of a user and ends their login sessions.
     ///
     /// # Errors
     ///
@@ -86,11 +86,11 @@ impl Office {
         })
     }
 
-    /// Makes a token for a user. Returns the secret and the id.
+    /// Makes a token for a user. Returns its secret and its id.
     ///
     /// # Errors
     ///
-    /// If there is no such user, or the token would live too long.
+    /// If there is no such user, or the lifetime is too long.
     pub fn add_token(&self, user: &str, label: &str, scopes: &[Scope], life: Duration) -> Result<(String, String)> {
         self.with(async |accounts, now| {
             known(accounts.user(user, now).await?.is_some(), "user", user)?;
@@ -100,11 +100,11 @@ impl Office {
         })
     }
 
-    /// The tokens of a user, or all.
+    /// The tokens of a user, or of all users.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub fn tokens(&self, user: Option<&str>) -> Result<Vec<ApiToken>> {
         self.with(async |accounts, now| accounts.tokens(user, now).await)
     }
@@ -113,7 +113,7 @@ impl Office {
     ///
     /// # Errors
     ///
-    /// If there is none of that id.
+    /// If there is no token with this id.
     pub fn revoke_token(&self, id: &str) -> Result<()> {
         self.with(async |accounts, now| {
             known(accounts.revoke_token(None, id, now).await?, "token", id)?;
@@ -121,11 +121,11 @@ impl Office {
         })
     }
 
-    /// Takes over the login sessions of an older store.
+    /// Imports the login sessions of an older store.
     ///
     /// # Errors
     ///
-    /// If one of the stores is away.
+    /// If one of the stores cannot be reached.
     pub fn import(&self, url: &str) -> Result<Imported> {
         self.with(async |accounts, now| {
             let imported = accounts.import(url, &self.config.console, now).await?;
@@ -135,11 +135,11 @@ impl Office {
         })
     }
 
-    /// Deletes login sessions and tokens that have ended. Returns how many those were.
+    /// Deletes expired login sessions and tokens. Returns their number.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub fn clean_up(&self) -> Result<u64> {
         self.with(async |accounts, now| Ok(accounts.clean_up(now).await? + accounts.clean_up_tokens(now).await?))
     }

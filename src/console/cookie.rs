@@ -1,7 +1,7 @@
 //! The cookie that holds the secret of a login session.
 //!
-//! Over TLS its name begins with `__Host-`: a browser takes it from this host alone, for all of its paths. Plain HTTP
-//! is for loopback only, where browsers would refuse that name.
+//! Over TLS, its name begins with `__Host-`: a browser accepts such a cookie only from this host, for all paths, and
+//! never from a subdomain. Plain HTTP is allowed on loopback only; there, browsers would refuse the prefix.
 
 use super::accounts::secret::Secret;
 use crate::config::console::Console;
@@ -13,7 +13,7 @@ pub(crate) fn name(settings: &Console) -> &'static str {
     if settings.is_secure() { "__Host-sessionmill" } else { "sessionmill" }
 }
 
-/// The value of a cookie that a request presents, by its name.
+/// The secret in the request's cookie of this name.
 pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Option<Secret> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -21,12 +21,12 @@ pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Option<Secret> {
     values.next().and_then(Secret::presented)
 }
 
-/// Hands a secret to a browser, until it is closed.
+/// The header that gives a secret to a browser, until the browser is closed.
 pub(crate) fn set(secret: &Secret, settings: &Console) -> Option<HeaderValue> {
     value(secret.reveal(), "", settings)
 }
 
-/// Takes it back.
+/// The header that removes the cookie.
 pub(crate) fn clear(settings: &Console) -> Option<HeaderValue> {
     value("", "; Max-Age=0", settings)
 }

@@ -1,26 +1,26 @@
-//! What was decided by requests of the console, until a snapshot shows it. The answers of the daemon tell it, which are
-//! files: so it holds on when the console is started again, and also for a request that was answered late.
+//! Decisions that were requested through the console and that no snapshot shows yet. They are read from the daemon's
+//! answer files, so they survive a restart of the console and include requests that were answered late.
 
-use super::asking::IDS;
+use super::changes::IDS;
 use crate::plugs::Decided;
 use crate::service::trigger::{self, Decision};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;
 
-/// The decisions that no snapshot of a time shows.
+/// The decisions that the snapshot of a certain time does not show.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    /// What they were read from: the time of the snapshot, and when the folder of answers had changed. `None` if they are
-    /// to be read again.
+    /// What `known` was read for: the time of the snapshot, and the modification time of the folder of answers. `None`
+    /// if it must be read again.
     of: Option<(DateTime<Utc>, DateTime<Utc>)>,
     known: Vec<Decision>,
 }
 
-/// A change that follows another one at once can have its time stamp.
+/// Two changes within this time can leave the folder with the same modification time.
 const SETTLED: TimeDelta = TimeDelta::seconds(1);
 
 impl Decisions {
-    /// What was decided about what a processor shows, the oldest first.
+    /// The decisions about results of a processor, the oldest first.
     pub(super) fn about(
         &mut self,
         processor: &str,

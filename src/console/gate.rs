@@ -1,5 +1,4 @@
-//! What every request goes through, before and after it is answered: from the headers of every answer to the question
-//! who asks. Read [`gate`] from top to bottom.
+//! The checks that every request passes, and the headers that every answer gets. Read [`gate`] from top to bottom.
 
 use super::accounts::Micros;
 use super::accounts::audit::Entry;
@@ -22,10 +21,10 @@ use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-/// How a login session began whose user opened the one-time link.
+/// How a login session began: with the one-time link.
 pub(crate) const BY_LINK: &str = "link";
 
-/// Takes a request in, and its answer out.
+/// Checks a request, finds out who sends it, passes it on, and completes the answer.
 pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_probe = path.strip_prefix(BASE).unwrap_or(path).starts_with("/health/");
@@ -51,7 +50,8 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
         Ok(answered) => answered.unwrap_or_else(Problem::into_response),
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
-    // The store knows the new secret only, whatever becomes of the request. A log-in or log-out in it has the last word.
+    // The store already has only the new secret, so the cookie must be sent whatever the answer is. If the request
+    // itself logs in or out, its own cookie wins.
     if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -59,7 +59,7 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
     response
 }
 
-/// Forbids the browser some things to do with an answer.
+/// Sets the security headers of an answer.
 fn protect(headers: &mut HeaderMap, is_secure: bool) {
     const HEADERS: [(HeaderName, &str); 8] = [
         (
@@ -83,10 +83,11 @@ fn protect(headers: &mut HeaderMap, is_secure: bool) {
     }
 }
 
-/// Bytes of a path: a file that failed is named in one, with each byte as `%2f` at worst.
+/// The longest path. The name of a failed file can be part of one, with each byte written as `%2f` at worst.
 const PATH: usize = 16 << 10;
 
-/// Refuses what nothing is named, wherever it stands in a path. PostgreSQL has no text with a zero byte.
+/// Refuses paths that are too long or contain a zero byte. Nothing has a zero byte in its name, and PostgreSQL refuses
+/// text with one.
 fn check_path(path: &str) -> Result<(), Problem> {
     if path.len() > PATH {
         return Err(Problem::new(StatusCode::URI_TOO_LONG, format!("the path is longer than {PATH} bytes")));
@@ -94,8 +95,9 @@ fn check_path(path: &str) -> Result<(), Problem> {
     if path.contains("%00") { Err(Problem::not_found()) } else { Ok(()) }
 }
 
-/// A page of an attacker can give its own name the address of this machine. A console on loopback answers to the
-/// names of loopback only.
+/// Protects against DNS rebinding: an attacker's page on `evil.example` can make that name resolve to 127.0.0.1, and
+/// the browser then treats this console as part of that page. So a console on loopback answers only to the names of
+/// loopback.
 fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let settings = app.settings();
     if !settings.listen.ip().is_loopback() || settings.public_url.is_some() {
@@ -114,8 +116,9 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
 }
 
-/// A page of somebody else must not change anything in the name of who looks at it: a browser says where a request
-/// comes from. A program that sends its token is no browser.
+/// Protects against cross-site requests: a page of another site must not change anything with the cookies of its
+/// visitor. Browsers say where a request comes from, in `Sec-Fetch-Site` or `Origin`. A request with a token comes from
+/// a program, not from a browser.
 fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if method.is_safe() || headers.contains_key(header::AUTHORIZATION) {
         return Ok(());
@@ -135,7 +138,7 @@ fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), P
     if is_own { Ok(()) } else { Err(Problem::forbidden("the request comes from a page of another site")) }
 }
 
-/// Finds out who asks; with the cookie of a secret that was renewed.
+/// Finds out who sends the request. Also returns the cookie, if the secret was renewed.
 async fn recognise(
     app: &App,
     client: &Client,
@@ -170,7 +173,7 @@ async fn recognise(
     let Some(caller) = of_session(app, client, session, now).await? else { return Ok((None, None)) };
     let Via::Session(session) = &caller.via else { return Ok((Some(caller), None)) };
     app.accounts.touch(session, now).await?;
-    // The secret of an older program is replaced at once: its cookie has other rules.
+    // The cookie of an older program has weaker attributes, so its secret is replaced at once.
     let renewed = match is_older {
         true => app.accounts.rotate(session, now).await?,
         false => app.accounts.renew(session, now).await?,
@@ -179,14 +182,14 @@ async fn recognise(
     Ok((Some(caller), renewed))
 }
 
-/// Whose login session it is, if it may still be used by this client.
+/// The caller of a login session, unless the session may no longer be used by this client.
 async fn of_session(app: &App, client: &Client, session: LoginSession, now: Micros) -> Result<Option<Caller>, Problem> {
     let Some(name) = session.user_id.clone() else { return Ok(None) };
     let data: Value = serde_json::from_str(&session.data).unwrap_or_default();
     let is_owner = data["by"] == BY_LINK;
     let user = match app.accounts.user(&name, now).await? {
         Some(user) => user,
-        // Whoever opened the link need not be a user of the store.
+        // A user of the one-time link need not exist in the store.
         None if is_owner => {
             User { person: None, name, role: Role::Admin, password_hash: None, created_at: session.created_at }
         }
@@ -210,7 +213,8 @@ async fn of_session(app: &App, client: &Client, session: LoginSession, now: Micr
             app.accounts.revoke(&user.name, &session.public_id, "moved", now).await?;
             return Ok(None);
         }
-        // Remembered, so that the log has it once. Another request may be faster with that.
+        // Noted in the session, so that the audit log gets one entry. Another request can write the session first; the
+        // log may then have two.
         let mut data = data;
         data["moved"] = true.into();
         app.accounts.update(&session, &data.to_string(), now).await?;

@@ -1,5 +1,5 @@
-//! The body of an answer whose lines are made while it is sent, at the pace of whoever reads it: a long recording takes no
-//! more memory than a short one.
+//! The body of an answer whose lines are produced while it is sent, at the pace of the client. So a long recording
+//! takes no more memory than a short one.
 
 use crate::base::error::{Error, Result};
 use axum::body::Bytes;
@@ -11,7 +11,7 @@ type Iter = Box<dyn Iterator<Item = Result<String>> + Send>;
 
 pub(super) struct Lines(Iter);
 
-/// Bytes of a part of the body, and a line more.
+/// The size of a part of the body; at most one line more.
 const PART: usize = 64 << 10;
 
 impl Lines {
@@ -25,7 +25,7 @@ impl Body for Lines {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        // The lines are read from a file.
+        // The lines are read from a file, which can block.
         let part: Result<_> = tokio::task::block_in_place(|| {
             let mut part = String::new();
             while part.len() < PART
@@ -39,7 +39,8 @@ impl Body for Lines {
         Poll::Ready(match part {
             Ok(part) if part.is_empty() => None,
             Ok(part) => Some(Ok(Frame::data(part.into()))),
-            // What is sent already cannot be taken back: the connection breaks, and whoever reads knows that it does.
+            // Data that was sent cannot be taken back. So the connection is broken, and the client notices that the
+            // answer is incomplete.
             Err(error) => {
                 tracing::error!(error = error.to_string(), "an answer broke off");
                 Some(Err(error))

@@ -1,40 +1,39 @@
 //! The HTTP console: an API that programs call, and pages on which people log in.
 //!
-//! The console is a process of its own. It reads snapshots, or moments of a live database that its user owns, and
-//! never opens that for writing; it asks for changes by the actions that commands and triggers use. All of the
-//! program's async code is here: what waits for files or the database runs on threads that may wait.
+//! The console is a separate process. It reads snapshots, or opens a live database of its own user for moments at a
+//! time; it never opens a database for writing. For changes it uses the same actions as commands and triggers. All
+//! async code of the program is in this folder; code that blocks on files or the database runs on threads of its own.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`accounts`] | the store: users, login sessions, tokens, audit log |
-//! | `gate` | what every request goes through; read it first |
-//! | `caller`, `client` | who asks, and from where |
-//! | `entrance`, `password`, `throttle`, `cookie` | logging in and out |
-//! | `routes` | the API, one file for each family of calls |
+//! | [`accounts`] | the account store: users, login sessions, tokens, audit log |
+//! | `gate` | the checks that every request passes; read it first |
+//! | `caller`, `client` | who sends a request, and from where |
+//! | `login`, `password`, `throttle`, `cookie` | log-in and log-out |
+//! | `routes` | the API, one file per family of calls |
 //! | `pages` | the pages |
-//! | `asking` | changes, which the daemon makes, or an action where there is none |
-//! | `decisions` | what these changed, until a snapshot shows it |
-//! | `lines` | the body of an answer that is made while it is sent |
-//! | `answers` | answers that hold until the database changes |
-//! | `claims` | whose the tasks are that events name |
-//! | `app`, `problem` | what requests share; what a caller gets when something cannot be done |
-//! | `server`, `tls`, `impatient` | the process, and its connections |
-//! | [`commands`] | what the command line does with the store |
+//! | `changes` | requests for changes, to the daemon or to an action |
+//! | `decisions` | requested changes that no snapshot shows yet |
+//! | `lines` | the body of an answer that is produced while it is sent |
+//! | `answers` | a cache of answers |
+//! | `claims` | the owners of tasks that sent events name |
+//! | `app`, `problem` | the state that requests share; the answer when a request fails |
+//! | `server`, `tls`, `write_timeout` | the process, and its connections |
+//! | [`commands`] | the commands for the account store |
 
 pub mod accounts;
 mod answers;
 mod app;
-mod asking;
 mod caller;
+mod changes;
 mod claims;
 mod client;
 pub mod commands;
 mod cookie;
 mod decisions;
-mod entrance;
 mod gate;
-mod impatient;
 mod lines;
+mod login;
 mod pages;
 mod password;
 mod problem;
@@ -42,6 +41,7 @@ mod routes;
 mod server;
 mod throttle;
 mod tls;
+mod write_timeout;
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
@@ -57,39 +57,39 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What the console works on.
+/// What the console needs to start.
 pub struct Setup {
     pub config: Config,
     pub database: DatabaseFile,
     pub plugs: Plugs,
-    /// The URL of the store.
+    /// The URL of the account store.
     pub store: String,
-    /// The login of the user whose process it is.
+    /// The login name of the user who runs the process.
     pub login: String,
     /// The folder of events.
     pub events: Option<PathBuf>,
-    /// Flags that name the database and the configuration, for a run of its own.
+    /// Flags that name the database and the configuration, for runs that the console starts.
     pub flags: Vec<OsString>,
     /// Reads the clock.
     pub now: fn() -> Moment,
 }
 
-/// Serves until a signal ends it. `listening` gets the address at which a browser finds it: on a machine without
-/// users of the console with a link that lets its owner in, once.
+/// Serves until a signal ends it. `listening` gets the URL for browsers. If the store has no users and the machine is
+/// the owner's own, the URL is a one-time link that logs the owner in.
 ///
 /// # Errors
 ///
-/// If the settings are invalid, or it cannot listen.
+/// If the settings are invalid, or the console cannot listen.
 pub fn serve(setup: Setup, listening: impl FnOnce(String)) -> Result<()> {
     server::check(&setup.config.console)?;
     run(async {
         let accounts = open(&setup.store, &setup.config)?;
         let now = (setup.now)().wall.timestamp_micros();
         let settings = setup.config.console.clone();
-        // Behind a proxy every client seems to come from this machine.
+        // Behind a proxy, every client seems to come from this machine.
         let is_laptop = settings.listen.ip().is_loopback()
             && settings.public_url.is_none()
-            // Nobody reads more by the link than by commands.
+            // The link must not show more to its user than commands would.
             && may_write(&setup.database)
             && accounts.users(now).await.is_ok_and(|users| users.is_empty());
         let link = is_laptop.then(|| Secret::new(""));
@@ -107,12 +107,12 @@ pub fn serve(setup: Setup, listening: impl FnOnce(String)) -> Result<()> {
     })?
 }
 
-/// The store of a URL. Its connections live on the runtime that it is opened on.
+/// Opens the store of a URL. Its connections belong to the async runtime that is running now.
 fn open(url: &str, config: &Config) -> Result<Accounts> {
     Accounts::new(url, &config.console).map_err(|error| Error::new(Status::Config, error.to_string()))
 }
 
-/// Runs what is async, on two threads beside those that may wait.
+/// Runs async code on two threads, with more threads for code that blocks.
 fn run<T>(work: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -1,4 +1,4 @@
-//! Passwords, as argon2id hashes. Each costs 19 MiB of memory and some time, so that two are computed at once.
+//! Passwords as argon2id hashes. A hash takes 19 MiB of memory and noticeable time, so only two are computed at once.
 
 use super::problem::Problem;
 use argon2::Argon2;
@@ -7,18 +7,19 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use std::sync::LazyLock;
 use tokio::sync::Semaphore;
 
-/// At most this many are computed at once, and the others wait.
+/// The number of hashes that are computed at the same time; more have to wait.
 const AT_ONCE: usize = 2;
-/// Characters of a password. NIST SP 800-63B asks for 8 at least, and for 15 where it is the only factor.
+/// The fewest characters of a password. NIST SP 800-63B requires at least 8, or 15 if the password is the only factor.
 pub(crate) const SHORTEST: usize = 12;
-/// Bytes of one: a longer one would only cost time.
+/// The most bytes of a password: a longer one would only cost time.
 pub(crate) const LONGEST: usize = 1024;
 
-/// Computes hashes.
+/// Computes and verifies hashes.
 #[derive(Debug)]
 pub(crate) struct Passwords(Semaphore);
 
-/// The hash of a password that nobody has: what is compared where there is no such user, so that it takes as long.
+/// The hash of a password that nobody has. If a user does not exist, the password is verified against this one, so that
+/// the time of the answer does not reveal which users exist.
 static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("correct horse battery staple").unwrap_or_default());
 
 impl Default for Passwords {
@@ -28,7 +29,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Whether a password is that of a hash. It takes as long if there is none.
+    /// Whether a password matches a hash. Takes the same time without a hash.
     pub(crate) async fn is_right(&self, password: &str, hash: Option<&str>) -> Result<bool, Problem> {
         let (password, known) = (password.to_owned(), hash.map(str::to_owned));
         self.compute(move || {
@@ -44,24 +45,24 @@ impl Passwords {
         check(password).map_err(Problem::bad_request)?;
         let password = password.to_owned();
         let hashed = self.compute(move || hash(&password)).await?;
-        hashed.ok_or_else(|| Problem::away("the password could not be hashed"))
+        hashed.ok_or_else(|| Problem::unavailable("the password could not be hashed"))
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let turn = self.0.acquire().await.map_err(|_| Problem::away("the console is stopping"))?;
+        let turn = self.0.acquire().await.map_err(|_| Problem::unavailable("the console is stopping"))?;
         let done = tokio::task::spawn_blocking(work).await;
         drop(turn);
-        done.map_err(|_| Problem::away("the password could not be hashed"))
+        done.map_err(|_| Problem::unavailable("the password could not be hashed"))
     }
 }
 
-/// Refuses a password that can be guessed or is too long.
+/// Refuses a password that is too short or too long.
 pub(crate) fn check(password: &str) -> Result<(), String> {
     if password.chars().count() < SHORTEST {
-        return Err(format!("a password has {SHORTEST} characters at least"));
+        return Err(format!("a password must have at least {SHORTEST} characters"));
     }
     if password.len() > LONGEST {
-        return Err(format!("a password has {LONGEST} bytes at most"));
+        return Err(format!("a password must have at most {LONGEST} bytes"));
     }
     Ok(())
 }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn a_password_that_can_be_guessed_is_refused() {
         assert_eq!(check("a long password"), Ok(()));
-        assert_eq!(check("12345678901"), Err("a password has 12 characters at least".to_owned()));
-        assert_eq!(check(&"a".repeat(1025)), Err("a password has 1024 bytes at most".to_owned()));
+        assert_eq!(check("12345678901"), Err("a password must have at least 12 characters".to_owned()));
+        assert_eq!(check(&"a".repeat(1025)), Err("a password must have at most 1024 bytes".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! What a caller gets when something cannot be done: a problem document of RFC 9457.
+//! The answer when a request fails: a problem document as in RFC 9457.
 
 use super::accounts::StoreError;
 use crate::base::error::{Error, Status};
@@ -6,18 +6,18 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-/// A problem. What it says holds no secret and nothing that somebody wrote in a transcript.
+/// A problem. Its text contains no secrets and nothing from transcripts.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub status: StatusCode,
     pub detail: String,
-    /// More members, such as who holds what is busy.
+    /// Further members, such as the holder of a lock.
     more: Map<String, Value>,
-    /// Seconds after which another try makes sense.
+    /// Seconds after which another attempt can succeed.
     retry_after: Option<u64>,
 }
 
-/// The schema of a problem in the description of the API.
+/// The schema of a problem, for the description of the API.
 #[derive(serde::Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDocument {
@@ -28,7 +28,7 @@ pub(crate) struct ProblemDocument {
     detail: String,
 }
 
-/// A store that is away may be back by then.
+/// Seconds after which a store that cannot be reached may be back.
 const SOON: u64 = 5;
 
 impl Problem {
@@ -40,9 +40,9 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The same words for what there is not and for what is somebody else's.
+    /// Used both for things that do not exist and for things of other users, so that the answer does not reveal which.
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is nothing of that name, or it is not yours to see")
+        Self::new(StatusCode::NOT_FOUND, "not found, or you may not see it")
     }
 
     pub(crate) fn unauthenticated() -> Self {
@@ -53,12 +53,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    pub(crate) fn away(detail: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).after(SOON)
     }
 
-    /// The same answer, or a problem document with what it says: the framework refuses in plain text what it cannot
-    /// read, such as a parameter that is no number.
+    /// Turns a plain-text refusal into a problem document; other answers stay unchanged. The web framework refuses in
+    /// plain text what it cannot parse, such as a parameter that should be a number.
     pub(crate) async fn documented(response: Response) -> Response {
         let is_plain =
             response.headers().get(header::CONTENT_TYPE).is_none_or(|of| of.as_bytes().starts_with(b"text/plain"));
@@ -74,7 +74,7 @@ impl Problem {
         Self::new(status, detail).into_response()
     }
 
-    /// Says when another try makes sense.
+    /// Says after how many seconds to try again.
     pub(crate) fn after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
@@ -88,11 +88,11 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Away(cause) => {
-                tracing::error!(error = cause, "the store of login sessions is away");
-                Self::away("the store of login sessions is away")
+            StoreError::Unreachable(cause) => {
+                tracing::error!(error = cause, "the account store cannot be reached");
+                Self::unavailable("the account store cannot be reached")
             }
-            StoreError::Deadlock => Self::away(error.to_string()),
+            StoreError::Deadlock => Self::unavailable(error.to_string()),
             StoreError::Taken => Self::new(StatusCode::CONFLICT, error.to_string()),
             StoreError::Invalid(detail) => Self::bad_request(detail),
         }

@@ -1,14 +1,15 @@
-//! The process: listens, hands each connection to the routes, and ends in order.
+//! The server: listens, hands connections to the routes, and stops in order.
 //!
-//! A slow or silent client costs one connection for a while and nothing else: the handshake, the headers, the request
-//! and an answer that it does not read have time limits, and the number of connections is limited.
+//! A slow or silent client can only occupy one connection for a limited time: there are time limits for the TLS
+//! handshake, for the headers, for the request, and for an answer that the client does not read. The number of
+//! connections is limited too.
 
 use super::accounts::Micros;
 use super::app::App;
 use super::client::Peer;
-use super::impatient::Impatient;
 use super::routes;
 use super::tls;
+use super::write_timeout::WriteTimeout;
 use crate::base::error::{Error, Result, cause};
 use crate::config::console::Console;
 use crate::service::systemd;
@@ -26,18 +27,19 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// Connections at once.
+/// The most connections at a time.
 const CONNECTIONS: usize = 1024;
-/// How long a client takes for its handshake, and for the headers of a request.
+/// The time limit for a handshake, and for the headers of a request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a client takes nothing of an answer.
+/// How long a client may accept no data of an answer.
 const STALL: Duration = Duration::from_secs(30);
-/// How long requests that are under way may take at the end.
+/// The time that running requests get when the console stops.
 const END: Duration = Duration::from_secs(10);
-/// Login sessions that have ended are deleted this often, give or take a half.
+/// How often ended login sessions are deleted. The actual time varies by half, so that machines with a shared store
+/// take turns.
 const CLEAN_UP: Duration = Duration::from_secs(15 * 60);
 
-/// Serves until a signal ends it. Says the address once it listens.
+/// Serves until a signal ends it. Calls `listening` with the address once it listens.
 pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> Result<()> {
     let settings = app.settings().clone();
     let tls = tls::acceptor(&settings)?;
@@ -48,9 +50,9 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
     let signals = |kind| signal(kind).map_err(|error| Error::cannot("listen to", "signals", error));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     listening(address);
-    // A store that is not there yet is waited for: until then requests are answered with 503.
+    // If the store is not reachable yet, the console starts anyway. Until then, requests are answered with 503.
     if let Err(error) = app.accounts.open(app.micros()).await {
-        tracing::error!(error = error.to_string(), "cannot open the store of login sessions yet");
+        tracing::error!(error = error.to_string(), "cannot open the account store yet");
     }
     systemd::ready();
     tracing::info!(%address, "serving");
@@ -88,7 +90,7 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
     Ok(())
 }
 
-/// The next connection, once there is a place for it. An error such as too many open files passes.
+/// The next connection, once there is a place for it. `None` after an error such as too many open files, which passes.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
@@ -122,7 +124,7 @@ async fn converse(
     }
 }
 
-/// Answers the requests of a connection, the last one when the console stops.
+/// Answers the requests of a connection. When the console stops, the current request is the last one.
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: Peer,
@@ -134,7 +136,7 @@ async fn answer(
         .timer(TokioTimer::new())
         .header_read_timeout(HANDSHAKE)
         .max_headers(100)
-        .serve_connection(TokioIo::new(Impatient::new(stream, STALL)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, STALL)), service);
     let mut connection = pin!(connection);
     let stopped = async { stopping.wait_for(|stopping| *stopping).await.map(|_| ()) };
     let ended = tokio::select! {
@@ -149,7 +151,8 @@ async fn answer(
     }
 }
 
-/// Deletes what has ended, now and then. Machines that share a store do not do it all at once.
+/// Deletes ended login sessions at intervals. The intervals vary, so that machines that share a store do not all delete
+/// at the same time.
 async fn clean_up(app: Arc<App>) {
     loop {
         let factor = 0.5 + f64::from(u32::try_from(app.micros() % 1000).unwrap_or_default()) / 1000.0;
@@ -165,7 +168,7 @@ async fn clean_up_once(app: &App, now: Micros) -> std::result::Result<u64, super
     Ok(app.accounts.clean_up(now).await? + app.accounts.clean_up_tokens(now).await?)
 }
 
-/// Refuses settings by which passwords would cross a network in the clear.
+/// Refuses settings with which passwords would be sent over a network without encryption.
 pub(super) fn check(settings: &Console) -> Result<()> {
     if settings.listen.ip().is_loopback() || settings.is_secure() {
         return Ok(());

@@ -1,27 +1,28 @@
-//! How often somebody may try to log in with a wrong password: the wait after a failure doubles.
+//! Limits attempts to log in with wrong passwords: after some attempts, the wait doubles with each failure.
 //!
-//! | failures of | that are free | then a wait of |
+//! | failures are counted per | attempts without a wait | longest wait |
 //! | --- | --- | --- |
-//! | an account from a network | 5 | 15 minutes at most |
-//! | a network, whatever the account | 20 | 15 minutes at most |
-//! | an account, whatever the network | 100 | a minute at most |
+//! | account and network | 5 | 15 minutes |
+//! | network, for all accounts | 20 | 15 minutes |
+//! | account, for all networks | 100 | 1 minute |
 //!
-//! So whoever tries an account waits soon, and its owner in another network does not. The last row is against many
-//! networks that try one account. It does not hold for networks from which the account's owner has logged in: nobody else
-//! can lock them out there.
+//! For example, five attempts for one account from one network need no wait. After the fifth failure the wait is 1 s,
+//! after the sixth 2 s, and so on. The account's owner in another network does not wait. The last row is for attacks on
+//! one account from many networks. It does not apply to networks from which the owner of the account has logged in, so
+//! nobody can lock the owner out there.
 
 use crate::config::console::Subnet;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How long a failure counts.
+/// How long a failure counts. Also the longest wait.
 const MEMORY: Duration = Duration::from_secs(900);
-/// How long a network is that of an owner.
+/// How long a network is remembered as one of an account's owner.
 const OWNER: Duration = Duration::from_secs(30 * 86_400);
-/// What is remembered. Above it, what no longer counts is forgotten.
+/// The most remembered keys. Above it, expired ones are removed.
 const KEYS: usize = 10_000;
 
-/// What was tried lately.
+/// Recent attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     tries: HashMap<Key, Tries>,
@@ -29,7 +30,7 @@ pub(crate) struct Throttle {
     owners: HashMap<(String, Subnet), Instant>,
 }
 
-/// What failures are counted of.
+/// What failures are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Pair(String, Subnet),
@@ -41,12 +42,12 @@ enum Key {
 struct Tries {
     failures: u32,
     last: Instant,
-    /// The try before that, from which on the wait goes where the last one was right.
+    /// The attempt before the last one. If the last one turns out to be right, the wait is counted from here.
     before: Instant,
 }
 
 impl Key {
-    /// Failures that cost nothing, and the longest wait.
+    /// The number of attempts without a wait, and the longest wait.
     fn limits(&self) -> (u32, Duration) {
         match self {
             Self::Pair(..) => (5, MEMORY),
@@ -55,7 +56,7 @@ impl Key {
         }
     }
 
-    /// When the next try is welcome.
+    /// When the next attempt is allowed.
     fn next(&self, tries: Tries) -> Instant {
         let (free, longest) = self.limits();
         let wait = match tries.failures.checked_sub(free) {
@@ -66,7 +67,7 @@ impl Key {
     }
 }
 
-/// Characters of a name: nobody has a longer one, and anybody can send one.
+/// The most characters of a name. No account has a longer one, but a request can contain any text.
 const NAME: usize = 100;
 
 fn keys(account: &str, network: Subnet) -> [Key; 3] {
@@ -75,8 +76,8 @@ fn keys(account: &str, network: Subnet) -> [Key; 3] {
 }
 
 impl Throttle {
-    /// How long somebody has to wait before a try. The try counts as failed until it is known to be right: otherwise a
-    /// hundred tries at once would be one.
+    /// Registers an attempt, or returns how long to wait. The attempt counts as failed until the password is known to
+    /// be right. Otherwise a hundred simultaneous attempts would count as one.
     pub(crate) fn try_now(&mut self, account: &str, network: Subnet, now: Instant) -> Result<(), Duration> {
         let keys = keys(account, network);
         let is_owner = self.owners.get(&(account.to_owned(), network)).is_some_and(|at| *at + OWNER > now);
@@ -98,8 +99,9 @@ impl Throttle {
         Ok(())
     }
 
-    /// Forgets the failures of an account in a network whose owner is known now, and elsewhere only this try: who has
-    /// an account could else try those of others without end.
+    /// Called after a right password. Forgets the failures of this account in this network, whose owner is now known.
+    /// Of the other counters only this attempt is taken back: otherwise the owner of one account could reset the
+    /// counter of the network by logging in, and so try other accounts without limit.
     pub(crate) fn was_right(&mut self, account: &str, network: Subnet, now: Instant) {
         let [pair, others @ ..] = keys(account, network);
         self.tries.remove(&pair);
@@ -154,7 +156,7 @@ mod tests {
         }
         assert_eq!(throttle.try_now("ada", network(0), now), Err(Duration::from_secs(1)));
         assert_eq!(throttle.try_now("ada", network(1), now), Ok(()));
-        // Whoever logs in makes nobody wait longer, nor keeps failures from being forgotten.
+        // A successful log-in neither lengthens the wait nor keeps failures from expiring.
         let soon = now + Duration::from_secs(1);
         assert_eq!(throttle.try_now("bob", network(0), soon), Ok(()));
         throttle.was_right("bob", network(0), soon);

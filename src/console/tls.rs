@@ -1,4 +1,4 @@
-//! TLS from own certificate files, where no proxy does it.
+//! TLS with the configured certificate, if no proxy provides it.
 
 use crate::base::error::{Error, Result, Status};
 use crate::config::console::Console;
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// What speaks TLS, if the settings name a certificate.
+/// The TLS acceptor, if the settings name a certificate.
 pub(super) fn acceptor(settings: &Console) -> Result<Option<TlsAcceptor>> {
     let (certificate, key) = match (&settings.tls_certificate, &settings.tls_key) {
         (Some(certificate), Some(key)) => (certificate, key),
@@ -26,7 +26,7 @@ pub(super) fn acceptor(settings: &Console) -> Result<Option<TlsAcceptor>> {
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
     let mut config = config.map_err(|_| {
-        let message = format!("the key does not fit the certificate `{}`", certificate.display());
+        let message = format!("the key does not match the certificate `{}`", certificate.display());
         Error::new(Status::Config, message)
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -1,4 +1,4 @@
-//! The audit log: who did what, and when. It holds no secret and no content.
+//! The audit log: who did what, and when. It contains no secrets and no content of transcripts.
 
 use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError};
@@ -7,16 +7,16 @@ use sha2::{Digest as _, Sha256};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// An entry to be written.
+/// An entry to write.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entry<'e> {
-    /// The user; nobody, if nobody is logged in.
+    /// The user who acted; `None` if nobody was logged in.
     pub actor: Option<&'e str>,
     /// What happened, such as `login`.
     pub event: &'e str,
-    /// What it happened to.
+    /// What was acted on.
     pub object: Option<&'e str>,
-    /// Whose that is, where content was read: they see the entry.
+    /// The owner of `object`, if its content was read. The owner can see the entry.
     pub owner: Option<&'e str>,
     pub detail: Option<&'e str>,
     pub ip_address: Option<&'e str>,
@@ -24,7 +24,7 @@ pub struct Entry<'e> {
     pub session: Option<&'e str>,
 }
 
-/// An entry that was written.
+/// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Written {
     pub id: i64,
@@ -36,7 +36,7 @@ pub struct Written {
     pub owner: Option<String>,
     pub detail: Option<String>,
     pub ip_address: Option<String>,
-    /// Entries of one login session have one mark. It says nothing else of the session.
+    /// A mark that entries of the same login session share. It reveals nothing else about the session.
     pub session_mark: Option<String>,
 }
 
@@ -46,7 +46,7 @@ const KINDS: [Kind; 9] = {
     [Int, Int, Text, Text, Text, Text, Text, Text, Text]
 };
 
-/// Characters of a text in the log.
+/// The most characters of a text in the log.
 const LONGEST: usize = 1000;
 
 impl Accounts {
@@ -54,7 +54,7 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn log(&self, entry: Entry<'_>, now: Micros) -> Result<()> {
         let sql = self.ready(now).await?;
         let mark = entry.session.map(|id| self.mark(id));
@@ -78,12 +78,12 @@ impl Accounts {
         Ok(())
     }
 
-    /// The newest entries before one, of everybody, or those that a user made or is the owner of; and how many there are
-    /// of these, before and after it.
+    /// The newest entries with ids below `before`, and the total number of entries. With `of`, only entries that this
+    /// user made or owns are listed and counted.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn audit(
         &self,
         of: Option<&str>,
@@ -105,14 +105,14 @@ impl Accounts {
         Ok((rows.into_iter().map(written).collect(), total))
     }
 
-    /// A salted hash of a login session's public id.
+    /// The mark of a login session: a salted hash of its public id.
     fn mark(&self, public_id: &str) -> String {
         let salt = self.salt.get().map(Vec::as_slice).unwrap_or_default();
         hex::encode(&Sha256::new().chain_update(salt).chain_update(public_id).finalize()[..8])
     }
 }
 
-/// A text on one line, and not too long.
+/// The text on one line, shortened.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
 }

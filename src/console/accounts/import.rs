@@ -1,8 +1,8 @@
-//! Login sessions of an older store, taken over once so that nobody has to log in again.
+//! Imports the login sessions of an older store once, so that users need not log in again.
 //!
-//! Its table is `sessions(id, user_id, created_at, last_accessed_at, expires_at, ip_address, user_agent, is_active,
-//! data)`, whose ids are what the cookies hold. Only their hashes are written here. The back ends keep its times in
-//! different types, so the back end itself turns them into seconds.
+//! The older table is `sessions(id, user_id, created_at, last_accessed_at, expires_at, ip_address, user_agent,
+//! is_active, data)`. Its ids are the secrets in the cookies; only their hashes are imported. Each back end stores the
+//! times in a different type, so the query converts them to seconds.
 
 use super::secret::{Secret, public_id};
 use super::sql::{Connections, Kind, Sql, Value};
@@ -11,22 +11,23 @@ use crate::config::console::Console;
 
 /// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Imported now.
 pub struct Imported {
     pub taken: u64,
-    /// Were taken over before.
+    /// Imported before.
     pub known: u64,
-    /// Had ended by then.
+    /// Ended already.
     pub ended: u64,
-    /// Have no usable id, or data that cannot be kept.
+    /// Not imported, because the id cannot be used or the data cannot be stored.
     pub refused: u64,
 }
 
 impl Accounts {
-    /// Takes over the sessions of an older store.
+    /// Imports the sessions of an older store.
     ///
     /// # Errors
     ///
-    /// If one of the stores is away, or the older one has no such table.
+    /// If one of the stores cannot be reached, or the older one has no such table.
     pub async fn import(&self, url: &str, settings: &Console, now: Micros) -> Result<Imported, StoreError> {
         use Kind::{Int, Text};
         let older = Sql::new(url, settings)?;
@@ -50,7 +51,7 @@ impl Accounts {
                 imported.refused += 1;
                 continue;
             };
-            // It lives no longer than it would have, nor than a new one would.
+            // A session lives no longer than it would have in the older store, and no longer than a new one here.
             let until = expires_at.min(now + self.limits.absolute());
             let idle = until.min(now + self.limits.idle());
             let (hash, public_id) = (secret.hash(), public_id());
@@ -61,7 +62,7 @@ impl Accounts {
                           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, JSON(?), 1)";
             let created_at = created_at.unwrap_or(now);
             let cut = |text: &Option<String>, length| text.as_ref().map(|t| t.chars().take(length).collect::<String>());
-            // PostgreSQL's addresses are networks: `192.0.2.9/32`.
+            // PostgreSQL returns an address as a network: `192.0.2.9/32`.
             let ip_address = ip_address.map(|text| text.split('/').next().unwrap_or_default().to_owned());
             let (ip_address, user_agent) = (cut(&ip_address, 45), cut(&user_agent, 512));
             let values: [Value<'_>; 12] = [
@@ -88,16 +89,16 @@ impl Accounts {
     }
 }
 
-/// Reads the sessions of an older store, in the order in which [`Accounts::import`] takes their columns.
+/// The query for the sessions of an older store, with columns in the order in which [`Accounts::import`] reads them.
 fn select(pool: &Connections) -> String {
     let seconds = |column: &str| match pool {
-        // A number, or text that SQLite understands.
+        // A number of seconds, or a text that SQLite can parse.
         Connections::Sqlite(_) => format!(
             "CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'real' THEN CAST({column} AS INTEGER)
              ELSE CAST(strftime('%s', {column}) AS INTEGER) END"
         ),
         Connections::Postgres(_) => format!("CAST(extract(epoch FROM {column}) AS BIGINT)"),
-        // A time without a zone is of UTC: no conversion of the connection's zone.
+        // A time without a zone is in UTC, so the connection's zone must not be applied.
         Connections::MySql(_) => format!("CAST(TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', {column}) AS SIGNED)"),
     };
     let text = |column: &str| match pool {

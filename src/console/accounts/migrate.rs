@@ -1,6 +1,7 @@
-//! The schema of the store: numbered SQL files for each back end, each of which runs once.
+//! The schema of the store: numbered SQL files for each back end. Each file runs once per store.
 //!
-//! Several machines can start at once. A lock of the back end lets one of them migrate, and the others find it done.
+//! Several machines can start at the same time. A lock of the back end lets one of them migrate; the others wait and
+//! find it done.
 
 use super::secret::random;
 use super::sql::{Connections, Kind, Sql, Value};
@@ -9,14 +10,14 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Executor as _, Sqlite, SqlitePool};
 use std::time::Duration;
 
-/// A migration: the same for each back end.
+/// A migration, in the SQL of each back end.
 struct Migration {
     sqlite: &'static str,
     postgres: &'static str,
     mysql: &'static str,
 }
 
-/// In their order; the first is number 1.
+/// All migrations in order, starting with number 1.
 const MIGRATIONS: [Migration; 1] = [Migration {
     sqlite: include_str!("../../../migrations/console/sqlite/0001_accounts.sql"),
     postgres: include_str!("../../../migrations/console/postgres/0001_accounts.sql"),
@@ -26,14 +27,14 @@ const MIGRATIONS: [Migration; 1] = [Migration {
 const VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
 
-/// The name of the lock as a number, which PostgreSQL wants: `sessionm` in ASCII.
+/// The number of the lock in PostgreSQL: `sessionm` in ASCII.
 const LOCK: i64 = 0x7365_7373_696f_6e6d;
 
-/// Between two tries to open a file that another process is making.
+/// The pause between two attempts to open a file that another process is creating.
 const MOMENT: Duration = Duration::from_millis(10);
 
-/// The first connection. Who makes a file changes how its log is kept, and meanwhile SQLite refuses others instead of
-/// letting them wait. The caller sets an end to it.
+/// Opens the first connection. While another process creates the file and switches it to write-ahead logging, SQLite
+/// returns "busy" at once instead of waiting. So this tries again until the caller's timeout.
 async fn first(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
     loop {
         match pool.acquire().await {
@@ -45,12 +46,12 @@ async fn first(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, sqlx::Error>
     }
 }
 
-/// Brings the schema up to date.
+/// Applies all migrations that are missing.
 pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
     match &sql.pool {
         Connections::Sqlite(pool) => {
             let mut connection = first(pool).await?;
-            // Takes the right to write at once: who comes second waits here, and finds it done.
+            // Takes the write lock at once. A second process waits here and then finds the migrations done.
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             transaction.execute(VERSIONS).await?;
             let done: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_version")
@@ -78,7 +79,7 @@ pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
             transaction.commit().await?;
         }
         Connections::MySql(pool) => {
-            // No transaction: MySQL commits after each statement that defines something.
+            // Without a transaction, because MySQL commits after each statement that changes the schema.
             let mut connection = pool.acquire().await?.detach();
             let got: Option<i64> =
                 sqlx::query_scalar("SELECT GET_LOCK('sessionmill', 60)").fetch_one(&mut connection).await?;
@@ -94,14 +95,14 @@ pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
                 let noted = sqlx::query("INSERT INTO schema_version VALUES (?, ?)").bind(number).bind(now);
                 noted.execute(&mut connection).await?;
             }
-            // The lock goes with its connection.
+            // Closing the connection releases the lock.
             connection.close().await?;
         }
     }
     Ok(())
 }
 
-/// What the marks of login sessions in the audit log are salted with: the same for all machines of a store.
+/// The salt for the marks of login sessions in the audit log. All machines of a store share it.
 pub(super) async fn salt(sql: &Sql) -> Result<Vec<u8>, StoreError> {
     let new = random::<32>();
     match sql.execute("INSERT INTO audit_salt VALUES (?, ?)", &[Value::from(1), Value::from(&new)]).await {

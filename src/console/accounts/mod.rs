@@ -1,21 +1,21 @@
-//! The store of the console: users, their login sessions, tokens of programs, and the audit log.
+//! The account store of the console: users, their login sessions, API tokens, and the audit log.
 //!
-//! One contract with three back ends by the scheme of the URL: `sqlite:` (the default, beside the database),
-//! `postgres:`, and `mysql:` for MySQL and MariaDB, where several machines share the store.
+//! There are three back ends, chosen by the scheme of the URL: `sqlite:` (the default, a file beside the database),
+//! `postgres:`, and `mysql:` for MySQL and MariaDB. Several machines can share a store on a server.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`session`] | a login session: made once, touched, renewed, ended |
-//! | [`user`] | who may log in, with a role and a person |
-//! | [`token`] | what a program presents |
+//! | [`session`] | a login session: created once, then touched, renewed and ended |
+//! | [`user`] | who may log in, with a role and a person in the data |
+//! | [`token`] | what programs use instead of a login session |
 //! | [`audit`] | who did what, and when |
 //! | [`import`] | the login sessions of an older store |
-//! | `seal` | encryption of what is kept with login sessions |
-//! | [`secret`] | what is presented, and the hash that is kept of it |
+//! | `seal` | encryption of the data of login sessions |
+//! | [`secret`] | secrets of cookies and tokens, and their stored hashes |
 //! | `sql`, `migrate` | the three back ends, and their schema |
 //!
-//! A store that cannot be reached is an error, and never an empty answer: otherwise everybody would be logged out
-//! while it is away, and a log-out would seem to have worked.
+//! A store that cannot be reached gives an error, never an empty result. Otherwise everybody would be logged out during
+//! an outage, and a log-out that did not reach the store would seem to have worked.
 
 pub mod audit;
 pub mod import;
@@ -35,50 +35,52 @@ use sql::Sql;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// Microseconds since 1970, UTC: they mean the same in every back end, whatever the zone of a connection.
+/// Microseconds since 1970 in UTC. A number means the same in every back end, whatever the time zone of its connection.
 pub type Micros = i64;
 
-/// A moment as programs read it.
+/// A time as text, for programs.
 pub fn text(time: Micros) -> String {
     utc::microseconds(DateTime::from_timestamp_micros(time).unwrap_or_default())
 }
 
-/// Why the store could not do what it was asked to.
+/// Why the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached or does not answer: another try may find it.
-    #[error("the store of login sessions is away: {0}")]
-    Away(String),
-    /// What was to be made is there already.
+    /// It cannot be reached or does not answer. A later attempt may succeed.
+    #[error("the account store cannot be reached: {0}")]
+    Unreachable(String),
+    /// The new row's key exists already.
     #[error("it exists already")]
     Taken,
-    /// Another statement was in the way.
-    #[error("the store of login sessions is away: other writers were in the way")]
+    /// Another statement conflicted with this one.
+    #[error("the account store cannot be reached: other writers blocked the statement")]
     Deadlock,
     /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
 }
 
-/// The store.
+/// The account store.
 #[derive(Debug)]
 pub struct Accounts {
     sql: Sql,
-    /// Made once the schema is up to date: what marks of the audit log are salted with.
+    /// The salt for the marks in the audit log. Reading it needs the schema, so this is set once the schema is up to
+    /// date.
     salt: OnceCell<Vec<u8>>,
     limits: session::Limits,
-    /// What encrypts the data of login sessions, if anything does.
+    /// Encrypts the data of login sessions, if a key is configured.
     seal: Option<Seal>,
-    /// How long its schema may take to be ready.
+    /// How long opening the store may take, migrations included.
     patience: Duration,
 }
 
 impl Accounts {
-    /// Gets ready to connect. The store is looked at when it is first used, and again until it is there.
+    /// Prepares the store without connecting. It connects at its first use, and tries again at each use until that
+    /// works.
     ///
     /// # Errors
     ///
-    /// If the URL is invalid, or the key cannot be read.
+    /// If the URL is invalid or the key cannot be read.
     pub fn new(url: &str, settings: &Console) -> Result<Self, StoreError> {
         let limits = session::Limits::of(settings);
         let seal = settings.data_key.as_deref().map(Seal::of_file).transpose()?;
@@ -86,31 +88,31 @@ impl Accounts {
         Ok(Self { sql, salt: OnceCell::new(), limits, seal, patience })
     }
 
-    /// Connects, if that was not done yet, and brings the schema up to date.
+    /// Connects and brings the schema up to date, unless that was done before.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn open(&self, now: Micros) -> Result<(), StoreError> {
         self.ready(now).await.map(|_| ())
     }
 
-    /// Whether the store answers now.
+    /// Checks that the store answers.
     ///
     /// # Errors
     ///
-    /// If it does not.
+    /// If it does not answer.
     pub async fn probe(&self, now: Micros) -> Result<(), StoreError> {
         let sql = self.ready(now).await?;
         sql.row("SELECT version FROM schema_version", &[sql::Kind::Int], &[]).await.map(|_| ())
     }
 
-    /// Lets go of all connections.
+    /// Closes all connections.
     pub async fn close(&self) {
         self.sql.close().await;
     }
 
-    /// The store, once its schema is up to date.
+    /// The store, with its schema up to date.
     async fn ready(&self, now: Micros) -> Result<&Sql, StoreError> {
         let prepare = || async {
             migrate::migrate(&self.sql, now).await?;
@@ -118,7 +120,7 @@ impl Accounts {
         };
         match tokio::time::timeout(self.patience, self.salt.get_or_try_init(prepare)).await {
             Ok(ready) => ready.map(|_| &self.sql),
-            Err(_) => Err(StoreError::Away("it was not ready in time".to_owned())),
+            Err(_) => Err(StoreError::Unreachable("it was not ready in time".to_owned())),
         }
     }
 }

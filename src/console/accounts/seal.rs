@@ -1,6 +1,8 @@
-//! Encryption of what is kept with login sessions, for a store that others can read: AES-256-GCM by a key from a file.
+//! Encrypts the data of login sessions (AES-256-GCM, key from a file), for stores that other people can read.
 //!
-//! What is sealed is still JSON, `{"sealed": "…"}`, which each back end takes. It belongs to one session: moved to another
+//! The encrypted form is JSON, `{"sealed": "…"}`, because the column of some back ends accepts only JSON. The
+//! ciphertext is bound to the session's public id: copied to another session, it cannot be decrypted. Data written
+//! before a key was configured is still readable.
 //! one it cannot be opened. What was written before there was a key is read as it is.
 
 use super::StoreError;
@@ -13,11 +15,11 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// A key that seals and opens.
+/// The key.
 #[derive(Debug)]
 pub(super) struct Seal(LessSafeKey);
 
-/// What is written. Its text is a nonce, which is drawn each time, and what was encrypted.
+/// The stored form: Base64 of a random nonce and the ciphertext.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Sealed {
@@ -25,7 +27,7 @@ struct Sealed {
 }
 
 impl Seal {
-    /// The key of a file, which holds 64 hexadecimal digits.
+    /// Reads the key from a file with 64 hexadecimal digits.
     #[expect(clippy::disallowed_methods, reason = "a key, not the database")]
     pub(super) fn of_file(path: &Path) -> Result<Self, StoreError> {
         let cannot = |why: &str| StoreError::Invalid(format!("cannot read the key in `{}`: {why}", path.display()));
@@ -38,24 +40,25 @@ impl Seal {
         UnboundKey::new(&AES_256_GCM, key).ok().map(|key| Self(LessSafeKey::new(key)))
     }
 
-    /// Seals what is kept with the session of a public id.
+    /// Encrypts the data of the session with this public id.
     pub(super) fn seal(&self, data: &str, public_id: &str) -> Result<String, StoreError> {
         let nonce = random::<NONCE_LEN>();
         let mut bytes = data.as_bytes().to_vec();
         let of = Aad::from(public_id.as_bytes());
         let sealed = self.0.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), of, &mut bytes);
-        sealed.map_err(|_| StoreError::Away("a login session could not be sealed".to_owned()))?;
+        sealed.map_err(|_| StoreError::Unreachable("a login session could not be sealed".to_owned()))?;
         let sealed = BASE64.encode([&nonce[..], &bytes].concat());
         Ok(serde_json::json!(Sealed { sealed }).to_string())
     }
 }
 
-/// Opens what is kept with the session of a public id, if it is sealed.
+/// Decrypts the data of the session with this public id, if it is encrypted.
 pub(super) fn open(seal: Option<&Seal>, data: String, public_id: &str) -> Result<String, StoreError> {
     let Ok(Sealed { sealed }) = serde_json::from_str(&data) else { return Ok(data) };
-    // Without the key, the error is that the store cannot be read, and not that nobody is logged in.
-    let lost =
-        || StoreError::Away("login sessions are sealed with another key than that of [console] data_key".to_owned());
+    // Without the right key, the store counts as unreachable. To treat the session as absent would log everybody out.
+    let lost = || {
+        StoreError::Unreachable("login sessions are sealed with another key than that of [console] data_key".to_owned())
+    };
     let mut bytes = BASE64.decode(sealed).map_err(|_| lost())?;
     let (nonce, text) = bytes.split_first_chunk_mut::<NONCE_LEN>().ok_or_else(lost)?;
     let (nonce, of) = (Nonce::assume_unique_for_key(*nonce), Aad::from(public_id.as_bytes()));
@@ -75,7 +78,7 @@ mod tests {
         assert_ne!(seal.seal(r#"{"cart":[1]}"#, "a").unwrap(), sealed, "another nonce");
         assert_eq!(open(Some(&seal), sealed.clone(), "a").unwrap(), r#"{"cart":[1]}"#);
         for (seal, id) in [(Some(&seal), "b"), (Some(&other), "a"), (None, "a")] {
-            assert!(matches!(open(seal, sealed.clone(), id), Err(StoreError::Away(_))), "{id}");
+            assert!(matches!(open(seal, sealed.clone(), id), Err(StoreError::Unreachable(_))), "{id}");
         }
         assert_eq!(open(None, r#"{"cart":[1]}"#.to_owned(), "a").unwrap(), r#"{"cart":[1]}"#, "of before");
     }

@@ -1,37 +1,37 @@
-//! Secrets that let somebody in, and what the store keeps of them.
+//! Secrets of cookies and tokens, and what the store keeps of them.
 //!
-//! The store never sees a secret: it keeps its SHA-256, and looks for that. So a copy of the store lets nobody in,
-//! and how long a look-up takes says nothing about a secret.
+//! The store keeps only the SHA-256 hash of a secret and finds rows by that hash. So a copy of the store lets nobody
+//! in, and the time of a look-up reveals nothing about a secret.
 
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// What a cookie or a program presents: 256 random bits as 64 hexadecimal digits, with a prefix or without one.
+/// A secret of a cookie or a token: 256 random bits as 64 hexadecimal digits, with or without a prefix.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// SHA-256 of a secret.
+/// The SHA-256 hash of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecretHash(pub [u8; 32]);
 
-/// In front of tokens of programs, so that people and scanners recognise them.
+/// The prefix of API tokens, by which people and secret scanners recognise them.
 pub const TOKEN_PREFIX: &str = "sm_";
 
-/// A longer one was not made here, nor by an older store.
+/// The most bytes of a secret. Neither this program nor an older store makes longer ones.
 const LONGEST: usize = 512;
 
 impl Secret {
-    /// A new one.
+    /// Makes a new random secret.
     pub fn new(prefix: &str) -> Self {
         Self(format!("{prefix}{}", hex::encode(random::<32>())))
     }
 
-    /// One that was presented, if it can be one at all.
+    /// A secret that a request presents, unless its length is impossible.
     pub fn presented(text: &str) -> Option<Self> {
         (1..=LONGEST).contains(&text.len()).then(|| Self(text.to_owned()))
     }
 
-    /// What is handed to whoever it is for. Nothing else may see it.
+    /// The secret itself, for its owner only.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -47,17 +47,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A name that lists can show: 128 random bits, which have nothing to do with the secret.
+/// A new public id: 128 random bits, independent of the secret. Lists can show it.
 pub fn public_id() -> String {
     hex::encode(random::<16>())
 }
 
-/// Whether a text can be a public id.
+/// Whether a text has the form of a public id.
 pub fn is_public_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Random bytes of the operating system.
+/// Random bytes from the operating system.
 pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system has randomness");

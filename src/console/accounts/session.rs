@@ -1,12 +1,13 @@
-//! Login sessions: from a log-in to a log-out, or to the end of one of two limits.
+//! Login sessions: from log-in to log-out, or to the end of the idle or the absolute limit.
 //!
-//! A session is inserted once and then only updated where it lives. A statement that wrote it anew would bring it
-//! back: somebody logs out while a slow request of theirs is under way, and what that request saves at its end is
-//! a session again. Here its update meets no row, and the session stays gone.
+//! A session is inserted once, and every later write is an `UPDATE` that requires the row to exist. An upsert could
+//! bring an ended session back. For example, a user logs out while a slow request of theirs is still running, and that
+//! request saves session data when it ends. With an upsert, the session would exist again; here the update finds no
+//! row.
 //!
-//! A session is known by the hash of its secret. When the secret is renewed, requests that are under way still
-//! present the one before. That is let in for [`GRACE`] more, and cannot itself be renewed: of two requests that
-//! renew at once, one does.
+//! The store finds a session by the hash of its secret. When the secret is renewed, requests that are already under way
+//! still present the previous one. The previous secret is accepted for [`GRACE`] more, but cannot be used to renew: if
+//! two requests renew at the same time, only one succeeds.
 
 use super::secret::{Secret, SecretHash, is_public_id, public_id};
 use super::sql::{Cells, Kind, Value};
@@ -17,18 +18,18 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A secret that was renewed is accepted for this time.
+/// How long the previous secret is accepted after a renewal.
 const GRACE: Micros = 30_000_000;
-/// A session is touched again after this time: not every request writes.
+/// The time of last use is written at most this often, so that not every request writes.
 const TOUCH: Micros = 60_000_000;
-/// Bytes of what is kept with a session.
+/// The most bytes of a session's data.
 const DATA: usize = 64 << 10;
-/// Rows that a clean-up deletes with one statement.
+/// The number of rows that one statement of a clean-up deletes.
 const BATCH: u32 = 1000;
-/// A new secret is drawn again where it is taken, which nobody has ever seen happen.
+/// Attempts to find a secret that is not taken. In practice the first one succeeds.
 const DRAWS: usize = 3;
 
-/// How long sessions live, in microseconds.
+/// How long sessions last, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     idle: Micros,
@@ -52,12 +53,12 @@ impl Limits {
     }
 }
 
-/// A login session that lives.
+/// A login session that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginSession {
     pub hash: SecretHash,
     pub public_id: String,
-    /// Nobody, before the log-in.
+    /// `None` before the log-in.
     pub user_id: Option<String>,
     pub created_at: Micros,
     pub last_accessed_at: Micros,
@@ -69,27 +70,27 @@ pub struct LoginSession {
     /// JSON.
     pub data: String,
     pub version: i64,
-    /// It was presented with the secret before.
+    /// Whether the request presented the previous secret.
     pub by_previous: bool,
-    /// When its secret was made.
+    /// When the current secret was made.
     renewed_at: Micros,
 }
 
-/// What a session begins with.
+/// The initial values of a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct New<'n> {
     pub user_id: Option<&'n str>,
     pub ip_address: Option<&'n str>,
     pub user_agent: Option<&'n str>,
-    /// JSON; empty is `{}`.
+    /// JSON; an empty text means `{}`.
     pub data: &'n str,
 }
 
-/// What became of an update.
+/// The result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Updated {
     Done,
-    /// Somebody else was faster: read it again.
+    /// Another request changed the session first; it must be read again.
     Conflict,
     /// The session has ended.
     Gone,
@@ -104,11 +105,11 @@ const KINDS: [Kind; 13] = {
 };
 
 impl Accounts {
-    /// Begins a session. Returns the secret, which is kept nowhere.
+    /// Begins a session. Returns its secret, which is not stored, and its public id.
     ///
     /// # Errors
     ///
-    /// If the store is away, or the data is no JSON or too long.
+    /// If the store cannot be reached, or the data is not JSON or too long.
     pub async fn begin(&self, new: New<'_>, now: Micros) -> Result<(Secret, String)> {
         for _ in 0..DRAWS {
             let (secret, public_id) = (Secret::new(""), public_id());
@@ -120,11 +121,11 @@ impl Accounts {
         Err(StoreError::Taken)
     }
 
-    /// Inserts a session, and never writes over one.
+    /// Inserts a session. Never overwrites one.
     ///
     /// # Errors
     ///
-    /// With [`StoreError::Taken`] if the secret or the public id is taken.
+    /// With [`StoreError::Taken`] if the secret or the public id exists already.
     pub async fn insert(&self, hash: SecretHash, public_id: &str, new: New<'_>, now: Micros) -> Result<()> {
         let data = if new.data.is_empty() { "{}" } else { new.data };
         let data = &*self.kept(data, public_id)?;
@@ -153,12 +154,12 @@ impl Accounts {
         self.ready(now).await?.execute(sql, &values).await.map(|_| ())
     }
 
-    /// The session of a secret, if it lives. One that has expired is deleted, unless a request extends it at this
-    /// moment.
+    /// The session with this secret, if it has not ended. An expired session is deleted, unless another request extends
+    /// it at this moment.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn session(&self, secret: &Secret, now: Micros) -> Result<Option<LoginSession>> {
         let hash = secret.hash();
         let sql = self.ready(now).await?;
@@ -179,21 +180,21 @@ impl Accounts {
         row.map(|cells| self.opened(session(cells, true))).transpose()
     }
 
-    /// Deletes a session that has expired by then, and is not deleted if it was extended since it was read.
+    /// Deletes a session if it is still expired, that is, if no request has extended it since it was read.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn delete_expired(&self, hash: SecretHash, now: Micros) -> Result<bool> {
         let sql = "DELETE FROM login_sessions WHERE token_hash = ? AND expires_at <= ?";
         Ok(self.ready(now).await?.execute(sql, &[(&hash.0).into(), now.into()]).await? > 0)
     }
 
-    /// Writes what is kept with a session, if nobody else has since it was read.
+    /// Writes the data of a session, unless another request has written it since it was read.
     ///
     /// # Errors
     ///
-    /// If the store is away, or the data is no JSON or too long.
+    /// If the store cannot be reached, or the data is not JSON or too long.
     pub async fn update(&self, session: &LoginSession, data: &str, now: Micros) -> Result<Updated> {
         let data = &*self.kept(data, &session.public_id)?;
         let sql = self.ready(now).await?;
@@ -208,11 +209,11 @@ impl Accounts {
         Ok(if row.is_some() { Updated::Conflict } else { Updated::Gone })
     }
 
-    /// Notes that a session is in use, once a minute at most. Its data and version stay as they are.
+    /// Records that a session is in use, at most once a minute. Does not change its data or version.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn touch(&self, session: &LoginSession, now: Micros) -> Result<bool> {
         if session.last_accessed_at > now - TOUCH {
             return Ok(false);
@@ -225,11 +226,11 @@ impl Accounts {
         Ok(self.ready(now).await?.execute(sql, &values).await? > 0)
     }
 
-    /// A new secret for a session whose own is old enough; `None` if it is not, or another request renews it.
+    /// Renews the secret of a session if it is old enough. `None` if it is not, or if another request renews it.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn renew(&self, session: &LoginSession, now: Micros) -> Result<Option<Secret>> {
         if session.by_previous || session.renewed_at > now - self.limits.renewal {
             return Ok(None);
@@ -237,12 +238,12 @@ impl Accounts {
         self.replace(session, Some(now + GRACE), now).await
     }
 
-    /// A new secret for a session: the one before is dead at once, and so is the one before that. `None` if the
+    /// Replaces the secret of a session. The current secret and the previous one become invalid at once. `None` if the
     /// session has ended.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn rotate(&self, session: &LoginSession, now: Micros) -> Result<Option<Secret>> {
         self.replace(session, None, now).await
     }
@@ -251,10 +252,11 @@ impl Accounts {
         let new = Secret::new("");
         let old = &session.hash.0;
         let previous = Value::Bytes(until.map(|_| old.as_slice()));
-        // MySQL sets columns from left to right: the hash comes last, so that nothing sees the new one.
+        // MySQL assigns columns from left to right, so the hash comes last: the other assignments then see its old
+        // value.
         let sql = "UPDATE login_sessions SET prev_token_hash = ?, prev_valid_until = ?, token_hash = ?
                    WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ?";
-        // Without a grace the moment is kept all the same: it says when the secret was made.
+        // The time is stored even without a grace period, because it also says when the secret was made.
         let until = until.unwrap_or(now);
         let hash = new.hash();
         let values = [previous, until.into(), (&hash.0).into(), old.into(), now.into()];
@@ -262,21 +264,21 @@ impl Accounts {
         Ok((met > 0).then_some(new))
     }
 
-    /// Ends the session of a secret, its own or the one before. It is all the same if there is none.
+    /// Ends the session with this current or previous secret. It is not an error if there is none.
     ///
     /// # Errors
     ///
-    /// If the store is away: the session may live on.
+    /// If the store cannot be reached. The session may then still exist.
     pub async fn delete(&self, hash: SecretHash, now: Micros) -> Result<()> {
         let sql = "DELETE FROM login_sessions WHERE token_hash = ? OR prev_token_hash = ?";
         self.ready(now).await?.execute(sql, &[(&hash.0).into(), (&hash.0).into()]).await.map(|_| ())
     }
 
-    /// The sessions of a user that live, the last used first.
+    /// The sessions of a user that have not ended, the last used first.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn sessions_of(&self, user_id: &str, now: Micros) -> Result<Vec<LoginSession>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM login_sessions WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ?
@@ -286,7 +288,7 @@ impl Accounts {
         rows.into_iter().map(|cells| self.opened(session(cells, false))).collect()
     }
 
-    /// What is written of what is to be kept with a session.
+    /// The stored form of a session's data: checked, and encrypted if a key is configured.
     pub(super) fn kept<'d>(&self, data: &'d str, public_id: &str) -> Result<Cow<'d, str>> {
         check(data)?;
         match &self.seal {
@@ -300,11 +302,11 @@ impl Accounts {
         Ok(LoginSession { data, ..session })
     }
 
-    /// Ends a session of a user by its public id. Whether there was one.
+    /// Ends a session of a user, given by its public id. Returns whether it existed.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn revoke(&self, user_id: &str, public_id: &str, reason: &str, now: Micros) -> Result<bool> {
         if !is_public_id(public_id) {
             return Ok(false);
@@ -315,11 +317,11 @@ impl Accounts {
         Ok(self.ready(now).await?.execute(sql, &values).await? > 0)
     }
 
-    /// Ends all sessions of a user but one. Returns how many those were.
+    /// Ends all sessions of a user, except one. Returns their number.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn revoke_all(&self, user_id: &str, but: Option<&str>, reason: &str, now: Micros) -> Result<u64> {
         let sql = "UPDATE login_sessions SET revoked_at = ?, revoke_reason = ?, expires_at = ?
                    WHERE user_id = ? AND public_id <> ? AND revoked_at IS NULL AND expires_at > ?";
@@ -328,12 +330,12 @@ impl Accounts {
         self.ready(now).await?.execute(sql, &values).await
     }
 
-    /// Deletes sessions that have expired or were revoked, a batch at a time. Returns how many those were. A session
-    /// that is revoked expires at that moment, so that one index finds both.
+    /// Deletes expired and revoked sessions in batches. Returns their number. A revoked session expires at the moment
+    /// of revocation, so one index finds both kinds.
     ///
     /// # Errors
     ///
-    /// If the store is away. What was deleted by then is.
+    /// If the store cannot be reached. Batches deleted before that stay deleted.
     pub async fn clean_up(&self, now: Micros) -> Result<u64> {
         let sql = self.ready(now).await?;
         let statement = sql.delete_some("login_sessions", "token_hash", "expires_at <= ?", "expires_at", BATCH);
@@ -379,18 +381,18 @@ fn session(mut cells: Cells, by_previous: bool) -> LoginSession {
     }
 }
 
-/// Refuses what cannot be kept with a session.
+/// Refuses data that is too long or not JSON.
 fn check(data: &str) -> Result<()> {
     if data.len() > DATA {
-        return Err(StoreError::Invalid("what is kept with a login session is over 64 KiB".to_owned()));
+        return Err(StoreError::Invalid("the data of a login session is over 64 KiB".to_owned()));
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(data) {
         Ok(_) => Ok(()),
-        Err(_) => Err(StoreError::Invalid("what is kept with a login session is not JSON".to_owned())),
+        Err(_) => Err(StoreError::Invalid("the data of a login session is not JSON".to_owned())),
     }
 }
 
-/// The beginning of a text, of a number of characters.
+/// The first characters of a text.
 fn cut(text: &str, length: usize) -> &str {
     text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
 }

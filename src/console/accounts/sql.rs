@@ -1,7 +1,7 @@
-//! One SQL for three back ends, chosen by the scheme of a URL: what differs between them is here.
+//! Runs the same SQL on three back ends, chosen by the scheme of a URL. All differences between the back ends are here.
 //!
-//! Statements are written with `?` for values. They use integers, text and bytes only, which mean the same
-//! everywhere: no time of the server, no zone, no upsert. Every statement is a transaction of its own.
+//! Statements use `?` for values, and only integers, text and bytes, which behave alike everywhere. They use no server
+//! time, no time zones and no upserts. Every statement is a transaction of its own.
 
 use super::StoreError;
 use crate::config::console::Console;
@@ -18,15 +18,15 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A store of one of the three kinds.
+/// A connection pool to one of the three back ends.
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
     pub(super) pool: Connections,
-    /// Time that a statement may take.
+    /// The time limit of a statement.
     patience: Duration,
 }
 
-/// Connections to it.
+/// The connection pool.
 #[derive(Clone, Debug)]
 pub(super) enum Connections {
     Sqlite(SqlitePool),
@@ -42,7 +42,7 @@ pub(super) enum Value<'v> {
     Bytes(Option<&'v [u8]>),
 }
 
-/// What a column of an answer holds.
+/// The type of a result column.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Int,
@@ -50,7 +50,7 @@ pub(super) enum Kind {
     Bytes,
 }
 
-/// A cell of an answer.
+/// A cell of a result.
 #[derive(Clone, Debug)]
 enum Cell {
     Int(Option<i64>),
@@ -58,17 +58,17 @@ enum Cell {
     Bytes(Option<Vec<u8>>),
 }
 
-/// A row of an answer, taken from left to right.
+/// A row of a result; cells are taken from left to right.
 pub(super) struct Cells(std::vec::IntoIter<Cell>);
 
-/// Of statements that met a deadlock with another one.
+/// Attempts for a statement that runs into a deadlock.
 const TRIES: usize = 3;
 
 impl Sql {
-    /// Gets ready to connect; nobody is asked yet.
+    /// Prepares the pool without connecting.
     pub(super) fn new(url: &str, settings: &Console) -> Result<Self> {
         let invalid = |error: sqlx::Error| StoreError::Invalid(format!("invalid URL of the store: {}", words(&error)));
-        // The same for each of three types that have no common trait.
+        // The same settings for three option types without a common trait.
         let (min, max, acquire) = (settings.min_connections, settings.max_connections, settings.acquire_timeout);
         let pool = match url.split(':').next().unwrap_or_default() {
             "sqlite" => {
@@ -76,7 +76,7 @@ impl Sql {
                 let options = options
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    // A log-out outlasts a loss of power.
+                    // So that a log-out survives a power failure.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(settings.statement_timeout);
                 let pool = SqlitePoolOptions::new().min_connections(min).max_connections(max).acquire_timeout(acquire);
@@ -95,14 +95,14 @@ impl Sql {
                 Connections::MySql(pool.connect_lazy_with(options))
             }
             scheme => {
-                let message = format!("`{scheme}` is none of `sqlite`, `postgres` and `mysql`");
+                let message = format!("unknown scheme `{scheme}`: expected `sqlite`, `postgres` or `mysql`");
                 return Err(StoreError::Invalid(message));
             }
         };
         Ok(Self { pool, patience: settings.statement_timeout })
     }
 
-    /// Runs a statement. Returns how many rows it met.
+    /// Runs a statement. Returns the number of affected rows.
     pub(super) async fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         check(values)?;
         let sql = &*self.in_dialect(sql);
@@ -123,7 +123,7 @@ impl Sql {
         }
     }
 
-    /// Asks for rows, whose columns are of these kinds.
+    /// Runs a query whose columns have these types.
     pub(super) async fn rows(&self, sql: &str, kinds: &[Kind], values: &[Value<'_>]) -> Result<Vec<Cells>> {
         check(values)?;
         let sql = &*self.in_dialect(sql);
@@ -137,7 +137,7 @@ impl Sql {
         asked.await
     }
 
-    /// Asks for the first row.
+    /// Runs a query and returns its first row.
     pub(super) async fn row(&self, sql: &str, kinds: &[Kind], values: &[Value<'_>]) -> Result<Option<Cells>> {
         Ok(self.rows(sql, kinds, values).await?.into_iter().next())
     }
@@ -151,8 +151,8 @@ impl Sql {
         }
     }
 
-    /// A statement as the back end has it: PostgreSQL numbers its values. `JSON(?)` is a value that is JSON, and
-    /// `TEXT(data)` the text of a column that is.
+    /// Translates a statement for the back end. PostgreSQL numbers its values; `JSON(?)` marks a value that is JSON,
+    /// and `TEXT(data)` a JSON column that is read as text.
     fn in_dialect<'s>(&self, sql: &'s str) -> Cow<'s, str> {
         let (json, text) = match &self.pool {
             Connections::Sqlite(_) => ("?", "data"),
@@ -173,8 +173,8 @@ impl Sql {
         numbered.into()
     }
 
-    /// Rows of a deletion at most: MySQL limits it, the others limit what they look for. A row that is
-    /// changed by then is looked at again.
+    /// A statement that deletes at most `limit` rows. MySQL can limit the deletion itself; the others limit a subquery,
+    /// and check the condition again for rows that have changed since.
     pub(super) fn delete_some(&self, table: &str, key: &str, condition: &str, order: &str, limit: u32) -> String {
         match &self.pool {
             Connections::MySql(_) => format!("DELETE FROM {table} WHERE {condition} ORDER BY {order} LIMIT {limit}"),
@@ -185,7 +185,7 @@ impl Sql {
         }
     }
 
-    /// How often a condition that is put into [`Self::delete_some`] stands in it.
+    /// How often [`Self::delete_some`] contains its condition, and so its values.
     pub(super) fn repeats(&self) -> usize {
         if matches!(self.pool, Connections::MySql(_)) { 1 } else { 2 }
     }
@@ -193,12 +193,12 @@ impl Sql {
     async fn in_time<T>(&self, work: impl Future<Output = std::result::Result<T, sqlx::Error>>) -> Result<T> {
         match tokio::time::timeout(self.patience, work).await {
             Ok(done) => done.map_err(StoreError::from),
-            Err(_) => Err(StoreError::Away("it does not answer in time".to_owned())),
+            Err(_) => Err(StoreError::Unreachable("it does not answer in time".to_owned())),
         }
     }
 }
 
-/// PostgreSQL has no text with a zero byte in it, so no store has one.
+/// PostgreSQL cannot store a zero byte in text, so no store accepts one.
 fn check(values: &[Value<'_>]) -> Result<()> {
     let is_wrong = |value: &Value<'_>| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
     match values.iter().any(is_wrong) {
@@ -243,7 +243,7 @@ where
         let cell = |(at, kind): (usize, &Kind)| {
             Ok(match kind {
                 Kind::Int => Cell::Int(row.try_get(at)?),
-                // To MySQL text that compares byte by byte is bytes.
+                // MySQL returns text with a binary collation as bytes.
                 Kind::Text if DB::NAME == "MySQL" => Cell::Text(text(row.try_get(at)?)?),
                 Kind::Text => Cell::Text(row.try_get(at)?),
                 Kind::Bytes => Cell::Bytes(row.try_get(at)?),
@@ -320,16 +320,16 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Taken,
-            // PostgreSQL, then MySQL and MariaDB.
+            // The codes of a deadlock in PostgreSQL, then in MySQL and MariaDB.
             sqlx::Error::Database(inner) if inner.code().is_some_and(|code| ["40P01", "40001"].contains(&&*code)) => {
                 Self::Deadlock
             }
-            _ => Self::Away(words(&error)),
+            _ => Self::Unreachable(words(&error)),
         }
     }
 }
 
-/// An error in words that quote no value of a statement.
+/// The text of an error, without values of the statement.
 pub(super) fn words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(inner) => {
@@ -337,7 +337,7 @@ pub(super) fn words(error: &sqlx::Error) -> String {
         }
         sqlx::Error::Io(error) => crate::base::error::cause(error),
         sqlx::Error::PoolTimedOut => "no connection was free or could be made in time".to_owned(),
-        sqlx::Error::Configuration(_) => "it cannot be understood".to_owned(),
+        sqlx::Error::Configuration(_) => "it is invalid".to_owned(),
         sqlx::Error::Tls(_) => "the encrypted connection failed".to_owned(),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => "a value is of another type".to_owned(),
         _ => "the connection broke".to_owned(),

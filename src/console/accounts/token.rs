@@ -1,4 +1,4 @@
-//! Tokens of programs: each belongs to a user, has scopes, and ends by itself.
+//! API tokens for programs: each belongs to a user, has scopes, and expires.
 
 use super::secret::{Secret, TOKEN_PREFIX, is_public_id, public_id};
 use super::sql::{Cells, Kind, Value};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A token of a program.
+/// An API token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {
     pub public_id: String,
     pub user_id: String,
-    /// What it is for, in words of its owner.
+    /// What the token is for, in the words of its owner.
     pub label: String,
     pub scopes: Vec<Scope>,
     pub created_at: Micros,
@@ -21,7 +21,7 @@ pub struct ApiToken {
     pub last_used_at: Option<Micros>,
 }
 
-/// What a token is good for. It never lets do more than its user may.
+/// What a token allows. It never allows more than its user's role does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -48,10 +48,10 @@ impl Scope {
     }
 }
 
-/// A token lives at most this long.
+/// The longest lifetime of a token.
 const LONGEST_LIFE: Duration = Duration::from_secs(366 * 86_400);
 
-/// A use is noted once a minute at most.
+/// The time of last use is written at most this often.
 const NOTED: Micros = 60_000_000;
 
 const COLUMNS: &str = "public_id, user_id, label, scopes, created_at, expires_at, last_used_at";
@@ -61,11 +61,11 @@ const KINDS: [Kind; 7] = {
 };
 
 impl Accounts {
-    /// Makes a token. Returns the secret, which is kept nowhere, and the public id.
+    /// Makes a token. Returns its secret, which is not stored, and its public id.
     ///
     /// # Errors
     ///
-    /// If the store is away, the label is empty or too long, or it would live too long.
+    /// If the store cannot be reached, the label is empty or too long, there is no scope, or the lifetime is too long.
     pub async fn add_token(
         &self,
         user_id: &str,
@@ -76,11 +76,11 @@ impl Accounts {
     ) -> Result<(Secret, String)> {
         if life > LONGEST_LIFE {
             let days = LONGEST_LIFE.as_secs() / 86_400;
-            return Err(StoreError::Invalid(format!("a token lives for {days} days at most")));
+            return Err(StoreError::Invalid(format!("a token can be valid for at most {days} days")));
         }
         let expires_at = now + Micros::try_from(life.as_micros()).unwrap_or_default();
         if !(1..=100).contains(&label.chars().count()) || scopes.is_empty() {
-            return Err(StoreError::Invalid("a token has a label of 1 to 100 characters, and a scope".to_owned()));
+            return Err(StoreError::Invalid("a token needs a label of 1 to 100 characters and a scope".to_owned()));
         }
         let (secret, public_id) = (Secret::new(TOKEN_PREFIX), public_id());
         let names = scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
@@ -100,11 +100,11 @@ impl Accounts {
         Ok((secret, public_id))
     }
 
-    /// The token of a secret, if it has not ended. Notes that it is in use.
+    /// The token with this secret, if it has not expired. Records its use.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn token(&self, secret: &Secret, now: Micros) -> Result<Option<ApiToken>> {
         let hash = secret.hash();
         let sql = self.ready(now).await?;
@@ -118,11 +118,11 @@ impl Accounts {
         Ok(Some(token))
     }
 
-    /// The tokens of a user, or of everybody, that have not ended, the newest first.
+    /// The tokens of a user or of all users that have not expired, the newest first.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn tokens(&self, user_id: Option<&str>, now: Micros) -> Result<Vec<ApiToken>> {
         let sql = self.ready(now).await?;
         let order = "ORDER BY created_at DESC, public_id";
@@ -139,11 +139,11 @@ impl Accounts {
         Ok(rows.into_iter().map(token).collect())
     }
 
-    /// Ends a token, of a user or of anybody. Whether there was one.
+    /// Ends a token; with `user_id`, only if it belongs to that user. Returns whether it existed.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn revoke_token(&self, user_id: Option<&str>, public_id: &str, now: Micros) -> Result<bool> {
         if !is_public_id(public_id) {
             return Ok(false);
@@ -159,11 +159,11 @@ impl Accounts {
         Ok(met > 0)
     }
 
-    /// Deletes tokens that have ended. Returns how many those were.
+    /// Deletes expired tokens. Returns their number.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn clean_up_tokens(&self, now: Micros) -> Result<u64> {
         self.ready(now).await?.execute("DELETE FROM api_tokens WHERE expires_at <= ?", &[now.into()]).await
     }

@@ -1,4 +1,4 @@
-//! Users of the console: their roles, and the people that they are in the data.
+//! Users of the console: their roles, and which person in the data each of them is.
 
 use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError};
@@ -12,9 +12,9 @@ type Result<T> = std::result::Result<T, StoreError>;
 pub struct User {
     pub name: String,
     pub role: Role,
-    /// The entry of the identities file, or the folder, whose data is their own.
+    /// The person in the identities file, or the folder, whose data belongs to this user.
     pub person: Option<String>,
-    /// None: somebody who cannot log in with a password.
+    /// `None` for a user who cannot log in with a password.
     pub password_hash: Option<String>,
     pub created_at: Micros,
 }
@@ -48,7 +48,7 @@ impl Role {
         }
     }
 
-    /// A role that is not known has the fewest rights.
+    /// An unknown role gets the fewest rights.
     fn of(name: &str) -> Self {
         Self::ALL.into_iter().find(|role| role.name() == name).unwrap_or(Self::Member)
     }
@@ -58,14 +58,14 @@ const COLUMNS: &str = "name, role, person, password_hash, created_at";
 const KINDS: [Kind; 5] = [Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Int];
 
 impl User {
-    /// Who they are in the data. They see sums of others, if nothing else is said.
+    /// The viewer for queries. Sees only aggregates of other people, unless the caller raises that.
     pub(crate) fn viewer(&self) -> Viewer {
         let person = self.person.clone().unwrap_or_else(|| self.name.clone());
         Viewer { name: self.name.clone(), person, others: Level::Aggregate, sees_knowledge: false }
     }
 
-    /// Whether a name can be one: MySQL ignores spaces at the end, log files have lines, and the events of a user are in
-    /// a folder of that name, which is none that begins with a dot.
+    /// Whether a text is a valid user name. MySQL ignores trailing spaces, log entries must fit on a line, and the
+    /// events of a user are stored in a folder with the user's name.
     pub fn is_name(name: &str) -> bool {
         let is_fine = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
         (1..=100).contains(&name.len()) && name.chars().all(is_fine) && !name.starts_with('.')
@@ -77,10 +77,10 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// With [`StoreError::Taken`] if there is one of that name.
+    /// With [`StoreError::Taken`] if the name is taken.
     pub async fn add_user(&self, user: &User, now: Micros) -> Result<()> {
         if !User::is_name(&user.name) {
-            let message = "the name of a user is 1 to 100 letters, digits and . _ - @ +, and begins with no dot";
+            let message = "a user name has 1 to 100 letters, digits and . _ - @ +, and does not begin with a dot";
             return Err(StoreError::Invalid(message.to_owned()));
         }
         let sql = "INSERT INTO users (name, role, person, password_hash, created_at) VALUES (?, ?, ?, ?, ?)";
@@ -93,17 +93,17 @@ impl Accounts {
         ];
         let store = self.ready(now).await?;
         store.execute(sql, &values).await?;
-        // What a removal that was stopped half-way has left of somebody of the same name.
+        // An interrupted removal of an earlier user with this name can have left tokens and sessions.
         store.execute("DELETE FROM api_tokens WHERE user_id = ?", &[(&*user.name).into()]).await?;
         self.revoke_all(&user.name, None, "removed", now).await?;
         Ok(())
     }
 
-    /// The user of a name.
+    /// The user with this name.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn user(&self, name: &str, now: Micros) -> Result<Option<User>> {
         if !User::is_name(name) {
             return Ok(None);
@@ -116,17 +116,17 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn users(&self, now: Micros) -> Result<Vec<User>> {
         let sql = format!("SELECT {COLUMNS} FROM users ORDER BY name");
         Ok(self.ready(now).await?.rows(&sql, &KINDS, &[]).await?.into_iter().map(user).collect())
     }
 
-    /// Gives a user another role. Their login sessions end. Whether there is such a user.
+    /// Changes the role of a user and ends their login sessions. Returns whether the user exists.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn set_role(&self, name: &str, role: Role, now: Micros) -> Result<bool> {
         let sql = self.ready(now).await?;
         let met = sql.execute("UPDATE users SET role = ? WHERE name = ?", &[role.name().into(), name.into()]).await?;
@@ -134,11 +134,11 @@ impl Accounts {
         Ok(met > 0)
     }
 
-    /// Gives a user another password. Their login sessions end, except one. Returns whether there is such a user.
+    /// Changes the password of a user and ends their login sessions, except one. Returns whether the user exists.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn set_password(&self, name: &str, hash: &str, but: Option<&str>, now: Micros) -> Result<bool> {
         let sql = self.ready(now).await?;
         let met = sql.execute("UPDATE users SET password_hash = ? WHERE name = ?", &[hash.into(), name.into()]).await?;
@@ -146,14 +146,15 @@ impl Accounts {
         Ok(met > 0)
     }
 
-    /// Removes a user, whose login sessions and tokens end. Whether there was one.
+    /// Removes a user with their login sessions and tokens. Returns whether the user existed.
     ///
     /// # Errors
     ///
-    /// If the store is away.
+    /// If the store cannot be reached.
     pub async fn remove_user(&self, name: &str, now: Micros) -> Result<bool> {
         let sql = self.ready(now).await?;
-        // The user goes first: who is stopped half-way has removed all rights, which are looked up for each request.
+        // The user goes first. Each request looks the user up, so an interrupted removal has already taken away all
+        // rights.
         let met = sql.execute("DELETE FROM users WHERE name = ?", &[name.into()]).await?;
         sql.execute("DELETE FROM api_tokens WHERE user_id = ?", &[name.into()]).await?;
         self.revoke_all(name, None, "removed", now).await?;

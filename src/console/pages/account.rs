@@ -1,4 +1,4 @@
-//! The page of one's own login sessions, tokens and password.
+//! The page with a user's login sessions, tokens and password.
 
 use super::{Failure, Visitor, page};
 use crate::console::accounts::token::Scope;
@@ -131,7 +131,7 @@ fn tokens_table(tokens: &[TokenView]) -> Markup {
     }
 }
 
-/// A moment as people read it, of one as programs do.
+/// A time as people read it, from the form that programs read.
 fn minute(time: &str) -> String {
     format!("{} UTC", time.get(..16).unwrap_or(time).replace('T', " "))
 }
@@ -158,7 +158,7 @@ async fn end_others(State(app): State<Arc<App>>, Visitor(caller): Visitor) -> Re
     Ok(Redirect::to("/"))
 }
 
-/// The boxes that are ticked repeat a name, which a form of distinct fields cannot hold.
+/// Parsed by hand: ticked boxes repeat a field name, which a form with distinct fields cannot represent.
 async fn make_token(State(app): State<Arc<App>>, Visitor(caller): Visitor, body: Bytes) -> Result<Response, Failure> {
     let (mut label, mut scopes) = (String::new(), Vec::new());
     for (name, value) in form_urlencoded(&body) {

@@ -1,4 +1,4 @@
-//! The page to log in, the one-time link of a laptop, and logging out.
+//! The log-in page, the one-time link, and log-out.
 
 use super::{Failure, page};
 use crate::console::accounts::secret::Secret;
@@ -82,7 +82,8 @@ async fn by_link(
     }
     let secret = Secret::presented(&link.token).ok_or_else(Problem::not_found)?;
     let secret = app.log_in_by_link(&secret, &client).await?;
-    // A cookie that is for this site only does not come back with a redirect from elsewhere, such as a terminal.
+    // Not a redirect: after a link from elsewhere, such as a terminal, the browser would not send a same-site cookie
+    // with it.
     let cookie = cookie::set(&secret, app.settings()).map(|cookie| [(header::SET_COOKIE, cookie)]);
     let body = html! { p { "This browser is logged in." } p { a href="/" { "Go on" } } };
     Ok((StatusCode::OK, cookie, page("Welcome", None, &body)).into_response())

@@ -1,6 +1,6 @@
-//! The pages: to log in, to see and end one's own login sessions and tokens, and the audit log.
+//! The pages: log-in, the user's own login sessions and tokens, and the audit log.
 //!
-//! They are forms and tables without a script. Everything that is shown is escaped when it is written.
+//! They consist of forms and tables, without scripts. All values are escaped when they are written.
 
 mod account;
 mod audit;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .merge(audit::routes())
 }
 
-/// A page. `user` is who is logged in.
+/// A page. `user` is the name of the user who is logged in.
 fn page(title: &str, user: Option<&str>, body: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
@@ -56,8 +56,8 @@ fn page(title: &str, user: Option<&str>, body: &Markup) -> Html<String> {
     Html(page.into_string())
 }
 
-/// Somebody who has logged in; whoever has not is sent to the page to log in, and so is a program: its token may do what
-/// the API says, and a page does not ask for scopes.
+/// A user with a login session. All others are redirected to the log-in page, including programs with a token: a token
+/// has scopes, which only the API checks.
 struct Visitor(Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
@@ -69,7 +69,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// A page that says what went wrong.
+/// A page that shows a problem.
 struct Failure(Problem);
 
 impl From<Problem> for Failure {

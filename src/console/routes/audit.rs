@@ -1,4 +1,4 @@
-//! The audit log: all of it for admins, for everybody else what they did and what was read of theirs.
+//! The audit log. Admins see all of it; other users see what they did and who read their content.
 
 use super::paging::Paging;
 use crate::console::accounts::audit::Written;
@@ -41,7 +41,8 @@ pub(super) async fn audit(
 }
 
 impl App {
-    /// The entries that somebody may see. A page begins below the number of an entry: new ones do not move it.
+    /// The entries that a caller may see. A page is given by the id below which it begins, so new entries do not shift
+    /// it.
     pub(in crate::console) async fn entries(&self, caller: &Caller, page: Page) -> Result<Entries, Problem> {
         let sees_all = caller.is_owner || caller.user.role == Role::Admin;
         let of = (!sees_all).then_some(&*caller.user.name);

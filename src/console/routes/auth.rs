@@ -1,4 +1,4 @@
-//! Logging in and out, one's own login sessions and tokens.
+//! Log-in, log-out, and the caller's own login sessions and tokens.
 
 use super::json;
 use super::paging::Paging;
@@ -32,11 +32,11 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/auth/tokens/{public_id}", delete(end_token))
 }
 
-/// What a browser is to forget after a log-out.
+/// What a browser must delete after a log-out.
 pub(crate) const FORGET: (HeaderName, HeaderValue) =
     (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"cookies\", \"storage\""));
 
-/// A token lives this long by default.
+/// The default lifetime of a token.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -46,7 +46,7 @@ pub(super) struct Credentials {
     password: String,
 }
 
-/// A login session that lives.
+/// A login session that has not ended.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct SessionView {
     pub(crate) public_id: String,
@@ -56,11 +56,11 @@ pub(crate) struct SessionView {
     pub(crate) ip_address: Option<String>,
     pub(crate) user_agent: Option<String>,
     pub(crate) is_active: bool,
-    /// The one that asks.
+    /// Whether it is the session of this request.
     pub(crate) is_current: bool,
 }
 
-/// One's own login sessions, the last used first.
+/// The caller's login sessions, the last used first.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Sessions {
     sessions: Vec<SessionView>,
@@ -80,7 +80,7 @@ pub(crate) struct TokenView {
     pub(crate) last_used_at: Option<String>,
 }
 
-/// One's own tokens, the newest first.
+/// The caller's tokens, the newest first.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Tokens {
     tokens: Vec<TokenView>,
@@ -92,22 +92,22 @@ pub(super) struct Tokens {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
-    /// What it is for.
+    /// What the token is for.
     label: String,
     scopes: Vec<Scope>,
-    /// How long it lives, such as `30d`; 90 days unless it is said, 366 at most.
+    /// How long the token is valid, such as `30d`; 90 days by default, 366 at most.
     expires_in: Option<String>,
 }
 
-/// A token that was made.
+/// A new token.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct MadeToken {
-    /// Shown this once.
+    /// The secret, which is shown only now.
     token: String,
     public_id: String,
 }
 
-/// How many were ended.
+/// The number of login sessions that were ended.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Ended {
     ended: u64,
@@ -169,7 +169,7 @@ pub(super) async fn log_out(State(app): State<Arc<App>>, caller: Option<Caller>)
     Ok((StatusCode::NO_CONTENT, [FORGET], cookie, ()).into_response())
 }
 
-/// One's own login sessions that live.
+/// The caller's login sessions that have not ended.
 #[utoipa::path(get, path = "/auth/sessions", operation_id = "listLoginSessions", tag = "auth", params(Paging),
     responses((status = 200, body = Sessions), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument)))]
@@ -186,7 +186,7 @@ pub(super) async fn sessions(
     Ok(Json(Sessions { sessions, total, next_cursor }))
 }
 
-/// End one of one's own login sessions.
+/// End one of the caller's login sessions.
 #[utoipa::path(delete, path = "/auth/sessions/{public_id}", operation_id = "endLoginSession", tag = "auth",
     params(("public_id" = String, Path)),
     responses((status = 204), (status = 401, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
@@ -203,7 +203,7 @@ pub(super) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// End all of one's own login sessions but the one that asks.
+/// End all login sessions of the caller, except that of this request.
 #[utoipa::path(delete, path = "/auth/sessions", operation_id = "endOtherLoginSessions", tag = "auth",
     responses((status = 200, body = Ended), (status = 401, body = ProblemDocument)))]
 pub(super) async fn end_others(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Ended>, Problem> {
@@ -213,7 +213,7 @@ pub(super) async fn end_others(State(app): State<Arc<App>>, caller: Caller) -> R
     Ok(Json(Ended { ended }))
 }
 
-/// One's own tokens that live.
+/// The caller's tokens that have not expired.
 #[utoipa::path(get, path = "/auth/tokens", operation_id = "listTokens", tag = "auth", params(Paging),
     responses((status = 200, body = Tokens), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument)))]
@@ -245,7 +245,7 @@ pub(super) async fn make_token(
     Ok((StatusCode::CREATED, Json(MadeToken { token: secret.reveal().to_owned(), public_id })))
 }
 
-/// End one of one's own tokens.
+/// End one of the caller's tokens.
 #[utoipa::path(delete, path = "/auth/tokens/{public_id}", operation_id = "endToken", tag = "auth",
     params(("public_id" = String, Path)),
     responses((status = 204), (status = 401, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
@@ -259,7 +259,7 @@ pub(super) async fn end_token(
 }
 
 impl App {
-    /// Makes a token for the caller, who is a person or has a token for everything.
+    /// Makes a token for the caller, who needs a login session or a token with the scope `admin`.
     pub(crate) async fn make_token(
         &self,
         caller: &Caller,

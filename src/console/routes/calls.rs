@@ -1,4 +1,4 @@
-//! Questions that the processors bring: their parameters are checked here, and who may ask.
+//! Queries that the processors declare. Checks their parameters and the caller's rights.
 
 use super::openapi::BASE;
 use super::pipeline::requested;
@@ -25,7 +25,7 @@ use axum::routing::{delete, get};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The header with which an auditor says why they read the content of others.
+/// The header in which an auditor gives the reason for reading content of others.
 pub(super) const REASON: &str = "audit-reason";
 
 type Values = BTreeMap<String, String>;
@@ -57,23 +57,23 @@ pub(super) fn routes(app: &App) -> Router<Arc<App>> {
     })
 }
 
-/// Why an auditor reads what others wrote. They need no reason for anything else.
+/// The reason that an auditor gives. Other roles need none, so theirs is ignored.
 fn reason(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(reason) = headers.get(REASON).filter(|_| caller.user.role == Role::Auditor) else { return Ok(None) };
     let reason = reason.to_str().map(str::trim).unwrap_or_default();
     if !(10..=500).contains(&reason.len()) {
-        let detail = format!("`{REASON}` is not a reason in 10 to 500 letters of ASCII");
+        let detail = format!("`{REASON}` must be a reason of 10 to 500 ASCII characters");
         return Err(Problem::bad_request(detail));
     }
     Ok(Some(reason.to_owned()))
 }
 
-/// A question of somebody to a processor.
+/// A caller's query to a processor.
 struct Request<'r> {
     app: &'r Arc<App>,
     caller: &'r Caller,
     processor: &'static str,
-    /// Of the URL, below the base of the API.
+    /// The path of the URL, without the base of the API.
     path: &'r str,
     reason: Option<String>,
 }
@@ -106,7 +106,8 @@ impl Request<'_> {
         match self.ask(call.answer, query, viewer, page, &state.0, &disclosed).await? {
             Reply::Found(value) => {
                 let text = Bytes::from(value.to_string());
-                // Content of somebody else is asked for, and noted, each time.
+                // Answers with content of other people are not cached, so that each reading is written to the audit
+                // log.
                 if !self.note_disclosed(&disclosed).await? {
                     kept.lock().keep(state, question, text.clone());
                 }
@@ -127,7 +128,7 @@ impl Request<'_> {
         }
     }
 
-    /// Reads the answer of a processor.
+    /// Has the processor answer the query.
     async fn ask(
         &self,
         answer: fn(&Asked, crate::store::reader::Reader<'_>) -> crate::base::error::Result<Reply>,
@@ -153,7 +154,8 @@ impl Request<'_> {
         self.app.read(read).await
     }
 
-    /// Writes to the audit log whose content is shown, so that they see it. Returns whether it is anybody's.
+    /// Writes to the audit log whose content is shown, so that its owners see it. Returns whether the answer contains
+    /// content of anybody else.
     async fn note_disclosed(&self, disclosed: &Disclosed) -> Result<bool, Problem> {
         let folders = disclosed.folders();
         if folders.is_empty() {
@@ -199,7 +201,7 @@ impl Request<'_> {
     }
 }
 
-/// Refuses parameters that a call does not have, and values that they cannot have.
+/// Refuses unknown parameters and invalid values.
 fn check(call: &Call, query: &Values) -> Result<(), Problem> {
     for (name, value) in query {
         let Some(parameter) = call.parameters.iter().find(|parameter| parameter.name == name) else {
@@ -212,7 +214,7 @@ fn check(call: &Call, query: &Values) -> Result<(), Problem> {
         let is_known = |value: &str| parameter.values.contains(&value);
         if !parameter.values.is_empty() && !value.is_empty() && !value.split(',').all(is_known) {
             let values = parameter.values.join(", ");
-            return Err(Problem::bad_request(format!("`{name}` is none of: {values}")));
+            return Err(Problem::bad_request(format!("`{name}` must be one of: {values}")));
         }
     }
     Ok(())

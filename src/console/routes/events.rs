@@ -1,5 +1,5 @@
-//! Events that programs send. Each becomes a line of the caller's own folder of events, on disk before the answer; the
-//! next run reads it like any other line. Nothing else is written.
+//! Events that programs send. Each becomes a line of a log in the caller's own event folder, and is on disk before the
+//! answer. The next run reads it like any other log. Nothing else is written.
 
 use crate::base::utc;
 use crate::console::accounts::token::Scope;
@@ -22,24 +22,24 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::Arc;
 
-/// Bytes of a request, and of what it unpacks to.
+/// The most bytes of a request, and of its body after unpacking.
 const BODY: usize = 20 << 20;
 const UNPACKED: u64 = 64 << 20;
-/// Events of a request.
+/// The most events of a request.
 const EVENTS: usize = 50_000;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/events", post(append)).layer(DefaultBodyLimit::max(BODY))
 }
 
-/// How many events are on disk.
+/// The number of events that are on disk.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Appended {
     accepted: usize,
 }
 
-/// Append events: one, a list, or PostHog's `{"batch": […]}`; of PostHog or CloudEvents, packed with gzip or not. All of
-/// them are appended, or none if one is neither, or is of a task of somebody else.
+/// Append events in the format of PostHog or CloudEvents: one, a list, or PostHog's `{"batch": […]}`; gzip is allowed.
+/// Either all are appended, or none: if one has another format or is about a task of another user.
 #[utoipa::path(post, path = "/events", operation_id = "appendEvents", tag = "events",
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses((status = 202, body = Appended), (status = 400, body = ProblemDocument),
@@ -53,14 +53,14 @@ pub(super) async fn append(
     body: Bytes,
 ) -> Result<(StatusCode, Json<Appended>), Problem> {
     caller.require(Scope::Ingest)?;
-    let Some(root) = app.events.clone() else { return Err(Problem::away("there is no folder of events")) };
+    let Some(root) = app.events.clone() else { return Err(Problem::unavailable("there is no folder of events")) };
     let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
     let (now, user, cap) = ((app.now)().wall, caller.user.name.clone(), app.config.caps.line);
     let read = tokio::task::spawn_blocking(move || {
         let text = if is_packed { unpacked(&body)? } else { body.to_vec() };
         lines(&text, &utc::milliseconds(now), cap)
     });
-    let cannot = |_| Problem::away("the events could not be appended");
+    let cannot = |_| Problem::unavailable("the events could not be appended");
     let (lines, named) = read.await.map_err(cannot)??;
     app.claim(&caller, named).await?;
     let append = tokio::task::spawn_blocking(move || {
@@ -85,8 +85,9 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, Problem> {
 
 type Object<'t> = BTreeMap<String, &'t RawValue>;
 
-/// The events of a body, each on a line of its own: letter by letter as they were sent, with the moment at which they
-/// arrived, and what they name. A line that a run would not read, since it is broken or over the cap, is refused.
+/// Turns a body into lines, one per event. An event is kept as it was sent, with the time of arrival added. Also
+/// returns the tasks that the events name. An event that a run could not read, because it is invalid or too long, is
+/// refused.
 fn lines(text: &[u8], now: &str, cap: usize) -> Result<(Vec<String>, Named), Problem> {
     let no_json = |error: serde_json::Error| {
         Problem::bad_request(format!("the body is not JSON, at line {}, column {}", error.line(), error.column()))
@@ -145,7 +146,7 @@ fn line(number: u64, event: &RawValue, sent_at: Option<&RawValue>, now: &str) ->
             "is neither PostHog's (`event`, `distinct_id`) nor a CloudEvent (`specversion`, `id`, `source`, `type`)",
         ));
     }
-    // Outside of strings a line feed is a space, and in them it is written as two characters.
+    // Outside of strings, a line feed is only white space. Inside strings, JSON writes it as `\n`.
     let text = event.get().replace(['\n', '\r'], " ");
     let body = text.trim().strip_suffix('}').unwrap_or(&text).trim_end();
     let mut line = body.to_owned();

@@ -1,4 +1,4 @@
-//! Decisions of curators about knowledge.
+//! Decisions of curators about items of knowledge.
 
 use super::pipeline::requested;
 use crate::console::accounts::token::Scope;
@@ -15,7 +15,7 @@ use axum::routing::post;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// The decisions that there are.
+/// The possible decisions.
 const DECISIONS: [&str; 4] = ["approve", "reject", "merge", "split"];
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Decision {
-    /// The item that it is merged into.
+    /// The item to merge into.
     into: Option<String>,
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn decide(
         return Err(Problem::not_found());
     }
     let Decision { into } = if body.is_empty() { Decision::default() } else { super::json(&body)? };
-    // The one processor about whose findings people decide.
+    // One processor takes decisions about its results.
     let found = app.plugs.iter().find_map(|plug| Some((plug, plug.review?)));
     let (plug, decisions) = found.ok_or_else(Problem::not_found)?;
     let whole = async |id: String| {

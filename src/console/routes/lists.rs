@@ -1,4 +1,4 @@
-//! Lists of the pipeline: runs, source files, failures.
+//! Lists of the pipeline: runs, source files and failures.
 
 use super::paging::Paging;
 use crate::base::error::Result;
@@ -26,16 +26,16 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/runs", get(list_runs)).route("/files", get(files)).route("/failures", get(list_failures))
 }
 
-/// Which rows of a list.
+/// The parameters of a list.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Of {
     /// Only of this processor.
     processor: Option<String>,
-    /// Rows of a page, 100 unless it is said, 500 at most.
+    /// Rows per page: 100 by default, 500 at most.
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -49,10 +49,10 @@ pub(super) struct Rows {
     next_cursor: Option<String>,
 }
 
-/// Whether the files of a folder are shown.
+/// Whether the files of a folder may be shown.
 type IsShown<'s> = &'s dyn Fn(&str) -> bool;
 
-/// Answers with a page of a list. What reads it returns its rows, and how many the list has.
+/// Answers with a page of a list. `read` returns its rows, and the total number of rows.
 async fn list(
     app: &Arc<App>,
     caller: &Caller,
@@ -92,7 +92,7 @@ pub(super) async fn list_runs(
     .await
 }
 
-/// Source files: one's own, or those of the team for who may see them.
+/// Source files: the caller's own, and those of the team if the caller may see them.
 #[utoipa::path(get, path = "/files", operation_id = "listFiles", tag = "pipeline", params(Paging),
     responses((status = 200, body = Rows), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument)))]
@@ -133,7 +133,7 @@ pub(super) async fn files(
     .await
 }
 
-/// Files that could not be processed and keys that could not be settled. Their ids are the names of these.
+/// Files that could not be processed, and keys that could not be settled. The id is the name of the file or the key.
 #[utoipa::path(get, path = "/failures", operation_id = "listFailures", tag = "pipeline", params(Of),
     responses((status = 200, body = Rows), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument)))]

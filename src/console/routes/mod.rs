@@ -1,17 +1,17 @@
-//! The API and the pages by their paths, one file for each family of calls.
+//! The paths of the API and of the pages, one file per family of calls.
 //!
 //! | module | calls |
 //! | --- | --- |
 //! | [`auth`] | log-in, login sessions, tokens |
 //! | [`audit`] | the audit log |
-//! | [`calls`] | questions that the processors bring |
+//! | [`calls`] | queries that the processors declare |
 //! | [`events`] | events that programs send |
-//! | [`health`] | whether the console and its stores are there |
+//! | [`health`] | whether the console and its stores work |
 //! | [`knowledge`] | decisions about knowledge |
 //! | [`lists`] | runs, files, failures |
 //! | [`openapi`] | the description of the API |
-//! | [`paging`] | which page of a list is asked for |
-//! | [`pipeline`] | processors, runs that are asked for, other tries |
+//! | [`paging`] | which page of a list is requested |
+//! | [`pipeline`] | processors, requests for runs, retries |
 
 mod audit;
 mod auth;
@@ -43,10 +43,10 @@ pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView};
 pub(super) use openapi::BASE;
 pub(super) use paging::Paging;
 
-/// Bytes of a request, except those that append events.
+/// The most bytes of a request, except for those that append events.
 const BODY: usize = 64 << 10;
 
-/// All paths, behind the gate.
+/// All paths, with the gate in front.
 pub(super) fn router(app: Arc<App>) -> Router {
     let api = [
         audit::routes(),
@@ -62,7 +62,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest(BASE, api.into_iter().fold(Router::new(), Router::merge))
         .merge(pipeline::older())
-        // Where probes look for it.
+        // Also without the base of the API, where health probes look.
         .merge(health::routes())
         .merge(pages::routes())
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such path"))
@@ -75,12 +75,12 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The answer to a request that met a bug.
+/// The answer if a handler panicked.
 fn broken(_: Box<dyn Any + Send>) -> Response {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug").into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed because of a bug").into_response()
 }
 
-/// The JSON of a body. What it says is not repeated in an error.
+/// Parses a JSON body. The error does not quote the body.
 fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         let place = format!("the body is not the JSON that is expected, at line {}", error.line());

@@ -1,4 +1,4 @@
-//! The description of the API, made from the code that answers it.
+//! The description of the API, generated from the code that serves it.
 
 use super::calls::REASON;
 use super::{audit, auth, events, health, knowledge, lists, pipeline};
@@ -20,7 +20,7 @@ use utoipa::openapi::{
     Content, ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement,
 };
 
-/// What all paths of the API begin with.
+/// The base of all paths of the API.
 pub(in crate::console) const BASE: &str = "/api/v1";
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -60,7 +60,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 )]
 struct Description;
 
-/// The description, with what the processors bring, and the cookie of a browser that is logged in.
+/// The description, including the calls of the processors and the name of the login cookie.
 fn document(plugs: Plugs, cookie: &str) -> OpenApi {
     let mut document = Description::openapi();
     for item in document.paths.paths.values_mut() {
@@ -86,7 +86,7 @@ fn document(plugs: Plugs, cookie: &str) -> OpenApi {
     document
 }
 
-/// Completes what the attributes of handlers say: each answer needs a description, and refusals are problem documents.
+/// Completes what the attributes of handlers give: each answer needs a description, and errors are problem documents.
 fn complete(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -102,7 +102,7 @@ fn complete(operation: &mut Operation) {
     }
 }
 
-/// Media of answers.
+/// Media types of answers.
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -113,26 +113,28 @@ fn operation(tag: &str, call: &Call, schema: RefOr<Schema>) -> Operation {
         words.parameter_in(ParameterIn::Query).required(Required::False).schema(Some(text(of.values))).build()
     });
     let reason = ParameterBuilder::new().name(REASON).parameter_in(ParameterIn::Header).required(Required::False);
-    let reason = reason.description(Some("why an auditor reads content of others, who see it")).schema(Some(text(&[])));
+    let reason = reason
+        .description(Some("the reason for which an auditor reads content of others; its owners see it"))
+        .schema(Some(text(&[])));
     let media = if call.is_lines { LINES } else { JSON };
     let mut operation = begun(tag, call, call.id, call.summary).response("200", found(media, schema));
     for parameter in of_query.chain([reason.build()]) {
         operation = operation.parameter(parameter);
     }
-    let moved = ResponseBuilder::new().description("it is at another path now");
+    let moved = ResponseBuilder::new().description("moved to another path");
     operation.response("308", moved.build()).build()
 }
 
 /// The operation that removes what a call is about.
 fn removal(tag: &str, call: &Call, removing: Removing) -> Operation {
     let schema = || Ref::from_schema_name("Requested").into();
-    let accepted = ResponseBuilder::new().description("it is under way").content(JSON, content(schema()));
+    let accepted = ResponseBuilder::new().description("in progress").content(JSON, content(schema()));
     let forbidden = problem("only for admins");
     let operation = begun(tag, call, removing.id, removing.summary).response("200", found(JSON, schema()));
     operation.response("202", accepted.build()).response("403", forbidden).response("409", problem("not now")).build()
 }
 
-/// What all operations on the path of a call have.
+/// What all operations on the path of a call have in common.
 fn begun(tag: &str, call: &Call, id: &str, summary: &str) -> OperationBuilder {
     let of_path = call.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = of_path.map(|name| {
@@ -150,11 +152,11 @@ fn begun(tag: &str, call: &Call, id: &str, summary: &str) -> OperationBuilder {
     }
     let problems = [
         ("400", "a parameter is invalid"),
-        ("401", "log in"),
+        ("401", "not logged in"),
         ("403", "the token has no such scope"),
         ("404", "not found"),
-        ("413", "too large to be handed out: the detail says what to ask for instead"),
-        ("503", "away"),
+        ("413", "too large; the detail says what to request instead"),
+        ("503", "unavailable"),
     ];
     problems.into_iter().fold(operation, |operation, (status, words)| operation.response(status, problem(words)))
 }
@@ -169,7 +171,7 @@ fn content(schema: RefOr<Schema>) -> Content {
 }
 
 fn found(media: &str, schema: RefOr<Schema>) -> Response {
-    ResponseBuilder::new().description("what there is").content(media, content(schema)).build()
+    ResponseBuilder::new().description("the result").content(media, content(schema)).build()
 }
 
 fn problem(words: &str) -> Response {

@@ -1,17 +1,17 @@
-//! Which page of a list a request wants, the same for all lists.
+//! Which page of a list a request wants. All lists use the same parameters.
 
 use crate::console::problem::Problem;
 use crate::plugs::call::Page;
 use serde::Deserialize;
 
-/// The parameters of a list that has no others.
+/// The parameters of a list without other parameters.
 #[derive(Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::console) struct Paging {
-    /// Rows of a page, 100 unless it is said, 500 at most.
+    /// Rows per page: 100 by default, 500 at most.
     pub limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     pub cursor: Option<String>,
 }
 

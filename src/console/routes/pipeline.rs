@@ -1,4 +1,4 @@
-//! The pipeline: how processors do, runs that are asked for, other tries of what failed.
+//! The pipeline: the state of the processors, requests for runs, and retries of failures.
 
 use super::BASE;
 use super::paging::Paging;
@@ -8,8 +8,8 @@ use crate::base::utc;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::app::App;
-use crate::console::asking::Receipt;
 use crate::console::caller::Caller;
+use crate::console::changes::Receipt;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plugs::call::{Level, Reply, Rows};
 use crate::report::health::{Condition, HealthInputs, RunMode};
@@ -37,12 +37,12 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/metrics", get(metrics_text))
 }
 
-/// The path at which an older program asked for runs.
+/// The path that an older program used to request runs.
 pub(super) fn older() -> Router<Arc<App>> {
     Router::new().route("/api/admin/run-session-processor", post(run_older))
 }
 
-/// A processor, and how it does.
+/// A processor and its state.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Processor {
     name: String,
@@ -50,7 +50,7 @@ pub(super) struct Processor {
     state: String,
     reasons: Vec<String>,
     next_due: Option<String>,
-    /// Who runs it now.
+    /// The run in progress.
     #[schema(value_type = Option<Object>)]
     running: Option<Holder>,
     #[schema(value_type = Option<Object>)]
@@ -65,19 +65,19 @@ pub(super) struct Processors {
     next_cursor: Option<String>,
 }
 
-/// The result of a request. While it is under way, `request` is the path that later has the result.
+/// The result of a request. While the request is in progress, `request` is the path that returns the result later.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Requested {
     /// `done` or `running`.
     state: String,
-    /// What the daemon says.
+    /// The answer of the daemon.
     #[schema(value_type = Option<Object>)]
     answer: Option<Value>,
     request: Option<String>,
 }
 
 impl App {
-    /// The state of the processors, according to the service, or else to the database.
+    /// The state of the processors, according to the service or, without one, to the database.
     async fn samples(self: &Arc<Self>) -> Result<Vec<(Sample, Processor)>, Problem> {
         let app = Arc::clone(self);
         self.read(move |reader| {
@@ -120,7 +120,7 @@ impl App {
     }
 }
 
-/// The processors, and how they do.
+/// The processors and their state.
 #[utoipa::path(get, path = "/processors", operation_id = "listProcessors", tag = "pipeline", params(Paging),
     responses((status = 200, body = Processors), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument)))]
@@ -134,13 +134,13 @@ pub(super) async fn processors(
     let Rows { rows, total, next_cursor } = page.cut(app.samples().await?);
     let mut processors: Vec<_> = rows.into_iter().map(|(_, processor)| processor).collect();
     if caller.viewer().others < Level::Metadata {
-        // Names of files are in these.
+        // These contain names of files.
         processors.iter_mut().for_each(|processor| processor.last_run = None);
     }
     Ok(Json(Processors { processors, total, next_cursor }))
 }
 
-/// The same for Prometheus.
+/// The state of the processors in the format of Prometheus.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "pipeline",
     responses((status = 200, content_type = "text/plain", body = String), (status = 401, body = ProblemDocument)))]
 pub(super) async fn metrics_text(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
@@ -202,7 +202,7 @@ pub(super) fn requested(asked: Receipt) -> Response {
     }
 }
 
-/// What the daemon has answered to a request of this console.
+/// The daemon's answer to a request of this console.
 #[utoipa::path(get, path = "/requests/{id}", operation_id = "getRequest", tag = "pipeline",
     params(("id" = String, Path)),
     responses((status = 200, body = Requested), (status = 401, body = ProblemDocument),
@@ -214,7 +214,7 @@ pub(super) async fn request(
 ) -> Result<Json<Requested>, Problem> {
     caller.require(Scope::Run)?;
     caller.require_role(&[Role::Admin, Role::Lead, Role::Curator])?;
-    // Not one of the turns of readers: it can wait a moment.
+    // Does not take one of the places of readers, because it can wait a moment.
     let answer = tokio::task::spawn_blocking(move || app.answer(&id)).await;
     match answer.unwrap_or(Reply::NotFound) {
         Reply::Found(answer) => {
@@ -225,7 +225,7 @@ pub(super) async fn request(
     }
 }
 
-/// Have the next run try a file or key again.
+/// Have the next run retry a file or a key.
 #[utoipa::path(post, path = "/failures/{id}/retry", operation_id = "retryFailure", tag = "pipeline",
     params(("id" = String, Path)),
     responses((status = 200, body = Requested), (status = 202, body = Requested),

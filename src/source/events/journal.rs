@@ -53,7 +53,7 @@ impl EventJournal {
         let root: PathBuf = root.components().collect();
         let path = root.join(login);
         if matches!(login, "" | "." | "..") || login.contains('/') {
-            return Err(Error::cannot("use", path.display(), format!("`{login}` is no name of a folder")));
+            return Err(Error::cannot("use", path.display(), format!("`{login}` is not a folder name")));
         }
         let all = match rustix::fs::open(&root, PASSED, Mode::empty()) {
             Err(Errno::NOENT) => {

@@ -1,5 +1,6 @@
-//! Changes. The console makes none itself: it asks the daemon by a trigger file and waits a moment for the answer. Where
-//! no daemon serves the database, its owner's console calls the same action; a run is a process of its own then.
+//! Requests for changes. The console does not write the database itself. It writes a trigger file for the daemon and
+//! waits a moment for the answer. If no daemon serves the database, a console of the database's owner calls the same
+//! action itself, and starts a run as a separate process.
 
 use super::app::App;
 use super::problem::Problem;
@@ -23,33 +24,33 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Whoever asks waits for the answer this long.
+/// How long a request waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(25);
-/// The daemon answers a trigger so soon after it has taken it away.
+/// The time between the moment the daemon removes a trigger and its answer is shorter than this.
 const TAKING: Duration = Duration::from_millis(500);
 
-/// What the ids of its requests begin with.
+/// The prefix of the ids of the console's requests.
 pub(super) const IDS: &str = "console-";
 
-/// The result of a request.
+/// The result of a request for a change.
 #[derive(Clone, Debug)]
 pub(crate) enum Receipt {
-    /// It was done.
+    /// The change was made.
     Done(Value),
-    /// It is under way; this path of the API later has the result.
+    /// The change is in progress. This path of the API returns the result later.
     Accepted(String),
 }
 
 impl App {
-    /// Asks for a change.
+    /// Requests a change.
     pub(crate) async fn ask(self: &Arc<Self>, order: Order) -> std::result::Result<Receipt, Problem> {
         let named = order.processor.clone();
         order.check(named.as_deref()).map_err(Problem::bad_request)?;
         let app = Arc::clone(self);
-        // Not one of the turns of readers: it waits, and reads nothing.
+        // Does not take one of the places of readers: it waits, but does not read the database.
         let asked = tokio::task::spawn_blocking(move || app.ask_now(order)).await;
-        asked.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug"))?
+        asked.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed because of a bug"))?
     }
 
     fn ask_now(&self, mut order: Order) -> std::result::Result<Receipt, Problem> {
@@ -65,7 +66,7 @@ impl App {
         };
         if !has_daemon {
             if !may_write(&self.database) {
-                return Err(Problem::away("no daemon serves the database, and the console may not change it"));
+                return Err(Problem::unavailable("no daemon serves the database, and the console may not change it"));
             }
             return self.act(&order);
         }
@@ -73,7 +74,8 @@ impl App {
         let id = format!("{IDS}{}-{}", utc::name(now), std::process::id());
         order.id = Some(id.clone());
         let folder = self.config.daemon.triggers(&self.database);
-        // One trigger of a name waits at a time; that of a run has its processor's, of anything else its id.
+        // Only one trigger of each name can wait at a time. A run is named after its processor, so there is one per
+        // processor; any other trigger is named after its own id.
         let name = match &order.processor {
             Some(processor) if order.command == Command::Run => processor.clone(),
             _ => id.clone(),
@@ -91,7 +93,7 @@ impl App {
         }
     }
 
-    /// The answer of the daemon, in the words of the API.
+    /// Translates an answer of the daemon into the terms of the API.
     fn answered(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Receipt, Problem> {
         let reason = || answer["reason"].as_str().unwrap_or("it was refused").to_owned();
         match answer["state"].as_str() {
@@ -103,7 +105,7 @@ impl App {
         }
     }
 
-    /// What the daemon has answered to a request, or that it has not looked at it yet.
+    /// The daemon's answer to a request, or that the request is still waiting.
     pub(crate) fn answer(&self, id: &str) -> Reply {
         if !id.starts_with(IDS) || !crate::service::order::is_id(id) {
             return Reply::NotFound;
@@ -112,7 +114,7 @@ impl App {
         let is_waiting = |name: &str| trigger::is_waiting(&folder, name, id);
         let until = Instant::now() + TAKING;
         loop {
-            // In this order: the daemon takes a trigger away, and then answers.
+            // In this order, because the daemon first removes a trigger and then answers.
             let is_waiting = is_waiting(id) || self.database.schema.names().any(is_waiting);
             match trigger::answer_of(&folder, id) {
                 Some(answer) => return Reply::Found(answer),
@@ -123,7 +125,7 @@ impl App {
         }
     }
 
-    /// Does it, where no daemon does.
+    /// Makes the change in this process, as no daemon serves the database.
     fn act(&self, order: &Order) -> std::result::Result<Receipt, Problem> {
         let now = (self.now)();
         let resources = Resources {
@@ -159,7 +161,7 @@ impl App {
         }
     }
 
-    /// A run of a processor in a process of its own: it goes on when the console ends.
+    /// Starts a run of a processor as a separate process, which continues if the console ends.
     fn run(&self, processor: &str) -> std::result::Result<Receipt, Problem> {
         let cannot = |error: std::io::Error| Error::cannot("start", "a run", error);
         let program = std::env::current_exe().map_err(cannot)?;
@@ -180,7 +182,7 @@ impl App {
                     return Err(Problem::new(StatusCode::CONFLICT, detail));
                 }
                 None if Instant::now() >= until => {
-                    // Somebody has to hear of its end.
+                    // The process must be waited for, or it stays as a zombie.
                     std::thread::spawn(move || run.wait());
                     return Ok(Receipt::Accepted(format!("/runs?processor={processor}&limit=1")));
                 }
@@ -190,12 +192,12 @@ impl App {
     }
 }
 
-/// A request that the daemon has not answered yet.
+/// The receipt for a request that the daemon has not answered yet.
 fn accepted(id: &str) -> Receipt {
     Receipt::Accepted(format!("/requests/{id}"))
 }
 
-/// That another run of a processor is in progress, and whose.
+/// The problem that another run of the processor is in progress, with its holder.
 fn busy(processor: &str, holder: Option<Holder>) -> Problem {
     let detail = format!("processor `{processor}` is already running");
     Problem::new(StatusCode::CONFLICT, detail).with("holder", json!(holder))

@@ -1,4 +1,4 @@
-//! Logging in and out, by the API and by the pages alike.
+//! Log-in and log-out, for the API and the pages.
 
 use super::accounts::audit::Entry;
 use super::accounts::secret::Secret;
@@ -13,8 +13,8 @@ use serde_json::json;
 use std::time::Instant;
 
 impl App {
-    /// Lets somebody in who knows the password. `before` is the session of the same browser, which ends: nobody can
-    /// have somebody else log in to a session that they know.
+    /// Logs a user in with a password. `before` is the session that the same browser had; it ends. So nobody can
+    /// prepare a session whose secret they know and have another user log in to it (session fixation).
     pub(crate) async fn log_in(
         &self,
         name: &str,
@@ -29,7 +29,7 @@ impl App {
         let entry = Entry { actor: Some(name), ip_address: Some(&address), ..Entry::default() };
         if let Err(wait) = welcome {
             self.accounts.log(Entry { event: "login.throttled", ..entry }, now).await?;
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many failed log-ins: wait a while");
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many failed log-ins: wait, then try again");
             return Err(problem.after(wait.as_secs() + 1));
         }
         let user = self.accounts.user(name, now).await?;
@@ -43,7 +43,7 @@ impl App {
         self.enter(&user.name, "password", client, before).await
     }
 
-    /// Lets the owner of a laptop in, who presents the one-time link. It works once.
+    /// Logs in the owner of a laptop with the one-time link. The link works once.
     pub(crate) async fn log_in_by_link(&self, secret: &Secret, client: &Client) -> Result<Secret, Problem> {
         let is_link = {
             let mut link = self.link.lock();
@@ -61,7 +61,7 @@ impl App {
         self.enter(&login, BY_LINK, client, None).await
     }
 
-    /// Begins the login session of somebody who is known.
+    /// Begins the login session of an authenticated user.
     async fn enter(&self, user: &str, by: &str, client: &Client, before: Option<&Caller>) -> Result<Secret, Problem> {
         let now = self.micros();
         if let Some(Via::Session(session)) = before.map(|caller| &caller.via) {
@@ -93,7 +93,7 @@ impl App {
         Ok(())
     }
 
-    /// Gives somebody another password. Their other login sessions end, and this one gets another secret.
+    /// Changes the caller's password. Ends their other login sessions and replaces the secret of this one.
     pub(crate) async fn change_password(
         &self,
         caller: &Caller,
@@ -106,7 +106,7 @@ impl App {
         let network = Client::network(caller.client.address);
         let welcome = self.throttle.lock().try_now(&caller.user.name, network, Instant::now());
         welcome.map_err(|wait| {
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords: wait a while");
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords: wait, then try again");
             problem.after(wait.as_secs() + 1)
         })?;
         if !self.passwords.is_right(old, caller.user.password_hash.as_deref()).await? {
@@ -120,7 +120,7 @@ impl App {
         Ok(self.accounts.rotate(session, now).await?)
     }
 
-    /// Writes to the audit log what a caller did.
+    /// Writes an action of a caller to the audit log.
     pub(crate) async fn note(
         &self,
         caller: &Caller,

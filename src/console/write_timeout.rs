@@ -1,5 +1,5 @@
-//! A connection that breaks when the other end takes nothing of what is sent to it for too long. Otherwise whoever asks
-//! and never reads would keep its place for ever.
+//! A stream that fails if the other end accepts no data for too long. Otherwise a client that never reads its answer
+//! would keep its connection for ever.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -8,19 +8,19 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-pub(super) struct Impatient<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
-    /// Runs while something waits to be taken.
+    /// Runs while data waits to be sent.
     end: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Impatient<S> {
+impl<S> WriteTimeout<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, end: None }
     }
 
-    /// The same, or an error once it has been pending for too long.
+    /// The result of a write, or an error once it has been pending for too long.
     fn in_time<T>(&mut self, done: Poll<Result<T>>, context: &mut Context<'_>) -> Poll<Result<T>> {
         if done.is_ready() {
             self.end = None;
@@ -32,13 +32,13 @@ impl<S> Impatient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, to)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.in_time(done, context)
