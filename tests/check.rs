@@ -98,7 +98,7 @@ fn what_is_wrong_with_an_id_is_named() {
         (8, "no `userId`, and no `anonymousId` in its place"),
         (9, "its `userId` or `anonymousId` is longer than 512 bytes"),
         (10, "neither `subject` nor `data.task_id` of 1 to 512 bytes"),
-        (11, "an `attempt` that is no whole number up to 2^40"),
+        (11, "an `attempt` that is not a whole number up to 2^40"),
     ];
     let expected: String =
         wrong.iter().map(|(line, wrong)| format!("root/ids.jsonl:{line}: lost: {wrong}\n")).collect();

@@ -283,7 +283,7 @@ fn the_folder_of_a_service_is_not_given_away() {
     std::os::unix::fs::chown(world.path("data"), Some(1), None).unwrap();
     lock(&world.path("data"), 0o750);
     let Some(said) = world.mill_unprivileged(&["config", "check", "--config", "c.toml"], &[]) else { return };
-    let way = format!("it is `{0}`'s: runuser -u {0} -- sessionmill config check\n", account[0]);
+    let way = format!("it belongs to `{0}`: runuser -u {0} -- sessionmill config check\n", account[0]);
     let way = if Path::new("/usr/bin/sudo").exists() { way.replace("runuser", "sudo").replace(" --", "") } else { way };
     assert!(said.status == 78 && said.stdout.contains(&way) && !said.stdout.contains("chown"), "{said:?}");
 }

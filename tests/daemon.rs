@@ -276,11 +276,7 @@ fn a_trigger_of_any_name_says_what_is_to_be_done() {
             json!({"command": "remove", "processor": "usage", "args": {"ids": ["m1"]}}),
             ["failed", "usage", "processor `usage` has nothing to remove"],
         ),
-        (
-            "lost",
-            json!({"command": "run", "processor": "nobody"}),
-            ["refused", "lost", "there is no processor of that name"],
-        ),
+        ("lost", json!({"command": "run", "processor": "nobody"}), ["refused", "lost", "unknown processor"]),
     ] {
         assert_eq!(ask(id, order), expected, "{id}");
     }
@@ -344,9 +340,9 @@ fn triggers_that_make_no_sense_are_refused() {
         ("anybody may write it", Box::new(|| write("", 0o666))),
         ("it is over 4 KiB", Box::new(|| write(&" ".repeat(4097), 0o644))),
         (NO_ORDER, Box::new(|| write(r#"{"sql": "DROP TABLE x"}"#, 0o644))),
-        ("it is no regular file", Box::new(|| std::os::unix::fs::symlink(&secret, &path).unwrap())),
-        ("it is no regular file", Box::new(|| fs::hard_link(&secret, &path).unwrap())),
-        ("it is no regular file", Box::new(|| fs::create_dir(&path).unwrap())),
+        ("it is not a regular file", Box::new(|| std::os::unix::fs::symlink(&secret, &path).unwrap())),
+        ("it is not a regular file", Box::new(|| fs::hard_link(&secret, &path).unwrap())),
+        ("it is not a regular file", Box::new(|| fs::create_dir(&path).unwrap())),
         (
             "it is older than a day",
             Box::new(|| {
@@ -359,7 +355,7 @@ fn triggers_that_make_no_sense_are_refused() {
     ];
     if is_root {
         drops.push((
-            "its owner may not ask: [daemon] allow_uids names who may",
+            "its owner is not allowed to: see [daemon] allow_uids",
             Box::new(|| {
                 fs::write(world.path("new"), "").unwrap();
                 chown(world.path("new"), Some(4242), None).unwrap();
@@ -375,7 +371,7 @@ fn triggers_that_make_no_sense_are_refused() {
     }
     fs::write(world.path("data/triggers/nobody.trigger"), "").unwrap();
     until("an unknown processor is refused", || {
-        answers(&world).iter().any(|answer| answer["reason"] == "there is no processor of that name")
+        answers(&world).iter().any(|answer| answer["reason"] == "unknown processor")
     });
     until("they are in the history", || {
         runs(&world).iter().filter(|run| *run == "usage|trigger|refused").count() == drops.len()

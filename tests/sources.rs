@@ -536,7 +536,7 @@ fn what_agents_keep_is_found_and_told_in_a_line() {
     assert_eq!(tokens, Some(40), "two of the list, two of Codex: {said:?}");
     for (variable, value) in [("CLAUDE_CONFIG_DIR", &*codex), ("CODEX_HOME", &*codex)] {
         let (_, said) = report("wrong.duckdb", &[(variable, value)]);
-        let expected = format!("sessionmill: `{variable}` is `[world]/nothing`, where there is no folder ");
+        let expected = format!("sessionmill: `{variable}` is `[world]/nothing`, which contains no folder ");
         assert!(said.status == 2 && said.stderr.starts_with(&expected), "{said:?}");
     }
     let half = format!("{},{codex}", world.path("a").display());

@@ -159,7 +159,7 @@ fn no_line_leaves_the_folder_of_its_user() {
     symlink(world.path("root"), &folder).unwrap();
     let said = create();
     assert!(
-        said.stderr.starts_with("sessionmill: cannot open `[world]/events/tester`: it is a link, or no folder\n"),
+        said.stderr.starts_with("sessionmill: cannot open `[world]/events/tester`: it is a link or not a folder\n"),
         "{said:?}"
     );
     assert_eq!(fs::read_dir(world.path("root")).unwrap().count(), 0);

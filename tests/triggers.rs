@@ -48,7 +48,7 @@ fn a_daemon_does_not_serve_through_a_link() {
         let daemon = ["300", env!("CARGO_BIN_EXE_sessionmill"), "daemon", "--sessions", "root"];
         let said = world.command("timeout", &daemon, &[]);
         let expected = format!(
-            "sessionmill: cannot open `[world]/data/{place}`: it is a link, or no folder\n  hint: remove it: a folder is made there\n"
+            "sessionmill: cannot open `[world]/data/{place}`: it is a link or not a folder\n  hint: remove it: a folder is made there\n"
         );
         assert!(said.status == 2 && said.stderr.ends_with(&expected), "{said:?}");
         assert_untouched(&elsewhere);
@@ -85,7 +85,7 @@ fn a_request_is_written_through_no_link() {
     fs::remove_file(triggers.join("usage.trigger")).unwrap();
     symlink(&theirs, triggers.join("usage.trigger")).unwrap();
     let error = drop_into(&triggers, "usage", &Order::default()).unwrap_err();
-    assert!(error.to_string().ends_with("a trigger is waiting there already"), "{error}");
+    assert!(error.to_string().ends_with("another trigger is waiting there"), "{error}");
     assert_untouched(&elsewhere);
     assert_eq!(fs::read_dir(&triggers).unwrap().count(), 2, "nothing is left aside");
 }
@@ -140,7 +140,7 @@ fn a_trigger_that_is_a_folder_is_answered_once() {
     for below in ["", "full"] {
         fs::create_dir_all(triggers.join("usage.trigger").join(below)).unwrap();
         let claim = folder.claim(now()).remove(0);
-        folder.answer(&claim, &Answer::Refused("it is no regular file"), now()).unwrap();
+        folder.answer(&claim, &Answer::Refused("it is not a regular file"), now()).unwrap();
         assert_eq!(folder.left(now()).len(), 0, "{below}");
     }
 }
@@ -163,7 +163,7 @@ fn nobody_is_forgotten_for_those_who_may_only_ask() {
     };
     let forget = r#"{"command": "remove", "args": {"user": "ada"}}"#;
     assert_eq!(claim(0, forget), Ok(Some(Action::Forget("ada".into()))));
-    let refused = "only root and the daemon's own user may have somebody forgotten";
+    let refused = "only root and the daemon's own user may forget a person";
     assert_eq!(claim(4242, forget), Err(refused.to_owned()));
     assert!(claim(4242, r#"{"command": "remove", "processor": "tasks", "args": {"ids": ["t-1"]}}"#).is_ok());
 }

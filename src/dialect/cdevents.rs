@@ -1,4 +1,4 @@
-//! CDEvents: runs of tasks and pipelines of continuous delivery, <https://cdevents.dev>.
+//! CDEvents: task runs and pipeline runs of continuous delivery, <https://cdevents.dev>.
 //!
 //! ```json
 //! {"context":{"id":"e1","source":"/ci","type":"dev.cdevents.taskrun.finished.0.2.0","timestamp":"2026-03-01T12:00:00Z"},
@@ -8,13 +8,13 @@
 use super::Dialect;
 use super::json::{Fields, Object, Raw, Text, skip};
 use super::moment::Moment;
-use super::task_log::{self, Record, Records, Tell};
+use super::task_log::{self, Emit, Record, Records};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 
 pub(super) const CDEVENTS: Dialect = Dialect {
     name: "cdevents",
-    open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<CdEvent<'_>>(at, line, bytes, ask, tell))),
+    open: || Box::new(Records(|at, line, bytes, ask, emit| task_log::read::<CdEvent<'_>>(at, line, bytes, ask, emit))),
     lists: true,
 };
 
@@ -45,22 +45,22 @@ impl<'de> Record<'de> for CdEvent<'de> {
         self.context.kind.name()
     }
 
-    fn tell(&self, line: u64, bytes: &[u8], tell: &mut Tell<'_>) {
-        self.tell_in(line, None, bytes, tell);
+    fn emit(&self, line: u64, bytes: &[u8], emit: &mut Emit<'_>) {
+        self.emit_in(line, None, bytes, emit);
     }
 }
 
 impl CdEvent<'_> {
-    /// Hands on what the event says, in an envelope that has a source and an id, or without one.
-    pub(super) fn tell_in(&self, line: u64, envelope: Option<(&str, &str)>, bytes: &[u8], tell: &mut Tell<'_>) {
-        let malformed = |why, tell: &mut Tell<'_>| tell(&Event::malformed(line, why));
+    /// Emits what the event says. `envelope` is the source and id of a CloudEvent around it, if there is one.
+    pub(super) fn emit_in(&self, line: u64, envelope: Option<(&str, &str)>, bytes: &[u8], emit: &mut Emit<'_>) {
+        let malformed = |why, emit: &mut Emit<'_>| emit(&Event::malformed(line, why));
         let Self { context, subject } = self;
-        let Some(kind) = context.kind.name() else { return malformed("no `context.type`", tell) };
+        let Some(kind) = context.kind.name() else { return malformed("no `context.type`", emit) };
         let mut parts = kind.strip_prefix("dev.cdevents.").unwrap_or_default().split('.');
         let (task_type, predicate) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let strange = |tell: &mut Tell<'_>| task_log::unknown(line, &format!("{task_type}/{predicate}"), tell);
+        let strange = |emit: &mut Emit<'_>| task_log::unknown(line, &format!("{task_type}/{predicate}"), emit);
         if !matches!(task_type, "taskrun" | "pipelinerun") {
-            return strange(tell);
+            return strange(emit);
         }
         let content = subject.content();
         let outcome = content.outcome.get().map(str::to_ascii_lowercase);
@@ -70,10 +70,10 @@ impl CdEvent<'_> {
             ("finished", Some("failure" | "error")) => (TaskState::Failed, false),
             ("finished", Some("cancel" | "cancelled" | "canceled")) => (TaskState::Cancelled, false),
             ("finished", _) => (TaskState::Completed, true),
-            _ => return strange(tell),
+            _ => return strange(emit),
         };
-        let Some(task_id) = subject.id.id() else { return malformed("no `subject.id`", tell) };
-        let Some(time) = context.timestamp.0 else { return malformed("no `context.timestamp`", tell) };
+        let Some(task_id) = subject.id.id() else { return malformed("no `subject.id`", emit) };
+        let Some(time) = context.timestamp.0 else { return malformed("no `context.timestamp`", emit) };
         let own = context.source.id().zip(context.id.id()).or(envelope);
         let hash = own.is_none().then(|| task_log::hash(bytes));
         let (source, id) = own.unwrap_or((CDEVENTS.name, hash.as_deref().unwrap_or_default()));
@@ -91,7 +91,7 @@ impl CdEvent<'_> {
             data: subject.content.map(|Raw(text)| text),
             is_guessed,
         };
-        task_log::known(line, kind, (time, Some(id)), &event, tell);
+        task_log::known(line, kind, (time, Some(id)), &event, emit);
     }
 }
 

@@ -5,18 +5,19 @@
 //!  "exception":"TimeoutError()"}
 //! ```
 //!
-//! A retry is the same attempt: the task has not ended. The logical clock orders events of one time.
+//! A retry belongs to the same attempt, because the task has not ended. Events with equal times are ordered by the
+//! logical clock.
 
 use super::Dialect;
 use super::json::{Count, Fields, Text, skip};
 use super::moment::Moment;
-use super::task_log::{self, Record, Records, Tell};
+use super::task_log::{self, Emit, Record, Records};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 
 pub(super) const CELERY: Dialect = Dialect {
     name: "celery",
-    open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Sent<'_>>(at, line, bytes, ask, tell))),
+    open: || Box::new(Records(|at, line, bytes, ask, emit| task_log::read::<Sent<'_>>(at, line, bytes, ask, emit))),
     lists: true,
 };
 
@@ -30,7 +31,7 @@ struct Sent<'de> {
     name: Text<'de>,
     root_id: Text<'de>,
     exception: Text<'de>,
-    /// Only transcripts of an agent, some types of which begin alike, have it.
+    /// Only transcripts of agents have a session. Some of their types begin with `task-` too.
     has_session: bool,
 }
 
@@ -64,7 +65,7 @@ impl<'de> Record<'de> for Sent<'de> {
         self.kind.name()
     }
 
-    fn tell(&self, line: u64, bytes: &[u8], tell: &mut Tell<'_>) {
+    fn emit(&self, line: u64, bytes: &[u8], emit: &mut Emit<'_>) {
         let kind = self.kind.name().unwrap_or_default();
         let state = match kind {
             "task-sent" | "task-received" => TaskState::Created,
@@ -72,13 +73,13 @@ impl<'de> Record<'de> for Sent<'de> {
             "task-succeeded" => TaskState::Completed,
             "task-failed" => TaskState::Failed,
             "task-revoked" => TaskState::Cancelled,
-            _ => return task_log::unknown(line, kind, tell),
+            _ => return task_log::unknown(line, kind, emit),
         };
-        let Some(task_id) = self.uuid.id() else { return tell(&Event::malformed(line, "no `uuid` of 1 to 512 bytes")) };
+        let Some(task_id) = self.uuid.id() else { return emit(&Event::malformed(line, "no `uuid` of 1 to 512 bytes")) };
         let Some(time) = self.timestamp.and_then(|time| time.0) else {
-            return tell(&Event::malformed(line, "no `timestamp`"));
+            return emit(&Event::malformed(line, "no `timestamp`"));
         };
-        // Sequences are compared as text.
+        // Sequences are compared as text, so the clock is padded with zeros.
         let sequence = self.clock.0.map(|clock| format!("{clock:020}"));
         let event = TaskEvent {
             task_id,
@@ -94,6 +95,6 @@ impl<'de> Record<'de> for Sent<'de> {
             data: None,
             is_guessed: false,
         };
-        task_log::known(line, kind, (time, Some(&task_log::hash(bytes))), &event, tell);
+        task_log::known(line, kind, (time, Some(&task_log::hash(bytes))), &event, emit);
     }
 }

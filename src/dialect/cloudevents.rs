@@ -1,29 +1,30 @@
-//! CloudEvents 1.0 in JSON: events of tasks, `<anything>.task.<state>`, and CDEvents in their envelope.
+//! CloudEvents 1.0 in JSON: events of tasks, with a type `<anything>.task.<state>`, and CDEvents wrapped in
+//! CloudEvents.
 //!
 //! ```json
 //! {"specversion":"1.0","id":"e1","source":"/runner","type":"org.example.task.created","subject":"t1",
 //!  "time":"2026-03-01T12:00:00Z","data":{"short_id":"s1","task_type":"image_analysis"}}
 //! ```
 //!
-//! The task is the subject, else `task_id` of the data. Fields of the data are stronger than the same ones in its
-//! `metadata`. The specification is at <https://github.com/cloudevents/spec>.
+//! The task is the subject, else `task_id` of the data. A field of the data wins over the same field of its `metadata`.
+//! Specification: <https://github.com/cloudevents/spec>.
 
 use super::Dialect;
 use super::cdevents::CdEvent;
 use super::json::{Any, Count, Fields, Lenient, Object, Raw, Text, fields, skip};
 use super::moment::Moment;
-use super::task_log::{self, Record, Records, Tell};
+use super::task_log::{self, Emit, Record, Records};
 use serde::de::{Deserialize, Deserializer, MapAccess};
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 use std::borrow::Cow;
 
 pub(super) const CLOUDEVENTS: Dialect = Dialect {
     name: "cloudevents",
-    open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Envelope<'_>>(at, line, bytes, ask, tell))),
+    open: || Box::new(Records(|at, line, bytes, ask, emit| task_log::read::<Envelope<'_>>(at, line, bytes, ask, emit))),
     lists: true,
 };
 
-/// What a type of an event of a task ends with, behind the last `.task.`.
+/// The states of a task: the last word of the type, after `task.`.
 const STATES: [(&str, TaskState); 5] = [
     ("created", TaskState::Created),
     ("updated", TaskState::Updated),
@@ -73,31 +74,31 @@ impl<'de> Record<'de> for Envelope<'de> {
         self.kind.name()
     }
 
-    fn tell(&self, line: u64, bytes: &[u8], tell: &mut Tell<'_>) {
-        let malformed = |why, tell: &mut Tell<'_>| tell(&Event::malformed(line, why));
+    fn emit(&self, line: u64, bytes: &[u8], emit: &mut Emit<'_>) {
+        let malformed = |why, emit: &mut Emit<'_>| emit(&Event::malformed(line, why));
         let kind = self.kind.name().unwrap_or_default();
         let version = self.version.get().unwrap_or_default();
         if !version.starts_with("1.") {
-            return malformed("a `specversion` other than 1.0", tell);
+            return malformed("a `specversion` other than 1.0", emit);
         }
-        let Some(id) = self.id.id() else { return malformed("no `id` of 1 to 512 bytes", tell) };
-        let Some(source) = self.source.id() else { return malformed("no `source` of 1 to 512 bytes", tell) };
+        let Some(id) = self.id.id() else { return malformed("no `id` of 1 to 512 bytes", emit) };
+        let Some(source) = self.source.id() else { return malformed("no `source` of 1 to 512 bytes", emit) };
         if kind.starts_with("dev.cdevents.") {
             return match self.read::<CdEvent<'_>>() {
-                Some(event) => event.tell_in(line, Some((source, id)), bytes, tell),
-                None => malformed("no CDEvent in `data`", tell),
+                Some(event) => event.emit_in(line, Some((source, id)), bytes, emit),
+                None => malformed("no CDEvent in `data`", emit),
             };
         }
-        let Some(state) = state(kind) else { return task_log::unknown(line, &short(kind), tell) };
+        let Some(state) = state(kind) else { return task_log::unknown(line, &short(kind), emit) };
         let data = self.read::<Data<'_>>().unwrap_or_default();
         let metadata = data.metadata.as_deref();
         let Some(task_id) = self.subject.id().or(data.task_id.id()) else {
-            return malformed("neither `subject` nor `data.task_id` of 1 to 512 bytes", tell);
+            return malformed("neither `subject` nor `data.task_id` of 1 to 512 bytes", emit);
         };
         if data.is_beyond || metadata.is_some_and(|metadata| metadata.is_beyond) {
-            return malformed("an `attempt` that is no whole number up to 2^40", tell);
+            return malformed("an `attempt` that is not a whole number up to 2^40", emit);
         }
-        let Some(time) = self.time.0.or(self.recorded.0) else { return malformed("no `time`", tell) };
+        let Some(time) = self.time.0.or(self.recorded.0) else { return malformed("no `time`", emit) };
         let event = TaskEvent {
             task_id,
             source,
@@ -112,7 +113,7 @@ impl<'de> Record<'de> for Envelope<'de> {
             data: self.data.map(|Raw(text)| text).filter(|_| data.has_more),
             is_guessed: false,
         };
-        task_log::known(line, kind, (time, Some(id)), &event, tell);
+        task_log::known(line, kind, (time, Some(id)), &event, emit);
     }
 }
 
@@ -130,7 +131,7 @@ fn state(kind: &str) -> Option<TaskState> {
     STATES.iter().find(|(state, _)| is_of_task && *state == name).map(|(_, state)| *state)
 }
 
-/// The last two words of a type, which are what it is about, without the domain of whoever gives it.
+/// The last two words of a type, without the producer's domain.
 fn short(kind: &str) -> String {
     let words: Vec<_> = kind.rsplit('.').take(2).collect();
     words.into_iter().rev().collect::<Vec<_>>().join("/")
@@ -141,7 +142,7 @@ fn named<'t>(text: &'t Text<'_>) -> Option<&'t str> {
     text.name().filter(|name| !name.is_empty())
 }
 
-/// What the data, or its metadata, says of a task.
+/// The fields of the data or of its metadata that describe a task.
 #[derive(Debug, Default)]
 struct Data<'de> {
     task_id: Text<'de>,
@@ -149,11 +150,11 @@ struct Data<'de> {
     task_type: Text<'de>,
     user_id: Text<'de>,
     attempt: Count,
-    /// The number of the attempt is higher than any that is counted.
+    /// The attempt's number is too high to be counted.
     is_beyond: bool,
     error: Reason<'de>,
     metadata: Option<Box<Data<'de>>>,
-    /// It says more than this.
+    /// The data has further fields.
     has_more: bool,
 }
 

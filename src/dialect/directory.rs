@@ -1,20 +1,20 @@
-//! One spelling for a directory: the same one is written in several ways, by clients, shells and systems.
+//! Normalises the spelling of directories: clients, shells and systems write the same one in different ways.
 //!
-//! Only spellings that mean the same directory on every system that can write them are joined. The case of
-//! letters stays, but for that of a drive: many file systems tell `Shop` from `shop`. A path of another
-//! system that may lead to the same place, such as `/c/shop` or `/mnt/c/shop`, is a directory of its own.
+//! Spellings are joined only if they mean the same directory on every system that can write them. Case is kept, except
+//! for drive letters, because many file systems distinguish `Shop` from `shop`. A path that only may lead to the same
+//! place, such as `/c/shop` or `/mnt/c/shop`, stays a directory of its own.
 
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::{IsNormalized, is_nfc_quick};
 
-/// Where macOS keeps homes and disks. Its file systems take composed and decomposed letters for the same;
-/// others do not.
+/// Where macOS keeps homes and disks. Its file systems do not distinguish composed from decomposed Unicode letters;
+/// others do.
 const OF_MACOS: [&str; 3] = ["/Users/", "/Volumes/", "/private/"];
 
 const LONG_WITH_SLASHES: &str = "//?/";
 
-/// The spelling under which a directory is stored and reported.
+/// The normalised spelling, under which a directory is stored and reported.
 pub(crate) fn spelled(path: &str) -> Cow<'_, str> {
     if (!path.starts_with('/') || path.starts_with(LONG_WITH_SLASHES))
         && let Some(windows) = windows(path)
@@ -23,7 +23,7 @@ pub(crate) fn spelled(path: &str) -> Cow<'_, str> {
     }
     let mut path = Cow::Borrowed(path);
     if has_idle_parts(&path) {
-        // Two separators at the beginning can mean a server; any other number means one.
+        // Exactly two separators at the beginning can mean a server; any other number is one separator.
         let root = if path.starts_with("//") && !path.starts_with("///") { "//" } else { "/" };
         path = Cow::Owned(root.to_owned() + &parts(&path, "/"));
     }
@@ -33,11 +33,11 @@ pub(crate) fn spelled(path: &str) -> Cow<'_, str> {
     path
 }
 
-/// A path with a drive or a server, with backslashes and the drive in upper case; `None` for any other path.
+/// Normalises a path with a drive or a server: backslashes, and an upper-case drive letter. `None` for any other path.
 fn windows(path: &str) -> Option<String> {
     const LONG: [&str; 3] = [r"\\?\", r"\\.\", LONG_WITH_SLASHES];
     let long = LONG.iter().find_map(|prefix| path.strip_prefix(prefix));
-    // Of two slashes at the beginning, nobody knows whether they mean a server.
+    // Two slashes (rather than backslashes) at the beginning need not mean a server.
     let server = if long.is_none() { path.strip_prefix(r"\\") } else { None };
     let server = server.map(|server| server.replace('/', r"\"));
     let path = long.unwrap_or(path).replace('/', r"\");
@@ -59,7 +59,7 @@ fn has_idle_parts(path: &str) -> bool {
     parts.is_some_and(|parts| parts.split('/').any(|part| part.is_empty() || part == "."))
 }
 
-/// The parts of a path without those that lead nowhere.
+/// A path without empty and `.` parts.
 fn parts(path: &str, separator: &str) -> String {
     let parts: Vec<_> = path.split(separator).filter(|part| !part.is_empty() && *part != ".").collect();
     parts.join(separator)
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_another_directory_stays() {
+    fn a_path_that_may_be_another_directory_is_kept() {
         for path in [
             "",
             "till",

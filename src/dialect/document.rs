@@ -1,7 +1,8 @@
-//! A JSON document that is laid out over lines, as far as it is read.
+//! Recognises a JSON document that is laid out over several lines, which is not a log.
 //!
-//! A file that begins with `{` or `[` alone is a document, of which nothing is read. But the bracket can also be what is left
-//! of a torn line, with a log below it. So the document ends with its last bracket, or where no JSON goes on: in
+//! A file whose first line is only `{` or `[` is taken for a document, and nothing in it is read. But that bracket can
+//! also be the rest of a torn line, with a log below it. So the document ends at its last closing bracket, or at a line
+//! that cannot continue the JSON. For example:
 //!
 //! ```text
 //! [
@@ -9,10 +10,10 @@
 //! {"type":"assistant", …}
 //! ```
 //!
-//! no comma stands between the objects. The first of them could be an element of the list, and is read as soon as the second
-//! one shows that it is a line of its own.
+//! There is no comma between the objects, so this is a log. The first object could have been an element of a list; it
+//! is read as soon as the second one shows that it is a line of its own.
 
-/// A line, which may have to be read again.
+/// A line that may have to be read later.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) number: u64,
@@ -20,36 +21,37 @@ pub(super) struct Line {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What a line is to a document.
+/// How a line relates to a document.
 #[derive(Debug)]
 pub(super) enum Step {
     Inside,
-    /// The document has ended above.
+    /// The document has ended on an earlier line.
     Behind,
-    /// It was none: the line cannot follow on what stands above. The line above, if it is one of a log.
+    /// There is no document, because this line cannot continue it. Contains the previous line, if that is a line of a
+    /// log.
     Broken(Option<Line>),
 }
 
 /// A document up to some line.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// Its first line.
+    /// The number of its first line.
     pub(super) first: u64,
-    /// The brackets that are open.
+    /// The open brackets.
     open: Vec<u8>,
-    /// The last byte of the line above.
+    /// The last byte of the previous line.
     last: u8,
     above: Option<Line>,
 }
 
 impl Document {
-    /// The document that the first line of a file that is not blank begins, if it begins one.
+    /// The document that begins with the first line of a file that is not blank, if one does.
     pub(super) fn begin(number: u64, bytes: &[u8]) -> Option<Self> {
         let bracket = *bytes.first().filter(|_| matches!(bytes, b"{" | b"["))?;
         Some(Self { first: number, open: vec![bracket], last: bracket, above: None })
     }
 
-    /// Goes on with a line that is not blank.
+    /// Continues with a line that is not blank.
     pub(super) fn step(&mut self, number: u64, offset: u64, bytes: &[u8]) -> Step {
         let Some(inner) = self.open.last().copied() else { return Step::Behind };
         let is_object = bytes.first() == Some(&b'{');
@@ -69,7 +71,7 @@ impl Document {
         Step::Inside
     }
 
-    /// Opens and closes the brackets of a line that stand in no string.
+    /// Opens and closes the brackets of a line that are not inside strings.
     fn read(&mut self, bytes: &[u8]) {
         let (mut in_string, mut is_escaped) = (false, false);
         for byte in bytes {

@@ -1,11 +1,12 @@
-//! Why calls of tools failed, and why the API refused, by the text that the model or the person got.
+//! Classifies why tool calls failed and why the API returned errors, by the text that the model or the person got.
 //!
-//! A sentence counts at the beginning of an error only: what a command wrote further down can quote anything.
+//! A phrase is only recognised at the beginning of an error, because the output of a command further down can quote
+//! anything.
 
 use sessionmill_contract::event::Decliner;
 use sessionmill_contract::{ApiCause, Cause};
 
-/// Beginnings of errors, with their causes.
+/// Beginnings of errors, and their causes.
 const BEGINNINGS: [(&str, Cause); 29] = [
     ("Exit code ", Cause::Exit),
     ("Command failed", Cause::Exit),
@@ -38,7 +39,7 @@ const BEGINNINGS: [(&str, Cause); 29] = [
     ("Output too large", Cause::TooLarge),
 ];
 
-/// Beginnings of what the model gets when a person stopped the turn.
+/// Beginnings of the answer if a person interrupted the turn.
 const INTERRUPTED: [&str; 3] = ["Interrupted by user", "[Request interrupted by user", "aborted by user"];
 
 /// Why a call failed.
@@ -74,7 +75,7 @@ fn by_text(text: &str) -> Cause {
     }
 }
 
-/// An error without what clients put around and before it.
+/// An error without the wrappers and prefixes that clients add.
 pub(super) fn inner(message: &str) -> &str {
     let text = message.trim();
     let text = text.strip_prefix("<tool_use_error>").unwrap_or(text);
@@ -83,7 +84,7 @@ pub(super) fn inner(message: &str) -> &str {
     text.strip_prefix("Error: ").unwrap_or(text)
 }
 
-/// Why the API refused, by what the client wrote about it.
+/// Why the API returned an error, by the client's text about it.
 pub(super) fn api(text: &str) -> ApiCause {
     const CAUSES: [(&str, ApiCause); 16] = [
         ("529", ApiCause::Overload),
@@ -104,7 +105,7 @@ pub(super) fn api(text: &str) -> ApiCause {
         ("/login", ApiCause::Auth),
     ];
     let head: String = text.chars().take(300).collect::<String>().to_lowercase();
-    // A status is a word of its own: ids can have its digits.
+    // A status must be a whole word, because ids can contain its digits.
     let has = |sign: &str| match sign.starts_with(|first: char| first.is_ascii_digit()) {
         true => head.split(|c: char| !c.is_alphanumeric()).any(|word| word == sign),
         false => head.contains(sign),
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_of_an_error_tells_its_cause() {
+    fn the_beginning_of_an_error_shows_its_cause() {
         for (message, expected) in [
             ("Exit code 1\nENOENT: no such file", Cause::Exit),
             ("<tool_use_error>Sibling tool call errored</tool_use_error>", Cause::NotRun),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn who_declined_a_call_tells_its_cause() {
+    fn the_cause_follows_from_who_declined_a_call() {
         let stopped = "[Request interrupted by user for tool use]";
         assert_eq!(cause(Some(Decliner::Person), stopped), Cause::Interrupted);
         assert_eq!(cause(Some(Decliner::Person), "The user doesn't want to proceed"), Cause::Declined);
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_the_api_are_told_apart() {
+    fn errors_of_the_api_are_classified() {
         for (text, expected) in [
             ("API Error: 529 {\"type\":\"overloaded_error\"}", ApiCause::Overload),
             ("Claude AI usage limit reached|1772366400", ApiCause::Limit),

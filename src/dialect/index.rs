@@ -1,61 +1,61 @@
-//! Where the quotes and brackets of a JSON text stand, found 64 bytes at a time, so that values which nobody asks for
-//! are skipped without being read.
+//! Finds the quotes and brackets of a JSON text, 64 bytes at a time, so that values that are not used can be skipped
+//! without reading them.
 //!
 //! ```text
 //! {"a":"\"}","b":[1,{}]}
 //! ^                    ^   a pair of brackets …
-//!                ^    …    … and those inside of it; the one in the string is none
-//!  ^ ^ ^   ^ ^ ^           quotes that begin or end a string; the escaped one does not
+//!                ^    …    … and those inside it; a bracket in a string does not count
+//!  ^ ^ ^   ^ ^ ^           quotes that begin or end a string; an escaped one does not count
 //! ```
 //!
-//! Beside brackets in pairs, it sees where one record was written into the middle of another: strings, objects and
-//! lists stand between commas, colons and brackets.
+//! It also detects a record that was written into the middle of another: in valid JSON, strings, objects and lists
+//! stand between commas, colons and brackets.
 
 use sessionmill_simd::marks::{self, BLOCK, Marks};
 
 /// The quotes and brackets of one object.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// A bit for each byte, in words of 64.
+    /// One bit per byte, in words of 64.
     quotes: Vec<u64>,
     brackets: Vec<Bracket>,
-    /// Brackets that are open while the text is read, by their places in `brackets`.
+    /// Positions in `brackets` of those that are open during the search.
     open: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bracket {
     at: u32,
-    /// The place in the list of the bracket that belongs to this one.
+    /// The position in `brackets` of the matching bracket.
     twin: u32,
 }
 
-/// Blocks that are marked at a time, at most: their marks stay in a core's first cache.
+/// The most blocks that are searched at a time: their marks fit into the first-level cache of a core.
 const BLOCKS: usize = 32;
 
-/// Brackets of an object, at most: a line can be nothing but brackets, each of which takes ten times its length in memory.
+/// The most brackets of an object. A line can consist of brackets only, and each takes ten times its length in memory.
 const MOST: usize = 1 << 20;
 
-/// Odd and even bits.
+/// The odd and the even bits.
 const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 const EVEN: u64 = !ODD;
 
-/// What one block leaves for the next.
+/// What one block passes on to the next.
 #[derive(Default)]
 struct Carry {
     /// The next byte is escaped.
     escaped: bool,
-    /// All ones if the next byte is in a string.
+    /// All ones if the next byte is inside a string.
     in_string: u64,
-    /// The byte before is the last quote of a string.
+    /// The previous byte is the closing quote of a string.
     closed: bool,
-    /// The byte before is of those that can stand beside a string.
+    /// The previous byte may stand next to a string.
     is_beside: bool,
 }
 
 impl Index {
-    /// Reads the object that begins with the first byte; returns its length. `None` for what is no object on one line
-    /// with its strings and brackets in order.
+    /// Searches the object that begins at the first byte. Returns its length. `None` if there is no object on one line
+    /// with valid strings and brackets.
     pub(super) fn read(&mut self, text: &[u8]) -> Option<usize> {
         self.quotes.clear();
         self.brackets.clear();
@@ -66,7 +66,7 @@ impl Index {
         let (blocks, rest) = text.as_chunks::<BLOCK>();
         let mut carry = Carry::default();
         let mut marks = [Marks::default(); BLOCKS];
-        // A line can be nothing but short objects: of each no more is marked than about twice its length.
+        // A line can consist of many short objects. So for each, at most about twice its length is searched.
         let (mut blocks, mut some) = (blocks, 1);
         while !blocks.is_empty() {
             let (next, behind) = blocks.split_at(some.min(blocks.len()));
@@ -84,17 +84,17 @@ impl Index {
         self.block(text, marks[0], &mut carry)?
     }
 
-    /// Takes in the next block; returns where the object ends, if it does. `None` if something is wrong.
+    /// Searches the next block. Returns the end of the object if it is there. `None` if something is invalid.
     #[inline]
     fn block(&mut self, text: &[u8], marks: Marks, carry: &mut Carry) -> Option<Option<usize>> {
         let start = self.quotes.len() * BLOCK;
         let quotes = marks.quote & !escaped(marks.backslash, &mut carry.escaped);
-        // From an opening quote up to the closing one, without that.
+        // The bits from each opening quote up to its closing quote, without the latter.
         let in_string = prefix_xor(quotes) ^ carry.in_string;
         carry.in_string = if in_string >> 63 == 1 { u64::MAX } else { 0 };
         self.quotes.push(quotes);
-        // A string stands between separators or brackets: two that touch, or a word that touches one, say that another
-        // record was written into the middle of this one.
+        // A string stands between separators or brackets. Two strings that touch, or a word that touches a string, show
+        // that another record was written into the middle of this one.
         let beside = marks.separator | marks.bracket;
         let (opening, closing) = (quotes & in_string, quotes & !in_string);
         let touches =
@@ -140,7 +140,7 @@ impl Index {
         (marks.control | touches == 0).then_some(None)
     }
 
-    /// The first quote from this byte on.
+    /// The first quote at or after this byte.
     pub(super) fn quote(&self, from: usize) -> Option<usize> {
         let mut word = from / BLOCK;
         let mut quotes = self.quotes.get(word)? & (u64::MAX << (from % BLOCK));
@@ -151,30 +151,32 @@ impl Index {
         Some(word * BLOCK + quotes.trailing_zeros() as usize)
     }
 
-    /// Where the bracket of this number stands.
+    /// The byte of the bracket with this number.
     pub(super) fn bracket(&self, number: usize) -> Option<usize> {
         self.brackets.get(number).map(|bracket| bracket.at as usize)
     }
 
-    /// The number of the bracket that belongs to that of this number.
+    /// The number of the bracket that matches this one.
     pub(super) fn twin(&self, number: usize) -> Option<usize> {
         self.brackets.get(number).map(|bracket| bracket.twin as usize)
     }
 }
 
-/// The byte before this one, without blanks.
+/// The last byte before this one that is not a space.
 fn before(text: &[u8], at: usize) -> Option<&u8> {
     text.get(..at)?.iter().rfind(|byte| **byte != b' ')
 }
 
-/// The byte behind this one, without blanks.
+/// The first byte after this one that is not a space.
 fn behind(text: &[u8], at: usize) -> Option<&u8> {
     text.get(at + 1..)?.iter().find(|byte| **byte != b' ')
 }
 
-/// Bytes that are escaped: each that follows an odd number of backslashes.
+/// The bytes that are escaped: those that follow an odd number of backslashes.
 ///
-/// A backslash that begins a run is added to the run, which carries a bit to the first byte behind it. If the run begins
+/// To find them without a loop, the first backslash of each run is added to the run. The addition carries a bit to the
+/// first byte after the run. If the run begins at an even bit and that byte is at an odd bit, or the other way round,
+/// the length of the run is odd.
 /// at an even bit and that byte stands at an odd one, or the other way round, the run is of odd length.
 #[inline]
 fn escaped(backslash: u64, carry: &mut bool) -> u64 {
@@ -183,17 +185,17 @@ fn escaped(backslash: u64, carry: &mut bool) -> u64 {
         *carry = false;
         return first;
     }
-    // A backslash that is escaped itself begins no run.
+    // An escaped backslash does not begin a run.
     let run = backslash & !first;
     let begins = run & !(run << 1);
     let (behind_even, _) = run.overflowing_add(begins & EVEN);
     let (behind_odd, over) = run.overflowing_add(begins & ODD);
-    // A run up to the last byte is of odd length if it began at an odd bit.
+    // A run that reaches the last byte has an odd length if it began at an odd bit.
     *carry = over;
     first | ((behind_even & ODD) | (behind_odd & EVEN)) & !run
 }
 
-/// For each bit whether an odd number of bits up to it are set.
+/// For each bit, whether the number of set bits up to it is odd.
 #[inline]
 fn prefix_xor(mut bits: u64) -> u64 {
     if bits != 0 {
@@ -211,7 +213,7 @@ mod tests {
     /// Quotes, pairs of brackets, and the length.
     type Found = (Vec<usize>, Vec<(usize, usize)>, usize);
 
-    /// What there is, byte by byte.
+    /// The expected result, found byte by byte.
     fn by_the_byte(text: &[u8]) -> Option<Found> {
         let (mut quotes, mut pairs, mut open) = (Vec::new(), Vec::new(), Vec::new());
         let (mut in_string, mut is_escaped) = (false, false);
@@ -288,7 +290,7 @@ mod tests {
         let mut index = Index::default();
         let mut whole = 0;
         for round in 0..60_000 {
-            // Bytes that matter, more of one sort in each round, and others in between.
+            // Special bytes, mostly of one kind in each round, with others in between.
             let often = b"\\\"{}[]:a_ \x1f\x7f"[round % 12];
             let mut text = vec![b'{'];
             for _ in 0..random.usize(..300) {

@@ -1,7 +1,8 @@
-//! JSON that never costs a line its numbers: a field of the wrong type is an absent field, a repeated
-//! field counts by its last value, invalid UTF-8, lone surrogates and endless numbers are replaced.
+//! Tolerant JSON: one bad field does not make the numbers of a line unusable. A field of the wrong type counts as
+//! missing. Of a repeated field, the last value counts. Invalid UTF-8, lone surrogates and numbers out of range are
+//! replaced.
 //!
-//! Types borrow from the line where its strings have no escapes.
+//! Values borrow from the line where its strings have no escapes.
 
 use super::{directory, moment};
 use chrono::{DateTime, Utc};
@@ -13,54 +14,54 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-/// A struct that takes the fields it knows from an object and ignores the others.
+/// A struct that takes known fields from an object and ignores the others.
 pub(super) trait Fields<'de>: Default {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// An object, or nothing where the value is of another type.
+/// An object; `None` if the value has another type.
 #[derive(Debug)]
 pub(super) struct Object<T>(pub(super) Option<T>);
 
-/// The elements of a list that are objects; empty where the value is no list.
+/// Those elements of a list that are objects; empty if the value is not a list.
 #[derive(Debug)]
 pub(super) struct Objects<T>(pub(super) Vec<T>);
 
-/// A string, or nothing.
+/// A string; `None` if the value has another type.
 #[derive(Debug, Default)]
 pub(super) struct Text<'de>(pub(super) Option<Cow<'de, str>>);
 
-/// A value as it is written.
+/// A value as JSON text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Raw<'de>(pub(super) &'de str);
 
-/// The same, of which nobody says that it is sound, nor that it is Unicode: it can be large, and is read in a rare case
-/// only.
+/// A value as JSON text that was not checked: it may be invalid or not UTF-8. For values that can be large and are
+/// rarely used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unread<'de>(pub(super) &'de [u8]);
 
-/// A token count in whatever way it is written, or nothing. A negative one is 0; one that no response
-/// can reach is none, so that a single line cannot drown the sums.
+/// A token count in any notation. A negative count is 0. A count that no response can reach is `None`, so that a single
+/// line cannot spoil the sums.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count(pub(super) Option<u64>);
 
-/// Dollars, in millionths, or nothing.
+/// Dollars, in millionths.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Dollars(pub(super) Option<i64>);
 
-/// `true`, or anything else.
+/// Whether the value is `true`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flag(pub(super) bool);
 
-/// A point in time from 1970 on, in one of the forms of [`moment`](super::moment).
+/// A time since 1970, in one of the forms of [`moment`](super::moment).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 
-/// Bytes of an identity or a name that are kept at most, so that what a fact holds is bounded.
+/// The most bytes of an id or a name that are kept, so that the size of a fact is limited.
 const LONGEST: usize = 512;
 
-/// Elements of a list that are read, more than any client writes: a line of a few megabytes could
-/// hold millions, each of which takes a hundred times its length in memory.
+/// The most elements of a list that are read, more than any client writes. A line of a few megabytes could contain
+/// millions, and each takes a hundred times its length in memory.
 const MOST: usize = 10_000;
 
 impl Text<'_> {
@@ -68,41 +69,41 @@ impl Text<'_> {
         self.0.as_deref()
     }
 
-    /// The text as an identity, which an empty one is not, nor one that is too long to be kept.
+    /// The text as an id. `None` if it is empty or too long.
     pub(super) fn id(&self) -> Option<&str> {
         self.get().filter(|id| is_id(id))
     }
 
-    /// The beginning of the text, as the name of something.
+    /// The text as a name, cut if it is too long.
     pub(super) fn name(&self) -> Option<&str> {
         self.get().map(shortened)
     }
 
-    /// The text as the name of a directory, in the spelling of all its names.
+    /// The text as a directory, with normalised spelling.
     pub(super) fn directory(&self) -> Option<Cow<'_, str>> {
         let spelled = directory::spelled(self.name()?);
-        // Letters can be longer when they are composed.
+        // Composing Unicode letters can make the text longer.
         Some(if spelled.len() > LONGEST { Cow::Owned(shortened(&spelled).to_owned()) } else { spelled })
     }
 }
 
-/// Whether a text can be kept as an identity.
+/// Whether a text can be kept as an id.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len())
 }
 
-/// The beginning of a name that is too long to be kept.
+/// A name, cut to the most bytes that are kept.
 pub(super) fn shortened(name: &str) -> &str {
     shortened_to(name, LONGEST)
 }
 
-/// The beginning of a text, of this many bytes or fewer, that ends between two characters.
+/// The longest beginning of a text with at most this many bytes that ends between two characters.
 pub(super) fn shortened_to(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]
 }
 
-/// Reads the elements of a list, up to a bound, and skips the others.
+/// Reads the elements of a list up to a limit, and skips the rest.
 pub(super) fn elements<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(
     mut list: A,
     mut each: impl FnMut(T),
@@ -115,10 +116,10 @@ pub(super) fn elements<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(
     Ok(())
 }
 
-/// Hands on the elements of a list as texts, until one is enough. What is no list has none.
+/// Passes the elements of a list on as texts, until `each` stops. Anything other than a list has no elements.
 pub(super) fn elements_of<'de>(list: &'de [u8], each: &mut dyn FnMut(&'de str) -> ControlFlow<()>) {
     let mut deserializer = serde_json::Deserializer::from_slice(list);
-    // A list that breaks off has the elements before that.
+    // A list that breaks off still yields the elements before that.
     let _ = deserializer.deserialize_any(Any(Elements(each)));
 }
 
@@ -151,7 +152,7 @@ pub(super) fn fields<'de, T: Fields<'de>, A: MapAccess<'de>>(mut map: A) -> Resu
     Ok(value)
 }
 
-/// Accepts any value; each method that a type does not override means "absent".
+/// Accepts a value of any type. A method that an implementation does not override means "absent".
 pub(super) trait Lenient<'de>: Sized {
     type Value;
     fn absent(self) -> Self::Value;
@@ -382,7 +383,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
         let is_read = deserializer.is_human_readable();
         let Unread(bytes) = Unread::deserialize(deserializer)?;
         let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom)?;
-        // A string without escapes has nothing that can be wrong.
+        // A string without escapes cannot contain anything invalid.
         let is_plain = text.starts_with('"') && !text.contains('\\');
         if !is_read && !is_plain && serde_json::from_str::<IgnoredAny>(text).is_err() {
             return Err(serde::de::Error::custom("damaged"));
@@ -393,7 +394,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
 
 impl<'de> Deserialize<'de> for Unread<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // serde_json says that it is for human readers; a walk says it is not, and hands on what it skips.
+        // serde_json reports that it is human-readable. A walk reports that it is not, and passes the skipped bytes on.
         if deserializer.is_human_readable() {
             return <&RawValue>::deserialize(deserializer).map(|raw| Self(raw.get().as_bytes()));
         }
@@ -418,8 +419,8 @@ fn since_1970(time: &DateTime<Utc>) -> bool {
     *time >= DateTime::UNIX_EPOCH
 }
 
-/// The line with what is not Unicode replaced by U+FFFD, and numbers beyond a double's range by one
-/// near its end, or `None` if nothing needed it.
+/// The line with invalid UTF-8 replaced by U+FFFD, and numbers out of a double's range replaced by one near its limit.
+/// `None` if nothing had to be replaced.
 pub(super) fn repair(line: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(line);
     let mut repaired = matches!(text, Cow::Owned(_));
@@ -443,8 +444,8 @@ pub(super) fn repair(line: &[u8]) -> Option<Vec<u8>> {
     repaired.then_some(bytes)
 }
 
-/// Overwrites numbers that no double can hold: in a field where no number is meant, one would fail
-/// the line.
+/// Overwrites numbers that do not fit into a double. Otherwise such a number would make the line unreadable, even in a
+/// field that is not used.
 fn bound_numbers(bytes: &mut [u8]) -> bool {
     const NEAR_THE_END: &[u8] = b"1e308";
     let mut found = false;

@@ -1,8 +1,9 @@
-//! One file per log format: a line of bytes becomes events. N formats and M processors, never N × M.
+//! Log formats, one file or folder each: a line of bytes becomes events that all processors understand. So N formats
+//! and M processors need N + M pieces of code, not N × M.
 //!
-//! A record is classified by its shape, never by the name of its file, and a file may hold records of several
-//! formats: see [`Reader`]. A dialect never fails a file: a line it cannot read is one [`Said::Malformed`]
-//! event, a type it has no rule for is a [`Said::Record`] that is not `known`.
+//! A record is classified by its shape, never by the name of its file, and a file may contain records of several
+//! formats: see [`Reader`]. A dialect never fails a file. A line that it cannot read becomes a [`Said::Malformed`]
+//! event; a record of an unknown type becomes a [`Said::Record`] that is not `known`.
 //!
 //! [`Said::Malformed`]: sessionmill_contract::Said::Malformed
 //! [`Said::Record`]: sessionmill_contract::Said::Record
@@ -33,8 +34,9 @@ pub use reader::Reader;
 use sessionmill_contract::Event;
 use splice::Position;
 
-/// The log formats. A document is a whole file; a record is offered to the others in their order, and the last one
-/// takes what no other knows. Those of agents come first: their lines are the longest to read.
+/// The log formats. The first stands for whole files that are one document. A record is offered to the others in this
+/// order, and the last one takes what no other recognises. Formats of agents come first, because their lines are the
+/// longest.
 static DIALECTS: [Dialect; 10] = [
     foreign::DOCUMENT,
     codex::CODEX,
@@ -55,43 +57,44 @@ const UNKNOWN: usize = DIALECTS.len() - 1;
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
     pub name: &'static str,
-    /// Begins a file.
+    /// Makes a parser for a file.
     open: fn() -> Box<dyn Parser>,
-    /// Its records can be the elements of a list that is a line, as bodies of requests are.
+    /// Whether its records can be the elements of a list on one line, as in the body of a request.
     lists: bool,
 }
 
 impl Dialect {
-    /// What stands for the type of a record without one.
+    /// The name for the type of a record without one.
     pub const NO_TYPE: &str = "(no type)";
 }
 
 /// The state of a dialect over one file.
 trait Parser {
-    /// Reads the record that begins here, which is on this line, and hands on what it says. It says nothing of a
-    /// record that it does not return.
-    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told;
+    /// Reads the record that begins at the first byte, and emits what it says. Emits nothing unless it returns a
+    /// record.
+    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>))
+    -> Parsed;
 
-    /// Ends the file: hands on what can be said of earlier records only now.
+    /// Ends the file: emits what could not be said about earlier records before.
     fn end(&mut self, _events: &mut dyn FnMut(&Event<'_>)) {}
 }
 
-/// Which records a parser is to read.
+/// Which records a parser should read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     /// Those that are certainly of its dialect.
     Own,
-    /// All: no other dialect knows the record, which stands among those of this one.
+    /// Any: no other dialect recognises the record, and it stands among records of this one.
     Any,
 }
 
-/// What a parser was offered.
+/// The result of offering bytes to a parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    /// A record of this length.
+enum Parsed {
+    /// A record of this length was read.
     Record(usize),
-    /// A record that can be of another dialect.
-    Strange,
-    /// No record.
-    Nothing,
+    /// There is a record, but it can be of another dialect.
+    Foreign,
+    /// There is no record.
+    NoRecord,
 }

@@ -1,27 +1,27 @@
-//! Points in time as logs write them: text or numbers, in any of the usual forms, cut to microseconds.
+//! Times as logs write them: text or numbers in any common form, cut to microseconds.
 //!
 //! | form | example |
 //! | --- | --- |
 //! | RFC 3339, any offset, any number of digits | `2026-03-01T12:00:00.123456789+02:00` |
 //! | the same without an offset, or with a blank for the `T`: UTC | `2026-03-01 12:00:00` |
-//! | a date: the midnight in UTC that it begins with | `2026-03-01` |
+//! | a date: midnight in UTC at its beginning | `2026-03-01` |
 //! | a number below 1e11: seconds since 1970 | `1772366400.25` |
 //! | below 1e14: milliseconds | `1772366400250` |
 //! | below 1e17: microseconds | `1772366400250000` |
 //! | any other: nanoseconds | `1772366400250000000` |
 //!
-//! Years are those from 1 to 9999. No form is compared with the clock.
+//! Years are from 1 to 9999. No time is compared with the present.
 
 use super::json::{Any, Lenient};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde::de::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
-/// A point in time, or nothing.
+/// A time; `None` if the value is not one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moment(pub(super) Option<DateTime<Utc>>);
 
-/// The time that a text says.
+/// The time that a text means.
 pub(super) fn of_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Some(time) = usual(text) {
@@ -32,13 +32,13 @@ pub(super) fn of_text(text: &str) -> Option<DateTime<Utc>> {
     }
     let spelled = text.replacen(' ', "T", 1);
     let local = || NaiveDateTime::parse_from_str(&spelled, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|time| time.and_utc());
-    // ISO 8601 lets an offset go without a colon.
+    // ISO 8601 allows an offset without a colon.
     let basic = || DateTime::parse_from_str(&spelled, "%Y-%m-%dT%H:%M:%S%.f%#z").ok().map(|time| time.to_utc());
     let date = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN).and_utc());
     possible(local().or_else(basic).or_else(date)?.timestamp_micros())
 }
 
-/// The time in the form that most logs write, `2026-03-01T12:00:00.123Z`, with up to nine digits of a second.
+/// The most common form, `2026-03-01T12:00:00.123Z`, with up to nine digits for the fraction.
 fn usual(text: &str) -> Option<NaiveDateTime> {
     let (whole, fraction) = text.strip_suffix('Z')?.as_bytes().split_at_checked(19)?;
     let number = |digits: &[u8]| {
@@ -57,7 +57,7 @@ fn usual(text: &str) -> Option<NaiveDateTime> {
     (marks == *b"--T::").then(|| date.and_hms_nano_opt(hour?, minute?, second?, nanos))?
 }
 
-/// The time that a whole number says.
+/// The time that a whole number means.
 pub(super) fn of_integer(number: i64) -> Option<DateTime<Utc>> {
     match number.unsigned_abs() {
         0..100_000_000_000 => possible(number.checked_mul(1_000_000)?),
@@ -67,7 +67,7 @@ pub(super) fn of_integer(number: i64) -> Option<DateTime<Utc>> {
     }
 }
 
-/// The time that a fraction says, to the nearest microsecond: a double has no more digits of a time of today.
+/// The time that a fraction means, to the nearest microsecond: a double is not more precise for present times.
 pub(super) fn of_fraction(number: f64) -> Option<DateTime<Utc>> {
     let micros = match number.abs() {
         ..1e11 => number * 1e6,
@@ -75,11 +75,11 @@ pub(super) fn of_fraction(number: f64) -> Option<DateTime<Utc>> {
         ..1e17 => number,
         _ => number / 1e3,
     };
-    // Out of range it saturates, which no calendar has either.
+    // A number out of range saturates, and then is not a valid date either.
     possible(micros.round() as i64)
 }
 
-/// A time that a calendar has: an offset does not lead out of its range.
+/// A time within the supported years. An offset can lead out of them.
 fn possible(micros: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros).filter(|time| (1..=9999).contains(&time.year()))
 }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_absent() {
+    fn an_invalid_time_is_absent() {
         for json in [
             "null",
             "true",

@@ -5,18 +5,18 @@
 //!  "run":{"runId":"r1","facets":{"parent":{"run":{"runId":"r0"}}}},"job":{"namespace":"dbt","name":"shop.orders"}}
 //! ```
 //!
-//! Events about a job or a dataset alone are counted, and say nothing of a task.
+//! Events that are only about a job or a dataset are counted, but describe no task.
 
 use super::Dialect;
 use super::json::{Fields, Object, Text, skip};
 use super::moment::Moment;
-use super::task_log::{self, Record, Records, Tell};
+use super::task_log::{self, Emit, Record, Records};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, Said, TaskEvent, TaskState};
 
 pub(super) const OPENLINEAGE: Dialect = Dialect {
     name: "openlineage",
-    open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Lineage<'_>>(at, line, bytes, ask, tell))),
+    open: || Box::new(Records(|at, line, bytes, ask, emit| task_log::read::<Lineage<'_>>(at, line, bytes, ask, emit))),
     lists: true,
 };
 
@@ -24,7 +24,7 @@ pub(super) const OPENLINEAGE: Dialect = Dialect {
 #[derive(Debug, Default)]
 struct Lineage<'de> {
     kind: Text<'de>,
-    /// Present, and perhaps no time.
+    /// Present, but possibly not a valid time.
     time: Option<Moment>,
     run: Option<Run<'de>>,
     job: Option<Job<'de>>,
@@ -57,15 +57,15 @@ impl<'de> Record<'de> for Lineage<'de> {
         self.kind.name()
     }
 
-    fn tell(&self, line: u64, bytes: &[u8], tell: &mut Tell<'_>) {
+    fn emit(&self, line: u64, bytes: &[u8], emit: &mut Emit<'_>) {
         let Some(time) = self.time.and_then(|time| time.0) else {
-            return tell(&Event::malformed(line, "no `eventTime`"));
+            return emit(&Event::malformed(line, "no `eventTime`"));
         };
         let (run, job) = match (&self.run, &self.job) {
             (Some(run), Some(job)) => (run, job),
             (_, job) => {
                 let kind = if job.is_some() { "job" } else { "dataset" };
-                return tell(&Event { line, time: Some(time), id: None, said: Said::Record { kind, known: true } });
+                return emit(&Event { line, time: Some(time), id: None, said: Said::Record { kind, known: true } });
             }
         };
         let kind = self.kind.name().unwrap_or("run");
@@ -75,9 +75,9 @@ impl<'de> Record<'de> for Lineage<'de> {
             "COMPLETE" => TaskState::Completed,
             "FAIL" => TaskState::Failed,
             "ABORT" => TaskState::Cancelled,
-            _ => return task_log::unknown(line, kind, tell),
+            _ => return task_log::unknown(line, kind, emit),
         };
-        let Some(task_id) = run.id.id() else { return tell(&Event::malformed(line, "no `run.runId`")) };
+        let Some(task_id) = run.id.id() else { return emit(&Event::malformed(line, "no `run.runId`")) };
         let name = job.name.name().filter(|name| !name.is_empty());
         let data = name.map(|name| serde_json::json!({ "namespace": job.namespace.name(), "name": name }).to_string());
         let facets = &run.facets;
@@ -95,7 +95,7 @@ impl<'de> Record<'de> for Lineage<'de> {
             data: data.as_deref(),
             is_guessed: false,
         };
-        task_log::known(line, kind, (time, Some(&task_log::hash(bytes))), &event, tell);
+        task_log::known(line, kind, (time, Some(&task_log::hash(bytes))), &event, emit);
     }
 }
 
@@ -151,7 +151,7 @@ impl<'de> Fields<'de> for Message<'de> {
     }
 }
 
-/// The run that a run is a part of, and the one that all of them are.
+/// The parent of a run, and the run at the root.
 #[derive(Debug, Default)]
 struct Parent<'de> {
     run: Named<'de>,

@@ -1,13 +1,13 @@
-//! The lines of one file, each record in its own dialect.
+//! Reads the lines of one file, each record by its own dialect.
 //!
-//! A record is offered first to the dialect of the record before. Only if that does not know it for its own,
-//! the others are asked in their order. So a file of one dialect is parsed once, whatever their number. What
-//! nobody knows stays with the dialect of the record before: a line that is broken or blank, and a type that
-//! is new. It is `unknown` only above the first record that a dialect knows.
+//! A record is first offered to the dialect of the previous record. Only if that one does not recognise it, the others
+//! are asked in order. So the lines of a file with one dialect are parsed once, however many dialects there are. Lines
+//! that no dialect recognises stay with the dialect of the previous record: blank and broken lines, and records of a
+//! new type. Lines before the first recognised record are `unknown`.
 
 use super::document::{Document, Step};
 use super::splice::{self, Position};
-use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN, json};
+use super::{Ask, DIALECTS, DOCUMENT, Parsed, Parser, UNKNOWN, json};
 use sessionmill_contract::activity::Replay;
 use sessionmill_contract::{Activity, Event, Said};
 use std::ops::ControlFlow;
@@ -16,20 +16,20 @@ const NO_RECORD: &str = "not a JSON object, or a broken one";
 const TOO_LONG: &str = "longer than a line may be";
 const TRANSCRIPT: &str = "a request holds no lines of transcripts";
 
-/// Reads a file. Dialects are numbers in their list.
+/// Reads a file. Dialects are identified by their position in the list.
 pub struct Reader {
     parsers: [Box<dyn Parser>; DIALECTS.len()],
-    /// Of each dialect.
+    /// The number of lines of each dialect.
     lines: [u64; DIALECTS.len()],
-    /// That of the record before.
+    /// The dialect of the previous record.
     current: Option<usize>,
-    /// The first that was recognised.
+    /// The first dialect that was recognised.
     first: Option<usize>,
-    /// Lines above the first record.
+    /// The number of lines before the first record.
     above: u64,
-    /// There was a line that is not blank.
+    /// Whether there was a line that is not blank.
     is_begun: bool,
-    /// The document that the file began with, while it goes on.
+    /// The document with which the file began, until it ends.
     document: Option<Document>,
 }
 
@@ -48,8 +48,8 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Reads one line, without its line feed and the white space around it, and hands on what it says. `offset` is
-    /// the byte of the text of the file at which it begins.
+    /// Reads one line, given without its line feed and surrounding white space, and emits what it says. `offset` is the
+    /// byte in the file's text at which the line begins.
     pub fn line(&mut self, number: u64, offset: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
         if bytes.is_empty() {
             return self.count(self.current);
@@ -77,7 +77,8 @@ impl Reader {
         }
         let mut part = 0;
         let length = bytes.len() as u64;
-        // What a dialect cannot know of an activity: its position on the line, and that of the line in the file.
+        // Adds what a dialect cannot know about an activity: its position on the line, and the line's position in the
+        // file.
         let events = &mut |event: &Event<'_>| {
             let Said::Activity(activity) = event.said else { return events(event) };
             let replay = activity.replay.map(|replay| Replay { offset, length, ..replay });
@@ -96,15 +97,16 @@ impl Reader {
         self.count(of_first.or(self.current));
     }
 
-    /// Hands on what a line, which is one object, says in every dialect that knows it for its own. Which of them reads
-    /// it in a file depends on the lines above. It is malformed if one of them cannot read it, since objects inside of
-    /// it could be read instead, or if it is of a dialect that no request is in.
+    /// For a line of a request that is a single object: emits what it says in every dialect that recognises it. Which
+    /// of these would read it in a file depends on the lines before it. The line is malformed if one of the dialects
+    /// cannot read it, because objects inside of it might be read instead, or if its dialect is not allowed in
+    /// requests.
     pub fn every(number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
         for dialect in &DIALECTS[DOCUMENT + 1..UNKNOWN] {
             match (dialect.open)().record(Position::Due, number, bytes, Ask::Own, events) {
-                Told::Nothing => events(&Event::malformed(number, NO_RECORD)),
-                Told::Record(_) if !dialect.lists => events(&Event::malformed(number, TRANSCRIPT)),
-                Told::Record(_) | Told::Strange => {}
+                Parsed::NoRecord => events(&Event::malformed(number, NO_RECORD)),
+                Parsed::Record(_) if !dialect.lists => events(&Event::malformed(number, TRANSCRIPT)),
+                Parsed::Record(_) | Parsed::Foreign => {}
             }
         }
     }
@@ -116,12 +118,12 @@ impl Reader {
         self.count(self.current);
     }
 
-    /// Ends the file: hands on what can be said of earlier records only now.
+    /// Ends the file: emits what could not be said about earlier records before.
     pub fn end(&mut self, events: &mut dyn FnMut(&Event<'_>)) {
         self.parsers.iter_mut().for_each(|parser| parser.end(events));
     }
 
-    /// The dialect of the record before; none above the first one.
+    /// The dialect of the previous record; `None` before the first.
     pub fn current(&self) -> Option<&'static str> {
         self.current.map(|dialect| DIALECTS[dialect].name)
     }
@@ -132,7 +134,7 @@ impl Reader {
         self.first.or(found).map_or("", |dialect| DIALECTS[dialect].name)
     }
 
-    /// The dialects that lines are in, with how many: together those of the file.
+    /// The dialects of the lines, each with its number of lines. The numbers add up to the lines of the file.
     pub fn dialects(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let lines = |(number, dialect): (usize, &super::Dialect)| {
             let above = if number == UNKNOWN { self.above } else { 0 };
@@ -141,7 +143,7 @@ impl Reader {
         DIALECTS.iter().enumerate().map(lines).filter(|(_, lines)| *lines > 0)
     }
 
-    /// Reads the record that begins here; returns its length.
+    /// Reads the record that begins at the first byte. Returns its length.
     fn record(&mut self, at: Position, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
         if at == Position::Due && bytes.first() == Some(&b'[') {
             return self.list(line, bytes, events);
@@ -149,29 +151,30 @@ impl Reader {
         let known = self.current.filter(|current| *current != UNKNOWN);
         if let Some(known) = known {
             match self.parsers[known].record(at, line, bytes, Ask::Own, events) {
-                Told::Record(length) => return Some(length),
-                Told::Nothing => return None,
-                Told::Strange => {}
+                Parsed::Record(length) => return Some(length),
+                Parsed::NoRecord => return None,
+                Parsed::Foreign => {}
             }
         }
         for other in (DOCUMENT + 1..UNKNOWN).filter(|other| Some(*other) != known) {
             match self.parsers[other].record(at, line, bytes, Ask::Own, events) {
-                Told::Record(length) => {
+                Parsed::Record(length) => {
                     self.recognised(other);
                     return Some(length);
                 }
-                // Others that read less of it might take it as it is, before it is repaired.
-                Told::Nothing => return None,
-                Told::Strange => {}
+                // Other dialects, which use fewer of its fields, might read it in spite of the damage, before it is
+                // repaired.
+                Parsed::NoRecord => return None,
+                Parsed::Foreign => {}
             }
         }
         let own = self.current.unwrap_or(UNKNOWN);
-        let Told::Record(length) = self.parsers[own].record(at, line, bytes, Ask::Any, events) else { return None };
+        let Parsed::Record(length) = self.parsers[own].record(at, line, bytes, Ask::Any, events) else { return None };
         self.current = Some(own);
         Some(length)
     }
 
-    /// Reads the list of records that begins here, if the first of them is of a dialect that writes lists.
+    /// Reads the list of records that begins at the first byte, if the dialect of its first record allows lists.
     fn list(&mut self, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
         let length = splice::length(bytes)?;
         let mut is_own = None;
@@ -179,7 +182,7 @@ impl Reader {
             let is_known = self.element(line, element.as_bytes(), events);
             if *is_own.get_or_insert(is_known) && !is_known {
                 let unknown = self.parsers[UNKNOWN].record(Position::Due, line, element.as_bytes(), Ask::Any, events);
-                if !matches!(unknown, Told::Record(_)) {
+                if !matches!(unknown, Parsed::Record(_)) {
                     events(&Event::malformed(line, NO_RECORD));
                 }
             }
@@ -188,18 +191,18 @@ impl Reader {
         (is_own == Some(true)).then_some(length)
     }
 
-    /// Reads an element of a list, if a dialect that writes lists knows it.
+    /// Reads an element of a list, if a dialect that allows lists recognises it.
     fn element(&mut self, line: u64, element: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> bool {
         self.is_listed(line, element, events)
             || json::repair(element).is_some_and(|repaired| self.is_listed(line, &repaired, events))
     }
 
-    /// Reads a record that a dialect which writes lists knows for its own, as it is.
+    /// Reads a record as it is, if a dialect that allows lists recognises it.
     fn is_listed(&mut self, line: u64, element: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> bool {
         let current = self.current.filter(|current| DIALECTS[*current].lists);
         let others = (DOCUMENT + 1..UNKNOWN).filter(|other| DIALECTS[*other].lists && Some(*other) != current);
         for dialect in current.into_iter().chain(others) {
-            if let Told::Record(_) = self.parsers[dialect].record(Position::Due, line, element, Ask::Own, events) {
+            if let Parsed::Record(_) = self.parsers[dialect].record(Position::Due, line, element, Ask::Own, events) {
                 self.recognised(dialect);
                 return true;
             }
@@ -212,7 +215,7 @@ impl Reader {
         self.first = self.first.or(Some(dialect));
     }
 
-    /// What follows is of no document.
+    /// Called when the file turns out not to be a document.
     fn is_no_document(&mut self) {
         (self.document, self.current, self.first) = (None, None, None);
     }

@@ -1,15 +1,16 @@
-//! One spelling for a git remote: clones of one repository name it by several protocols, and some with credentials.
+//! Normalises git remotes: clones of a repository name it by several protocols, and some include credentials.
 
-/// Characters that a remote may have: what is longer is no address that anybody typed.
+/// The most characters of a remote. Longer texts are not real addresses.
 const LONGEST: usize = 300;
 
-/// The host and path of a remote, such as `example.org/ada/mill`. `None` for a folder, which is nobody else's remote.
+/// The host and path of a remote, such as `example.org/ada/mill`. `None` for a local folder, which other people cannot
+/// have as their remote.
 pub(super) fn remote(url: &str) -> Option<String> {
     let url = url.trim();
     let (place, path) = match url.split_once("://") {
         Some(("http" | "https" | "ssh" | "git" | "git+ssh", rest)) => rest.split_once('/')?,
         Some(_) => return None,
-        // As scp has it: `git@example.org:ada/mill.git`. A single letter is a drive of Windows.
+        // The form of scp: `git@example.org:ada/mill.git`. A single letter before the colon is a Windows drive.
         None => url.split_once(':').filter(|(place, _)| place.len() > 1 && !place.contains(['/', '\\']))?,
     };
     let host = place.rsplit('@').next().unwrap_or(place);

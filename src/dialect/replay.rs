@@ -1,7 +1,8 @@
 //! The items of a recording: what one part of it shows, and when.
 //!
-//! A part is a `$snapshot` of PostHog with a list of rrweb's events, some of whose data can be compressed. What somebody
-//! typed is masked unless it is asked for: the text of inputs, and the values of form fields in pictures of the page.
+//! A part is a `$snapshot` event of PostHog with a list of rrweb events. Some of their data can be compressed. Text
+//! that a person typed is masked unless it is requested: the text of inputs, and the values of form fields in snapshots
+//! of the page.
 
 use super::Reader;
 use super::web::replay::kind;
@@ -17,33 +18,33 @@ pub(crate) struct Item {
     pub(crate) time: DateTime<Utc>,
     /// `dom`, `mouse`, `scroll`, `input`, `viewport` or `custom`.
     pub(crate) event_type: &'static str,
-    /// The event of rrweb, which a player can be fed with.
+    /// The rrweb event, in the form that a player accepts.
     pub(crate) data: Value,
 }
 
-/// Whether what somebody typed is shown.
+/// Whether typed text is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
     Masked,
     Shown,
 }
 
-/// What the compressed data of a part can have: bytes, and values of JSON, each of which takes many times the room of its
-/// text. What is more stays packed.
+/// The limits for unpacking the compressed data of a part: bytes, and JSON values, each of which takes many times its
+/// length in memory. Data beyond these limits stays packed.
 const UNPACKED: Room = Room { bytes: 64 << 20, values: 2 << 20 };
 
-/// Room that is left.
+/// What is left of the limits.
 #[derive(Clone, Copy)]
 struct Room {
     bytes: u64,
     values: usize,
 }
 
-/// What stands for text that cannot be distinguished from what somebody typed.
+/// Replaces text that may contain what a person typed.
 const HIDDEN: &str = "(masked)";
 
-/// The items of a part of a recording: the event at a position of a line. `None` if there is no recording, or one that is
-/// not by this id and in this session of the client.
+/// The items of a part of a recording: the event at a position on a line. `None` if that event is not a recording, or
+/// not by this id in this session of the client.
 pub(crate) fn items(line: &[u8], part: u32, [by, session]: [Option<&str>; 2], typed: Typed) -> Option<Vec<Item>> {
     let mut items = None;
     Reader::default().line(1, 0, line, &mut |event| {
@@ -82,7 +83,7 @@ fn item(mut event: Value, time: DateTime<Utc>, typed: Typed, room: &mut Room) ->
     Item { time, event_type, data: event }
 }
 
-/// Unpacks the data of an event, or parts of it: strings with gzip, a character for each byte.
+/// Unpacks the data of an event, or fields of it. They are gzip data in a string with one character per byte.
 fn unpack(event: &mut Value, room: &mut Room) {
     if event.get("cv").is_none() {
         return;
@@ -92,7 +93,7 @@ fn unpack(event: &mut Value, room: &mut Room) {
         let mut text = Vec::new();
         GzDecoder::new(&*bytes?).take(room.bytes).read_to_end(&mut text).ok()?;
         room.bytes -= text.len() as u64;
-        // No value is without one of these before it, but for the first.
+        // Each value except the first comes after one of these bytes.
         let values = text.iter().filter(|byte| matches!(byte, b'[' | b'{' | b',' | b':')).count();
         room.values = room.values.checked_sub(values)?;
         serde_json::from_slice(&text).ok()
@@ -113,7 +114,7 @@ fn unpack(event: &mut Value, room: &mut Room) {
     }
 }
 
-/// Masks the values of form fields, and the text inside of them.
+/// Masks the values of form fields, and the text inside them.
 fn mask(value: &mut Value, is_field: bool) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(|value| mask(value, is_field)),
@@ -132,7 +133,7 @@ fn mask(value: &mut Value, is_field: bool) {
                             *text = stars(text);
                         }
                     }
-                    // Data that could not be unpacked can hold anything.
+                    // Data that could not be unpacked can contain anything.
                     Value::String(text) if text.starts_with("\u{1f}\u{8b}") => HIDDEN.clone_into(text),
                     other => mask(other, is_field),
                 }
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_more_room_than_a_part_may_have_stays_packed() {
+    fn data_beyond_the_limits_stays_packed() {
         let zeros = |number: usize| packed(&vec![0; number].into());
         let events = json!([
             {"type": 2, "cv": "2024-10", "data": zeros(10), "timestamp": 1},
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_typed_is_masked_wherever_it_stands() {
+    fn typed_text_is_masked_everywhere() {
         let page = json!({"node": {"childNodes": [
             {"tagName": "input", "attributes": {"type": "text", "value": "rye, 2 kg"}, "childNodes": []},
             {"tagName": "textarea", "childNodes": [{"type": 3, "textContent": "ring twice"}]},

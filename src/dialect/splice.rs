@@ -1,65 +1,67 @@
-//! The records of a line, which is not always one: a lost line feed leaves two on a line, a writer that was
-//! stopped leaves the beginning of one in front of the next, and two writers can write one record into the
-//! middle of another.
+//! Finds the records on a line. Usually there is one, but not always: after a lost line feed there are two; a writer
+//! that was stopped leaves the beginning of a record before the next one; and of two concurrent writers, one can write
+//! a record into the middle of another.
 //!
-//! A broken record costs itself only, and nothing inside of it passes for a record of its own. A nested object
-//! stands where a value can stand, behind a colon, a comma or a bracket, and is followed by a comma or a
-//! bracket. An object for which neither is true is a record. For any other, the dialect says whether it has
-//! what only a record has: a record can be cut right behind a nested object, or be written between two parts
-//! of another.
+//! A broken record must not affect others, and an object inside of it must not be taken for a record. For example, in
+//! `{"type":"user","message":{"role":"us{"type":"assistant",…}` the last object is a record, but in
+//! `{"type":"user","message":{"role":"user"},"uu` the inner one is not.
+//!
+//! A nested object stands after a colon, a comma or a bracket, and is followed by a comma or a bracket. An object for
+//! which neither is true is a record. In the other cases the dialect decides whether the object has something that only
+//! a record has: a record can be cut right after a nested object, or be written between two parts of another.
 
 use super::json::{self, Fields, Object};
 use super::walk;
 use serde::de::IgnoredAny;
 
-/// What is known of the place of an object on its line.
+/// What the text around an object says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Position {
-    /// All that stands before it is whole records.
+    /// Everything before it on the line is whole records.
     Due,
-    /// A broken record stands before it, of which it is no part.
+    /// A broken record comes before it, but it is not part of that.
     AfterBroken,
-    /// It can be a part of a broken record around it, or of one that was cut right behind it.
+    /// It may be part of a broken record around it, or of one that was cut right after it.
     PerhapsInside,
 }
 
-/// How often a search for records behind a cut may read a line: once for each object that the cut left open,
-/// and a record has a handful of those.
+/// How often the search after a cut may read a line again: once for each object that the cut left open. Real records
+/// have only a handful.
 const EFFORT: usize = 8;
 
-/// Hands on the records of a line, one by one. `tell` is given what it is to read from and returns the length
-/// of the record that begins there, or `None` if none does; it says nothing of a record that it does not
-/// return. Returns whether all of the line is records.
-pub(super) fn records(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> bool {
-    let told = whole(line, tell);
+/// Finds the records of a line, one by one. `parse` gets the text from a possible record on, and returns the record's
+/// length, or `None` if no record begins there; in that case it must not emit anything. Returns whether the whole line
+/// consists of records.
+pub(super) fn records(line: &[u8], parse: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> bool {
+    let told = whole(line, parse);
     let rest = &line[told..];
     if rest.is_empty() {
         return true;
     }
     let repaired = json::repair(rest);
     let rest = repaired.as_deref().unwrap_or(rest);
-    let told = if repaired.is_some() { whole(rest, tell) } else { 0 };
+    let told = if repaired.is_some() { whole(rest, parse) } else { 0 };
     let broken = &rest[told..];
     if !broken.is_empty() {
-        behind_cuts(broken, tell);
+        behind_cuts(broken, parse);
     }
     broken.is_empty()
 }
 
-/// The record that begins here, and its length, with white space behind it.
+/// The record that begins at the first byte, and its length with white space after it.
 pub(super) fn record<'de, T: Fields<'de>>(bytes: &'de [u8]) -> Option<(T, usize)> {
     let (record, end) = walk::object(bytes).or_else(|| read(bytes))?;
     Some((record, end + blanks(&bytes[end..])))
 }
 
-/// The object that the bytes begin with, every byte of which is read.
+/// The object that begins at the first byte. Reads every byte of it.
 fn read<'de, T: Fields<'de>>(bytes: &'de [u8]) -> Option<(T, usize)> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
     let Some(Ok(Object(Some(record)))) = values.next() else { return None };
     Some((record, values.byte_offset()))
 }
 
-/// The length of a whole value, with white space behind it.
+/// The length of a whole value, with white space after it.
 pub(super) fn length(bytes: &[u8]) -> Option<usize> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
     values.next()?.ok()?;
@@ -67,23 +69,23 @@ pub(super) fn length(bytes: &[u8]) -> Option<usize> {
     Some(end + blanks(&bytes[end..]))
 }
 
-/// Hands on records until one is not whole; returns how far.
-fn whole(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> usize {
+/// Passes records on until one is not whole. Returns how far it got.
+fn whole(line: &[u8], parse: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> usize {
     let mut at = blanks(line);
     while at < line.len() {
-        let Some(length) = tell(&line[at..], Position::Due) else { break };
+        let Some(length) = parse(&line[at..], Position::Due) else { break };
         at += length;
     }
     at
 }
 
-/// Hands on the whole records behind the first of a line, which is cut. Returns how many bytes it read.
-fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> usize {
+/// Passes on the whole records after the first one of a line, which is cut. Returns how many bytes it read.
+fn behind_cuts(line: &[u8], parse: &mut dyn FnMut(&[u8], Position) -> Option<usize>) -> usize {
     let mut read = 0;
     let mut at = 1;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
         let start = at + found;
-        // A record has fields.
+        // A record has at least one field.
         let first = start + 1 + blanks(&line[start + 1..]);
         if line.get(first) != Some(&b'"') {
             at = start + 1;
@@ -95,7 +97,7 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usiz
             break;
         }
         let end = start + length;
-        // Nothing inside of a whole object is a record, nor inside of one that is too deep to be read.
+        // Nothing inside a whole object is a record, nor inside one that is too deep to read.
         at = if object == Ended::Early { start + 1 } else { end };
         if object != Ended::Whole {
             continue;
@@ -106,17 +108,17 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Position) -> Option<usiz
             (_, None | Some(b'{')) => Position::AfterBroken,
             _ => Position::PerhapsInside,
         };
-        if let Some(length) = tell(&line[start..], place) {
+        if let Some(length) = parse(&line[start..], place) {
             at = start + length;
         }
     }
     read
 }
 
-/// Levels that serde_json reads: an object that is deeper has as many bytes.
+/// The depth that serde_json can read. A deeper object has at least as many bytes.
 const DEEPEST: usize = 128;
 
-/// How the reading of an object ended.
+/// How reading an object ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
     Whole,
@@ -124,12 +126,12 @@ enum Ended {
     TooDeep,
 }
 
-/// The length of an object, or of what was read of it.
+/// The length of an object, or of the part of it that was read.
 fn object(bytes: &[u8]) -> (usize, Ended) {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
     match values.next() {
         Some(Err(error)) => {
-            // A line has no line feeds, so that the column is the place.
+            // A line contains no line feed, so the column is the position.
             let length = error.column().clamp(1, bytes.len());
             let is_deep = length >= DEEPEST && error.to_string().starts_with("recursion limit exceeded");
             (length, if is_deep { Ended::TooDeep } else { Ended::Early })
@@ -138,7 +140,7 @@ fn object(bytes: &[u8]) -> (usize, Ended) {
     }
 }
 
-/// White space, and the zeros of a block that was never written.
+/// White space, and the zero bytes of a disk block that was never written.
 fn blanks(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len())
 }
@@ -149,7 +151,7 @@ mod tests {
     use crate::dialect::json::{Text, skip};
     use serde::de::MapAccess;
 
-    /// A record of the test has a name, and one that cannot be a part of another is signed.
+    /// Records in these tests have a name. Those that cannot be part of another one are signed.
     #[derive(Default)]
     struct Named<'de> {
         name: Text<'de>,
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_lost_its_beginning_costs_itself_only() {
+    fn a_record_that_lost_its_beginning_does_not_affect_others() {
         let lost = r#"{"signed":1,"list":[{"name":"no"},{"name":"no"}],"text":"{\"name\":\"no\"} {","inner":{"name":"no"},"t":true}"#;
         let whole = r#"{"name":"a","x":{"name":"no"}}"#;
         for cut in (1..lost.len()).filter(|cut| !lost[*cut..].starts_with('{')) {

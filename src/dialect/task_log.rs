@@ -1,79 +1,86 @@
-//! What the logs of task life cycles have in common: every record stands alone, and is one event of one task.
+//! What the logs of task life cycles have in common: every record can be read by itself and is one event of one task.
 
 use super::json::Fields;
 use super::splice::{self, Position};
-use super::{Ask, Dialect, Parser, Told};
+use super::{Ask, Dialect, Parsed, Parser};
 use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
 use sessionmill_contract::{Event, Said, TaskEvent};
 
-/// Takes what a record says.
-pub(super) type Tell<'t> = dyn FnMut(&Event<'_>) + 't;
+/// Takes the events of a record.
+pub(super) type Emit<'t> = dyn FnMut(&Event<'_>) + 't;
 
 /// A record of such a log.
 pub(super) trait Record<'de>: Fields<'de> {
-    /// Whether it is certainly of its format.
+    /// Whether it is certainly of this format.
     fn is_own(&self) -> bool;
 
-    /// Its type.
+    /// The type of the record.
     fn kind(&self) -> Option<&str>;
 
-    /// Hands on what it says, if it is of its format. `bytes` are all of it.
-    fn tell(&self, line: u64, bytes: &[u8], tell: &mut Tell<'_>);
+    /// Emits what the record says. `bytes` is its whole text.
+    fn emit(&self, line: u64, bytes: &[u8], emit: &mut Emit<'_>);
 }
 
-/// The parser of a format whose records are read by a function.
-pub(super) struct Records(pub(super) fn(Position, u64, &[u8], Ask, &mut Tell<'_>) -> Told);
+/// A parser for a format whose records can be read by a function.
+pub(super) struct Records(pub(super) fn(Position, u64, &[u8], Ask, &mut Emit<'_>) -> Parsed);
 
 impl Parser for Records {
-    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+    fn record(
+        &mut self,
+        at: Position,
+        line: u64,
+        bytes: &[u8],
+        ask: Ask,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Parsed {
         self.0(at, line, bytes, ask, events)
     }
 }
 
-/// Reads one record. One that is not of the format stands for a type that nobody knows.
+/// Reads one record. A record that is not certainly of the format counts as an unknown type.
 pub(super) fn read<'de, R: Record<'de>>(
     at: Position,
     line: u64,
     bytes: &'de [u8],
     ask: Ask,
-    tell: &mut Tell<'_>,
-) -> Told {
-    let Some((record, length)): Option<(R, usize)> = splice::record(bytes) else { return Told::Nothing };
+    emit: &mut Emit<'_>,
+) -> Parsed {
+    let Some((record, length)): Option<(R, usize)> = splice::record(bytes) else { return Parsed::NoRecord };
     if record.is_own() {
-        record.tell(line, bytes[..length].trim_ascii_end(), tell);
-        return Told::Record(length);
+        record.emit(line, bytes[..length].trim_ascii_end(), emit);
+        return Parsed::Record(length);
     }
     match (ask, at) {
-        (Ask::Own, _) => Told::Strange,
+        (Ask::Own, _) => Parsed::Foreign,
         (Ask::Any, Position::Due) => {
-            unknown(line, record.kind().unwrap_or(Dialect::NO_TYPE), tell);
-            Told::Record(length)
+            unknown(line, record.kind().unwrap_or(Dialect::NO_TYPE), emit);
+            Parsed::Record(length)
         }
-        // What stands behind a broken record can be a part of it.
-        (Ask::Any, _) => Told::Nothing,
+        // An object after a broken record can be part of it.
+        (Ask::Any, _) => Parsed::NoRecord,
     }
 }
 
-/// Hands on that a record is of a type without a rule.
-pub(super) fn unknown(line: u64, kind: &str, tell: &mut Tell<'_>) {
-    tell(&Event { line, time: None, id: None, said: Said::Record { kind, known: false } });
+/// Emits that a record has an unknown type.
+pub(super) fn unknown(line: u64, kind: &str, emit: &mut Emit<'_>) {
+    emit(&Event { line, time: None, id: None, said: Said::Record { kind, known: false } });
 }
 
-/// Hands on a record that says one thing about a task.
+/// Emits a record with one event of a task.
 pub(super) fn known(
     line: u64,
     kind: &str,
     (time, id): (DateTime<Utc>, Option<&str>),
     event: &TaskEvent<'_>,
-    tell: &mut Tell<'_>,
+    emit: &mut Emit<'_>,
 ) {
     let record = Event { line, time: Some(time), id, said: Said::Record { kind, known: true } };
-    tell(&record);
-    tell(&Event { said: Said::Task(event), ..record });
+    emit(&record);
+    emit(&Event { said: Said::Task(event), ..record });
 }
 
-/// The identity of a record that has none: equal bytes are the same event.
+/// An id for a record without one: records with equal bytes are the same event.
 pub(super) fn hash(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }

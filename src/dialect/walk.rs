@@ -1,12 +1,12 @@
-//! Reads the fields of an object that anybody asks for, and skips the others by its [`Index`].
+//! Reads only the used fields of an object, and skips the others by means of an [`Index`].
 //!
-//! What a dialect asks for is read by the same code as from serde_json, which is slower, because it reads every byte.
-//! Anything that is not in order where values are read is an [`Odd`] one: then serde_json reads the object from its
-//! beginning. Damage inside of a value that is skipped goes unseen, as long as its strings and brackets are in order:
+//! Used fields are read by the same code as with serde_json, which reads every byte and is therefore slower. Anything
+//! unusual in the values that are read is an [`Odd`] value: then serde_json reads the object again from its beginning.
+//! Damage inside a skipped value is not noticed, as long as its strings and brackets are valid:
 //!
 //! ```text
-//! {"type":"user","uuid":nul}            odd: `uuid` is asked for
-//! {"type":"user","other":nul}           odd: it stands in an object that is read
+//! {"type":"user","uuid":nul}            odd: `uuid` is used
+//! {"type":"user","other":nul}           odd: the value stands directly in an object that is read
 //! {"type":"user","other":{"x":nul}}     skipped
 //! ```
 
@@ -18,7 +18,7 @@ use serde::forward_to_deserialize_any;
 use std::cell::RefCell;
 use std::fmt;
 
-/// Something that only serde_json reads, or says what is wrong with.
+/// A value that only serde_json can read or explain.
 #[derive(Debug)]
 pub(super) struct Odd;
 
@@ -36,15 +36,15 @@ impl fmt::Display for Odd {
     }
 }
 
-/// Objects in one another that are read: a record has a handful. Those that are skipped can be of any depth.
+/// The deepest nesting that is read. Real records are less deep; skipped values can have any depth.
 const DEEPEST: usize = 64;
 
 thread_local! {
-    /// Its lists are as long as the longest record so far.
+    /// Reused, so its lists grow to the longest record so far.
     static INDEX: RefCell<Index> = RefCell::default();
 }
 
-/// The object that the text begins with, and its length; `None` if anything about it is odd.
+/// The object that begins at the first byte, and its length. `None` if anything about it is odd.
 pub(super) fn object<'de, T: Fields<'de>>(text: &'de [u8]) -> Option<(T, usize)> {
     let mut index = INDEX.take();
     let length = index.read(text);
@@ -57,7 +57,7 @@ pub(super) fn object<'de, T: Fields<'de>>(text: &'de [u8]) -> Option<(T, usize)>
     object
 }
 
-/// How far an object is read.
+/// The position in an object that is being read.
 struct Cursor<'i, 'de> {
     text: &'de [u8],
     index: &'i Index,
@@ -65,12 +65,12 @@ struct Cursor<'i, 'de> {
     at: usize,
     /// The number of the next bracket.
     bracket: usize,
-    /// Objects and lists around the next value, without the first.
+    /// The number of objects and lists around the next value, not counting the outermost.
     depth: usize,
 }
 
 impl<'de> Cursor<'_, 'de> {
-    /// The next byte that is no blank: an index has none of the other white space.
+    /// The next byte that is not a space. Other white space makes an index fail, so it cannot occur.
     fn peek(&mut self) -> Result<u8, Odd> {
         loop {
             match self.text.get(self.at) {
@@ -89,7 +89,7 @@ impl<'de> Cursor<'_, 'de> {
         Ok(())
     }
 
-    /// Passes the string that begins here; returns it without its quotes.
+    /// Moves past a string. Returns it without its quotes.
     fn string(&mut self) -> Result<&'de [u8], Odd> {
         let begin = self.at + 1;
         let end = self.index.quote(begin).ok_or(Odd)?;
@@ -97,7 +97,7 @@ impl<'de> Cursor<'_, 'de> {
         self.text.get(begin..end).ok_or(Odd)
     }
 
-    /// Passes the number or word that begins here.
+    /// Moves past a number or a word.
     fn scalar(&mut self) -> Result<&'de [u8], Odd> {
         let rest = self.text.get(self.at..).ok_or(Odd)?;
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
@@ -106,7 +106,7 @@ impl<'de> Cursor<'_, 'de> {
         Ok(&rest[..end])
     }
 
-    /// Passes the object or list that begins here; returns where its last bracket stands.
+    /// Moves past an object or list. Returns the position of its closing bracket.
     fn nested(&mut self) -> Result<usize, Odd> {
         let twin = self.index.twin(self.bracket).ok_or(Odd)?;
         let end = self.index.bracket(twin).ok_or(Odd)?;
@@ -114,7 +114,7 @@ impl<'de> Cursor<'_, 'de> {
         Ok(end)
     }
 
-    /// Passes any value.
+    /// Moves past any value.
     fn skip(&mut self) -> Result<(), Odd> {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
@@ -127,7 +127,7 @@ impl<'de> Cursor<'_, 'de> {
         }
     }
 
-    /// Reads the object or list that begins here by this function, and passes it.
+    /// Reads an object or list with `read`, and moves past it.
     fn enter<T>(&mut self, read: impl FnOnce(Within<'_, '_, 'de>) -> Result<T, Odd>) -> Result<T, Odd> {
         if self.depth == DEEPEST {
             return Err(Odd);
@@ -144,7 +144,8 @@ impl<'de> Cursor<'_, 'de> {
     }
 }
 
-/// A value. That it says it is not for human readers tells it from one of serde_json: see [`Raw`](super::json::Raw).
+/// A value. Reports that it is not human-readable, which distinguishes it from a value of serde_json: see
+/// [`Raw`](super::json::Raw).
 impl<'de> Deserializer<'de> for &mut Cursor<'_, 'de> {
     type Error = Odd;
 
@@ -174,7 +175,7 @@ impl<'de> Deserializer<'de> for &mut Cursor<'_, 'de> {
         visitor.visit_unit()
     }
 
-    /// The value as it stands there.
+    /// The value as JSON text.
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
         self.peek()?;
         let begin = self.at;
@@ -188,7 +189,7 @@ impl<'de> Deserializer<'de> for &mut Cursor<'_, 'de> {
     }
 }
 
-/// Hands on a text, which is borrowed unless it has escapes.
+/// Passes a text on. It is borrowed unless it contains escapes.
 fn text<'de, V: Visitor<'de>>(bytes: &'de [u8], visitor: V) -> Result<V::Value, Odd> {
     let text = std::str::from_utf8(bytes).map_err(|_| Odd)?;
     if memchr::memchr(b'\\', bytes).is_none() {
@@ -197,7 +198,7 @@ fn text<'de, V: Visitor<'de>>(bytes: &'de [u8], visitor: V) -> Result<V::Value, 
     visitor.visit_string(unescaped(text).ok_or(Odd)?)
 }
 
-/// The text that a string with escapes says.
+/// Resolves the escapes of a string.
 fn unescaped(text: &str) -> Option<String> {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
@@ -228,14 +229,14 @@ fn unescaped(text: &str) -> Option<String> {
     Some(said)
 }
 
-/// Passes four hexadecimal digits.
+/// Takes four hexadecimal digits.
 fn unit(text: &mut &str) -> Option<u16> {
     let (digits, rest) = text.split_at_checked(4)?;
     *text = rest;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
-/// A whole number of a few digits.
+/// A whole number with few digits.
 fn short(number: &[u8]) -> Option<u64> {
     const DIGITS: usize = 18;
     let is_short = (1..=DIGITS).contains(&number.len()) && (number[0] != b'0' || number.len() == 1);
@@ -246,13 +247,13 @@ fn short(number: &[u8]) -> Option<u64> {
 /// The inside of an object or a list.
 struct Within<'p, 'i, 'de> {
     place: &'p mut Cursor<'i, 'de>,
-    /// Where its last bracket stands.
+    /// The position of the closing bracket.
     end: usize,
     is_first: bool,
 }
 
 impl Within<'_, '_, '_> {
-    /// Whether another element follows; passes the comma before it.
+    /// Whether another element follows. Moves past the comma before it.
     fn next(&mut self) -> Result<bool, Odd> {
         self.place.peek()?;
         if self.place.at == self.end {
@@ -302,7 +303,7 @@ mod tests {
     use crate::dialect::json::{Count, Flag, Object, Objects, Raw, Text, Time, Unread, skip};
     use std::path::Path;
 
-    /// Every kind of field that dialects ask for.
+    /// All kinds of fields that dialects use.
     #[derive(Debug, Default)]
     struct Probe<'de> {
         text: Text<'de>,
@@ -334,7 +335,7 @@ mod tests {
         }
     }
 
-    /// What serde_json reads of the same bytes.
+    /// What serde_json reads from the same bytes.
     fn by_serde(text: &[u8]) -> Option<String> {
         let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Object<Probe<'_>>>();
         let Some(Ok(Object(Some(probe)))) = values.next() else { return None };
@@ -345,7 +346,7 @@ mod tests {
         object::<Probe<'_>>(text).map(|(probe, length)| format!("{length} {probe:?}"))
     }
 
-    /// The lines of a folder's files.
+    /// The lines of all files in a folder.
     fn lines(folder: &str) -> Vec<Vec<u8>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
@@ -396,7 +397,7 @@ mod tests {
                     same += 1;
                 }
                 (None, _) => refused += 1,
-                // Damage in a value that is skipped.
+                // Damage in a skipped value.
                 (Some(_), None) => unseen += 1,
             }
         }
@@ -404,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_where_values_are_read_is_left_to_serde() {
+    fn odd_values_in_fields_that_are_read_are_left_to_serde() {
         for odd in [
             r#"{"text":nul}"#,
             r#"{"other":nul}"#,
@@ -457,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_in_a_value_that_is_skipped_goes_unseen() {
+    fn damage_in_a_skipped_value_is_not_noticed() {
         for damaged in [
             r#"{"other":{"a":nul},"text":"a"}"#,
             r#"{"other":{"a" 1 2,},"text":"a"}"#,
@@ -468,7 +469,7 @@ mod tests {
             let (probe, length) = object::<Probe<'_>>(damaged.as_bytes()).unwrap();
             assert_eq!((probe.text.get(), length), (Some("a"), damaged.len()), "{damaged}");
         }
-        // Brackets and strings that are out of order are seen everywhere.
+        // Invalid brackets and strings are noticed everywhere.
         for damaged in [r#"{"other":{"a":[},"text":"a"}"#, r#"{"other":{"a":"},"text":"a"}"#] {
             assert_eq!(walked(damaged.as_bytes()), None, "{damaged}");
         }

@@ -1,7 +1,9 @@
-//! A folder of ours that others may write to: it is opened once, and what is in it is reached from there.
+//! A folder of the service that other users may write to. It is opened once, and everything in it is reached through
+//! that open descriptor.
 //!
-//! Whoever may write to a folder can replace every name in it, at any time, by a link to somewhere else. No
-//! path is looked up twice here, no link is followed, and nothing that exists is opened for writing.
+//! A user who may write to a folder can replace any name in it by a link at any time. For example, a user could replace
+//! `results` by a link to `/etc` just before the daemon writes an answer. So no path is looked up twice here, no link
+//! is followed, and no existing file is opened for writing.
 
 #![expect(clippy::disallowed_methods, reason = "folders of requests and answers, not the database")]
 
@@ -21,46 +23,46 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct OwnFolder {
     folder: OwnedFd,
-    /// As it was when the folder was opened, for messages.
+    /// The path under which it was opened, for messages.
     path: PathBuf,
 }
 
-/// What becomes of a file that has the name already.
+/// What to do if a file of the same name exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Old {
     Replace,
-    /// The new file is not written.
+    /// Keep the old file; the new one is not written.
     Keep,
 }
 
-/// How a folder is opened. The last part of its path must be the folder itself.
+/// Flags for opening a folder. The last part of its path must not be a link.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// How a folder of somebody else is opened, where it may be passed and not listed.
+/// Flags for a folder of another user, which this user may perhaps enter but not list.
 const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Who may do what with a folder beside its owner.
+/// Mode bits that decide who, besides the owner, may change the folder.
 const STICKY: u32 = 0o1000;
 const OTHERS_WRITE: u32 = 0o002;
 const GROUP_WRITES: u32 = 0o020;
 
-/// Names that are tried for a file that is written aside.
+/// Attempts to find an unused name for a temporary file.
 const TRIES: usize = 8;
 
 impl OwnFolder {
-    /// Opens a folder, making it for this user and the group where it is missing. Links above it are followed.
+    /// Opens a folder, making it for this user and its group if it is missing. Links in the path above it are followed.
     ///
     /// # Errors
     ///
-    /// If it cannot be made or opened, is a link, belongs to somebody else but root, or if anybody may
+    /// If it cannot be made or opened, is a link, belongs to a user other than this one or root, or if everybody may
     /// replace what is in it.
     pub fn make(path: &Path) -> Result<Self> {
         let above = path.parent().filter(|above| !above.as_os_str().is_empty());
         let made = above.map_or(Ok(()), |above| DirBuilder::new().recursive(true).mode(0o770).create(above));
-        // In a folder with the sticky bit, members of the group cannot replace what is ours.
+        // With the sticky bit, members of the group cannot replace files of the service.
         let made = made.and_then(|()| DirBuilder::new().mode(STICKY | 0o770).create(path));
         match made {
-            // What is there is judged when it is opened.
+            // An existing folder is checked when it is opened.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(Error::cannot("make", path.display(), error));
             }
@@ -77,27 +79,27 @@ impl OwnFolder {
         Ok(folder)
     }
 
-    /// Opens a folder that is there. Links above it are followed.
+    /// Opens an existing folder. Links in the path above it are followed.
     ///
     /// # Errors
     ///
-    /// If it is missing, is no folder, or is a link.
+    /// If it is missing, is not a folder, or is a link.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_as(path, PASSED)
     }
 
     fn open_as(path: &Path, flags: OFlags) -> Result<Self> {
-        // A slash at the end would have the link at the end followed.
+        // Removes a trailing slash, which would make the system follow a link at the end of the path.
         let path: PathBuf = path.components().collect();
         let folder = rustix::fs::open(&path, flags, Mode::empty());
         Ok(Self { folder: folder.map_err(|error| refused("open", &path, error))?, path })
     }
 
-    /// Opens a folder in this one, making it where it is missing.
+    /// Opens a subfolder, making it if it is missing.
     ///
     /// # Errors
     ///
-    /// If it cannot be made or opened, is a link, belongs to somebody else but root, or if others may write
+    /// If it cannot be made or opened, is a link, belongs to a user other than this one or root, or if others may write
     /// to it.
     pub fn make_sub(&self, name: &str, mode: u32) -> Result<Self> {
         match rustix::fs::mkdirat(&self.folder, name, Mode::from_raw_mode(mode)) {
@@ -109,27 +111,27 @@ impl OwnFolder {
         Ok(sub)
     }
 
-    /// Opens a folder in this one that belongs to whom this one belongs to.
+    /// Opens a subfolder that belongs to the owner of this folder.
     ///
     /// # Errors
     ///
-    /// If it is missing, is a link, belongs to somebody else but root, or if others may write to it.
+    /// If it is missing, is a link, belongs to another user (other than root), or if others may write to it.
     pub fn sub_of_owner(&self, name: &str) -> Result<Self> {
         let (owner, _) = self.owner_and_mode()?;
         self.sub(name, PASSED, owner)
     }
 
-    /// When something in the folder was last made, renamed or removed.
+    /// The last time something in the folder was made, renamed or removed.
     pub fn changed(&self) -> Option<DateTime<Utc>> {
         let stat = rustix::fs::fstat(&self.folder).ok()?;
         DateTime::from_timestamp(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or_default())
     }
 
-    /// The same to list what is in it, where this user may.
+    /// As [`OwnFolder::sub_of_owner`], for listing the content.
     ///
     /// # Errors
     ///
-    /// As above, or if it may only be passed.
+    /// As there, or if this user may only enter it.
     pub fn list_of_owner(&self, name: &str) -> Result<Self> {
         let (owner, _) = self.owner_and_mode()?;
         self.sub(name, FOLDER, owner)
@@ -149,25 +151,25 @@ impl OwnFolder {
         Ok(folder)
     }
 
-    /// Where it was when it was opened.
+    /// The path under which it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives users rights to the folder, by a list beside its mode.
+    /// Gives users rights to the folder, by an access control list.
     ///
     /// # Errors
     ///
-    /// If the folder is somebody else's, or its file system has no such lists.
+    /// If the folder belongs to another user, or its file system does not support such lists.
     pub fn admit(&self, users: &[u32], rights: u16) -> io::Result<()> {
         acl::allow(&self.folder, users, rights)
     }
 
-    /// The same for the folder that it is in.
+    /// Gives users rights to the parent folder.
     ///
     /// # Errors
     ///
-    /// As above.
+    /// As [`OwnFolder::admit`].
     pub fn admit_above(&self, users: &[u32], rights: u16) -> io::Result<()> {
         match self.path.parent().filter(|above| !above.as_os_str().is_empty()) {
             Some(above) if !users.is_empty() => acl::allow(&File::open(above)?, users, rights),
@@ -175,7 +177,7 @@ impl OwnFolder {
         }
     }
 
-    /// Adds to the mode of a folder of ours what a umask has taken from it.
+    /// Adds to the mode of our folder the bits that the umask has removed.
     fn open_up(&self, wanted: u32) {
         let Ok((owner, mode)) = self.owner_and_mode() else { return };
         let (mode, own) = (mode & 0o7777, rustix::process::geteuid().as_raw());
@@ -198,37 +200,37 @@ impl OwnFolder {
         Err(Error::cannot("use", path, format!("it belongs to uid {actual}, not to uid {expected}")).hint(hint))
     }
 
-    /// The names in the folder that are text, in no order.
+    /// The names in the folder that are valid UTF-8, in no order.
     pub fn names(&self) -> impl Iterator<Item = String> {
         let entries = Dir::read_from(&self.folder).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
         names.filter(|name| name != "." && name != "..")
     }
 
-    /// Moves what has a name, whatever it is, into another folder.
+    /// Moves the entry with this name, whatever it is, into another folder.
     ///
     /// # Errors
     ///
-    /// If there is nothing of that name, or it cannot be moved.
+    /// If there is no such entry, or it cannot be moved.
     pub fn hand_over(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.folder, name, &to.folder, new)?)
     }
 
-    /// Opens a file for reading, without waiting for a writer. What it is, is for the caller to look at.
+    /// Opens a file for reading, without blocking on a pipe. The caller must check what kind of file it is.
     ///
     /// # Errors
     ///
-    /// If there is none, or it is a link.
+    /// If it does not exist or is a link.
     pub fn file(&self, name: &str) -> rustix::io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.folder, name, flags, Mode::empty())?))
     }
 
-    /// Writes a file that is there whole or not at all, of a mode that no umask changes.
+    /// Writes a file atomically, with exactly this mode, whatever the umask.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, or, where the old file is kept, if there is one.
+    /// If it cannot be written, or if it exists and must be kept.
     pub fn write(&self, name: &str, text: &str, mode: u32, old: Old) -> io::Result<()> {
         let (aside, mut file) = self.aside(name)?;
         let opened = rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(io::Error::from);
@@ -247,7 +249,7 @@ impl OwnFolder {
         moved
     }
 
-    /// A new file under a name that nobody can guess.
+    /// Makes a new file under a name that nobody can guess.
     fn aside(&self, name: &str) -> io::Result<(String, File)> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut taken = Errno::EXIST;
@@ -265,22 +267,22 @@ impl OwnFolder {
         Err(taken.into())
     }
 
-    /// Removes what has a name: a link itself, and a folder only if it is empty.
+    /// Removes the entry with this name: a link itself, or a folder if it is empty.
     pub fn remove(&self, name: &str) {
         if rustix::fs::unlinkat(&self.folder, name, AtFlags::empty()).is_err()
             && rustix::fs::unlinkat(&self.folder, name, AtFlags::REMOVEDIR).is_err()
         {
-            // A folder with something in it: put aside, where nobody looks for a name again.
+            // A folder that is not empty is renamed, so that it no longer occupies the name.
             let _ = rustix::fs::renameat(&self.folder, name, &self.folder, format!(".{name}"));
         }
     }
 
-    /// Whether there is something of a name.
+    /// Whether there is an entry with this name.
     pub fn has(&self, name: &str) -> bool {
         rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// When an empty file was made; nothing for what is no file, or has something in it.
+    /// The modification time of an empty file; `None` for anything else.
     pub fn empty_since(&self, name: &str) -> Option<DateTime<Utc>> {
         let stat = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
@@ -288,19 +290,20 @@ impl OwnFolder {
         DateTime::from_timestamp(stat.st_mtime, nanoseconds).filter(|_| is_file && stat.st_size == 0)
     }
 
-    /// When a file was last written, in seconds since 1970; nothing for what is no file.
+    /// The modification time of a file in seconds since 1970; `None` for anything else.
     pub fn written(&self, name: &str) -> Option<i64> {
         let stat = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(stat.st_mtime)
     }
 }
 
-/// Why a folder was not opened or made.
+/// The error for a folder that could not be opened or made.
 fn refused(verb: &str, path: &Path, error: Errno) -> Error {
     match error {
-        // Which of them it is depends on the system.
+        // Which of these the system reports differs between systems.
         Errno::LOOP | Errno::NOTDIR | Errno::MLINK => {
-            Error::cannot(verb, path.display(), "it is a link, or no folder").hint("remove it: a folder is made there")
+            Error::cannot(verb, path.display(), "it is a link or not a folder")
+                .hint("remove it: a folder is made there")
         }
         error => Error::cannot(verb, path.display(), error),
     }
@@ -334,14 +337,14 @@ mod tests {
         for name in ["triggers", "triggers/", "triggers/."] {
             let path = resources.path().join(name);
             let _ = symlink(&other, resources.path().join("triggers"));
-            assert!(message(OwnFolder::make(&path)).ends_with("it is a link, or no folder"), "{name}");
+            assert!(message(OwnFolder::make(&path)).ends_with("it is a link or not a folder"), "{name}");
         }
         fs::remove_file(&path).unwrap();
         let folder = OwnFolder::make(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o1007, 0o1000);
         for name in ["claimed", "results"] {
             symlink(&other, path.join(name)).unwrap();
-            assert!(message(folder.make_sub(name, 0o700)).ends_with("it is a link, or no folder"));
+            assert!(message(folder.make_sub(name, 0o700)).ends_with("it is a link or not a folder"));
             fs::remove_file(path.join(name)).unwrap();
             fs::create_dir(path.join(name)).unwrap();
             allow(&path.join(name), 0o770);
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_is_done_in_the_folder_that_was_opened() {
+    fn every_action_happens_in_the_folder_that_was_opened() {
         let (resources, path) = resources();
         let folder = OwnFolder::make(&path).unwrap();
         let results = folder.make_sub("results", 0o750).unwrap();

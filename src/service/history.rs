@@ -1,4 +1,4 @@
-//! What the history of runs says to the schedule.
+//! The last run of a processor, read from the history of runs for its schedule.
 
 use crate::base::error::Result;
 use crate::base::moment::Moment;
@@ -7,11 +7,10 @@ use crate::store::run::{COLUMNS, Run};
 use crate::store::{Access, DatabaseFile, Store, is_begun};
 use chrono::TimeDelta;
 
-/// A run that began later than this from now was dated by a clock that was wrong, and says nothing.
+/// A run that is dated further in the future than this was dated by a wrong clock, and is ignored.
 const FUTURE: TimeDelta = TimeDelta::days(1);
 
-/// The last run of a processor, if it ended in order; nothing where that cannot be read, which
-/// makes it due.
+/// The last run of a processor that ended. `None` if that cannot be read; the processor is then due.
 pub fn last_run(database: &DatabaseFile, processor: &str, now: &Moment) -> Option<LastRun> {
     if !is_begun(database) {
         return None;

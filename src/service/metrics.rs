@@ -1,5 +1,4 @@
-//! The state of all processors in the text format of Prometheus, for the textfile collector of
-//! node_exporter.
+//! The state of all processors in the text format of Prometheus, for the textfile collector of node_exporter.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result};
@@ -14,28 +13,27 @@ use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// A metric and its values, by labels beside that of the processor.
+/// A metric with its values, each by its labels other than the processor's.
 struct Metric {
     name: &'static str,
     help: &'static str,
     values: Vec<(String, f64)>,
 }
 
-/// What is known of a processor, and how it does.
+/// A processor with its record and its state.
 pub struct Sample {
     pub processor: &'static str,
     pub record: Record,
     pub state: Condition,
-    /// What somebody should act on.
+    /// The number of alarms that somebody must act on.
     pub alarms: usize,
 }
 
-/// Writes the metrics of a database as it is now. Whoever reads the file finds the old one or the new
-/// one, whole.
+/// Writes the present metrics of a database. The file is replaced atomically.
 ///
 /// # Errors
 ///
-/// If the database cannot be read or the file not be written.
+/// If the database cannot be read or the file cannot be written.
 pub fn write(
     database: &DatabaseFile,
     config: &Config,
@@ -65,14 +63,14 @@ pub fn write(
         let samples = database.schema.names().map(sample).collect::<Result<Vec<_>>>()?;
         let measures = configured.plugs.iter().filter_map(|plug| {
             let measures = (plug.measures)(reader, config, now.wall);
-            // How the processors do is known all the same.
+            // The state of the processors is written even if the measures cannot be read.
             measures.inspect_err(|error| tracing::warn!(error = error.to_string(), "cannot measure what is used")).ok()
         });
         Ok((samples, measures.flatten().collect::<Vec<_>>()))
     })?;
     drop(store);
     let text = text(&samples) + &measures.iter().map(Measure::text).collect::<String>();
-    // The collector is another user.
+    // The collector runs as another user.
     atomic_file::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), error))
 }
 

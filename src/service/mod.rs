@@ -1,15 +1,15 @@
-//! The service, and what others see of it.
+//! The service, and the interfaces through which others see it.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`daemon`] | one loop, and a worker for each run |
-//! | [`trigger`] | requests, as files |
-//! | [`order`] | what they can say |
-//! | [`folder`] | a folder of ours that others may write to |
+//! | [`daemon`] | the main loop, and a worker for each run |
+//! | [`trigger`] | requests as files |
+//! | [`order`] | the content of a request |
+//! | [`folder`] | safe access to a folder that others may write to |
 //! | [`history`] | the last run of a processor, for its schedule |
-//! | [`metrics`] | how processors do, for Prometheus |
+//! | [`metrics`] | the state of the processors, for Prometheus |
 //! | [`systemd`] | what the service reports to systemd |
-//! | [`unit`](mod@unit) | what its unit lets it do |
+//! | [`unit`](mod@unit) | what the service's unit allows |
 
 pub mod daemon;
 pub mod folder;

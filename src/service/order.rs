@@ -1,12 +1,12 @@
-//! What a trigger file can say.
+//! The content of a trigger file.
 //!
 //! | command | `processor` | `args` |
 //! | --- | --- | --- |
-//! | `run` | which one | `max_sessions`, `time_budget` |
-//! | `retry` | only its failures | `files`, which are files or keys as `failures` shows them, or `all` |
-//! | `review` | which one | `action`, `ids`, `into`, `by` |
-//! | `remove` | which one | `ids` of what it shows, such as tasks, `by` |
-//! | `remove` | | `user`, who is forgotten as by `forget` |
+//! | `run` | the processor to run | `max_sessions`, `time_budget` |
+//! | `retry` | optional: only its failures | `files`: names of files or keys, as `failures` shows them; or `all` |
+//! | `review` | the processor whose result is reviewed | `action`, `ids`, `into`, `by` |
+//! | `remove` | the processor whose results are hidden | `ids` of results such as tasks, `by` |
+//! | `remove` | | `user`: the person to forget, as with `forget` |
 //! | `publish` | | |
 
 use crate::actions::failures::{Names, Which};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// One request.
+/// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
@@ -30,7 +30,7 @@ pub struct Order {
     pub args: Args,
 }
 
-/// What is to be done.
+/// What the request asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Command {
@@ -42,39 +42,39 @@ pub enum Command {
     Publish,
 }
 
-/// How it is to be done. Each command has its own.
+/// The arguments. Each command accepts only its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Args {
-    /// Files of a run.
+    /// The most files of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_sessions: Option<NonZeroU64>,
-    /// Of a run, such as `150s`.
+    /// The time limit of a run, such as `150s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_budget: Option<String>,
-    /// Failures to be tried again.
+    /// The failures to retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<String>>,
-    /// All failures are to be.
+    /// Whether to retry all failures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all: Option<bool>,
     /// The decision of a review.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
-    /// What it is about.
+    /// The ids that the review or removal is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub into: Option<String>,
-    /// Somebody who is to be forgotten.
+    /// The person to forget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Who decides, if not whoever wrote the file.
+    /// Who decides, if not the user who wrote the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 
-/// What an order asks for, beside a run of a processor.
+/// An action that an order asks for. A run is not an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Retry(Which),
@@ -86,21 +86,22 @@ pub enum Action {
         processor: String,
         removal: Removal,
     },
-    /// Erases everything about somebody.
+    /// Erases all data of a person and bans them.
     Forget(String),
     Publish,
 }
 
-/// What a trigger is.
+/// The expected form of a trigger.
 const EXPECTED: &str = "expected nothing, or an object with `id`, `command` (run, retry, review, remove or publish), \
                         `processor` and `args`, as docs/server.md describes";
 
 impl Order {
-    /// Reads what a trigger says; an empty one asks for a run. `named` is the processor that its name names.
+    /// Parses the content of a trigger. An empty one asks for a run. `named` is the processor in the file's name, if
+    /// there is one.
     ///
     /// # Errors
     ///
-    /// Why it is invalid. What it says is not repeated: it can be anything.
+    /// Why the trigger is invalid. Its content is not quoted, because it can be anything.
     pub fn parse(text: &[u8], named: Option<&str>) -> Result<Self, String> {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -110,7 +111,7 @@ impl Order {
         order.check(named).map(|()| order)
     }
 
-    /// The id of a trigger, whatever else it says.
+    /// The id in a trigger, even if the rest is invalid.
     pub fn id_of(text: &[u8]) -> Option<String> {
         #[derive(Deserialize)]
         struct Identified {
@@ -119,11 +120,11 @@ impl Order {
         serde_json::from_slice::<Identified>(text).ok()?.id
     }
 
-    /// Whether it makes sense in a file that is named for a processor, or for none.
+    /// Checks an order from a file that is named after a processor, or after none.
     ///
     /// # Errors
     ///
-    /// With the reason if it does not.
+    /// The reason, if the order is invalid.
     pub fn check(&self, named: Option<&str>) -> Result<(), String> {
         if let (Some(own), Some(named)) = (&self.processor, named)
             && own != named
@@ -160,7 +161,7 @@ impl Order {
         self.args.budget().map(|_| ())
     }
 
-    /// What is to be done for whoever wrote the trigger, beside a run; `None` for a run.
+    /// The action for the user who wrote the trigger; `None` for a run.
     pub fn action(&self, named: Option<&str>, by: &str) -> Option<Action> {
         let processor = self.processor.as_deref().or(named).map(str::to_owned);
         let Args { files, action, ids, into, user, by: reviewer, .. } = self.args.clone();
@@ -185,7 +186,7 @@ impl Order {
 }
 
 impl Order {
-    /// What it decides about what its processor shows, once it is done.
+    /// The decisions that this order makes about results of its processor, once it is carried out.
     pub fn decided(&self) -> Vec<Decided> {
         let action = match self.command {
             Command::Review => self.args.action.as_deref(),
@@ -198,7 +199,7 @@ impl Order {
 }
 
 impl Args {
-    /// Those of them that a command has.
+    /// The arguments that a command accepts.
     fn of(&self, command: Command) -> Self {
         let Self { max_sessions, time_budget, files, all, action, ids, into, user, by } = self.clone();
         match command {
@@ -210,23 +211,23 @@ impl Args {
         }
     }
 
-    /// The time of a run.
+    /// The time limit of a run.
     ///
     /// # Errors
     ///
-    /// If it is not valid.
+    /// If it is invalid.
     pub fn budget(&self) -> Result<Option<Duration>, String> {
         let wrong = |expected| format!("its time budget is not {expected}");
         self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)
     }
 }
 
-/// Whether a text can be the name of a file that is only that.
+/// Whether a text is usable as an id, and so as a file name.
 pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && is_word(text)
 }
 
-/// Whether a text has nothing in it that a path has.
+/// Whether a text has only characters that are safe in a file name.
 pub fn is_word(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }

@@ -1,16 +1,15 @@
-//! What the service reports to systemd: that it is ready, alive, what it does, and that it ends. Without systemd,
-//! nothing is reported.
+//! Notifies systemd of the state of the service. Without systemd, these functions do nothing.
 
 use crate::base::error::cause;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
-/// It serves.
+/// The service is ready.
 pub fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
-/// It reads its configuration again, and says when it is ready.
+/// The service is reading its configuration again. [`ready`] must follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
@@ -18,22 +17,22 @@ pub fn reloading() {
     }
 }
 
-/// It ends.
+/// The service is stopping.
 pub fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// It gets on: without this the watchdog barks.
+/// The service is alive. If this is not called often enough, the watchdog restarts the service.
 pub fn alive() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// What it does, in a line.
+/// The present state, as one line.
 pub fn status(words: &str) {
     notify(&[NotifyState::Status(words)]);
 }
 
-/// How often the watchdog wants to hear from it: half of the time that it waits.
+/// How often to call [`alive`]: half of the watchdog's time.
 pub fn interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|time| time / 2)
 }

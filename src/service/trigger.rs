@@ -1,10 +1,11 @@
-//! Requests, as files that somebody with the right to drops into a folder.
+//! Requests to the daemon, as files that authorised users put into a folder.
 //!
-//! `<processor>.trigger` is empty or one JSON object, and asks for a run of the processor if it says nothing else.
-//! `<id>.trigger` is an [`Order`]. The daemon claims it by a rename, looks at who wrote it and what it says, and
-//! answers in `results/<id>.json`. Nothing in it names a path of the system or a query.
+//! `<processor>.trigger` is empty or one JSON object, and by default asks for a run of the processor. `<id>.trigger`
+//! contains an [`Order`]. The daemon claims a trigger by renaming it into another folder, checks who wrote it and what
+//! it says, and answers in `results/<id>.json`. A trigger cannot name a path or contain a query.
 //!
-//! Others may write to the folder: what is done in it is done by [`crate::service::folder`], through no link.
+//! Other users may write to the folder, so every access to it goes through [`crate::service::folder`], which follows no
+//! links.
 
 use crate::base::acl;
 use crate::base::error::{Error, Result, cause};
@@ -23,88 +24,89 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The folder that triggers are dropped into.
+/// The folder into which users put triggers.
 #[derive(Debug)]
 pub struct Folder {
     dropped: OwnFolder,
-    /// Triggers that were taken out of it, by their ids.
+    /// Triggers that the daemon has claimed, by id.
     claimed: Arc<OwnFolder>,
     results: Arc<OwnFolder>,
-    /// Users who may drop triggers, beside root and this process's own.
+    /// Users who may create triggers, in addition to root and this process's user.
     allowed: Vec<u32>,
-    /// Processors that a trigger can be for.
+    /// The processors that a trigger can name.
     plugs: Plugs,
 }
 
-/// A trigger that was taken out of the folder.
+/// A claimed trigger.
 #[derive(Debug)]
 pub struct Claim {
     pub id: String,
-    /// The processor that its name names, or it itself. There may be none of that name.
+    /// The processor in the trigger's file name or in its content. It need not exist.
     pub processor: Option<String>,
-    /// Who wrote it.
+    /// The user who wrote it.
     pub by: String,
-    /// The same as a number, which may read the answer.
+    /// The same user as a uid, who gets the right to read the answer.
     uid: Option<u32>,
-    /// What it asks for, or why that is refused.
+    /// The request, or why it is refused.
     pub order: std::result::Result<Order, String>,
-    /// Its name among the claimed ones.
+    /// Its file name among the claimed ones.
     file: String,
     claimed: Arc<OwnFolder>,
-    /// Where it is answered.
+    /// The folder for the answer.
     results: Arc<OwnFolder>,
 }
 
-/// What is answered to a trigger.
+/// The answer to a trigger.
 #[derive(Debug)]
 pub enum Answer<'a> {
-    /// The run has begun.
+    /// The run has started.
     Running,
-    /// The run has ended, with files that failed or without.
+    /// The run has ended, with or without failed files.
     Done(&'a Summary),
     /// Another run is in progress.
     Busy(Option<&'a Holder>),
-    /// It is not valid, or its writer may not ask.
+    /// The request is invalid, or its writer is not allowed to make it.
     Refused(&'a str),
-    /// It was done, with this result.
+    /// The action succeeded, with this result.
     Said(&'a str),
-    /// The run could not be done.
+    /// The run or the action failed.
     Failed(&'a Error),
 }
 
-/// Bytes of a trigger.
+/// The most bytes of a trigger.
 const SIZE: u64 = 4096;
 
-/// An older trigger was forgotten by whoever wrote it. One that is dated so far ahead was written by a clock
-/// that was wrong.
+/// A trigger that is older than this is refused, as its writer no longer expects a run. One that is dated further ahead
+/// than this was dated by a wrong clock, and is refused too.
 const AGE: TimeDelta = TimeDelta::hours(24);
 
-/// A trigger that stays empty for this long asks for a default run.
+/// A file that stays empty for this time counts as a request for a default run. Before that, its writer may still be
+/// about to write it.
 pub const WRITING: TimeDelta = TimeDelta::seconds(1);
 
-/// Answers are kept for this time: longer than a trigger can come again. One that is dated so far ahead is not kept
-/// either.
+/// How long answers are kept: longer than the age of any accepted trigger, so that no trigger is carried out twice. An
+/// answer that is dated further ahead than this is removed too.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
-/// Triggers that are named for no processor, which are taken at one look.
+/// The most triggers named after an id that one check claims.
 const OTHERS: usize = 20;
 
-/// Why a trigger for a processor that there is not is refused.
-const NO_PROCESSOR: &str = "there is no processor of that name";
+/// Why a trigger for an unknown processor is refused.
+const NO_PROCESSOR: &str = "unknown processor";
 
-/// Why somebody is not forgotten: it cannot be undone, and who may ask for a run need not be who may erase.
-const NO_ADMIN: &str = "only root and the daemon's own user may have somebody forgotten";
+/// Why a user may not have a person forgotten. Erasing cannot be undone, so the right to request a run is not enough.
+const NO_ADMIN: &str = "only root and the daemon's own user may forget a person";
 
 const EXTENSION: &str = ".trigger";
-/// Where answers are.
+/// The name of the folder of answers.
 const RESULTS: &str = "results";
 
 impl Folder {
-    /// Opens the folder and those in it, making them where they are missing.
+    /// Opens the folder and its subfolders, making those that are missing.
     ///
     /// # Errors
     ///
-    /// If one cannot be made or opened, is a link, or is open to changes by others.
+    /// If one cannot be made or opened, is a link, or can be changed by others.
     pub fn open(path: &Path, allowed: &[u32], plugs: Plugs) -> Result<Self> {
         let dropped = OwnFolder::make(path)?;
         let claimed = dropped.make_sub("claimed", 0o700)?;
@@ -115,7 +117,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Lets the users who may drop triggers get to the folder, write into it, and list the answers to find their own.
+    /// Lets the users who may create triggers reach the folder, write into it, and list the answers to find their own.
     fn admit(&self) {
         const PASS: u16 = 0o1;
         const WRITE: u16 = 0o3;
@@ -128,15 +130,15 @@ impl Folder {
         }
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.dropped.path()
     }
 
-    /// Claims the triggers that are there. One whose answer is known is answered already.
+    /// Claims the triggers that are waiting. A trigger whose answer exists already is dropped.
     pub fn claim(&self, now: DateTime<Utc>) -> Vec<Claim> {
         let mut names: Vec<_> = self.plugs.names().map(str::to_owned).collect();
-        // A look at the known names finds them however many other files there are.
+        // The known names are looked up directly, so they are found no matter how many other files there are.
         let others = self.dropped.names().filter_map(|name| Some(name.strip_suffix(EXTENSION)?.to_owned()));
         let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(OTHERS).collect();
         names.extend(others);
@@ -153,18 +155,18 @@ impl Folder {
         claims
     }
 
-    /// Whether a trigger can still be between its making and its writing: an empty file of this moment.
+    /// Whether a trigger may still be about to be written: an empty file that was made a moment ago.
     fn is_unfinished(&self, processor: &str, now: DateTime<Utc>) -> bool {
         let since = self.dropped.empty_since(&format!("{processor}{EXTENSION}"));
         since.is_some_and(|since| (TimeDelta::zero()..WRITING).contains(&(now - since)))
     }
 
-    /// Whether a trigger for a processor is left for a look in a moment.
+    /// Whether a trigger for a processor must be checked again in a moment.
     pub fn has_unfinished(&self, now: DateTime<Utc>) -> bool {
         self.plugs.names().any(|name| self.is_unfinished(name, now))
     }
 
-    /// Triggers that were claimed when the daemon ended, to be answered now.
+    /// Triggers that were claimed but not answered when the daemon ended.
     pub fn left(&self, now: DateTime<Utc>) -> Vec<Claim> {
         let mut names: Vec<_> = self.claimed.names().filter(|name| is_word(name)).collect();
         names.sort();
@@ -175,7 +177,7 @@ impl Folder {
         names.into_iter().filter_map(claim).collect()
     }
 
-    /// Whether there is no answer to a trigger yet; forgets it, if there is.
+    /// Whether a trigger has no answer yet. If it has one, its claimed file is removed.
     fn is_new(&self, claim: &Claim) -> bool {
         let is_known = self.results.has(&format!("{}.json", claim.id));
         if is_known {
@@ -184,7 +186,7 @@ impl Folder {
         !is_known
     }
 
-    /// Looks at a claimed file; `None` if it is gone.
+    /// Reads a claimed file. `None` if it no longer exists.
     fn look(&self, name: String, id: String, now: DateTime<Utc>) -> Option<Claim> {
         let refused = |by: &str, reason: &str| Claim {
             id: id.clone(),
@@ -199,7 +201,7 @@ impl Folder {
         let mut open = match self.claimed.file(&id) {
             Ok(open) => open,
             Err(rustix::io::Errno::NOENT) => return None,
-            Err(rustix::io::Errno::LOOP) => return Some(refused("unknown", "it is no regular file")),
+            Err(rustix::io::Errno::LOOP) => return Some(refused("unknown", "it is not a regular file")),
             Err(_) => return Some(refused("unknown", "it cannot be read")),
         };
         let Ok(stat) = open.metadata() else { return Some(refused("unknown", "it cannot be read")) };
@@ -221,12 +223,12 @@ impl Folder {
             Some(_) if !is_admin => Err(NO_ADMIN.to_owned()),
             _ => Ok(order),
         });
-        // Who asks for something invalid waits for the answer all the same.
+        // The writer of an invalid request waits for an answer too, so its id is used.
         let own_id = match &order {
             Ok(order) => order.id.clone(),
             Err(_) => Order::id_of(&text),
         };
-        // An empty file has no id of its own: each one asks again.
+        // An empty file has no id of its own, because each one is a new request.
         let by_name = named.is_none() && !text.trim_ascii().is_empty();
         let own_id = own_id.filter(|id| is_id(id)).or_else(|| by_name.then(|| name.clone()));
         let processor = match &order {
@@ -237,7 +239,7 @@ impl Folder {
         Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), processor, uid, order, ..refused(&by, "") })
     }
 
-    /// An order, if there is the processor that it names.
+    /// The order, if the processor that it names exists.
     fn known(&self, order: Order) -> std::result::Result<Order, String> {
         match &order.processor {
             Some(name) if self.plugs.find(name).is_none() => Err(NO_PROCESSOR.to_owned()),
@@ -245,7 +247,7 @@ impl Folder {
         }
     }
 
-    /// Answers a trigger. It is done with then, unless it is running.
+    /// Answers a trigger. Unless the answer is "running", the trigger is then finished.
     ///
     /// # Errors
     ///
@@ -268,7 +270,7 @@ impl Folder {
         if state == "done" && !decided.is_empty() {
             text["decided"] = json!(decided);
         }
-        // The daemon can look into another folder since.
+        // Into the folder from which it was claimed: a new configuration can have changed the folder since.
         let name = format!("{}.json", claim.id);
         let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), error);
         claim.results.write(&name, &crate::base::wire::pretty(&text), 0o600, Old::Replace).map_err(cannot)?;
@@ -276,7 +278,7 @@ impl Folder {
         let others: Vec<_> = claim.uid.into_iter().filter(|uid| ![0, own].contains(uid)).collect();
         let answer_file = || Ok::<_, std::io::Error>(claim.results.file(&name)?);
         if let Err(error) = answer_file().and_then(|file| acl::allow(&file, &others, 0o4)) {
-            tracing::warn!(trigger = claim.id, error = cause(&error), "whoever asked cannot read the answer");
+            tracing::warn!(trigger = claim.id, error = cause(&error), "the requesting user cannot read the answer");
         }
         if !matches!(answer, Answer::Running) {
             claim.claimed.remove(&claim.file);
@@ -284,7 +286,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets answers that nobody can ask for again.
+    /// Removes answers that are too old to be needed.
     pub fn tidy(&self, now: DateTime<Utc>) {
         for name in self.results.names().collect::<Vec<_>>() {
             let written = self.results.written(&name);
@@ -296,19 +298,19 @@ impl Folder {
 }
 
 impl Claim {
-    /// Who asks.
+    /// The request for a run, for its record.
     pub fn request(&self) -> Request {
         Request { origin: Origin::Trigger, by: self.by.clone(), id: Some(self.id.clone()) }
     }
 }
 
-/// Why the daemon does not read a trigger file, before it knows what the file asks for.
+/// Why a trigger file is refused because of the file itself, before its content is read.
 fn objection(stat: &std::fs::Metadata, is_allowed: bool, now: DateTime<Utc>) -> Option<&'static str> {
     let age = stat.modified().ok().map(|at| now - DateTime::<Utc>::from(at));
     if !stat.is_file() || stat.nlink() != 1 {
-        Some("it is no regular file")
+        Some("it is not a regular file")
     } else if !is_allowed {
-        Some("its owner may not ask: [daemon] allow_uids names who may")
+        Some("its owner is not allowed to: see [daemon] allow_uids")
     } else if stat.mode() & 0o002 != 0 {
         Some("anybody may write it")
     } else if stat.size() > SIZE {
@@ -322,17 +324,17 @@ fn objection(stat: &std::fs::Metadata, is_allowed: bool, now: DateTime<Utc>) -> 
     }
 }
 
-/// Drops a trigger of a name into a folder, as somebody who asks.
+/// Puts a trigger into a folder, as a user who makes a request.
 ///
 /// # Errors
 ///
-/// If one is waiting there already, or it cannot be written.
+/// If a trigger of this name is waiting there, or the file cannot be written.
 pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
     let name = format!("{name}{EXTENSION}");
     let path = folder.join(&name);
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            let error = Error::cannot("write", path.display(), "a trigger is waiting there already");
+            let error = Error::cannot("write", path.display(), "another trigger is waiting there");
             Error { status: crate::base::error::Status::Busy, ..error }
         }
         _ => Error::cannot("write", path.display(), error)
@@ -341,23 +343,23 @@ pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
     OwnFolder::open(folder)?.write(&name, &json!(order).to_string(), 0o644, Old::Keep).map_err(cannot)
 }
 
-/// The answer to a trigger, as JSON, if there is one yet.
+/// The answer to a trigger as JSON, if there is one yet.
 pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
     AnswerFolder(OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?).of(id)
 }
 
-/// The answers to triggers in a folder, as somebody who asks.
+/// The answers in a trigger folder, for a user who makes requests.
 pub fn answers(folder: &Path) -> Option<AnswerFolder> {
     Some(AnswerFolder(OwnFolder::open(folder).ok()?.list_of_owner(RESULTS).ok()?))
 }
 
-/// Answers to triggers.
+/// The answers in a trigger folder.
 pub struct AnswerFolder(OwnFolder);
 
-/// Something that was decided for a trigger.
+/// A decision that was made because of a trigger.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    /// When the daemon had done it.
+    /// When the daemon carried it out.
     pub at: DateTime<Utc>,
     pub processor: String,
     pub decided: Decided,
@@ -374,18 +376,19 @@ impl AnswerFolder {
         serde_json::from_slice(&text).ok()
     }
 
-    /// When the last one was written, or removed.
+    /// When an answer was last written or removed.
     pub fn changed(&self) -> Option<DateTime<Utc>> {
         self.0.changed()
     }
 
-    /// What was decided from a moment on, for triggers whose ids begin like this and which this user may read; in order.
+    /// The decisions since a moment, in order of time: those of triggers whose ids start with `ids` and whose answers
+    /// this user may read.
     pub fn decisions(&self, ids: &str, since: DateTime<Utc>) -> Vec<Decision> {
-        // One that was written before says nothing newer, and need not be read.
+        // A file that was written before `since` cannot contain a newer decision.
         let is_recent = |name: &String| self.0.written(name).is_some_and(|at| at >= since.timestamp());
         let names = self.0.names().filter(|name| name.starts_with(ids) && is_recent(name));
         let mut names: Vec<_> = names.collect();
-        // Answers of one second are in the order of their ids, which have more of the time.
+        // The time in an answer has seconds only; ids sort by finer time, so they order answers of the same second.
         names.sort();
         let mut decisions: Vec<_> = names.iter().flat_map(|name| self.decisions_of(name).unwrap_or_default()).collect();
         decisions.retain(|decision| decision.at >= since);
@@ -403,7 +406,7 @@ impl AnswerFolder {
     }
 }
 
-/// Whether a trigger waits in a folder under a name.
+/// Whether the trigger with this id is still waiting under this file name.
 pub fn is_waiting(folder: &Path, name: &str, id: &str) -> bool {
     let file = OwnFolder::open(folder).ok().and_then(|folder| folder.file(&format!("{name}{EXTENSION}")).ok());
     let mut text = Vec::new();

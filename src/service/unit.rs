@@ -1,10 +1,10 @@
-//! What the service's unit lets it do, as `systemctl show` prints it: which files it may write and see, which
-//! rights it has beyond those of its user. A check from a shell has neither its sandbox nor its rights.
+//! What the service's systemd unit allows: which files the service may write and see, and which capabilities it has.
+//! `config check` needs this, because a check from a shell has neither the service's sandbox nor its capabilities.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The unit, as far as files and the network are concerned.
+/// The settings of the unit that concern files and the network, as `systemctl show` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemdUnit {
     pub user: String,
@@ -13,14 +13,14 @@ pub struct SystemdUnit {
     /// `no`, `yes`, `read-only` or `tmpfs`.
     protect_home: String,
     has_private_tmp: bool,
-    /// Folders of its own below `/var/lib`, which systemd makes and hands to the user.
+    /// Folders below `/var/lib` that systemd makes for the service's user.
     state: Vec<PathBuf>,
     writable: Vec<PathBuf>,
     read_only: Vec<PathBuf>,
     hidden: Vec<PathBuf>,
-    /// It reads whatever there is, by a capability.
+    /// Whether a capability lets the service read every file.
     pub reads_all: bool,
-    /// It can open no connection.
+    /// Whether the service cannot open network connections.
     pub is_offline: bool,
 }
 
@@ -31,7 +31,7 @@ const PROPERTIES: &str = "LoadState,User,ProtectSystem,ProtectHome,PrivateTmp,St
                           RestrictAddressFamilies";
 
 impl SystemdUnit {
-    /// The service's, if it is installed and this process is not the service itself.
+    /// The unit of the service, if it is installed and this process is not the service itself.
     pub fn of_service() -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file of the kernel, not the database")]
         let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -48,7 +48,7 @@ impl SystemdUnit {
             value.map_or("", |(_, value)| value.trim())
         };
         let words = |name: &str| value(name).split_whitespace();
-        // A prefix says that a path may be missing, or lies in the root of the service.
+        // A prefix allows a path to be missing (`-`), or places it in the service's root directory (`+`).
         let paths = |name: &str| words(name).map(|path| PathBuf::from(path.trim_start_matches(['-', '+']))).collect();
         let has = |name: &str, capability: &str| words(name).any(|word| word.eq_ignore_ascii_case(capability));
         let may = |capability: &str| has("AmbientCapabilities", capability) && has("CapabilityBoundingSet", capability);
@@ -74,12 +74,12 @@ impl SystemdUnit {
         })
     }
 
-    /// Whether systemd makes the folder and hands it to the service's user.
+    /// Whether a folder is one that systemd makes for the service's user.
     pub fn is_state(&self, folder: &Path) -> bool {
         self.state.iter().any(|state| folder.starts_with(state))
     }
 
-    /// The setting that keeps the service from writing a file, if one does.
+    /// The setting that prevents the service from writing a file, if there is one.
     pub fn keeps_from_writing(&self, file: &Path) -> Option<String> {
         let file = real(file);
         let depth = |folders: &[PathBuf]| {
@@ -109,7 +109,7 @@ impl SystemdUnit {
         (!["", "no"].contains(&&**protect_home) && is_in(&HOMES)).then(|| format!("ProtectHome={protect_home}"))
     }
 
-    /// The setting that hides a folder from the service, if one does.
+    /// The setting that hides a folder from the service, if there is one.
     pub fn hides(&self, folder: &Path) -> Option<String> {
         let folder = real(folder);
         let is_in = |folders: &[&str]| folders.iter().any(|outer| folder.starts_with(outer));
@@ -127,7 +127,7 @@ impl SystemdUnit {
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 
-/// The path behind the links in its part that exists.
+/// The path with links resolved in the part of it that exists.
 fn real(path: &Path) -> PathBuf {
     for folder in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (folder.canonicalize(), path.strip_prefix(folder)) {

@@ -1,7 +1,6 @@
-//! What the user who runs the program may do with files, tried without changing anything: what stands
-//! in the way, and what would let the user pass.
+//! Checks what the user who runs the program may do with files: what prevents access, and what would allow it.
 //!
-//! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
+//! Nothing is changed: the right to write is queried, not tried, and the database is not opened.
 
 use crate::base::error::{Error, Result, Status, cause, count};
 use crate::base::owner::{become_user, leave_to_owner, name, run_as_owner};
@@ -14,29 +13,29 @@ use std::fmt::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Something that the user is not let to do.
+/// A file or folder that the user may not access as needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Barrier {
     pub path: PathBuf,
     pub act: Act,
     pub reason: String,
-    /// Owner, group and mode, as far as they can be seen.
+    /// The owner, group and mode, if they can be read.
     pub marks: Option<Ownership>,
-    /// Others with the same owner, group and mode.
+    /// The number of further files with the same owner, group and mode.
     pub more: u64,
 }
 
-/// What was tried.
+/// The kind of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Get through a folder above.
+    /// Enter a folder, to reach something in it.
     Pass,
     List,
     Read,
     Write,
 }
 
-/// Who may do what with a file.
+/// The owner, group and mode of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {
     pub owner: u32,
@@ -52,33 +51,33 @@ pub struct User {
 }
 
 impl User {
-    /// The one as whom files are opened.
+    /// The effective user of the process.
     pub fn current() -> Self {
         let uid = rustix::process::geteuid().as_raw();
         Self { name: name("/etc/passwd", uid), uid }
     }
 }
 
-/// Whether the user who runs the program may write a database, and beside it, if it is there.
+/// Whether the user may write a database and make files beside it.
 pub fn may_write(database: &Path) -> bool {
     let may = |path: &Path| !path.exists() || is_allowed(path, Access::WRITE_OK);
     may(database.parent().unwrap_or(Path::new("."))) && may(database) && leave_to_owner(database).is_ok()
 }
 
-/// Whether a file can be looked for: one in a folder that may not be entered is not known to be missing.
+/// Checks that a file can be looked for. A file in a folder that may not be entered is not known to be missing.
 ///
 /// # Errors
 ///
-/// If a folder above it cannot be entered, with whose that is.
+/// If a folder above it cannot be entered. The error names the folder's owner.
 pub fn may_enter(file: &Path) -> Result<()> {
     closed_above(file).map_or(Ok(()), |folder| Err(refusal_of(&Barrier::new(folder, Act::Pass))))
 }
 
-/// Whether a file can be read, if it is there.
+/// Checks that a file can be read, if it exists.
 ///
 /// # Errors
 ///
-/// If it cannot, with whose it is.
+/// If it cannot. The error names the file's owner.
 pub fn may_read(file: &Path) -> Result<()> {
     may_enter(file)?;
     if file.is_file() && !is_allowed(file, Access::READ_OK) {
@@ -87,7 +86,7 @@ pub fn may_read(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Why a folder cannot be opened, with whose it is, if that is a matter of rights.
+/// The error for a folder that may not be opened, if permissions are the cause.
 pub(crate) fn closed(folder: &Path) -> Option<Error> {
     let barrier = match closed_above(folder) {
         Some(above) => Barrier::new(above, Act::Pass),
@@ -96,13 +95,13 @@ pub(crate) fn closed(folder: &Path) -> Option<Error> {
     Some(barrier).filter(|_| !is_allowed(folder, Access::READ_OK | Access::EXEC_OK)).map(|barrier| refusal_of(&barrier))
 }
 
-/// The outermost folder above that the user may not enter.
+/// The outermost parent folder that the user may not enter.
 fn closed_above(path: &Path) -> Option<&Path> {
     let above: Vec<_> = path.ancestors().skip(1).collect();
     above.into_iter().rev().find(|folder| folder.is_dir() && !is_allowed(folder, Access::EXEC_OK))
 }
 
-/// Who stands before it, and the ways in.
+/// The error for a barrier, with hints on how to remove it.
 fn refusal_of(barrier: &Barrier) -> Error {
     let user = User::current();
     let error = Error::new(Status::CannotRun, barrier.words(&user));
@@ -122,11 +121,11 @@ impl fmt::Display for User {
     }
 }
 
-/// Transcripts of a source that can be read, and what stands in the way of the others.
+/// The number of source files that can be read, and the barriers for the others.
 ///
 /// # Errors
 ///
-/// If the root is missing or is no root.
+/// If the root is missing or is not a folder.
 pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
     if let Some(folder) = closed_above(&source.root) {
         return Ok((0, vec![Barrier::new(folder, Act::Pass)]));
@@ -150,15 +149,15 @@ pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
                 let path = source.root.join(&found.path);
                 add(&mut barriers, Barrier { reason: cause(&error.into()), ..Barrier::new(&path, Act::Read) });
             }
-            // One that no run takes, such as one behind a link, or that is gone by now, is in nobody's way.
+            // A file that no run would read, such as one behind a link, or that is gone by now, is not a barrier.
             Ok(_) | Err(_) => files += 1,
         }
     }
     Ok((files, barriers))
 }
 
-/// What stands in the way of writing a file, and those beside it whose names begin with its own. Folders
-/// that are missing are made by whoever may write the one above.
+/// What prevents writing a file and the files beside it whose names start with its name. A missing folder can be made
+/// by a user who may write to its parent.
 pub fn file(path: &Path) -> Vec<Barrier> {
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let mut barriers = Vec::new();
@@ -183,7 +182,7 @@ fn is_allowed(path: &Path, access: Access) -> bool {
     accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
 }
 
-/// Adds a barrier, or counts it with one of the same cause.
+/// Adds a barrier, or counts it with one that has the same cause.
 fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
     let same = |old: &&mut Barrier| (old.act, old.marks, &old.reason) == (new.act, new.marks, &new.reason);
     match barriers.iter_mut().find(same) {
@@ -203,7 +202,7 @@ impl Barrier {
         Self { path: path.to_owned(), act, reason, marks, more: 0 }
     }
 
-    /// Whether members of the file's group could do it.
+    /// Whether members of the file's group have the needed right.
     fn is_open_to_group(&self) -> bool {
         let needed = match self.act {
             Act::Pass => 0o010,
@@ -214,7 +213,7 @@ impl Barrier {
         self.marks.is_some_and(|marks| marks.mode & needed == needed && marks.group != 0)
     }
 
-    /// What the user is not let to do, and the numbers that say so.
+    /// A sentence about the barrier, with ids and mode.
     pub fn words(&self, user: &User) -> String {
         let verb = match self.act {
             Act::Pass => "pass",
@@ -234,7 +233,7 @@ impl Barrier {
     }
 }
 
-/// Ways to let the user read a source, as lines of a shell and of a unit.
+/// Ways to let the user read a source, as lines for a shell or a unit.
 pub fn ways_to_read(barriers: &[Barrier], root: &Path, user: &User) -> Vec<String> {
     let User { name: user, .. } = user;
     let mut groups: Vec<_> = barriers.iter().filter(|barrier| barrier.is_open_to_group()).collect();
@@ -258,17 +257,18 @@ pub fn ways_to_read(barriers: &[Barrier], root: &Path, user: &User) -> Vec<Strin
     ways
 }
 
-/// Ways to let the user write a file, as lines of a shell.
+/// Ways to let the user write a file, as lines for a shell.
 pub fn ways_to_write(barriers: &[Barrier], file: &Path, user: &User) -> Vec<String> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut ways = Vec::new();
     for Barrier { path, marks, .. } in barriers {
-        // What belongs to a user of its own is the service's, which a change of its owner would lock out.
+        // A file of another named user belongs to the service. Changing its owner would lock the service out, so the
+        // command must be run as that user.
         let owner = marks.map(|marks| marks.owner).filter(|owner| ![0, user.uid].contains(owner));
         let account = owner.map(|owner| (owner, name("/etc/passwd", owner)));
         let account = account.filter(|(owner, name)| *name != owner.to_string());
         if let Some((_, account)) = account {
-            ways.push(format!("it is `{account}`'s: {} sessionmill config check", become_user(&account)));
+            ways.push(format!("it belongs to `{account}`: {} sessionmill config check", become_user(&account)));
             continue;
         }
         ways.push(match () {

@@ -1,8 +1,8 @@
-//! Where coding agents keep their logs: the folders that are looked for if nobody names one.
+//! Finds where coding agents keep their logs, if no source is named.
 //!
-//! A server's folder comes first and alone. Then the homes of Claude Code and Codex, as their variables
-//! name them, in lists separated by commas, or else at their usual places. A variable that names folders
-//! without logs is an error: what else is there would be somebody else's figures.
+//! On a server, only the server's folder is used. Otherwise, the homes of Claude Code and Codex are searched: those
+//! that their environment variables name (lists separated by commas), or else the usual places. A variable that names
+//! folders without logs is an error. To search the usual places instead could report the figures of somebody else.
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::{Layout, Source, real};
@@ -23,16 +23,16 @@ pub struct Agents<'a> {
 
 const SERVER_ROOT: &str = "/data/user_sessions";
 
-/// An agent that keeps logs in its home.
+/// An agent that keeps logs in its home folder.
 struct Agent {
     /// The name of its sources.
     name: &'static str,
     variable: &'static str,
-    /// Its homes below the user's.
+    /// Its usual homes, below the user's home.
     homes: &'static [&'static str],
-    /// Its home below the folder of configurations, where that is another one.
+    /// Its home below `$XDG_CONFIG_HOME`, if it has one there.
     config: Option<&'static str>,
-    /// Folders of logs below its home, with what is put behind the name.
+    /// The log folders in its home, each with a suffix for the source's name.
     folders: &'static [(&'static str, &'static str)],
     layout: Layout,
 }
@@ -56,12 +56,12 @@ const CODEX: Agent = Agent {
 };
 
 impl Agents<'_> {
-    /// The server's folder, or those of the agents. One that cannot be entered is taken for one that is
-    /// there, so that it is reported.
+    /// The server's folder, or the log folders of the agents. A folder that cannot be entered counts as existing, so
+    /// that it is reported.
     ///
     /// # Errors
     ///
-    /// If a variable names nothing.
+    /// If a variable names folders without logs.
     pub fn find(&self) -> Result<Vec<Source>> {
         let server = || Source::new("sessions", SERVER_ROOT, Layout::Users);
         if Path::new(SERVER_ROOT).is_dir() {
@@ -71,11 +71,11 @@ impl Agents<'_> {
         Ok(if found.is_empty() && is_there(Path::new(SERVER_ROOT)) { vec![server()] } else { found })
     }
 
-    /// The folders of the agents.
+    /// The log folders of the agents.
     ///
     /// # Errors
     ///
-    /// If a variable names nothing.
+    /// If a variable names folders without logs.
     pub fn own(&self) -> Result<Vec<Source>> {
         let mut found: Vec<Source> = Vec::new();
         for (agent, variable) in self.each() {
@@ -83,7 +83,7 @@ impl Agents<'_> {
                 Some(value) => agent.named(value)?,
                 None => agent.usual(self),
             };
-            // Of two names of a folder, the first one counts.
+            // If a folder is found under two names, the first one counts.
             let is_new =
                 |found: &[Source], source: &Source| found.iter().all(|other| real(&other.root) != real(&source.root));
             for source in sources {
@@ -95,7 +95,7 @@ impl Agents<'_> {
         Ok(found)
     }
 
-    /// Whether a source can be one of an agent that was found, judged by its place.
+    /// Whether a source may be the log folder of an agent, judged by its path.
     pub fn can_hold(&self, source: &Source) -> bool {
         let is_same = |root: &Path, layout| layout == source.layout && real(root) == real(&source.root);
         let is_of = |(agent, variable): (Agent, Option<&OsStr>)| {
@@ -106,7 +106,7 @@ impl Agents<'_> {
         self.each().into_iter().any(is_of)
     }
 
-    /// That nothing was found, in words.
+    /// A sentence that lists where nothing was found.
     pub fn nowhere(&self) -> String {
         let mut places = vec![format!("`{SERVER_ROOT}`")];
         for (agent, _) in self.each() {
@@ -121,12 +121,12 @@ impl Agents<'_> {
 }
 
 impl Agent {
-    /// Its folders of logs below one of its homes.
+    /// The log folders in one of its homes.
     fn below(&self, home: &Path) -> Vec<(PathBuf, &'static str)> {
         self.folders.iter().map(|(folder, suffix)| (home.join(folder), *suffix)).collect()
     }
 
-    /// Its usual folders of logs.
+    /// Its log folders in the usual places.
     fn places(&self, agents: &Agents<'_>) -> Vec<(PathBuf, &'static str)> {
         let homes = agents.home.into_iter().flat_map(|home| self.homes.iter().map(|below| home.join(below)));
         let config = agents.config_home.zip(self.config).map(|(folder, name)| folder.join(name));
@@ -147,12 +147,12 @@ impl Agent {
             let found: Vec<_> = places.iter().filter(|(root, _)| is_there(root)).cloned().collect();
             is_any |= !found.is_empty();
             sources.extend(match found.is_empty() {
-                // The folder of logs itself.
+                // The variable names the log folder itself.
                 true if is_there(&home) && self.folders.iter().any(|(folder, _)| home.ends_with(folder)) => {
                     is_any = true;
                     vec![self.source(home, "")]
                 }
-                // A run reports that it is missing.
+                // A home without logs becomes a source, so that a run reports that its logs are missing.
                 true => places.into_iter().take(1).map(|(root, suffix)| self.source(root, suffix)).collect(),
                 false => found.into_iter().map(|(root, suffix)| self.source(root, suffix)).collect::<Vec<_>>(),
             });
@@ -162,9 +162,9 @@ impl Agent {
         }
         let Self { variable, folders, .. } = self;
         let message =
-            format!("`{variable}` is `{}`, where there is no folder `{}`", value.to_string_lossy(), folders[0].0);
+            format!("`{variable}` is `{}`, which contains no folder `{}`", value.to_string_lossy(), folders[0].0);
         Err(Error::new(Status::CannotRun, message)
-            .hint("correct or unset it; several folders are separated by commas, and --sessions DIR counts more"))
+            .hint("correct or unset it; several folders are separated by commas, and --sessions DIR overrides it"))
     }
 
     fn source(&self, root: PathBuf, suffix: &str) -> Source {
@@ -172,7 +172,7 @@ impl Agent {
     }
 }
 
-/// The folders of a list; a folder whose name has a comma can stand alone.
+/// The folders of a list. If the whole value is a folder, it is not split, as its name can contain a comma.
 fn homes(value: &OsStr) -> Vec<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -183,7 +183,7 @@ fn homes(value: &OsStr) -> Vec<PathBuf> {
     parts.map(|part| absolute(Path::new(OsStr::from_bytes(part)))).collect()
 }
 
-/// Whether there is a folder, or that is unknown.
+/// Whether a folder exists, or that cannot be known.
 fn is_there(path: &Path) -> bool {
     match path.metadata() {
         Ok(metadata) => metadata.is_dir(),
@@ -195,7 +195,7 @@ fn is_there(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// A home with folders, and what is found in it.
+    /// Makes these folders in a temporary home. Returns what is found in it.
     fn found(folders: &[&str], claude: Option<&str>, codex: Option<&str>) -> std::result::Result<Vec<String>, String> {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().display().to_string();
@@ -237,10 +237,10 @@ mod tests {
         assert_eq!(of("~/a,~/no", None), ok(&["claude-code ~/a/projects", "claude-code ~/no/projects"]));
         assert_eq!(of("~/a", Some("~/d")), ok(&["claude-code ~/a/projects", "codex ~/d/sessions"]));
         for (claude, codex, message) in [
-            ("~/no", None, "`CLAUDE_CONFIG_DIR` is `~/no`, where there is no folder `projects`"),
-            ("~/empty,", None, "`CLAUDE_CONFIG_DIR` is `~/empty,`, where there is no folder `projects`"),
-            (",", None, "`CLAUDE_CONFIG_DIR` is `,`, where there is no folder `projects`"),
-            ("~/a", Some("~/empty"), "`CODEX_HOME` is `~/empty`, where there is no folder `sessions`"),
+            ("~/no", None, "`CLAUDE_CONFIG_DIR` is `~/no`, which contains no folder `projects`"),
+            ("~/empty,", None, "`CLAUDE_CONFIG_DIR` is `~/empty,`, which contains no folder `projects`"),
+            (",", None, "`CLAUDE_CONFIG_DIR` is `,`, which contains no folder `projects`"),
+            ("~/a", Some("~/empty"), "`CODEX_HOME` is `~/empty`, which contains no folder `sessions`"),
         ] {
             assert_eq!(of(claude, codex), Err(message.to_owned()));
         }

@@ -1,33 +1,31 @@
-//! How the sources that a run names line up with those that a database knows. Pure.
+//! Matches the sources that a run names with the sources that a database knows. Pure.
 //!
-//! A source is known by its root; its name is what the database and the configuration call it. Roots are
-//! compared first, names second:
-//!
-//! | the database knows | the run names | what happens |
+//! A source is identified by its root folder. Its name is only what the database and the configuration call it. So
+//! roots are compared first, then names:
+//! | the database knows | the run names | result |
 //! | --- | --- | --- |
 //! | root `R` as `a` | root `R` as `a` | it is walked |
-//! | root `R` as `a` | root `R` as `b` | it is renamed; if another source in use is called `b`: refused |
-//! | root `R` with another layout or user | root `R` | refused: its files would get other names. With adopt: they do |
-//! | `a` at root `R` | `a` at root `S`, nobody `R` | refused: moved? With adopt: moved |
+//! | root `R` as `a` | root `R` as `b` | it is renamed; refused if another source in use is called `b` |
+//! | root `R` with another layout or user | root `R` | refused: its files would get other names; with adopt, they do |
+//! | `a` at root `R` | `a` at root `S`, and no source at `R` | refused, as it may have moved; with adopt: moved |
 //! | all its sources are named | a new name and root | it is added |
-//! | some source is not named | a new name and root | refused: moved? With adopt, and one of each: moved |
-//! | `a` at root `R` | neither | it is left out, with an alarm, until it is retired |
+//! | a source that is not named | a new name and root | refused, as it may have moved; with adopt and one of each: moved |
+//! | `a` at root `R` | neither `a` nor `R` | it is left out, with an alarm, until it is retired |
 //! | `a` at root `R`, retired | root `R` | it is in use again |
-//! | `a`, retired | `a` at another root | as if `a` were not known; the retired one gets another name |
+//! | `a`, retired | `a` at another root | as if `a` were unknown; the retired source gets another name |
 //! | | the same root twice | the second one is refused |
 //!
-//! What is refused costs itself only: the other sources are walked. The state of a root decides the rest:
+//! A refusal affects only its own source: the others are walked. Then the state of the root decides:
 //!
-//! | the root | what happens |
+//! | the root | result |
 //! | --- | --- |
 //! | can be listed | as above |
-//! | is missing or cannot be listed, known | an alarm; its files are not gone, and keep their names |
+//! | is missing or cannot be listed, known | an alarm; its files are not treated as deleted, and keep their names |
 //! | is missing or cannot be listed, new | an alarm; it is not remembered, so that a wrong path can be corrected |
-//! | is empty or on another device, where files were | it freezes with an alarm, until it is back or adopted |
-//! | of a retired source | nobody looks |
+//! | is empty or on another device, but had files before | it is frozen, with an alarm, until it is back or adopted |
+//! | of a retired source | not looked at |
 //!
-//! What a source that is retired or left out said is kept, and its files give up their names: see
-//! `store::namesakes`.
+//! Data from a source that is retired or left out is kept. Its files give up their names: see `store::namesakes`.
 
 use crate::source::Source;
 use std::collections::BTreeSet;
@@ -40,53 +38,53 @@ pub struct Known {
     pub is_retired: bool,
 }
 
-/// A source that a run names. Its root has no link in it.
+/// A source that a run names, with links in its root resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub source: Source,
-    /// Its root could be listed. One that could not is never added or moved.
+    /// Whether its root could be listed. If not, the source is never added or moved.
     pub is_there: bool,
 }
 
-/// What a source that a run names is to the database.
+/// How a named source matches the known ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceMatch {
     /// It is new.
     Added,
-    /// It is the known one at this position, which takes over its name, its root and its layout.
+    /// It is the known source at this position, which gets the new name, root and layout.
     Is(usize),
     Refused(Misalignment),
     /// Its root cannot be listed, and the database does not know it.
     Unknown,
 }
 
-/// Why a source is not walked.
+/// Why a source is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misalignment {
-    /// The known one at this position has its root, and another layout.
+    /// The known source at this position has its root but another layout.
     Layout(usize),
-    /// The known one at this position has its root and its layout, and another user.
+    /// The known source at this position has its root and layout but another user.
     User(usize),
-    /// The known one at this position has its name, and another root.
+    /// The known source at this position has its name but another root.
     Elsewhere(usize),
-    /// The known one at this position has its name and is in use.
+    /// The known source at this position has its name and is in use.
     Taken(usize),
-    /// It is new, while known ones are not named.
+    /// It is new, while known sources are not named.
     New,
     /// The run names its root twice, first at this position.
     Twice(usize),
 }
 
-/// What a run makes of the sources of a database.
+/// The result of matching.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alignment {
-    /// Of what the run names, in its order.
+    /// One match per named source, in the same order.
     pub matches: Vec<SourceMatch>,
     /// Positions of known sources in use that the run does not name.
     pub left_out: Vec<usize>,
 }
 
-/// Lines up what a run names with what is known. `adopt` says that a tree has moved.
+/// Matches the named sources with the known ones. `adopt` confirms that a folder has moved.
 pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
     let first = |root: &Path| wanted.iter().position(|wanted| wanted.source.root == root);
     let found = |(place, wanted): (usize, &Wanted)| match first(&wanted.source.root) {
@@ -126,7 +124,7 @@ pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
     Alignment { matches, left_out: left }
 }
 
-/// The known source that has the root, one in use before one that is retired.
+/// The known source with this root; one in use before a retired one.
 fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<SourceMatch> {
     let same =
         |is_retired| known.iter().position(|known| known.is_retired == is_retired && known.source.root == source.root);
@@ -140,8 +138,8 @@ fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<SourceMatch>
     })
 }
 
-/// Refuses a source whose name belongs to another known source that keeps it. A refusal can make one more source keep its
-/// name, so this repeats until nothing changes.
+/// Refuses a source whose name belongs to another known source. Such a refusal can mean that one more known source
+/// keeps its name, so this repeats until nothing changes.
 fn refuse_taken_names(known: &[Known], wanted: &[Wanted], matches: &mut [SourceMatch]) {
     loop {
         let keeps = |number: usize| !known[number].is_retired && !matches.contains(&SourceMatch::Is(number));
@@ -158,7 +156,7 @@ fn refuse_taken_names(known: &[Known], wanted: &[Wanted], matches: &mut [SourceM
 }
 
 impl Wanted {
-    /// A source that a run names, and whether its root could be listed.
+    /// A source that a run names. `is_there`: its root could be listed.
     pub fn new(source: &Source, is_there: bool) -> Self {
         Self { source: source.real(), is_there }
     }
@@ -176,7 +174,7 @@ impl SourceMatch {
 }
 
 impl Alignment {
-    /// What the database knows afterwards: the known ones in their order, then those that were added.
+    /// What the database knows afterwards: the known sources in their order, then the added ones.
     pub fn known(&self, known: &[Known], wanted: &[Wanted]) -> Vec<Known> {
         let mut after = known.to_vec();
         for (found, wanted) in self.matches.iter().zip(wanted) {
@@ -203,7 +201,7 @@ impl Known {
     }
 }
 
-/// A name for a retired source that nobody has.
+/// An unused name for a retired source.
 fn free(names: &BTreeSet<String>, name: &str) -> String {
     let more = (2..).map(|number: u32| format!("{name}-retired-{number}"));
     let mut wishes = std::iter::once(format!("{name}-retired")).chain(more);
@@ -225,7 +223,7 @@ mod tests {
         Source { user, ..Source::new(name, root, layout) }
     }
 
-    /// Sources by name, root and user; one that begins with `-` is retired, or is not there.
+    /// Parses sources by name, root and user. A leading `-` means retired, or not there.
     fn known(text: &str) -> Vec<Known> {
         let known =
             |text: &str| Known { source: source(text.trim_start_matches('-')), is_retired: text.starts_with('-') };
@@ -247,7 +245,7 @@ mod tests {
         known.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
-    /// What is known afterwards, and what is refused and left out by it.
+    /// What is known afterwards, what is refused, and what is left out.
     fn aligned(before: &str, named: &str, adopt: bool) -> (String, String, String) {
         let (before, named) = (known(before), wanted(named));
         let alignment = align(&before, &named, adopt);
@@ -313,7 +311,7 @@ mod tests {
         }
     }
 
-    /// All lists of at most three sources with different names and different roots, some of them marked.
+    /// All lists of at most three sources with distinct names and roots, some of them marked.
     fn lists() -> Vec<String> {
         let mut lists = vec![String::new()];
         for name in ["a", "b", "c"] {
@@ -360,7 +358,7 @@ mod tests {
                     assert!(!is_left || !old.is_retired && old == new, "{about:?}");
                     assert!(old.is_retired || is_named || is_left || old != new, "nobody hears of it: {about:?}");
                 }
-                // The same run again changes nothing, and refuses the same.
+                // The same run again changes nothing and refuses the same sources.
                 let again = align(&after, &named, false);
                 assert_eq!(again.known(&after, &named), after, "{about:?}");
                 let refused = |alignment: &Alignment| {

@@ -1,7 +1,7 @@
-//! How a transcript is stored, and the text of the compressed ones.
+//! How source files are compressed, and unpacking them.
 //!
-//! Text comes in pieces, whatever the archive claims: memory is bounded by the window of zstd, which has a
-//! cap, and by a few buffers. An archive is one member or frame after the other, and nothing else.
+//! Text is produced in pieces. Memory is limited to the zstd window, which has a maximum, and a few buffers, whatever
+//! the archive claims. An archive consists of gzip members or zstd frames and nothing else.
 
 use crate::source::open::Refusal;
 use flate2::write::MultiGzDecoder;
@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation as _, OutBuffer};
 
-/// How a transcript is stored; of two files of one transcript, the one whose compression comes first here is read.
+/// The form in which a source file is stored. If a file exists in several forms, the first in this order is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compression {
     Plain,
@@ -20,7 +20,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The compression of a file that is named like a transcript.
+    /// The form of a file, judged by its name; `None` if it is not named like a source file.
     pub fn of(path: &Path) -> Option<Self> {
         let is_plain = |path: &Path| path.extension() == Some(OsStr::new("jsonl"));
         let compression = match path.extension()?.to_str()? {
@@ -31,16 +31,16 @@ impl Compression {
         path.file_stem().is_some_and(|stem| is_plain(Path::new(stem))).then_some(compression)
     }
 
-    /// The path that the file would have if it were plain.
+    /// The path that the file would have if it were not compressed.
     pub fn plain(self, path: &Path) -> PathBuf {
         if self == Self::Plain { path.to_owned() } else { path.with_extension("") }
     }
 }
 
-/// Reads the text of a compressed file.
+/// Unpacks a compressed file.
 pub struct Unpacker {
     archive: Archive,
-    /// The class of a cut or damaged archive, which may be written right now.
+    /// The failure class of a truncated or damaged archive. The file may still be being written.
     damage: FailureClass,
 }
 
@@ -49,7 +49,7 @@ enum Archive {
     Zstd {
         decoder: Decoder<'static>,
         text: Box<[u8]>,
-        /// The frame before has ended.
+        /// Whether the last frame has ended.
         is_whole: bool,
     },
 }
@@ -57,21 +57,21 @@ enum Archive {
 /// Takes a piece of text.
 pub type Sink<'s> = dyn FnMut(&[u8]) -> Result<(), Refusal> + 's;
 
-/// Bytes that gzip is given at a time: their text is a thousand times as long at most.
+/// Bytes that gzip gets at a time. Their text can be at most about a thousand times as long.
 const STEP: usize = 4 << 10;
 
-/// Bytes of a piece of text.
+/// The size of a piece of text.
 const PIECE: usize = 128 << 10;
 
-/// The largest window is 128 MiB, as of the reference program where nobody allows it more.
+/// The largest allowed window: 128 MiB, as in the reference program by default.
 const WINDOW_LOG: u32 = 27;
 
 impl Unpacker {
-    /// Begins a file; `None` if it is plain.
+    /// Begins a file. `None` if it is not compressed.
     ///
     /// # Errors
     ///
-    /// If there is no memory.
+    /// If there is not enough memory.
     pub fn new(compression: Compression, damage: FailureClass) -> Result<Option<Self>, Refusal> {
         let archive = match compression {
             Compression::Plain => return Ok(None),
@@ -83,18 +83,18 @@ impl Unpacker {
                     std::io::Result::Ok(decoder)
                 };
                 let decoder =
-                    decoder().map_err(|_| Refusal::failed(FailureClass::Environment, "there is no memory for zstd"))?;
+                    decoder().map_err(|_| Refusal::failed(FailureClass::Environment, "not enough memory for zstd"))?;
                 Archive::Zstd { decoder, text: vec![0; PIECE].into(), is_whole: false }
             }
         };
         Ok(Some(Self { archive, damage }))
     }
 
-    /// Reads the text of the next stored bytes.
+    /// Unpacks the next stored bytes.
     ///
     /// # Errors
     ///
-    /// If the archive is damaged or asks for too much memory, or the sink does not take the text.
+    /// If the archive is damaged or needs too much memory, or the sink returns an error.
     pub fn feed(&mut self, mut stored: &[u8], sink: &mut Sink<'_>) -> Result<(), Refusal> {
         if stored.is_empty() {
             return Ok(());
@@ -115,7 +115,7 @@ impl Unpacker {
                 sink(&text[..written])?;
                 *is_whole = rest.map_err(|error| zstd_failure(damage, &error))? == 0;
                 stored = &stored[read..];
-                // What does not fit into the buffer is handed on without more input.
+                // Text that did not fit into the buffer is still in the decoder and needs no further input.
                 if stored.is_empty() && (written < PIECE || *is_whole) {
                     break;
                 }
@@ -128,7 +128,7 @@ impl Unpacker {
     ///
     /// # Errors
     ///
-    /// If the archive is cut off, or the sink does not take the rest of the text.
+    /// If the archive is truncated, or the sink returns an error.
     pub fn end(self, sink: &mut Sink<'_>) -> Result<(), Refusal> {
         let is_whole = match self.archive {
             Archive::Gzip(mut decoder) => {

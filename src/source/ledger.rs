@@ -1,5 +1,5 @@
-//! What the database knows about source files: what was seen of each, and what each processor made
-//! of it.
+//! The ledger: what the database knows about source files. For each file, it has the last look and the state of each
+//! processor.
 
 use crate::base::hash::Hash;
 use crate::source::look::Look;
@@ -13,47 +13,47 @@ pub struct Ledger {
     pub files: HashMap<Box<str>, Known>,
 }
 
-/// What is known of one source file.
+/// What is known about a source file.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// The last look. Absent for a file that only an older program knows, or that was never read.
+    /// The last look. `None` for a file that only an older version knows, or that was never read.
     pub look: Option<Look>,
-    /// Per processor of the pass, in its order.
+    /// One entry per processor of the pass, in its order.
     pub states: Vec<Option<LedgerRow>>,
-    /// Failures that stand, with the position of their processor in the pass.
+    /// Standing failures, each with the position of its processor in the pass.
     pub failures: Vec<(usize, FileFailure)>,
-    /// Position of its source in the pass's list, if it is one of them.
+    /// The position of its source in the pass's list, if it is in the list.
     pub source: Option<usize>,
-    /// Its source cannot be walked for now: it keeps its name until it can.
+    /// Whether its source cannot be walked at the moment. The file keeps its name meanwhile.
     pub is_held: bool,
-    /// The file was missing at the last walk.
+    /// Whether the last walk did not find the file.
     pub gone: bool,
-    /// When it was first seen to have changed, while it waits to be quiet for a processor.
+    /// When a pass first saw that it had changed, while a processor waits for it to be quiet.
     pub waits_since: Option<DateTime<Utc>>,
 }
 
 impl Known {
-    /// What a processor made of the file.
+    /// The row of a processor for the file.
     pub fn state(&self, processor: usize) -> Option<LedgerRow> {
         self.states.get(processor).copied().flatten()
     }
 
-    /// The failure of a processor that stands.
+    /// The standing failure of a processor on the file.
     pub fn failure(&self, processor: usize) -> Option<&FileFailure> {
         self.failures.iter().find(|(position, _)| *position == processor).map(|(_, failure)| failure)
     }
 }
 
-/// A processor's row for a file in `session_processor_state`.
+/// A row of `session_processor_state`: what a processor last processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerRow {
-    /// Absent in rows of an older program.
+    /// `None` in rows of an older version.
     pub version: Option<u32>,
     pub hash: Option<Hash>,
 }
 
 impl LedgerRow {
-    /// Whether a processor of this version has dealt with these bytes.
+    /// Whether this version of the processor has processed these bytes.
     pub fn says_all(&self, version: u32, hash: &Hash) -> bool {
         self.version == Some(version) && self.hash == Some(*hash)
     }

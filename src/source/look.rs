@@ -1,10 +1,16 @@
-//! A look at a file's bytes, and when it proves that an equal stat means equal bytes.
+//! A look at a file's content, and when an unchanged stat later proves unchanged content.
 //!
-//! A file can change in the very tick of the clock in which it was looked at, and keep its tuple. A
-//! look is *settled* when that can no longer have happened: the file's ctime is more than an hour
-//! old, on a file system whose clock is this machine's, and its mtime is older than the look (the
-//! classic precheck); or a second look, at least 2.5 s after the first on a steady clock, finds the
-//! same tuple and the same hash. Before that the bytes are compared again, whatever the stat says.
+//! A stat that is equal does not always mean equal bytes: a file can change within the same tick of the clock in which
+//! it was read, and keep its size, times and inode. For example, a line is replaced by another of the same length a
+//! microsecond after the file was read. If the clock ticks every 4 ms, mtime and ctime stay the same.
+//!
+//! So a look counts as *settled* only when this can no longer have happened. There are two ways:
+//!
+//! - The file's ctime is more than an hour old, on a file system that uses this machine's clock, and its mtime is
+//!   before the look.
+//! - A second look, at least 2.5 s after the first on a steady clock, finds the same stat and the same hash.
+//!
+//! Until a look is settled, the bytes are read and compared again, whatever the stat says.
 
 use crate::base::hash::Hash;
 use crate::base::moment::{Moment, Steady};
@@ -12,7 +18,7 @@ use crate::source::stat::Stat;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// The last look at a file, and what the ones before it were good for.
+/// The last look at a file, and how far it can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     pub stat: Stat,
@@ -22,12 +28,12 @@ pub struct Look {
     pub trust: Trust,
 }
 
-/// What an equal stat is worth.
+/// What an equal stat proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// It proves equal bytes.
     Settled,
-    /// Nothing yet: the first look that found this tuple and this hash ended then.
+    /// Nothing yet. This is when the first look that found this stat and this hash ended.
     Since(Steady),
 }
 
@@ -36,11 +42,11 @@ pub enum Trust {
 pub struct Reading {
     pub stat: Stat,
     pub hash: Hash,
-    /// Before the stat.
+    /// Taken before the stat.
     pub begun: Moment,
-    /// After the last byte.
+    /// Taken after the last byte.
     pub ended: Moment,
-    /// The file system's clock is this machine's.
+    /// Whether the file system uses this machine's clock.
     pub local: bool,
 }
 
@@ -48,7 +54,7 @@ const OLD_NS: i64 = 3_600_000_000_000;
 const APART: Duration = Duration::from_millis(2_500);
 
 impl Look {
-    /// What a reading adds to the last look.
+    /// The look that follows from a reading and the last look.
     pub fn of(reading: Reading, last: Option<&Self>, pass: DateTime<Utc>) -> Self {
         let Reading { stat, hash, begun, ended, local } = reading;
         let same = last.filter(|last| last.stat == stat && last.hash == hash);
@@ -60,7 +66,7 @@ impl Look {
             Some(Trust::Since(first)) if begun.steady.since(first).is_some_and(|apart| apart >= APART) => {
                 Trust::Settled
             }
-            // A moment of another boot can never be compared with a later one.
+            // A moment of another boot cannot be compared with a later one, so the count starts again.
             Some(Trust::Since(first)) if ended.steady.since(first).is_some() => Trust::Since(first.clone()),
             _ => Trust::Since(ended.steady),
         };

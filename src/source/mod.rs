@@ -1,18 +1,18 @@
-//! Where transcripts are: a root folder and the layout below it.
+//! Sources: root folders of source files, and what their subfolders mean.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`scan`] | the walk: which files there are |
-//! | [`stat`] | what a stat says of a file |
+//! | [`stat`] | what the file system says about a file |
 //! | [`agents`] | where agents keep their logs |
-//! | [`events`] | the folder that commands of this program append to |
-//! | [`alignment`] | how the sources of a run and of a database line up |
-//! | [`access`] | what the user may read, and what would help |
-//! | [`ledger`] | what is known of each file |
-//! | [`look`] | a look at a file, and what it proves |
-//! | [`retry`] | what becomes of a file or a key that failed: when it is tried again, and when it is given up |
-//! | [`rejection`] | why a file is not taken |
-//! | [`open`] | files and folders are opened beneath their root, through no link |
+//! | [`events`] | the event folder that commands of this program append to |
+//! | [`alignment`] | matching the sources of a run with those of a database |
+//! | [`access`] | what the user may read, and what would allow more |
+//! | [`ledger`] | what the database knows about each file |
+//! | [`look`] | a look at a file's content, and what it proves |
+//! | [`retry`] | when a failed file or key is retried, and when it is given up |
+//! | [`rejection`] | why a file is not read |
+//! | [`open`] | opening files and folders beneath their root, without following links |
 //! | [`compression`] | plain, gzip or zstd |
 //! | [`passage`] | pieces of the text of a file |
 
@@ -37,14 +37,14 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A tree of transcripts.
+/// A folder of source files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Under this name the database remembers the root.
+    /// The name under which the database remembers it.
     pub name: String,
     pub root: PathBuf,
     pub layout: Layout,
-    /// Whose logs it has, where that is set; no folder below the root says it then.
+    /// The user whose logs it contains, if that is configured. Otherwise the folders below the root say it.
     pub user: Option<String>,
 }
 
@@ -55,33 +55,33 @@ pub enum Layout {
     /// `<root>/<user>/**/*.jsonl`: a folder for each user.
     #[default]
     Users,
-    /// `<root>/<project>/**/*.jsonl`: one person's transcripts, a folder for each project.
+    /// `<root>/<project>/**/*.jsonl`: files of one person, with a folder for each project.
     ClaudeProjects,
-    /// `<root>/<year>/<month>/<day>/*.jsonl`: one person's Codex rollouts.
+    /// `<root>/<year>/<month>/<day>/*.jsonl`: Codex rollouts of one person.
     CodexSessions,
 }
 
-/// What was chosen, and by what.
+/// The chosen sources, and what chose them.
 #[derive(Debug, Default)]
 pub struct Choice {
     pub sources: Vec<Source>,
     pub by: String,
-    /// Those of them that were found just now and that nobody named.
+    /// The sources that were just found by a search and not named by anybody.
     pub found: Vec<Source>,
-    /// The root of the one that is the folder of events, which is read beside the others.
+    /// The root of the event folder, if it is read beside the other sources.
     pub events: Option<PathBuf>,
 }
 
-/// A source that the database remembers, as far as the choice depends on it.
+/// A source that the database remembers, with what the choice needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     pub source: Source,
     pub is_retired: bool,
-    /// Whether it was found and not named; an older version did not note it.
+    /// Whether it was found by a search rather than named. `None` in databases of an older version.
     pub is_found: Option<bool>,
 }
 
-/// What the choice depends on, in order of strength.
+/// What the choice depends on, in order of priority.
 #[derive(Debug, Default)]
 pub struct Wishes<'a> {
     pub flag: Option<&'a Path>,
@@ -91,11 +91,11 @@ pub struct Wishes<'a> {
     pub remembered: Vec<Remembered>,
     /// Where agents keep their logs.
     pub agents: Agents<'a>,
-    /// The folder of events.
+    /// The event folder.
     pub events: Option<&'a Path>,
 }
 
-/// How it is said that there is nothing to choose.
+/// The message if there is nothing to choose.
 pub const NONE: &str = "no transcripts";
 
 const DEFAULT_NAME: &str = "sessions";
@@ -109,12 +109,12 @@ impl Layout {
         }
     }
 
-    /// The layout that goes by the name, as the database remembers it.
+    /// The layout with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         [Self::Users, Self::ClaudeProjects, Self::CodexSessions].into_iter().find(|layout| layout.name() == name)
     }
 
-    /// The layout of a root that was given without one.
+    /// The layout of a root that was given without one, guessed from its path.
     fn of(root: &Path) -> Self {
         let mut parts = root.components().rev().map(std::path::Component::as_os_str);
         let is_claude = |name: &std::ffi::OsStr| name == ".claude" || name == "claude";
@@ -135,33 +135,33 @@ impl fmt::Display for Layout {
 }
 
 impl Choice {
-    /// The sources that are read for their transcripts: all but the folder of events.
+    /// All sources except the event folder.
     pub fn transcripts(&self) -> impl Iterator<Item = &Source> {
         self.sources.iter().filter(|source| Some(&source.root) != self.events.as_ref())
     }
 }
 
 impl Source {
-    /// A source whose layout says whose logs it has.
+    /// A source without a configured user.
     pub fn new(name: impl Into<String>, root: impl Into<PathBuf>, layout: Layout) -> Self {
         Self { name: name.into(), root: root.into(), layout, user: None }
     }
 
-    /// Whose logs those are that lie in no user's folder: those of the login that reads them, where nothing else is set.
-    /// `None` where each user has a folder.
+    /// The user whose logs these are, if they are not in users' folders: the configured user, else the login that reads
+    /// them. `None` if each user has a folder.
     pub fn owner<'s>(&'s self, login: &'s str) -> Option<&'s str> {
         (self.layout != Layout::Users).then(|| self.user.as_deref().unwrap_or(login))
     }
 
-    /// The same with its root as [`real`] has it.
+    /// The source with its root resolved by [`real`].
     #[must_use]
     pub fn real(&self) -> Self {
         Self { root: real(&self.root), ..self.clone() }
     }
 }
 
-/// The path without links, as far as it can be followed: what a missing disk or a closed folder hides is
-/// left as it is written.
+/// The path with links resolved as far as possible. The rest, which a missing disk or a closed folder hides, stays as
+/// written.
 pub fn real(path: &Path) -> PathBuf {
     const LINKS: usize = 40;
     let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -171,7 +171,7 @@ pub fn real(path: &Path) -> PathBuf {
         }
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return path };
         match std::fs::read_link(&path) {
-            // A link to what is not there.
+            // A link whose target does not exist.
             Ok(target) => path = folder.join(target),
             Err(_) => return real(folder).join(name),
         }
@@ -179,13 +179,13 @@ pub fn real(path: &Path) -> PathBuf {
     path
 }
 
-/// Chooses the sources: flag, environment, configuration, what the database remembers, what is found.
-/// Where nobody ever named a source, those that are found join those that the database remembers. The folder of events
-/// joins them all. `None` if there is nothing to choose.
+/// Chooses the sources. The first of these that gives any wins: the flag, the environment, the configuration, the
+/// database's remembered sources, a search. If no source was ever named, those that a search finds are added to the
+/// remembered ones. The event folder is added to any of these. `None` if there is nothing to choose.
 ///
 /// # Errors
 ///
-/// If a variable names folders that hold nothing.
+/// If a variable names folders without logs.
 pub fn choose(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     let Some(root) = wishes.events else { return transcripts(wishes) };
     let remembered = wishes.remembered.clone();
@@ -195,13 +195,13 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     Ok(joining.join(transcripts(Wishes { remembered: others, ..wishes })?))
 }
 
-/// That there is nothing to choose, and what to do about it.
+/// The error if there is nothing to choose.
 pub fn nothing(agents: Agents<'_>) -> Error {
     Error::new(Status::CannotRun, format!("{NONE}: {}", agents.nowhere()))
         .hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
 }
 
-/// Chooses the sources of transcripts.
+/// Chooses the sources other than the event folder.
 fn transcripts(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     let Wishes { flag, environment, layout, configured, remembered, agents, .. } = wishes;
     let named = flag.map(|root| (root, "--sessions")).or(environment.map(|root| (root, "SESSION_DATA_DIR")));
@@ -220,7 +220,7 @@ fn transcripts(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     let in_use = || remembered.iter().filter(|remembered| !remembered.is_retired);
     let is_known = |source: &Source| remembered.iter().any(|known| known.source.root == source.real().root);
     let mut sources: Vec<_> = in_use().map(|remembered| remembered.source.clone()).collect();
-    // Those of a server's folders are not joined by what lies in the home of who runs it.
+    // If users have folders of their own on a server, logs in the home of whoever runs the program are not added.
     let was_found = |known: &Remembered| {
         known.source.layout != Layout::Users && known.is_found.unwrap_or_else(|| agents.can_hold(&known.source))
     };
@@ -242,8 +242,8 @@ fn transcripts(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     Ok((!sources.is_empty()).then_some(Choice { sources, by, found, events: None }))
 }
 
-/// What the database calls a root that was given without a name. The only source of a database keeps its
-/// name where it is looked for elsewhere.
+/// The name of a root that was given without one. If the database has only one source, that source's name is used even
+/// for another root.
 fn name_of(root: &Path, remembered: &[Remembered]) -> String {
     let same = remembered.iter().find(|known| known.source.root == root);
     let mut in_use = remembered.iter().filter(|known| !known.is_retired);

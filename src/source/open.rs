@@ -1,6 +1,10 @@
-//! Opening what users own: regular files with one name, and folders, beneath the root, through no link.
+//! Opens files and folders of users safely: beneath the root, without following links, and only regular files with a
+//! single name.
 //!
-//! This is the only module that opens files of others. It never writes, waits or follows.
+//! This is the only module that opens files of other users. It never writes, blocks or follows a link. For example, a
+//! user could replace a folder below the root by a link to `/etc` while the walk is going on. A file is opened relative
+//! to the root's descriptor and every part of its path must not be a link, so the read fails instead of leading
+//! outside.
 
 #![expect(clippy::disallowed_methods, reason = "transcripts below a root, which are not the database")]
 
@@ -21,8 +25,7 @@ use std::path::{Component, Path};
 use std::sync::LazyLock;
 use walkdir::WalkDir;
 
-/// The root of a source, held open so that a path is looked up beneath it whatever happens to the
-/// folders above.
+/// The root of a source, held open. Paths are looked up beneath it even if the folders above it are renamed.
 #[derive(Debug)]
 pub struct Root(OwnedFd);
 
@@ -33,15 +36,15 @@ pub struct Folder(OwnedFd);
 /// Why a file was not opened.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It is nothing to be read, now or later.
+    /// The file must not be read.
     Rejected(Rejection),
     Failed(Failure),
-    /// It is left for the next pass, for this reason.
+    /// The file is left for the next pass, for this reason.
     Deferred(Halt),
 }
 
 impl Refusal {
-    /// It failed for this reason.
+    /// A failure of this class.
     pub fn failed(class: FailureClass, message: impl Into<String>) -> Self {
         Self::Failed(Failure::new(class, message))
     }
@@ -56,20 +59,20 @@ impl Root {
         Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
-    /// The device that the root is on.
+    /// The device on which the root is.
     ///
     /// # Errors
     ///
-    /// If the file system does not say.
+    /// If the file system does not report it.
     pub fn device(&self) -> std::io::Result<u64> {
         Ok(rustix::fs::fstat(&self.0)?.st_dev)
     }
 
-    /// Opens a folder; the empty path is the root itself.
+    /// Opens a folder; the empty path means the root itself.
     ///
     /// # Errors
     ///
-    /// If it is no folder, is behind a link, or cannot be opened.
+    /// If it is not a folder, is behind a link, or cannot be opened.
     pub fn folder(&self, path: &Path) -> rustix::io::Result<Folder> {
         if path.as_os_str().is_empty() {
             return Ok(Folder(rustix::io::fcntl_dupfd_cloexec(&self.0, 0)?));
@@ -77,7 +80,7 @@ impl Root {
         Ok(Folder(beneath(&self.0, path, FOLDER)?))
     }
 
-    /// Opens a file, whatever it is.
+    /// Opens a file without checking what it is.
     ///
     /// # Errors
     ///
@@ -87,11 +90,11 @@ impl Root {
         Ok(File::from(beneath(&self.0, path, flags)?))
     }
 
-    /// Opens a file and looks at it before its first byte is read.
+    /// Opens a file and checks it before its first byte is read.
     ///
     /// # Errors
     ///
-    /// If it is not a regular file with one name of at most `cap` bytes, or cannot be opened.
+    /// If it is not a regular file with a single name and at most `cap` bytes, or cannot be opened.
     pub fn file(&self, path: &Path, cap: u64) -> Result<(File, Stat), Refusal> {
         let file = self.unchecked_file(path).map_err(refusal)?;
         let metadata = file.metadata().map_err(|error| environment(&error))?;
@@ -110,23 +113,23 @@ impl Root {
 }
 
 impl Folder {
-    /// Adds the names in the folder and what they stand for, in no order.
+    /// Appends the names in the folder and their types, in no order.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read to its end. What was read before is added all the same.
+    /// If the folder cannot be read to its end. Names read before that are appended all the same.
     pub fn entries(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
         if !*HAS_PROC {
             return self.read(entries);
         }
-        // The path names the open descriptor, not the folder's place in the tree: whatever has become of
-        // that place since, this very folder is listed.
+        // The path refers to the open descriptor. So exactly this folder is listed, even if it has been moved or
+        // replaced in the tree since.
         let path = format!("/proc/self/fd/{}/.", self.0.as_raw_fd());
         for entry in WalkDir::new(path).min_depth(1).max_depth(1) {
             match entry {
                 Ok(entry) => entries.push((entry.file_name().to_owned(), kind(entry.file_type()))),
                 Err(error) => {
-                    // Where the system does not return the type of an entry, the entry is looked at by itself.
+                    // If the system does not report the type of an entry, that entry is checked later by itself.
                     let name = error.path().filter(|_| error.depth() == 1).and_then(Path::file_name);
                     match name {
                         Some(name) => entries.push((name.to_owned(), FileType::Unknown)),
@@ -138,7 +141,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The same for a system, or a sandbox, that has no paths for open descriptors.
+    /// As [`Folder::entries`], for systems and sandboxes without `/proc/self/fd`.
     fn read(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
         for entry in Dir::read_from(&self.0)? {
             let entry = entry?;
@@ -150,13 +153,13 @@ impl Folder {
         Ok(())
     }
 
-    /// Whether the user may list the folder but look at none of its names: the right to enter it is missing.
+    /// Whether the user may list the folder but not enter it, so that no name in it can be looked at.
     pub fn is_closed(&self) -> bool {
         matches!(self.look(OsStr::new(".")), Err(Errno::ACCESS))
     }
 
-    /// Whether everybody may make a folder in it, and nobody but its owner and its group may list it: a mailbox, as
-    /// the package makes one for events.
+    /// Whether the folder is a mailbox, as the package makes one for events: everybody may make a folder in it, but
+    /// only its owner and group may list it.
     pub fn is_mailbox(&self) -> bool {
         const STICKY_AND_GROUP: u32 = 0o3000;
         const OTHERS: u32 = 0o007;
@@ -165,7 +168,7 @@ impl Folder {
             .is_ok_and(|stat| stat.st_mode & (STICKY_AND_GROUP | OTHERS) == STICKY_AND_GROUP | OTHERS_PUT)
     }
 
-    /// Whether a name in it belongs to the user of that name, to root, or to whoever runs the program.
+    /// Whether an entry belongs to the user after whom it is named, to root, or to the user who runs the program.
     pub fn is_of_its_user(&self, name: &OsStr) -> bool {
         let Ok(stat) = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) else { return true };
         let owner = stat.st_uid;
@@ -174,18 +177,18 @@ impl Folder {
         owner == 0 || owner == rustix::process::geteuid().as_raw() || is_named()
     }
 
-    /// Looks at what a name stands for, not at what a link leads to, and whether that has more names.
+    /// Looks at an entry without following a link. Also returns whether it has further hard links.
     ///
     /// # Errors
     ///
-    /// If it is gone, or the folder does not let its names be looked at.
+    /// If it is gone, or the folder does not allow looking at its entries.
     pub fn look(&self, name: &OsStr) -> rustix::io::Result<(FileType, Stat, bool)> {
         let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat), stat.st_nlink > 1))
     }
 }
 
-/// Whether an open descriptor has a path.
+/// Whether `/proc/self/fd` exists.
 static HAS_PROC: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
 
 fn kind(kind: std::fs::FileType) -> FileType {
@@ -201,14 +204,14 @@ fn errno(error: &walkdir::Error) -> Errno {
     error.io_error().and_then(Errno::from_io_error).unwrap_or(Errno::IO)
 }
 
-/// How a folder is opened.
+/// Flags for opening a folder.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 #[cfg(target_os = "linux")]
 fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
-        // An old kernel, or a sandbox that hides the call.
+        // An old kernel, or a sandbox that forbids the call.
         Err(Errno::NOSYS | Errno::PERM) => by_component(root, path, flags),
         opened => opened,
     }
@@ -219,7 +222,7 @@ fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno>
     by_component(root, path, flags)
 }
 
-/// Opens folder after folder, following no link, so that no swap on the way leads outside.
+/// Opens folder after folder without following links, so that no replaced part leads outside of the root.
 fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut folder: Option<OwnedFd> = None;
     let mut parts = path.components().peekable();
@@ -234,7 +237,7 @@ fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, E
     Err(Errno::NOENT)
 }
 
-/// Why a file is not read that could not be opened.
+/// Why a file that could not be opened is not read.
 pub(super) fn refusal(error: Errno) -> Refusal {
     match error {
         Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected(Rejection::BehindLink),

@@ -1,7 +1,7 @@
-//! Passages of source files: pieces of their text, by offset and length, as an earlier read has noted them.
+//! Passages of source files: pieces of their text, given by the offset and length that an earlier read noted.
 //!
-//! They are copied to a file of their own, which has no name and ends with the process: a compressed file is unpacked
-//! once, whatever the number of its passages.
+//! Passages are copied to an unnamed temporary file. So a compressed file is unpacked only once, however many of its
+//! passages are needed.
 
 use crate::source::compression::{Compression, Unpacker};
 use crate::source::open::{Refusal, Root};
@@ -22,14 +22,14 @@ pub struct Passage {
     pub length: u64,
 }
 
-/// Passages that were copied.
+/// Copied passages.
 #[derive(Debug)]
 pub struct Passages {
     copy: File,
     end: u64,
 }
 
-/// The text that was wanted is not there any more.
+/// The error if the text is no longer where it was.
 const CHANGED: &str = "it has changed since it was read";
 
 /// Bytes that are read at a time.
@@ -38,16 +38,17 @@ const WINDOW: usize = 128 << 10;
 impl Passages {
     /// # Errors
     ///
-    /// If there can be no temporary file.
+    /// If the temporary file cannot be made.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self { copy: tempfile::tempfile()?, end: 0 })
     }
 
-    /// Copies passages of a source file; returns where each of them is now. `cap` is the largest file that is opened.
+    /// Copies passages of a source file. Returns the place of each in the copy. `cap` is the size of the largest file
+    /// that is opened.
     ///
     /// # Errors
     ///
-    /// Why the file cannot be read, or that it is shorter than it was.
+    /// If the file cannot be read, or is shorter than it was.
     pub fn take(
         &mut self,
         source: &Source,
@@ -102,7 +103,7 @@ impl Passages {
                 text.extend_from_slice(piece);
                 while let Some(passage) = wanted.get(next) {
                     let ends = begins + text.len() as u64;
-                    // What stands in front of the next passage is not needed any more.
+                    // Text before the next passage is no longer needed.
                     let spare = passage.offset.min(ends).saturating_sub(begins);
                     text.drain(..usize::try_from(spare).unwrap_or_default());
                     begins += spare;
@@ -138,7 +139,7 @@ impl Passages {
     }
 }
 
-/// The path of a plain source file below the root of its source.
+/// The path of an uncompressed source file below the root of its source.
 fn path(layout: Layout, session_file: &str) -> PathBuf {
     let below = match layout {
         Layout::Users => session_file,

@@ -1,39 +1,39 @@
-//! Why a file is not taken, whatever is in it.
+//! Why a file is not read, regardless of its content.
 
-/// The reasons, of which a file has one at most.
+/// The reasons. A file has at most one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// Its path cannot be opened. Of a folder, nothing below it is seen.
+    /// Its path is too long to be opened. For a folder, nothing below it is read.
     TooLong,
-    /// It lies in no user's folder.
+    /// It is not in a user's folder.
     InRoot,
     Link,
-    /// A folder above it has become a link since the walk.
+    /// A folder above it became a link after the walk.
     BehindLink,
     NotRegular,
-    /// It has names elsewhere, too: it can be somebody else's.
+    /// It has further names, so it can be a file of another user.
     HardLinked,
-    /// Its client, or somebody, has compressed it in a way that is not read.
+    /// It is compressed in a format that is not supported.
     Compressed,
-    /// It lies there in another form, too, which is read.
+    /// The same file is also there in another form, which is read.
     Twin,
-    /// It is named like a transcript except for the case of its letters.
+    /// It is named like a source file except for upper-case letters.
     Misnamed,
     OverCap,
-    /// It lies in a root where everybody may make a folder, and its folder speaks for somebody else.
+    /// It is in a root in which everybody may make folders, and its folder has the name of another user.
     OfAnotherUser,
-    /// Another source has its name.
+    /// Another source has a file with the same name.
     Clash,
-    /// Its source cannot be meant, which has an alarm of its own.
+    /// Its source is frozen, which has an alarm of its own.
     Frozen,
-    /// Its user is not to be in the database.
+    /// Its user was forgotten.
     Forgotten,
-    /// Its user is not to be in the facts of the processor.
+    /// The processor's settings exclude its user.
     Excluded,
 }
 
 impl Rejection {
-    /// The reason in words. The database keeps these for files that are left out.
+    /// The reason as text. The database stores this text for files that are left out.
     pub fn words(self) -> &'static str {
         match self {
             Self::TooLong => "its path is longer than 4,095 bytes",
@@ -54,7 +54,7 @@ impl Rejection {
         }
     }
 
-    /// Whether a file is left out for what it is, so that its owner can make it readable.
+    /// Whether the owner of the file can make it readable by changing the file.
     pub fn is_of_owner(self) -> bool {
         matches!(self, Self::Compressed | Self::Misnamed | Self::Link | Self::HardLinked | Self::OfAnotherUser)
     }

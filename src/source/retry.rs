@@ -1,38 +1,38 @@
-//! What becomes of a file that a processor could not deal with, and of a key that it could not settle: when
-//! it is tried again, and when it is given up. Pure.
+//! Retries: when a file that a processor failed on, or a key that it could not settle, is tried again, and when it is
+//! given up. Pure.
 //!
 //! | class | counts as an attempt | what happens |
 //! | --- | --- | --- |
-//! | changed | no | next pass |
-//! | environment | no | 1 min, doubled up to 1 h; a change of the file or key ends the wait |
-//! | throttled | no | next pass; it is the processor that pauses: [`crate::run::pause`] |
-//! | budget | no | next pass |
-//! | transient | yes | a random time below 1 min × 2ⁿ, 6 h at most; after 8 attempts dead |
-//! | permanent | yes | one more try after a day, then dead |
-//! | panic | yes | next pass; after 2 attempts dead |
-//! | crash | yes | dead: it has killed a run and a trial of its own |
-//! | rejected | yes | dead: it is over a cap, which no try changes |
+//! | changed | no | retried in the next pass |
+//! | environment | no | retried after 1 min, doubled up to 1 h; a change of the file or key ends the wait |
+//! | throttled | no | retried in the next pass; the processor as a whole pauses: [`crate::run::pause`] |
+//! | budget | no | retried in the next pass |
+//! | transient | yes | retried after a random time below 1 min × 2ⁿ, at most 6 h; dead after 8 attempts |
+//! | permanent | yes | retried once after a day, then dead |
+//! | panic | yes | retried in the next pass; dead after 2 attempts |
+//! | crash | yes | dead: it has killed a run, and then a trial in a process of its own |
+//! | rejected | yes | dead: it exceeds a limit, and another attempt would not change that |
 //!
-//! What is dead stays so until what it is about changes: a file's bytes or the processor's version
-//! ([`FileBasis`]); a key's facts and decisions, or the version or settings of its settlement (such a key is
-//! touched, see [`crate::store::settle`]).
+//! A dead file or key is tried again only when something about it changes. For a file, that is its bytes or the
+//! processor's version ([`FileBasis`]). For a key, it is its facts or decisions, or the version or settings of its
+//! settlement; the key is then marked as touched, see [`crate::store::settle`].
 //!
-//! A wait that ends later than the longest one of its class was written by a clock that was wrong, and is
-//! over.
+//! A stored time of the next attempt that is further away than the longest wait of its class was written with a wrong
+//! clock. It counts as past.
 
 use crate::base::hash::Hash;
 use crate::source::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, FailureClass};
 
-/// A failure that stands: of a processor on a source file, or of a settlement on a key.
+/// A standing failure: of a processor on a source file, or of a settlement on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub failure: Failure,
     pub state: FailureState,
-    /// Failures that count against the file or key.
+    /// The number of failures that count as attempts.
     pub attempts: u32,
-    /// Failures in a row, of whatever class.
+    /// The number of failures in a row, of any class.
     pub strikes: u32,
     pub first_failed_at: DateTime<Utc>,
     pub last_failed_at: DateTime<Utc>,
@@ -46,31 +46,31 @@ pub struct FileFailure {
     pub standing: Standing,
 }
 
-/// What a processor has failed on.
+/// What a processor failed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileBasis {
-    /// Of the processor.
+    /// The version of the processor.
     pub version: u32,
     pub stat: Stat,
-    /// Of the file's bytes, where the failure came with or after the last one.
+    /// The hash of the file's bytes, if the file was read to its end.
     pub hash: Option<Hash>,
 }
 
-/// When a pass tries again what has failed.
+/// Which failures a pass tries again.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {
     /// The time of the pass.
     pub now: DateTime<Utc>,
-    /// Somebody asks for the pass who can have removed the cause of a failure.
+    /// Whether a person asked for the pass, who may have removed the cause of a failure.
     pub is_asked: bool,
 }
 
-/// What is to be done about a failure.
+/// The state of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureState {
     Retry,
     Dead,
-    /// An operator does not want to hear of it.
+    /// Dropped by an operator, and no longer reported.
     Dropped,
 }
 
@@ -94,8 +94,8 @@ impl FailureState {
 }
 
 impl Standing {
-    /// The standing after one more failure. `last` is what stood before, if it was about the same; `random` is
-    /// evenly spread from 0 to 1.
+    /// The standing after one more failure. `last` is the previous standing, if it was about the same file content or
+    /// key state; `random` is uniformly distributed between 0 and 1.
     pub fn after(last: Option<&Self>, failure: Failure, now: DateTime<Utc>, random: f64) -> Self {
         let counts =
             !matches!(failure.class, FailureClass::Changed | FailureClass::Environment) && !failure.class.defers();
@@ -129,14 +129,14 @@ impl Standing {
         }
     }
 
-    /// When the wait is over, as far as it is to be believed.
+    /// When the next attempt is due. A time that is too far away is ignored.
     pub fn next_try(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         if self.next_try_at - now > longest_wait(self.failure.class) { now } else { self.next_try_at }
     }
 
-    /// Whether the file or key, as long as nothing about it changes, is left alone by a pass. Where the pass was
-    /// asked for, it tries what can be over by itself: a right that was missing, a server that did not answer.
-    /// What is given up waits for an operator all the same.
+    /// Whether a pass leaves the file or key alone, as long as nothing about it changes. If a person asked for the
+    /// pass, failures that can resolve themselves are tried at once: a missing permission, or a server that did not
+    /// answer. Dead ones still wait for an operator.
     pub fn holds(&self, Retries { now, is_asked }: Retries) -> bool {
         let by_itself = matches!(
             self.failure.class,
@@ -150,7 +150,7 @@ impl Standing {
 }
 
 impl FileFailure {
-    /// What stands after one more failure. Other bytes or another version begin anew.
+    /// The failure after one more. If the bytes or the version changed, the count starts again.
     pub fn after(last: Option<&Self>, basis: FileBasis, failure: Failure, now: DateTime<Utc>, random: f64) -> Self {
         let last = last.filter(|last| last.basis.is_same(&basis)).map(|last| &last.standing);
         Self { basis, standing: Standing::after(last, failure, now, random) }
@@ -161,21 +161,21 @@ impl FileFailure {
         self.is_about(version, stat) && self.standing.holds(retries)
     }
 
-    /// Whether it is a failure of this version on a file of this stat.
+    /// Whether the failure is about this version and a file with this stat.
     pub fn is_about(&self, version: u32, stat: &Stat) -> bool {
         self.basis.version == version && self.basis.stat == *stat
     }
 }
 
 impl FileBasis {
-    /// Whether the version is the same, and the bytes as far as a stat or a hash shows.
+    /// Whether the version is the same, and the bytes are too, judged by stat or hash.
     fn is_same(&self, other: &Self) -> bool {
         let same_bytes = self.stat == other.stat || (other.hash.is_some() && self.hash == other.hash);
         self.version == other.version && same_bytes
     }
 }
 
-/// The longest wait after a failure.
+/// The longest wait after a failure of this class.
 fn longest_wait(class: FailureClass) -> TimeDelta {
     match class {
         FailureClass::Environment => TimeDelta::hours(1),
@@ -204,7 +204,7 @@ mod tests {
         Retries { now, is_asked: false }
     }
 
-    /// Delays in seconds and fates of failures in a row, each when the last wait is over.
+    /// Delays in seconds and states of failures in a row, each when the previous wait is over.
     fn course(class: FailureClass, random: f64) -> Vec<(i64, FailureState)> {
         let mut now = DateTime::UNIX_EPOCH;
         let mut last: Option<Standing> = None;
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_a_pass_ends_the_waits_that_can_be_over() {
+    fn a_requested_pass_ends_the_waits_that_can_be_over() {
         let now = DateTime::UNIX_EPOCH;
         let is_held = |class, state| {
             let standing = Standing { state, ..Standing::after(None, failed(class), now, 1.0) };

@@ -1,7 +1,8 @@
-//! The walk: which transcripts there are, by stat only. Links are not followed, no file is opened.
+//! The walk: finds the source files below the roots. It reads names and stats only; no file is opened and no link is
+//! followed.
 //!
-//! Folders are opened beneath their root like files are: one that becomes a link in the middle of
-//! the walk does not lead it outside.
+//! Folders are opened beneath their root, as files are. So a folder that is replaced by a link during the walk does not
+//! lead outside of the root.
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::source::access;
@@ -19,61 +20,61 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A transcript, or something in its place.
+/// A source file, or something else with the name of one.
 #[derive(Debug)]
 pub struct Found {
     pub file: SourceFile,
-    /// Position of its source in the list that was walked.
+    /// The position of its source in the walked list.
     pub source: usize,
-    /// Path below the source's root.
+    /// The path below the source's root.
     pub path: PathBuf,
-    /// Or the reason for not taking it.
+    /// The stat, or why the file is not read.
     pub stat: std::result::Result<Stat, Rejection>,
 }
 
-/// Bytes of the longest path below a root that can be opened.
+/// The most bytes of a path below a root that can be opened.
 const LONGEST: usize = 4095;
 
-/// What a walk saw.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub struct Walk {
     /// Ordered by `session_file`.
     pub found: Vec<Found>,
-    /// Folders that could not be seen, or not all of them: what is below them is not known to be gone.
+    /// Folders that could not be listed completely. Files below them are not known to be deleted.
     pub unseen: Vec<Unseen>,
-    /// Links that can stand for a folder; nobody looks where they lead to.
+    /// Links that may stand for a folder. They are not followed.
     pub links: Vec<Link>,
 }
 
-/// A link that can stand for a folder.
+/// A link that may stand for a folder.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Link {
-    /// Path below the source's root, as text.
+    /// The path below the source's root, as text.
     pub name: String,
     pub source: usize,
-    /// Named as its files would be in the ledger.
+    /// The prefix that its files would have in the ledger.
     pub folder: String,
 }
 
-/// A folder that could not be seen whole.
+/// A folder that could not be listed completely.
 #[derive(Debug)]
 pub struct Unseen {
     pub source: usize,
-    /// Path below the source's root.
+    /// The path below the source's root.
     pub path: PathBuf,
-    /// Named as its files would be in the ledger.
+    /// The prefix that its files would have in the ledger.
     pub folder: String,
     pub reason: String,
 }
 
-/// What a name in a folder turns out to be.
+/// What an entry of a folder is.
 #[derive(Debug, PartialEq, Eq)]
 enum Entry {
     Folder,
-    /// A transcript, or something in its place.
+    /// A source file, or something else with the name of one.
     Transcript(FileType, Stat),
     Link,
-    /// It may be a folder, but the system does not say so.
+    /// It may be a folder, but the system does not tell.
     Unseen(Errno),
     /// Another file.
     File,
@@ -81,13 +82,13 @@ enum Entry {
 }
 
 impl Entry {
-    /// Of a name of this kind in the listing, and what a look at it showed, if one was needed. A look that
-    /// fails costs this name only: a file is left to be opened, which tells what is wrong with it.
+    /// Decides what an entry is, from its type in the listing and a stat of it if one was needed. If the stat fails,
+    /// only this entry is affected: a file counts as found, and opening it will show what is wrong.
     fn of(kind: FileType, is_transcript: bool, looked: Option<rustix::io::Result<(FileType, Stat)>>) -> Self {
         let (kind, stat) = match looked {
             None => (kind, None),
             Some(Ok((kind, stat))) => (kind, Some(stat)),
-            // Gone between the listing and the look: as if it had not been there.
+            // It was removed between the listing and the stat, so it counts as absent.
             Some(Err(Errno::NOENT)) => return Self::Nothing,
             Some(Err(error)) if kind == FileType::Unknown && !is_transcript => return Self::Unseen(error),
             Some(Err(_)) if kind == FileType::Unknown => (FileType::RegularFile, Some(Stat::UNKNOWN)),
@@ -107,12 +108,12 @@ impl Entry {
 ///
 /// # Errors
 ///
-/// If a root is missing or no folder.
+/// If a root is missing or is not a folder.
 pub fn roots(sources: &[Source]) -> Result<Vec<Root>> {
     sources.iter().map(|source| root(&source.root)).collect()
 }
 
-/// What can be done about a root that is not there.
+/// The hint for a missing root.
 const MISSING: &str = "is the folder mounted? name another with --sessions DIR; if a known source has moved: \
                        `sessionmill sources moved NAME DIR`";
 
@@ -128,17 +129,17 @@ fn root(path: &Path) -> Result<Root> {
     })
 }
 
-/// Walks the sources, which `roots` are the roots of.
+/// Walks the sources. `roots` are their opened roots.
 ///
 /// # Errors
 ///
-/// If a root cannot be listed, or is one level too deep.
+/// If a root cannot be listed, or is a folder one level too deep.
 pub fn sessions(sources: &[Source], roots: &[Root], login: &str) -> Result<Walk> {
     let walks = sources.iter().zip(roots).map(|(source, root)| one(source, root, login)).collect::<Result<_>>()?;
     Ok(Walk::of(walks).share_names(&Ledger::default()).0)
 }
 
-/// Opens and walks each source by itself: one that cannot be walked costs itself only.
+/// Opens and walks each source by itself, so that one that cannot be walked does not affect the others.
 pub fn each(sources: &[Source], login: &str) -> Vec<Result<(Root, Walk)>> {
     let walk = |source: &Source| {
         let root = root(&source.root)?;
@@ -148,7 +149,7 @@ pub fn each(sources: &[Source], login: &str) -> Vec<Result<(Root, Walk)>> {
     sources.iter().map(walk).collect()
 }
 
-/// The walk of a single source.
+/// Walks a single source.
 fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
     let owner = source.owner(login);
     let mut branch = Branch { number: 0, source, root, owner, walk: Walk::default(), folders: vec![PathBuf::new()] };
@@ -160,12 +161,12 @@ fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
     if is_too_deep(source, &branch.walk.found) {
         return Err(too_deep(source));
     }
-    tell_twins(&mut branch.walk.found, owner);
+    reject_twins(&mut branch.walk.found, owner);
     Ok(branch.walk)
 }
 
 impl Walk {
-    /// Joins the walks of sources.
+    /// Joins the walks of several sources.
     pub fn of(walks: Vec<Self>) -> Self {
         let mut walk = Self::default();
         for (number, Self { mut found, mut unseen, mut links }) in walks.into_iter().enumerate() {
@@ -182,9 +183,10 @@ impl Walk {
         walk
     }
 
-    /// Where sources have files of one name, keeps one and rejects the others as a clash: the file of the source in the
-    /// ledger, else the first that can be read. If the ledger's source cannot be walked now, rejects all. Also returns
-    /// the names of rejected files that are larger than the kept one: they hold something that is not counted.
+    /// Resolves names that files of several sources share. One file keeps the name: that of the source in the ledger,
+    /// else the first that can be read. The others are rejected as a clash. If the ledger's source cannot be walked
+    /// now, all are rejected. Also returns the names of rejected files that are larger than the kept one, because they
+    /// contain data that is not counted.
     #[must_use]
     pub fn share_names(mut self, ledger: &Ledger) -> (Self, Vec<String>) {
         let mut larger = Vec::new();
@@ -209,25 +211,26 @@ impl Walk {
     }
 }
 
-/// Whether a path below the root is one name.
+/// Whether a path is directly in the root.
 fn is_in_root(path: &Path) -> bool {
     path.parent().is_some_and(|parent| parent.as_os_str().is_empty())
 }
 
-/// Whether `path` is named like a transcript, in letters of any case.
+/// Whether a path is named like a source file, ignoring case.
 fn is_named_alike(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
 }
 
-/// Whether `path` is named like a transcript that is compressed, in letters of any case.
+/// Whether a path is named like a compressed source file, ignoring case.
 fn is_compressed(path: &Path) -> bool {
     const EXTENSIONS: [&str; 11] = ["7z", "br", "bz2", "gz", "lz4", "lzma", "xz", "z", "zip", "zst", "zstd"];
     let has = |extension: &OsStr| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
     path.extension().is_some_and(has) && path.file_stem().is_some_and(|plain| is_named_alike(Path::new(plain)))
 }
 
-/// Takes one form of each transcript, the plain one first. The others keep the names that they are stored under.
-fn tell_twins(found: &mut [Found], owner: Option<&str>) {
+/// If a source file is there in several forms, keeps the preferred one. The others are rejected under their full names,
+/// with the suffix of the compression.
+fn reject_twins(found: &mut [Found], owner: Option<&str>) {
     let mut taken: HashMap<PathBuf, Compression> = HashMap::new();
     for found in found.iter() {
         let Some(form) = Compression::of(&found.path) else { continue };
@@ -236,7 +239,7 @@ fn tell_twins(found: &mut [Found], owner: Option<&str>) {
     }
     for found in found {
         let form = Compression::of(&found.path);
-        // A file that another program has compressed is one, too.
+        // A file that another program compressed is a twin too.
         let plain = form.unwrap_or(Compression::Gzip).plain(&found.path);
         if taken.get(&plain).is_some_and(|taken| Some(*taken) != form) {
             found.stat = Err(Rejection::Twin);
@@ -245,14 +248,14 @@ fn tell_twins(found: &mut [Found], owner: Option<&str>) {
     }
 }
 
-/// The walk of one source.
+/// The state of the walk of one source.
 struct Branch<'w> {
     number: usize,
     source: &'w Source,
     root: &'w Root,
     owner: Option<&'w str>,
     walk: Walk,
-    /// Still to be listed.
+    /// Folders that are still to be listed.
     folders: Vec<PathBuf>,
 }
 
@@ -268,7 +271,7 @@ impl Branch<'_> {
         let is_mailbox = below.as_os_str().is_empty() && folder.is_mailbox();
         for (name, kind) in entries {
             let path = below.join(&name);
-            // Some file systems do not return the type in the listing.
+            // Some file systems do not report types in a listing.
             let looked = (kind == FileType::Unknown || Compression::of(&path).is_some()).then(|| folder.look(&name));
             let has_more_names = matches!(looked, Some(Ok((.., true))));
             let looked = looked.map(|looked| looked.map(|(kind, stat, _)| (kind, stat)));
@@ -290,7 +293,7 @@ impl Branch<'_> {
         listed
     }
 
-    /// Notes a name that cannot be opened. Of a folder, nothing below it is seen, or ever was.
+    /// Rejects a path that is too long to be opened. For a folder, nothing below it is read.
     fn too_long(&mut self, path: PathBuf) {
         let file = name(&path, self.owner);
         self.walk.found.push(Found { file, source: self.number, path, stat: Err(Rejection::TooLong) });
@@ -304,7 +307,7 @@ impl Branch<'_> {
     fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat, has_more_names: bool) {
         let stat = match kind {
             FileType::RegularFile if self.source.layout == Layout::Users && is_in_root(&path) => Err(Rejection::InRoot),
-            // A file can have lost its other names by the time it is opened, so that this is not the only look.
+            // Also checked when the file is opened, but it may have lost its other names by then.
             FileType::RegularFile if has_more_names => Err(Rejection::HardLinked),
             FileType::RegularFile => Ok(stat),
             FileType::Symlink => Err(Rejection::Link),
@@ -324,7 +327,7 @@ impl Branch<'_> {
                 let error = Error::cannot("read", self.source.root.display(), error);
                 return Err(error.hint("may this user list the folder?"));
             }
-            // Gone, or something else by now: as if it had not been there.
+            // It was removed or replaced since, so it counts as absent.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
             _ => self.add_unseen(folder, error),
         }
@@ -338,7 +341,7 @@ impl Branch<'_> {
     }
 }
 
-/// The ledger's name of a path below the root, which does not show how the file is compressed.
+/// The ledger's name for a path below the root. It does not show how the file is compressed.
 fn name(path: &Path, owner: Option<&str>) -> SourceFile {
     match Compression::of(path) {
         Some(form) => stored_name(&form.plain(path), owner),
@@ -346,7 +349,7 @@ fn name(path: &Path, owner: Option<&str>) -> SourceFile {
     }
 }
 
-/// The name of a path as it is.
+/// The ledger's name for a path, including a suffix of compression.
 fn stored_name(path: &Path, owner: Option<&str>) -> SourceFile {
     let below = key(path);
     match owner {
@@ -358,8 +361,7 @@ fn stored_name(path: &Path, owner: Option<&str>) -> SourceFile {
     }
 }
 
-/// The path as text, reversible for any file name: bytes that are not UTF-8, and `%`, are written
-/// as `%XX`.
+/// The path as text that can be converted back: `%`, and bytes that are not UTF-8, become `%XX`.
 pub fn key(path: &Path) -> String {
     let mut key = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -369,8 +371,9 @@ pub fn key(path: &Path) -> String {
     key
 }
 
-/// Transcripts directly in the root, and no others but those of their subagents. Codex keeps its oldest and
-/// its archived rollouts like that; there only the folder of a day, a month or a year is too deep.
+/// Whether the root is one level too deep: source files are directly in it, and nothing else except files of their
+/// subagents. Codex keeps its oldest and archived rollouts in that way, so for its layout only the folder of a day,
+/// month or year is too deep.
 fn is_too_deep(source: &Source, found: &[Found]) -> bool {
     let is_number = |name: &OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
     if source.layout == Layout::CodexSessions && !source.root.file_name().is_some_and(is_number) {
@@ -407,7 +410,7 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     #[test]
-    fn a_look_that_fails_costs_its_name_only() {
+    fn a_failed_stat_affects_its_own_entry_only() {
         use FileType::{Directory, RegularFile, Symlink, Unknown};
         for error in [Errno::IO, Errno::ACCESS, Errno::LOOP, Errno::STALE, Errno::NAMETOOLONG] {
             let failed = |kind, is_transcript| Entry::of(kind, is_transcript, Some(Err(error)));
@@ -423,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_any_two_names_apart() {
+    fn different_paths_have_different_names() {
         let of = |bytes: &[u8]| key(Path::new(OsStr::from_bytes(bytes)));
         assert_eq!(of(b"ada/caf\xc3\xa9.jsonl"), "ada/café.jsonl");
         assert_eq!(of(b"ada/\xff.jsonl"), "ada/%FF.jsonl");

@@ -1,10 +1,10 @@
-//! What the file system says about a file without reading it.
+//! What the file system says about a file, without reading it.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 
-/// The tuple that distinguishes one observation of a file from another. Only equality means anything: a
-/// copy with an older preserved mtime is a change too, and an inode can be used again.
+/// The values by which two observations of a file are compared. Only equality has a meaning: a copy with an older
+/// preserved mtime is also a change, and an inode can be reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stat {
     /// Bytes.
@@ -17,8 +17,8 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Of a file whose stat the system refuses. No file has it, so that the file is looked into: opening it
-    /// tells what is wrong.
+    /// For a file whose stat cannot be read. No real file has these values, so the file is treated as changed, and
+    /// opening it shows what is wrong.
     pub const UNKNOWN: Self = Self { size: 0, mtime_ns: 0, ctime_ns: 0, inode: 0 };
 }
 
@@ -49,7 +49,7 @@ impl From<&Metadata> for Stat {
     }
 }
 
-/// Whether the file system takes its time from this machine's clock, as far as is known.
+/// Whether the file system uses this machine's clock, as far as is known.
 #[cfg(target_os = "linux")]
 pub fn is_local(file: &File) -> bool {
     // btrfs, ext2 to ext4, f2fs, overlay, tmpfs, xfs, zfs.

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_secret_is_not_looked_up() {
+    fn text_that_cannot_be_a_secret_is_not_looked_up() {
         assert_eq!(Secret::presented(""), None);
         assert_eq!(Secret::presented(&"a".repeat(513)), None);
         assert!(is_public_id(&public_id()));

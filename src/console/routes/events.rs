@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_appends_nothing() {
+    fn a_body_without_valid_events_appends_nothing() {
         for (text, why) in [
             ("", "the body is not JSON, at line 1, column 0"),
             ("7", "the body is neither an event nor a list of events"),

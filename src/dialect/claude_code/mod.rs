@@ -1,8 +1,8 @@
-//! Claude Code transcripts: one record a line, nested under `message` or flat (`{role, content}`).
+//! Claude Code transcripts: one record per line. A message is nested under `message`, or flat (`{role, content}`).
 //!
-//! Two records on one line (a lost line feed) are two records, and one that was cut off costs itself only.
-//! Agent progress lines of older releases hold a record of the subagent, which speaks for itself. The format
-//! is described in COUNTING.
+//! Two records on one line (after a lost line feed) are read as two records. If one of them is cut off, the other is
+//! still read. Agent progress lines of older releases contain a record of the subagent, which is read as the subagent's
+//! own. COUNTING.md describes the format.
 
 mod notification;
 mod record;
@@ -15,7 +15,7 @@ mod work;
 use super::fault;
 use super::json::{self, Unread};
 use super::splice::{self, Position};
-use super::{Ask, Dialect, Parser, Told};
+use super::{Ask, Dialect, Parsed, Parser};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
@@ -23,13 +23,13 @@ use sessionmill_contract::{Agent, Cause, Event, Fault, Output, Said, Title, Titl
 
 pub(super) const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", open: || Box::new(ClaudeCode), lists: false };
 
-/// Beginning of what the client writes in the name of a person who stops a turn.
+/// The beginning of the text that the client writes, as the user, when a person interrupts a turn.
 const INTERRUPTED: &str = "[Request interrupted by user";
 
-/// The format has no state: every line stands alone.
+/// The format needs no state: each line can be read by itself.
 struct ClaudeCode;
 
-/// Types that the format is known to have. Others are read as far as they can be, and counted.
+/// The known types of records. Others are read as far as possible, and counted as unknown.
 const KNOWN: [&str; 25] = [
     "agent-color",
     "agent-name",
@@ -59,21 +59,28 @@ const KNOWN: [&str; 25] = [
 ];
 
 impl Parser for ClaudeCode {
-    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
-        let Some((entry, length)) = splice::record(bytes) else { return Told::Nothing };
+    fn record(
+        &mut self,
+        at: Position,
+        line: u64,
+        bytes: &[u8],
+        ask: Ask,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Parsed {
+        let Some((entry, length)) = splice::record(bytes) else { return Parsed::NoRecord };
         if ask == Ask::Own && !is_own(&entry) {
-            return Told::Strange;
+            return Parsed::Foreign;
         }
         if !belongs(&entry, at) {
-            return Told::Nothing;
+            return Parsed::NoRecord;
         }
-        tell(line, &entry, events);
-        Told::Record(length)
+        emit(line, &entry, events);
+        Parsed::Record(length)
     }
 }
 
-/// Whether a record is certainly of Claude Code: by a type of its own, by the name that it gives to the id of a
-/// session, or as a message, flat or nested. The messages of OpenAI's API have parts of other types.
+/// Whether a record is certainly of Claude Code: it has a type that only this format has, or a session id under its
+/// name, or it is a message, flat or nested. Messages of OpenAI's API differ in the types of their parts.
 fn is_own(entry: &Entry<'_>) -> bool {
     match entry.kind.get() {
         Some("assistant" | "user") => return true,
@@ -89,8 +96,8 @@ fn is_flat(entry: &Entry<'_>) -> bool {
     entry.message.role.get().is_some() && !entry.message.content.blocks().any(is_foreign)
 }
 
-/// Whether an object is a record, and not a part of a broken one: neither messages nor the records inside of
-/// progress lines say where they were written.
+/// Whether an object is a record, rather than part of a broken one. Messages, and the records inside progress lines, do
+/// not name a session, directory or version; records do.
 fn belongs(entry: &Entry<'_>, place: Position) -> bool {
     let places = [&entry.session_id, &entry.session_id_snake, &entry.cwd, &entry.version];
     match place {
@@ -100,8 +107,8 @@ fn belongs(entry: &Entry<'_>, place: Position) -> bool {
     }
 }
 
-/// Hands on what one record says.
-fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+/// Emits what one record says.
+fn emit(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
     let cwd = entry.cwd.directory();
     let transcript = Transcript {
         agent: CLAUDE_CODE.name,
@@ -173,11 +180,11 @@ fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, even
     }
 }
 
-/// An error of the API, with its cause as the client shows it to the person, or notes it.
+/// An error of the API. Its cause is in the text that the client shows to the person, or in a field of the record.
 fn api_error(entry: &Entry<'_>, message: &Message<'_>) -> Agent<'static> {
     let noted = entry.error.map_or("", |json::Raw(text)| text);
-    let told: String = message.content.texts().chain([noted]).collect::<Vec<_>>().join("\n");
-    Agent::ApiError { cause: fault::api(&told) }
+    let shown: String = message.content.texts().chain([noted]).collect::<Vec<_>>().join("\n");
+    Agent::ApiError { cause: fault::api(&shown) }
 }
 
 fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnMut(Agent<'_>)) {
@@ -233,14 +240,14 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
     }
 }
 
-/// Attempts that were declined, where a fallback model served the response: the iterations of type `message`
-/// beside its own. Those without output are not billed.
+/// Declined attempts of a response that a fallback model served: the iterations of type `message` beside the fallback's
+/// own. Attempts without output are not billed.
 fn declined<'a>(tokens: &'a Tokens<'_>) -> Vec<Advisor<'a>> {
     let of_kind = |kind| tokens.iterations.iter().filter(move |iteration| iteration.kind.get() == Some(kind));
     let output = |iteration: &Iteration<'_>| usage(&iteration.tokens).output;
     let served: u64 = of_kind("fallback_message").map(output).sum();
     let attempted: u64 = of_kind("message").map(output).sum();
-    // Without a fallback, or if the sum has them all the same, there is nothing beside it.
+    // Without a fallback there are none. If the sum includes the attempts, they are already counted.
     if of_kind("fallback_message").next().is_none() || usage(tokens).output >= served + attempted {
         return Vec::new();
     }
@@ -263,7 +270,7 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
     let results = message.content.blocks().filter(is_result).count();
     for (number, block) in message.content.blocks().filter(is_result).enumerate() {
         let call_id = block.tool_use_id.id();
-        // The client says once for the record what its tool did.
+        // The record has one note about the tool's work, so it is counted with the first result only.
         let is_first = number == 0;
         let web_searches = if is_first { entry.tool_searches.0.unwrap_or_default() } else { 0 };
         let agent_id = entry.tool_agent_id.id().filter(|_| is_first);
@@ -288,7 +295,7 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
         }
     }
     if results > 0 {
-        entry.todos.tell(event);
+        entry.todos.emit(event);
     }
     if let Some(finish) = message.content.texts().find_map(notification::read) {
         event(Agent::Finished(finish));
@@ -306,7 +313,7 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
     let is_from_elsewhere = |text: &&str| sender == Sender::Unsaid && text::is_from_elsewhere(text);
     let texts = message.content.texts().map(text::without_injected).filter(|text| !is_from_elsewhere(text));
     let (by_a_person, by_client): (Vec<_>, Vec<_>) = texts.partition(|text| text::is_by_a_person(text));
-    // An envelope that a person quotes is no command.
+    // An envelope inside a person's text is a quote, not a command.
     if let Some(name) = by_client.into_iter().find_map(text::slash_command) {
         return event(Agent::SlashCommand { name: json::shortened(name) });
     }
@@ -321,8 +328,8 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
     }
 }
 
-/// Who declined the call that a block answers. What the record says of it is of its only result, or of those
-/// that are errors.
+/// Who declined the call that a block answers. The record has one field for this. It belongs to the only result, or to
+/// those results that are errors.
 fn declined_by(entry: &Entry<'_>, block: &Block<'_>, answer: Option<&str>, is_only: bool) -> Option<Decliner> {
     if !block.is_error.0 && !is_only {
         return None;
@@ -338,7 +345,7 @@ fn declined_by(entry: &Entry<'_>, block: &Block<'_>, answer: Option<&str>, is_on
     answer.and_then(|text| refusal::decliner(None, text)).or_else(noted)
 }
 
-/// Rules 5 and 8 of COUNTING: the flat field is the total of cache writes, and nothing is negative.
+/// Rules 5 and 8 of COUNTING.md: the flat field is the total of cache writes, and no count is negative.
 fn usage(tokens: &Tokens<'_>) -> Usage {
     let count = |count: json::Count| count.0.unwrap_or_default();
     let parts = (count(tokens.write_5m) + count(tokens.write_1h)).min(Usage::MAX_COUNT);
@@ -349,7 +356,7 @@ fn usage(tokens: &Tokens<'_>) -> Usage {
         cache_write,
         cache_write_1h: count(tokens.write_1h).min(cache_write),
         cache_read: count(tokens.cache_read),
-        // Told apart by newer clients only, and inside the output all the same.
+        // Only newer clients report it separately, and the output includes it.
         reasoning: 0,
     }
 }

@@ -1,4 +1,4 @@
-//! The note that work in the background has ended, which the client writes in the name of the user.
+//! The notification that background work has ended. The client writes it in the role of the user.
 //!
 //! ```text
 //! <task-notification>
@@ -13,10 +13,10 @@ use sessionmill_contract::event::Finish;
 
 const MARK: &str = "<task-notification>";
 
-/// The end that a text notes, if it does.
+/// The end of background work, if the text is such a notification.
 pub(super) fn read(text: &str) -> Option<Finish<'_>> {
     let inside = text.trim_start().strip_prefix(MARK)?;
-    // The result of the work follows, and can be any text.
+    // The result of the work follows, and can contain any text.
     let inside = inside.split("<result>").next().unwrap_or_default();
     let state = ended(tag(inside, "<status>", "</status>")?)?;
     let call_id = tag(inside, "<tool-use-id>", "</tool-use-id>").filter(|id| is_id(id));
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> Option<Finish<'_>> {
     Some(Finish { call_id, agent_id, state })
 }
 
-/// How work in the background has ended, if it has.
+/// How background work has ended; `None` if it has not.
 pub(super) fn ended(status: &str) -> Option<TaskState> {
     match status {
         "completed" => Some(TaskState::Completed),
@@ -34,7 +34,7 @@ pub(super) fn ended(status: &str) -> Option<TaskState> {
     }
 }
 
-/// What stands between two marks.
+/// The text between two marks.
 fn tag<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(open)?;
     Some(rest.split_once(close)?.0.trim())

@@ -1,4 +1,4 @@
-//! The fields of a Claude Code record that anything asks for, as they stand on the line.
+//! The fields of a Claude Code record that are used, as written on the line.
 
 use super::todo::Todos;
 use crate::dialect::json::{
@@ -8,8 +8,8 @@ use crate::dialect::json::{
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use std::borrow::Cow;
 
-/// One record. A flat one is its own message, so `message` holds what stands at the top and
-/// `nested` what stands below `message`.
+/// One record. In a flat record, the message's fields are at the top level. So `message` has the fields from the top
+/// level, and `nested` those below `message`.
 #[derive(Debug, Default)]
 pub(super) struct Entry<'de> {
     pub(super) kind: Text<'de>,
@@ -27,40 +27,40 @@ pub(super) struct Entry<'de> {
     pub(super) is_meta: Flag,
     pub(super) is_compact_summary: Flag,
     pub(super) is_api_error: Flag,
-    /// Who a record of the user is from.
+    /// Who sent a record in the role of the user.
     pub(super) origin: Origin<'de>,
     pub(super) turn_origin: Text<'de>,
     pub(super) prompt_source: Text<'de>,
-    /// The client marks it as its own.
+    /// The client marks the record as its own.
     pub(super) is_by_client: bool,
-    /// The call whose tool wrote the record.
+    /// The id of the call whose tool wrote the record.
     pub(super) source_tool_use_id: Text<'de>,
-    /// Why a call was not let through.
+    /// Why a call was denied.
     pub(super) tool_denial: Text<'de>,
-    /// What the client notes of a tool's work, where that is a text.
+    /// The client's note about a tool's work, if that is a text.
     pub(super) tool_text: Text<'de>,
     pub(super) cost: Dollars,
     pub(super) total_cost: Dollars,
     pub(super) tool_searches: Count,
     pub(super) tool_agent_id: Text<'de>,
-    /// What the tool changed in a file, as a patch.
+    /// The patch that a tool made to a file.
     pub(super) tool_patch: Option<Raw<'de>>,
-    /// The tool goes on in the background.
+    /// Whether the tool continues in the background.
     pub(super) is_launched: bool,
-    /// What became of the client's list of tasks.
+    /// The changes of the client's task list.
     pub(super) todos: Todos<'de>,
     pub(super) message: Message<'de>,
     pub(super) nested: Option<Box<Message<'de>>>,
     /// The subagent's record in an agent progress line.
     pub(super) progress: Option<Box<Entry<'de>>>,
     pub(super) progress_agent_id: Text<'de>,
-    /// The call that the progress is of.
+    /// The id of the call that the progress belongs to.
     pub(super) parent_tool_use_id: Text<'de>,
-    /// A name of the session.
+    /// A title of the session.
     pub(super) title: Text<'de>,
-    /// The last record of the conversation that the name is of.
+    /// The last record of the conversation that has the title.
     pub(super) leaf: Text<'de>,
-    /// What the client notes of an error of the API, unread.
+    /// The client's note about an API error, unparsed.
     pub(super) error: Option<Raw<'de>>,
 }
 
@@ -114,11 +114,11 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// What a client notes of a tool's work: of its numbers only that of the searches, which are billed, the
-/// subagent that did it or goes on with it, the patch of a file, and entries of the list of tasks.
+/// The client's note about a tool's work. It is read for the number of searches, which are billed; the subagent that
+/// did the work or continues it; the patch of a file; and changes of the task list.
 #[derive(Default)]
 struct ToolOutcome<'de> {
-    /// All of it, where it is a text.
+    /// The note itself, if it is a text.
     text: Text<'de>,
     searches: Count,
     agent_id: Text<'de>,
@@ -161,7 +161,7 @@ impl<'de> Deserialize<'de> for ToolOutcome<'de> {
     }
 }
 
-/// The kind of an origin: `{"kind": …}`, or a text.
+/// The kind of origin: `{"kind": …}`, or a text.
 #[derive(Debug, Default)]
 pub(super) struct Origin<'de>(pub(super) Text<'de>);
 
@@ -329,7 +329,7 @@ impl<'de> Fields<'de> for Searches {
     }
 }
 
-/// One element of a message's content.
+/// An element of a message's content.
 #[derive(Debug, Default)]
 pub(super) struct Block<'de> {
     pub(super) kind: Text<'de>,
@@ -339,12 +339,12 @@ pub(super) struct Block<'de> {
     pub(super) input: Input<'de>,
     pub(super) tool_use_id: Text<'de>,
     pub(super) is_error: Flag,
-    /// What a tool answered, unread: it can be large, and only that of an error is asked for.
+    /// The tool's output, unparsed: it can be large, and only that of an error is used.
     pub(super) result: Option<Unread<'de>>,
 }
 
 impl Block<'_> {
-    /// The beginning of what a tool answered: its text, or its first one.
+    /// The beginning of the tool's output: its text, or its first text block.
     pub(super) fn answer(&self) -> Option<String> {
         let first = |raw: &[u8]| {
             let content = serde_json::from_slice::<Content<'_>>(raw).ok()?;
@@ -372,8 +372,8 @@ impl<'de> Fields<'de> for Block<'de> {
     }
 }
 
-/// The fields of a tool's input that name a skill or a subagent, or tell what is changed or run. Texts that can be
-/// large are unread.
+/// Fields of a tool's input: the name of a skill or a subagent, and what is changed or run. Texts that can be large
+/// stay unparsed.
 #[derive(Debug, Default)]
 pub(super) struct Input<'de> {
     pub(super) skill: Text<'de>,
@@ -409,7 +409,7 @@ impl<'de> Fields<'de> for Input<'de> {
     }
 }
 
-/// What a message says: one string or a list of blocks. A string in the list is a text block.
+/// The content of a message: a string or a list of blocks. A string in the list is a text block.
 #[derive(Debug, Default)]
 pub(super) enum Content<'de> {
     #[default]
@@ -426,7 +426,7 @@ impl<'de> Content<'de> {
         }
     }
 
-    /// The string, or the text blocks.
+    /// The string, or the text of each text block.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         let whole = if let Self::Text(text) = self { Some(&**text) } else { None };
         let blocks = self.blocks().filter(|block| block.kind.get() == Some("text"));

@@ -1,12 +1,12 @@
-//! Who did not let a tool call through. The client answers for the tool then, with a result that is marked as
-//! an error: newer clients say why in a field of the record, older ones in fixed sentences.
+//! Who declined a tool call. The client then answers instead of the tool, with a result that is marked as an error.
+//! Newer clients give the reason in a field of the record, older ones in fixed sentences.
 //!
-//! A sentence counts at the beginning of an error only. A tool that shows a text with such a sentence in it
-//! has worked, and its error begins with words of its own.
+//! A sentence is only recognised at the beginning of an error. A tool whose output quotes such a sentence was not
+//! declined: its error begins with other words.
 
 use sessionmill_contract::event::Decliner;
 
-/// Beginnings of what the model gets when the person said no, or stopped the call.
+/// Beginnings of the answer if a person declined or interrupted the call.
 const BY_PERSON: [&str; 9] = [
     "Interrupted by user",
     "Permission for this tool use was denied. The tool use was rejected",
@@ -19,8 +19,7 @@ const BY_PERSON: [&str; 9] = [
     "[Request interrupted by user for tool use]",
 ];
 
-/// Beginnings of what the model gets when a rule, a mode or a classifier said no, or nobody was there to
-/// ask.
+/// Beginnings of the answer if a rule, a mode or a classifier declined, or if nobody was there to be asked.
 const BY_POLICY: [&str; 5] = [
     "Claude requested permissions to ",
     "Permission for this action has been denied",
@@ -29,7 +28,7 @@ const BY_POLICY: [&str; 5] = [
     "Permission to use ",
 ];
 
-/// Who declined a call, by the kind that the record names, else by the text of the error.
+/// Who declined a call, by the reason in the record, else by the text of the error.
 pub(super) fn decliner(kind: Option<&str>, text: &str) -> Option<Decliner> {
     match kind {
         Some("user-rejected" | "interrupted") => Some(Decliner::Person),

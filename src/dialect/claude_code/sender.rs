@@ -1,20 +1,20 @@
-//! Who wrote a record that wears `role: user`: newer clients say so, and what they say decides.
+//! Who wrote a record with `role: user`. Newer clients record it, and then that decides.
 //!
-//! Teammates, other sessions, background tasks, scheduled wake-ups, channels, hooks and the client itself
-//! write as the user does. Where the record does not say who it is from, its text may; see [`text`].
+//! Teammates, other sessions, background tasks, scheduled wake-ups, channels, hooks and the client itself all write in
+//! the role of the user. If the record does not say who wrote it, its text may; see [`text`].
 //!
 //! [`text`]: super::text
 
 use super::record::Entry;
 
-/// Who wrote it.
+/// The writer of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// A person, as the record says.
+    /// A person, according to the record.
     Person,
     /// The record does not say.
     Unsaid,
-    /// Somebody else: an agent, a hook, a channel, the client.
+    /// Not a person: an agent, a hook, a channel or the client.
     Other,
 }
 
@@ -26,9 +26,10 @@ impl Sender {
         }
         match (entry.origin.0.get(), entry.turn_origin.get(), entry.prompt_source.get()) {
             (Some("human"), ..) => Self::Person,
-            // Kinds that are new one day are no person's: those have had their name from the first.
+            // Unknown kinds are not people: the kinds for people have had these names from the start.
             (Some(_), ..) => Self::Other,
-            // Turns of a program are said to be a person's, too, and a program can have a person in front of it.
+            // Prompts from a program (`sdk`) can come from a person who uses the program, and its turns are marked as
+            // human too. So the text must decide.
             (None, None | Some("human" | "sdk"), source) => match source {
                 Some("system") => Self::Other,
                 Some("typed") => Self::Person,
@@ -45,7 +46,7 @@ mod tests {
     use crate::dialect::json::Object;
 
     #[test]
-    fn what_the_record_says_decides() {
+    fn the_record_decides_who_wrote_it() {
         for (fields, sender) in [
             ("", Sender::Unsaid),
             (r#""origin":{"kind":"human"},"promptSource":"sdk""#, Sender::Person),

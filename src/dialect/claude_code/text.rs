@@ -1,8 +1,8 @@
-//! What a user's text is: a person's words, a slash command, or something that the client put there.
+//! Classifies a user's text: words of a person, a slash command, or text that the client added.
 
 use std::borrow::Cow;
 
-/// Beginnings of texts that wear `role: user` without a person having written them.
+/// Beginnings of texts in the role of the user that no person wrote.
 const NOT_A_PERSON: [&str; 14] = [
     "<bash-input>",
     "<bash-stderr>",
@@ -20,11 +20,11 @@ const NOT_A_PERSON: [&str; 14] = [
     "[Request interrupted by user",
 ];
 
-/// Parts that the client puts in front of a person's words.
+/// Tags of parts that the client puts before a person's words.
 const INJECTED: [&str; 5] =
     ["ide_opened_file", "ide_selection", "session-start-hook", "system-reminder", "user-prompt-submit-hook"];
 
-/// Envelopes in which other sessions, agents, tasks and channels write.
+/// Tags in which messages of other sessions, agents, tasks and channels are wrapped.
 const ENVELOPES: [&str; 16] = [
     "agent-message",
     "channel",
@@ -44,14 +44,14 @@ const ENVELOPES: [&str; 16] = [
     "ultraplan",
 ];
 
-/// What stands on a line above such a message.
+/// Beginnings of a line that announces such a message.
 const BANNERS: [&str; 4] = ["A peer session", "A teammate", "Another Claude session", "The coordinator"];
 
-/// Beginnings of what is said of other sessions and agents in words instead.
+/// Beginnings of notices about other sessions and agents that have no tag.
 const NOTICES: [&str; 4] =
     ["<task-notification>", "[Cross-session delivery notice]", "[Cross-session idle notice]", "[Subagent hand-back]"];
 
-/// Beginnings of what a client writes to go on without a person.
+/// Beginnings of texts by which a client resumes work without a person.
 const RESUMES: [&str; 6] = [
     "<<autonomous-loop",
     "I hit my usage limit while you were working, but it has reset now",
@@ -61,11 +61,11 @@ const RESUMES: [&str; 6] = [
     "[SYSTEM NOTIFICATION",
 ];
 
-/// Older clients mark a compaction summary by these words only.
+/// Older clients mark a compaction summary only by these words.
 const CONTINUED: &str = "This session is being continued from a previous conversation";
 
-/// Whether a person wrote the text. What the client writes on its own is none, also where it says that a person
-/// did: the prompt of a scheduled task, and what goes on with work that was broken off.
+/// Whether a person wrote the text. Texts that the client writes by itself do not count, even if the record says that
+/// they are from a person: for example, the prompt of a scheduled task, or the request to continue interrupted work.
 pub(super) fn is_by_a_person(text: &str) -> bool {
     let text = text.trim_start();
     let begins = |beginnings: &[&str]| beginnings.iter().any(|start| text.starts_with(start));
@@ -73,12 +73,12 @@ pub(super) fn is_by_a_person(text: &str) -> bool {
     !text.is_empty() && !is_by_client && !is_in(text, "scheduled-task")
 }
 
-/// Whether the text is a goal that the client repeats. A person who writes one in tags writes more beside it.
+/// Whether the text is a goal that the client repeats. A person who uses the tag writes more beside it.
 fn is_goal(text: &str) -> bool {
     text.strip_prefix("<goal>").is_some_and(|inside| inside.trim_end().ends_with("</goal>"))
 }
 
-/// The text behind the parts that the client has put in front of it.
+/// The text after the parts that the client has put before it.
 pub(super) fn without_injected(text: &str) -> &str {
     let mut rest = text;
     while let Some(behind) = INJECTED.iter().find_map(|tag| behind_part(rest.trim_start(), tag)) {
@@ -87,11 +87,11 @@ pub(super) fn without_injected(text: &str) -> &str {
     if rest.len() == text.len() { text } else { rest.trim_start() }
 }
 
-/// What follows a part that the text begins with, if it is closed.
+/// What follows a part at the beginning of the text, if that part is closed.
 fn behind_part<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
     let inside = |text: &'t str| text.strip_prefix('<')?.strip_prefix(tag)?.strip_prefix('>');
     let mut rest = inside(text)?;
-    // A part can quote another one of its kind.
+    // A part can contain another one with the same tag.
     let mut open = 1;
     while open > 0 {
         rest = &rest[rest.find('<')?..];
@@ -105,8 +105,8 @@ fn behind_part<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
     Some(rest)
 }
 
-/// Whether the text says that it is from another session, an agent, a task, a channel or a hook. A person who
-/// names an envelope does not fill and close it.
+/// Whether the text comes from another session, an agent, a task, a channel or a hook. A person who only mentions a tag
+/// does not fill and close it.
 pub(super) fn is_from_elsewhere(text: &str) -> bool {
     let text = text.trim_start();
     is_envelope(text) || is_bannered(text) || is_by_hook(text) || is_notice(text)
@@ -116,18 +116,18 @@ fn is_envelope(text: &str) -> bool {
     ENVELOPES.iter().any(|tag| is_in(text, tag))
 }
 
-/// Whether the text begins with an envelope, and it is closed.
+/// Whether the text begins with this tag, and the tag is closed.
 fn is_in(text: &str, tag: &str) -> bool {
     let Some(inside) = text.strip_prefix('<').and_then(|text| text.strip_prefix(tag)) else { return false };
     let has_attributes = inside.starts_with(char::is_whitespace);
-    // A feed has channels, too, which are from nobody.
+    // RSS feeds have a `<channel>` tag without attributes.
     let is_tag = has_attributes || inside.starts_with(['>', '/']) && tag != "channel";
     let is_empty = || inside.split_once('>').is_some_and(|(attributes, _)| attributes.ends_with('/'));
     let ends = |end: &str| end.strip_prefix(tag).is_some_and(|end| end.trim_start().starts_with('>'));
     is_tag && (is_empty() || inside.split("</").skip(1).any(ends))
 }
 
-/// Whether a line says that a message follows, and one does.
+/// Whether a line announces a message, and one follows.
 fn is_bannered(text: &str) -> bool {
     let after = BANNERS.iter().find_map(|banner| text.strip_prefix(banner)?.strip_prefix(" sent a message"));
     let after = after.map(|after| after.strip_prefix(" while you were working").unwrap_or(after));
@@ -137,7 +137,7 @@ fn is_bannered(text: &str) -> bool {
     })
 }
 
-/// Whether a hook's answer begins: `<event>[:<tool>] hook feedback:` and the like.
+/// Whether a hook's answer begins: `<event>[:<tool>] hook feedback:` and similar.
 fn is_by_hook(text: &str) -> bool {
     const SAYS: [&str; 4] =
         [" hook feedback:", " hook stopped continuation:", " hook error:", " operation blocked by hook:"];
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_persons_words_is_taken_away() {
+    fn text_before_a_persons_words_is_removed() {
         for (text, words) in [
             ("<system-reminder>wet paint</system-reminder>\n\npaint it", "paint it"),
             ("<ide_opened_file>wall.rs</ide_opened_file>\npaint it", "paint it"),

@@ -1,11 +1,11 @@
-//! What the client notes of its list of tasks when a tool changed it.
+//! Changes of the client's task list, as the client notes them after a tool call.
 //!
 //! | tool | note |
 //! | --- | --- |
 //! | `TaskCreate` | `task`: the number and the subject of a new entry |
 //! | `TaskUpdate` | `taskId` and `statusChange`: the new state of an entry |
-//! | `TaskOutput` | `task`: the id and the status of work in the background, which is no entry |
-//! | `TodoWrite` | `oldTodos` and `newTodos`: the whole list, whose entries are known by their text |
+//! | `TaskOutput` | `task`: the id and status of background work, which is not an entry of the list |
+//! | `TodoWrite` | `oldTodos` and `newTodos`: the whole list; entries are identified by their text |
 
 use super::notification;
 use crate::dialect::json::{Fields, Object, Objects, Text, skip};
@@ -13,13 +13,13 @@ use serde::de::MapAccess;
 use sessionmill_contract::event::{Finish, Todo};
 use sessionmill_contract::{Agent, TaskState};
 
-/// Entries of a list that are looked at, more than anybody can keep in mind.
+/// The most entries of a list that are compared. Real lists are far shorter.
 const MOST: usize = 500;
 
 /// The fields of a note.
 #[derive(Debug, Default)]
 pub(super) struct Todos<'de> {
-    /// Of `task`.
+    /// The entry in `task`.
     one: Option<Entry<'de>>,
     id: Text<'de>,
     change: Option<Change<'de>>,
@@ -41,16 +41,16 @@ impl<'de> Fields<'de> for Todos<'de> {
     }
 }
 
-/// The entries that are compared.
+/// The entries to compare.
 fn list(Objects(mut entries): Objects<Entry<'_>>) -> Vec<Entry<'_>> {
     entries.truncate(MOST);
     entries
 }
 
 impl Todos<'_> {
-    /// Hands on which entries have another state.
-    pub(super) fn tell(&self, event: &mut dyn FnMut(Agent<'_>)) {
-        // To look at an entry gives its status, too.
+    /// Emits the entries whose state has changed.
+    pub(super) fn emit(&self, event: &mut dyn FnMut(Agent<'_>)) {
+        // When the tool reads an entry, the note contains its status too; such a note is not a new entry.
         if let Some(created) = self.one.as_ref().filter(|created| created.status.get().is_none())
             && let Some(id) = created.id.id()
         {
@@ -70,29 +70,29 @@ impl Todos<'_> {
             let found = list.iter().find(|entry| entry.subject() == Some(subject));
             found.map(|entry| entry.status.get().unwrap_or_default().to_owned())
         };
-        let mut tell = |subject: &str, state| event(Agent::Todo(Todo { id: None, subject: Some(subject), state }));
+        let mut emit = |subject: &str, state| event(Agent::Todo(Todo { id: None, subject: Some(subject), state }));
         for entry in &self.new {
             let Some(subject) = entry.subject() else { continue };
             let before = status(&self.old, subject);
             if before.is_none() {
-                tell(subject, TaskState::Created);
+                emit(subject, TaskState::Created);
             }
             let now = entry.status.get().unwrap_or_default();
             let changes = if before.is_some() { before.as_deref() != Some(now) } else { now != "pending" };
             if let Some(state) = changed(now).filter(|_| changes) {
-                tell(subject, state);
+                emit(subject, state);
             }
         }
         for entry in &self.old {
             let Some(subject) = entry.subject() else { continue };
             if entry.status.get() != Some("completed") && status(&self.new, subject).is_none() {
-                tell(subject, TaskState::Cancelled);
+                emit(subject, TaskState::Cancelled);
             }
         }
     }
 }
 
-/// What the new status of an entry means.
+/// The meaning of an entry's new status.
 fn changed(status: &str) -> Option<TaskState> {
     match status {
         "pending" | "in_progress" => Some(TaskState::Updated),
@@ -130,7 +130,7 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// The status of an entry before and after.
+/// The change of an entry's status.
 #[derive(Debug, Default)]
 struct Change<'de> {
     to: Text<'de>,

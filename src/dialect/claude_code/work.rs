@@ -1,7 +1,7 @@
-//! What a call sets out to do: the change that it makes to a file, or the command that it runs; and what it changed.
+//! What a call is about to do (change a file or run a command), and what it changed.
 //!
-//! Texts are counted as they stand in the JSON, where a line feed is written as `\n`: a large file that is written
-//! whole is not copied to count its lines.
+//! Lines are counted in the JSON text itself, where a line feed is written as `\n`. So a large file need not be copied
+//! to count its lines.
 
 use super::record::{Block, Input};
 use crate::dialect::json::{Fields, Object, Raw, skip};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::MapAccess;
 use sessionmill_contract::{Edit, Lines, Work};
 
-/// What a call of a tool sets out to do.
+/// What a tool call is about to do.
 pub(super) fn of<'a>(tool: &str, block: &'a Block<'_>) -> Work<'a> {
     let Input { command, file_path, notebook_path, old_string, new_string, content, edits, new_source, .. } =
         &block.input;
@@ -36,7 +36,7 @@ pub(super) fn of<'a>(tool: &str, block: &'a Block<'_>) -> Work<'a> {
     }
 }
 
-/// A change of a text to another one.
+/// The replacement of a text by another.
 #[derive(Default)]
 struct Change<'de> {
     old: Option<Raw<'de>>,
@@ -54,7 +54,7 @@ impl<'de> Fields<'de> for Change<'de> {
     }
 }
 
-/// Lines that are new, and lines that go, without those that both texts begin and end with.
+/// The numbers of added and removed lines, without common lines at the beginning and the end of both texts.
 fn changed(old: Option<Raw<'_>>, new: Option<Raw<'_>>) -> Lines {
     let (old, new) = (lines(old), lines(new));
     let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
@@ -63,20 +63,20 @@ fn changed(old: Option<Raw<'_>>, new: Option<Raw<'_>>) -> Lines {
     Lines { added: (new.len() - same) as u64, removed: (old.len() - same) as u64 }
 }
 
-/// A part of a patch, whose lines begin with `+`, `-` or a space.
+/// A hunk of a patch. Its lines begin with `+`, `-` or a space.
 #[derive(Deserialize)]
 struct Hunk {
     lines: Vec<String>,
 }
 
-/// What a patch changes. The patch of a new file is empty, and says nothing.
+/// The numbers of lines that a patch changes. `None` for a new file, whose patch is empty.
 pub(super) fn patched(Raw(patch): Raw<'_>) -> Option<Lines> {
     let hunks: Vec<Hunk> = serde_json::from_str(patch).ok()?;
     let count = |sign| hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.starts_with(sign)).count() as u64;
     (!hunks.is_empty()).then(|| Lines { added: count('+'), removed: count('-') })
 }
 
-/// The lines of a string of JSON as they stand there.
+/// The lines of a JSON string, still escaped.
 fn lines(raw: Option<Raw<'_>>) -> Vec<&str> {
     let text = raw.map(|Raw(text)| text).and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"')).unwrap_or_default();
     let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_tells_what_changed_and_that_of_a_new_file_nothing() {
+    fn a_patch_shows_what_changed_but_that_of_a_new_file_is_empty() {
         let lines = |patch| patched(Raw(patch)).map(|Lines { added, removed }| (added, removed));
         let patch = r#"[{"oldStart": 1, "lines": [" a", "-b", "+c", "+d", "\\ No newline at end of file"]}, {"lines": ["--"]}]"#;
         assert_eq!(lines(patch), Some((2, 2)));

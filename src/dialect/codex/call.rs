@@ -1,8 +1,8 @@
-//! Calls of tools and their results.
+//! Tool calls and their results.
 //!
-//! A call belongs to the response whose count follows. Its id is unique only where its maker says so: some
-//! use the same ids in each turn, and without counts one response cannot be told from the next. An id that
-//! comes again after its result is another call.
+//! A call belongs to the response whose token count follows. Call ids are not always unique: some providers use the
+//! same ids in each turn, and without token counts one response cannot be told from the next. So an id that occurs
+//! again after its result is treated as a new call.
 
 use super::collab::Collab;
 use super::record::Payload;
@@ -15,22 +15,22 @@ use std::collections::HashSet;
 
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    /// Calls of the response at hand that have a result.
+    /// Ids of calls of the current response that have a result.
     done: HashSet<Box<str>>,
-    /// How often one of them came again.
+    /// How often an id was used again.
     again: u64,
     collab: Collab,
 }
 
 impl Calls {
-    /// The response is counted: what follows belongs to the next one.
+    /// Called when the response has been counted. Later calls belong to the next response.
     pub(super) fn answered(&mut self) {
         self.done.clear();
         self.again = 0;
     }
 
-    /// Hands on what a response item says. `response` is the id of the response at hand.
-    pub(super) fn tell(
+    /// Emits what a response item says. `response` is the id of the current response.
+    pub(super) fn emit(
         &mut self,
         kind: &str,
         payload: &Payload<'_>,
@@ -69,7 +69,7 @@ impl Calls {
             }
             _ => return,
         };
-        // What the server does itself has the id of its item.
+        // A tool that runs on the server has no call id, so the item's id is used.
         let call_id = call_id.or(payload.id.id());
         if call_id.is_some_and(|id| self.done.contains(id)) {
             self.again += 1;
@@ -96,22 +96,22 @@ impl Calls {
     }
 }
 
-/// `mcp__<server>__<tool>`, which newer clients write in two parts.
+/// The name `mcp__<server>__<tool>`, which newer clients write in two fields.
 fn mcp_name(namespace: &str, tool: &str) -> Option<String> {
     let namespace = namespace.strip_suffix("__").unwrap_or(namespace);
     let is_mcp = namespace.strip_prefix("mcp__").is_some_and(|server| !server.is_empty());
     (is_mcp && !tool.starts_with("mcp__")).then(|| format!("{namespace}__{tool}"))
 }
 
-/// What a tool wrote, without what the client says of it.
+/// The output of a tool, without the client's header.
 fn body(output: &str) -> &str {
     output.split_once("\nOutput:\n").map_or(output, |(_, body)| body)
 }
 
-/// Whether a tool's output begins with an exit code that is not 0.
+/// Whether a tool's output begins with an exit code other than 0.
 fn has_failed(output: &str) -> bool {
     const BEFORE: [&str; 3] = ["Process exited with code ", "Exit code: ", r#""exit_code":"#];
-    // Output can quote such words further down.
+    // Only at the beginning: the output itself can quote such words.
     let head = output.lines().take(4).map(|line| line.get(..200).unwrap_or(line));
     let code = |line: &str| BEFORE.iter().find_map(|before| Some(line.split_once(before)?.1.trim_start().to_owned()));
     head.into_iter().find_map(code).is_some_and(|code| !code.starts_with('0'))

@@ -1,7 +1,7 @@
-//! Subagents that a model spawns, and how they end.
+//! Subagents that a model starts, and how they end.
 //!
-//! The result of `spawn_agent` names the subagent and says only that it has begun. That it has ended is known from the
-//! results of `wait_agent` (older clients: `wait`) and `close_agent`, or by a note in the role of the user, whichever
+//! The result of `spawn_agent` names the subagent and says only that it has started. Its end is known from the results
+//! of `wait_agent` (older clients: `wait`) and `close_agent`, or from a notification in the role of the user, whichever
 //! comes first:
 //!
 //! ```text
@@ -25,7 +25,7 @@ pub(super) struct Collab(HashMap<Box<str>, Pending>);
 enum Pending {
     Spawn,
     Wait,
-    /// Of this subagent.
+    /// Closing the subagent with this id.
     Close(Box<str>),
 }
 
@@ -33,13 +33,13 @@ const NOTE: &str = "<subagent_notification>";
 const END_OF_NOTE: &str = "</subagent_notification>";
 
 impl Collab {
-    /// Notes a call; returns the type of the subagent that it spawns.
+    /// Notes a call. Returns the type of the subagent that it starts.
     pub(super) fn call(&mut self, tool: &str, call_id: Option<&str>, arguments: Option<Raw<'_>>) -> Option<String> {
         let text = |arguments: &Value, names: &[&str]| {
             let text = names.iter().find_map(|name| arguments.get(name)?.as_str());
             text.filter(|text| is_id(text)).map(str::to_owned)
         };
-        // The arguments are JSON in a string.
+        // The arguments are JSON inside a string.
         let arguments = || {
             let text: String = serde_json::from_str(arguments?.0).ok()?;
             serde_json::from_str::<Value>(&text).ok()
@@ -59,7 +59,7 @@ impl Collab {
         kind
     }
 
-    /// Hands on what the result of a call says of subagents.
+    /// Emits what the result of a call says about subagents.
     pub(super) fn result(&mut self, call_id: Option<&str>, output: &str, event: &mut dyn FnMut(Agent<'_>)) {
         let Some((call_id, pending)) = call_id.and_then(|id| Some((id, self.0.remove(id)?))) else { return };
         let Ok(output) = serde_json::from_str::<Value>(output) else { return };
@@ -77,14 +77,14 @@ impl Collab {
             }
             Pending::Close(agent_id) => {
                 let status = output.get("previous_status").or(output.get("status"));
-                // One that was closed at work does not end by itself any more.
+                // A subagent that was closed while it was working does not end by itself any more.
                 finish(&agent_id, status.map(|status| state(status).unwrap_or(TaskState::Cancelled)), event);
             }
         }
     }
 }
 
-/// Hands on what a message in the role of the user says of a subagent, if it is such a note.
+/// Emits what a notification in the role of the user says about a subagent.
 pub(super) fn note(content: Option<Raw<'_>>, event: &mut dyn FnMut(Agent<'_>)) {
     let Some(content) = content.map(|Raw(text)| text).filter(|content| content.contains(NOTE)) else { return };
     let Ok(parts) = serde_json::from_str::<Vec<Value>>(content) else { return };
@@ -104,7 +104,7 @@ fn finish(agent_id: &str, state: Option<TaskState>, event: &mut dyn FnMut(Agent<
     }
 }
 
-/// How a subagent has ended; nothing while it goes on, or can.
+/// How a subagent has ended; `None` while it works or can still continue.
 fn state(status: &Value) -> Option<TaskState> {
     let name = status.as_str().or_else(|| status.as_object()?.keys().next().map(String::as_str))?;
     match name {

@@ -1,10 +1,15 @@
-//! Tokens of a session: what its total has grown by, and responses that are missing from the total.
+//! Counts the tokens of a session.
 //!
-//! `token_count` has the total so far and the usage of the latest response. A repeated total adds nothing.
-//! The counter begins anew when a part of the total falls, or when the total is the latest response alone.
-//! A field that the total lacks grows by what the latest response says of it. Newer clients also write a `token_usage_record` for each response: most of
-//! these are in the total, but the request that compacts a thread is not. Record and total come in any
-//! order, so what is left of the records is known at the end of the file only.
+//! A `token_count` record has the session's total so far, and the usage of the latest response. What counts is the
+//! growth of the total, so a repeated record adds nothing. The counter has restarted if a part of the total has become
+//! smaller, or if the total equals the latest response. If the total lacks a field, the field grows by its value in the
+//! latest response.
+//!
+//! For example, totals of 100, 250, 250 and 30 tokens count 100 + 150 + 0 + 30.
+//!
+//! Newer clients also write a `token_usage_record` for each response. The total includes most of these responses, but
+//! not the request that compacts a thread. The two kinds of records come in any order, so it is known only at the end
+//! of the file which responses no total includes.
 
 use super::record::Totals;
 use crate::dialect::json::Count;
@@ -12,7 +17,7 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::event::Usage;
 use std::collections::{HashMap, HashSet};
 
-/// Tokens, of a session so far or of one response.
+/// Tokens of a session so far, or of one response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Sum {
     input: u64,
@@ -23,7 +28,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// A part that is absent is what it was before.
+    /// A missing part keeps its value of `before`.
     fn of(totals: Totals, before: Self) -> Self {
         let part = |count: Count, before: u64| count.0.unwrap_or(before);
         let (input, output) = (part(totals.input, before.input), part(totals.output, before.output));
@@ -33,7 +38,7 @@ impl Sum {
         Self { input, cached, written, output, reasoning }
     }
 
-    /// The sum without a part of it; `None` if that is no part of it.
+    /// This sum minus a part; `None` if the part is larger in any field.
     fn without(self, part: Self) -> Option<Self> {
         Some(Self {
             input: self.input.checked_sub(part.input)?,
@@ -54,8 +59,8 @@ impl Sum {
         }
     }
 
-    /// Input and output only. A client that leaves out the parts of one of them still writes these two, so
-    /// they show whether two lines are about the same response.
+    /// Input and output only. A client that leaves out the details still writes these two, so they show whether two
+    /// lines are about the same response.
     fn size(self) -> Self {
         Self { input: self.input, output: self.output, ..Self::default() }
     }
@@ -74,7 +79,7 @@ impl Sum {
     }
 }
 
-/// The usage of one response, from its record.
+/// The usage of one response, from its `token_usage_record`.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) line: u64,
@@ -84,7 +89,7 @@ pub(super) struct Recorded {
     pub(super) tier: Option<Box<str>>,
     pub(super) response_id: Option<Box<str>>,
     pub(super) usage: Sum,
-    /// Size of all records of the thread so far.
+    /// Input and output of all responses of the thread so far.
     pub(super) thread: Option<Sum>,
 }
 
@@ -96,37 +101,37 @@ impl Recorded {
     }
 }
 
-/// What of a count is to be known beside its numbers.
+/// What affects a count, other than its numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context {
-    /// It is of the history of a parent.
+    /// The count is part of a parent's history.
     pub(super) is_replayed: bool,
-    /// The counter can begin with what another file has counted.
+    /// The counter may start with tokens that another file has counted.
     pub(super) inherits: bool,
 }
 
-/// A total includes records that come shortly before it. This is how many of them are compared with it.
+/// How many of the latest records are compared with a total. A total only includes records that come shortly before it.
 const NEAR: usize = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     total: Option<Sum>,
-    /// All totals so far, by size: a counter can be set back to one of them.
+    /// All totals so far, by input and output. A counter can be set back to one of them.
     seen: HashMap<Sum, Sum>,
     /// The latest response that came without a total.
     alone: Option<Sum>,
-    /// Sizes of responses that are in the total, as far as no record of them was seen.
+    /// Responses that a total includes and for which no record was seen yet: their number by input and output.
     unclaimed: HashMap<Sum, u64>,
-    /// Size of what the last total has grown by, as long as no record is of it.
+    /// The last growth of the total, until a record for it is seen.
     latest: Option<Sum>,
     /// Records that no total includes so far.
     pending: Vec<Recorded>,
-    /// Responses that have a record.
+    /// Ids of responses that have a record.
     known: HashSet<Box<str>>,
 }
 
 impl Counter {
-    /// What the total has grown by; `None` if it says what it said before.
+    /// The growth of the total; `None` if the total is unchanged.
     pub(super) fn count(&mut self, totals: Option<Totals>, last: Option<Totals>, context: Context) -> Option<Sum> {
         let before = self.total.unwrap_or_default();
         let latest = last.map(|last| Sum::of(last, Sum::default()));
@@ -137,7 +142,7 @@ impl Counter {
         }
         let has_fallen = told.without(before).is_none();
         let alone = Sum::of(last.map_or(totals, |last| totals.or(last)), Sum::default());
-        // What both contain is compared, as long as the input is part of it.
+        // Fields that both have are compared, provided that input is one of them.
         let is_latest = last.is_some_and(|last| {
             let has_input = last.input.0.and(totals.input.0).is_some();
             has_input && Sum::of(last.or(totals), Sum::default()) == alone
@@ -161,7 +166,7 @@ impl Counter {
         Some(grown)
     }
 
-    /// The earlier total that the latest response was added to, and the total with it.
+    /// If the counter was set back: the earlier total that the latest response was added to, and the new total.
     fn set_back(&self, totals: Totals, latest: Sum) -> Option<(Sum, Sum)> {
         let size = Sum::of(totals, Sum::default()).size().without(latest.size())?;
         let base = *self.seen.get(&size)?;
@@ -169,7 +174,7 @@ impl Counter {
         total.without(base).map(|_| (base, total))
     }
 
-    /// Counts a response that comes without a total. A repetition of it adds nothing.
+    /// Counts a response without a total. A repetition adds nothing.
     fn count_alone(&mut self, last: Sum, context: Context) -> Option<Sum> {
         if self.alone.replace(last) == Some(last) || last.usage().total() == 0 {
             return None;
@@ -180,7 +185,7 @@ impl Counter {
         Some(last)
     }
 
-    /// Takes in a record of a response of this session.
+    /// Adds the record of a response of this session.
     pub(super) fn record(&mut self, record: Recorded) {
         let is_new = record.response_id.clone().is_none_or(|id| self.known.insert(id));
         if is_new && record.usage.usage().total() > 0 && !self.is_claimed(&record) {
@@ -188,16 +193,16 @@ impl Counter {
         }
     }
 
-    /// The records that no total includes.
+    /// The records that no total includes. Called at the end of the file.
     pub(super) fn rest(&mut self) -> Vec<Recorded> {
         std::mem::take(&mut self.pending)
     }
 
-    /// Takes away the records that a total has.
+    /// Removes the records that a total includes.
     fn claim(&mut self, grown: Sum, last: Option<Sum>, total: Sum) {
         let (grown, last, total) = (grown.size(), last.map(Sum::size), total.size());
         self.latest = None;
-        // Where the records of a thread add up to its total, the total includes all of them.
+        // If the thread's usage in a record equals the total, the total includes all records up to that one.
         if let Some(at) = self.newest(|record| record.thread == Some(total)) {
             self.pending.drain(..=at);
             return;
@@ -217,7 +222,7 @@ impl Counter {
         }
     }
 
-    /// The newest of the pending records that is of a kind.
+    /// The newest pending record with a property.
     fn newest(&self, is: impl Fn(&Recorded) -> bool) -> Option<usize> {
         let first = self.pending.len().saturating_sub(NEAR);
         self.pending[first..].iter().rposition(is).map(|at| first + at)
@@ -246,7 +251,7 @@ mod tests {
 
     const OWN: Context = Context { is_replayed: false, inherits: false };
 
-    /// Input, read from the cache, written to it, output.
+    /// From input, cached input, cache writes and output.
     fn totals([input, cached, written, output]: [u64; 4]) -> Totals {
         let count = |count| Count(Some(count));
         Totals {
@@ -267,7 +272,7 @@ mod tests {
         Recorded { response_id: Some(id.into()), ..record }
     }
 
-    /// What the counts say that the total has grown by.
+    /// The growth that each count yields.
     fn grown(context: Context, counts: &[([u64; 4], Option<[u64; 4]>)]) -> Vec<Option<[u64; 4]>> {
         let mut counter = Counter::default();
         let count = |(total, last): &([u64; 4], Option<[u64; 4]>)| {
@@ -309,23 +314,23 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_not_told_has_not_changed() {
+    fn a_missing_part_has_not_changed() {
         let mut counter = Counter::default();
         counter.count(Some(totals([100, 50, 20, 10])), None, OWN);
         let without = Totals { written: Count(None), cached: Count(None), ..totals([130, 0, 0, 12]) };
         assert_eq!(counter.count(Some(without), None, OWN).map(parts), Some([30, 0, 0, 2]));
     }
 
-    /// Input, read from the cache, written to it, output, reasoning, as far as the log has them.
-    type Told = [Option<u64>; 5];
+    /// Input, cached input, cache writes, output and reasoning; `None` where the log lacks one.
+    type Logged = [Option<u64>; 5];
 
-    fn some([input, cached, written, output, reasoning]: Told) -> Totals {
+    fn some([input, cached, written, output, reasoning]: Logged) -> Totals {
         let [input, cached, written, output, reasoning] = [input, cached, written, output, reasoning].map(Count);
         Totals { input, cached, written, output, reasoning }
     }
 
-    /// All that these counts say that the totals have grown by, reasoning last.
-    fn summed(counts: &[(Told, Told)]) -> [u64; 5] {
+    /// The sum of the growth over all counts, with reasoning last.
+    fn summed(counts: &[(Logged, Logged)]) -> [u64; 5] {
         let mut counter = Counter::default();
         let grown = counts.iter().filter_map(|(total, last)| counter.count(Some(some(*total)), Some(some(*last)), OWN));
         let Sum { input, cached, written, output, reasoning } = grown.fold(Sum::default(), Sum::plus);
@@ -333,15 +338,15 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_latest_response_tells_is_added_once() {
+    fn a_field_of_the_latest_response_alone_is_added_once() {
         let first = ([Some(800), None, None, Some(60), None], [Some(800), Some(300), Some(200), Some(60), Some(40)]);
         let next = ([Some(1900), None, None, Some(90), None], [Some(1100), Some(500), Some(400), Some(30), Some(10)]);
         assert_eq!(summed(&[first]), [800, 300, 200, 60, 40]);
         assert_eq!(summed(&[first, first, next, next]), [1900, 800, 600, 90, 50], "a repeat adds no writes");
-        // The total is right, whatever the latest response says.
+        // The total wins over the latest response.
         let whole = ([Some(1900), Some(700), Some(500), Some(90), Some(45)], next.1);
         assert_eq!(summed(&[first, whole]), [1900, 700, 500, 90, 45]);
-        // Numbers that cannot be together lose nothing of the input.
+        // If the numbers contradict each other, no input is lost.
         let odd = ([Some(110), None, None, Some(5), None], [Some(10), Some(90), None, Some(1), None]);
         assert_eq!(summed(&[([Some(100), None, Some(100), Some(4), None], [None; 5]), odd])[0], 110);
     }
@@ -355,13 +360,13 @@ mod tests {
         assert_eq!(summed(&[first, (without, with)]), [1600, 70, 0, 175, 21]);
         let written = [Some(900), Some(40), Some(500), Some(95), Some(12)];
         assert_eq!(summed(&[first, (with, written), (with, written)]), [1600, 70, 500, 175, 21]);
-        // A latest response without numbers is no restart.
+        // A latest response without numbers does not mean a restart.
         assert_eq!(summed(&[first, (with, [None; 5])]), [900, 40, 0, 95, 12]);
         assert_eq!(summed(&[first, (with, [None, None, None, Some(95), None])]), [900, 40, 0, 95, 12]);
     }
 
     #[test]
-    fn a_counter_that_is_set_back_knows_what_only_the_latest_response_tells() {
+    fn a_counter_that_is_set_back_keeps_fields_of_the_latest_response_alone() {
         let count = |input, output, last: [u64; 2], written| {
             let total = [Some(input), None, None, Some(output), None];
             (total, [Some(last[0]), None, Some(written), Some(last[1]), None])
@@ -407,7 +412,7 @@ mod tests {
         assert_eq!(grown(OWN, &counts)[0], Some([900, 0, 0, 90]));
     }
 
-    /// A count of 100 and 10 comes first, then a response of 300 and 30 in a count and in a record.
+    /// First comes a count of 100 and 10 tokens, then a response of 300 and 30, as a count and as a record.
     #[test]
     fn a_record_counts_once_whatever_comes_first() {
         let (use_, all) = ([300, 0, 0, 30], [400, 0, 0, 40]);
@@ -456,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn one_count_can_tell_of_several_records() {
+    fn one_count_can_include_several_records() {
         let mut counter = Counter::default();
         for (id, usage) in [("a", [100, 0, 0, 10]), ("b", [200, 0, 0, 20]), ("c", [300, 0, 0, 30])] {
             counter.record(record(id, usage, None));
@@ -472,7 +477,7 @@ mod tests {
         counter.count(Some(totals([6000, 2000, 0, 100])), None, OWN);
         counter.record(record("compaction", compaction, None));
         counter.count(Some(totals([6000, 2000, 0, 100])), None, OWN);
-        // The next response has the very same numbers, and a record.
+        // The next response has the same numbers, and a record.
         counter.record(record("next", compaction, None));
         counter.count(Some(totals([11_000, 6000, 0, 190])), Some(totals(compaction)), OWN);
         let rest: Vec<_> = counter.rest().into_iter().map(|record| record.response_id.unwrap()).collect();

@@ -1,5 +1,5 @@
-//! The types of records, and of what stands in them, that the format is known to have. Most of them say
-//! nothing that anything asks for; others are counted by their names.
+//! The known types of records and of their content. Most of them are not used; types that are not listed here are
+//! counted by name as unknown.
 
 use super::record::Entry;
 use crate::dialect::Dialect;
@@ -19,7 +19,7 @@ pub(super) const LINES: [&str; 10] = [
     "world_state",
 ];
 
-/// Types of `response_item`, which are lines of their own in the first generation of the format.
+/// Types of `response_item`. In the first generation of the format, these are types of lines.
 pub(super) const RESPONSE_ITEMS: [&str; 19] = [
     "additional_tools",
     "agent_message",
@@ -144,7 +144,7 @@ const EVENTS: [&str; 98] = [
     "web_search_end",
 ];
 
-/// Types of items of a turn.
+/// Types of a turn's items.
 const ITEMS: [&str; 20] = [
     "AgentMessage",
     "CollabAgentToolCall",
@@ -168,7 +168,8 @@ const ITEMS: [&str; 20] = [
     "WebSearch",
 ];
 
-/// The type of a record, which is that of what stands in it if just that is not known.
+/// The type of a record and whether it is known. If only the type of its content is unknown, the two are joined:
+/// `event_msg/new_type`.
 pub(super) fn of<'e>(entry: &'e Entry<'_>, line: &'e str, inner: Option<&'e str>) -> (Cow<'e, str>, bool) {
     let inner = inner.unwrap_or(Dialect::NO_TYPE);
     let unknown = |name: String| (Cow::Owned(name), false);

@@ -1,4 +1,4 @@
-//! What sort of record a line is, and by what it is known.
+//! Classifies a line: its type, and whether it is certainly of Codex.
 
 use super::known;
 use super::record::{Entry, Payload};
@@ -7,10 +7,10 @@ use crate::dialect::Dialect;
 /// A record, with or without a payload.
 pub(super) struct Line<'e> {
     pub(super) kind: &'e str,
-    /// Of what stands in it.
+    /// The type of the payload.
     pub(super) inner: Option<&'e str>,
     pub(super) payload: &'e Payload<'e>,
-    /// It is of the first generation.
+    /// The record is of the first generation, which has no payloads.
     pub(super) is_bare: bool,
 }
 
@@ -24,7 +24,7 @@ impl<'e> Line<'e> {
         let (kind, inner) = match kind {
             Some(kind) if known::RESPONSE_ITEMS.contains(&kind) => ("response_item", Some(kind)),
             None if is_header(entry) => ("session_meta", None),
-            // A mark that a client has written its state, without what that is.
+            // A note that the client has saved its state, without the state itself.
             None if entry.record_type.get() == Some("state") => ("world_state", None),
             kind => (kind.or(entry.record_type.get()).unwrap_or(Dialect::NO_TYPE), None),
         };
@@ -32,8 +32,8 @@ impl<'e> Line<'e> {
     }
 }
 
-/// Whether it is the first line of the first generation. A client that has no instructions can leave them out; then
-/// it is known by having nothing else either.
+/// Whether the record is the header of a first-generation file. A client without instructions can leave that field out.
+/// Such a header is recognised by having a UUID and no other fields.
 fn is_header(entry: &Entry<'_>) -> bool {
     let is_bare = entry.kind.get().is_none() && entry.payload.is_none();
     let id = entry.bare.as_ref().and_then(|bare| bare.id.id());
@@ -49,14 +49,15 @@ fn is_uuid(id: &str) -> bool {
     id.len() == 36 && id.bytes().enumerate().all(is_right)
 }
 
-/// Whether only the first generation has such a record: a header, or the mark of a state.
+/// Whether only first-generation files contain such a record: a header, or a note that state was saved.
 pub(super) fn is_mark(entry: &Entry<'_>) -> bool {
     entry.payload.is_none()
         && entry.kind.get().is_none()
         && (entry.record_type.get() == Some("state") || is_header(entry))
 }
 
-/// Whether a record is certainly of Codex. Items without a payload are, where the file is of the first generation.
+/// Whether a record is certainly of Codex. A response item without a payload is, if the file is of the first
+/// generation.
 pub(super) fn is_own(entry: &Entry<'_>, is_first_generation: bool) -> bool {
     let Some(kind) = entry.kind.get() else { return false };
     match entry.payload {

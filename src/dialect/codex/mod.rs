@@ -1,8 +1,8 @@
-//! Codex CLI rollouts: `{timestamp, type, payload}` a line. The format is described in COUNTING.
+//! Codex CLI rollouts: each line is `{timestamp, type, payload}`. COUNTING.md describes the format.
 //!
-//! What the total of a session's tokens has grown by is a response, and so is a record of one that the total
-//! does not include. The model is that of the latest turn. The first generation of the format has a header without
-//! a type and bare response items below it, and counts no tokens.
+//! A growth of the session's token total counts as a response, and so does a usage record that the total does not
+//! include. The model is that of the latest turn. The first generation of the format has a header without a type,
+//! followed by bare response items, and has no token counts.
 
 mod call;
 mod collab;
@@ -20,7 +20,7 @@ mod work;
 use super::fault;
 use super::json;
 use super::splice::{self, Position};
-use super::{Ask, Dialect, Parser, Told};
+use super::{Ask, Dialect, Parsed, Parser};
 use call::Calls;
 use counter::{Context, Counter, Recorded};
 use line::Line;
@@ -34,37 +34,45 @@ use tier::Tier;
 
 pub(super) const CODEX: Dialect = Dialect { name: "codex", open: || Box::<Codex>::default(), lists: false };
 
-/// What earlier lines say of the later ones.
+/// What earlier lines say about later ones.
 #[derive(Default)]
 struct Codex {
     session: Session,
     counter: Counter,
-    /// Responses so far that are in the total.
+    /// The number of responses that the total includes so far.
     responses: u64,
     calls: Calls,
     said: Said,
     replay: Replay,
     tier: Tier,
-    /// It has a header or a mark of the first generation, whose other records are no more than items of OpenAI's API.
+    /// A header or another mark of the first generation was seen. The other records of such a file look like items of
+    /// OpenAI's API.
     is_first_generation: bool,
 }
 
 impl Parser for Codex {
-    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
-        let Some((entry, length)): Option<(Entry<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
+    fn record(
+        &mut self,
+        at: Position,
+        line: u64,
+        bytes: &[u8],
+        ask: Ask,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Parsed {
+        let Some((entry, length)): Option<(Entry<'_>, _)> = splice::record(bytes) else { return Parsed::NoRecord };
         let is_mark = line::is_mark(&entry);
         if ask == Ask::Own && !is_mark && !line::is_own(&entry, self.is_first_generation) {
-            return Told::Strange;
+            return Parsed::Foreign;
         }
-        // No object inside of a record has a payload and the time of one.
+        // Objects inside a record never have both a payload and a timestamp.
         let is_record = entry.payload.is_some() && entry.kind.get().is_some();
         let is_marked = at != Position::PerhapsInside || entry.timestamp.0.is_some();
         if at != Position::Due && !(is_record && is_marked) {
-            return Told::Nothing;
+            return Parsed::NoRecord;
         }
         self.is_first_generation |= is_mark;
-        self.tell(line, &entry, events);
-        Told::Record(length)
+        self.emit(line, &entry, events);
+        Parsed::Record(length)
     }
 
     fn end(&mut self, events: &mut dyn FnMut(&Event<'_>)) {
@@ -83,8 +91,8 @@ impl Parser for Codex {
 }
 
 impl Codex {
-    /// Hands on what one record says.
-    fn tell(&mut self, number: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+    /// Emits what one record says.
+    fn emit(&mut self, number: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         let none = Payload::default();
         let line = Line::of(entry, &none);
         let (time, ordinal) = (entry.timestamp.0, entry.ordinal.0);
@@ -100,7 +108,7 @@ impl Codex {
         let (kind, known) = known::of(entry, line.kind, line.inner);
         let record = Event {
             line: number,
-            // The history of a parent is not when this session was at work.
+            // A parent's history does not show when this session was active.
             time: time.filter(|_| !is_replayed),
             id: None,
             said: event::Said::Record { kind: &kind, known },
@@ -122,10 +130,10 @@ impl Codex {
             "response_item" if line.inner == Some("message") => collab::note(line.payload.content, event),
             "response_item" => {
                 let next = session.response_id(*responses + 1);
-                calls.tell(line.inner.unwrap_or_default(), line.payload, next.as_deref(), event);
+                calls.emit(line.inner.unwrap_or_default(), line.payload, next.as_deref(), event);
             }
             "compacted" => event(Agent::Compacted),
-            // What stands in the role of the user there is by the agent that it works for.
+            // In a subagent's session, the agent that started it writes in the role of the user.
             "event_msg" => {
                 speak(said, line.inner.unwrap_or_default(), line.payload, session.parent.is_some(), event);
             }
@@ -133,7 +141,7 @@ impl Codex {
         }
     }
 
-    /// Takes in what a record says of those that follow.
+    /// Notes what a record says about later ones.
     fn context(&mut self, line: &Line<'_>, entry: &Entry<'_>) {
         let (payload, time) = (line.payload, entry.timestamp.0);
         self.tier.follow(line.kind, payload);
@@ -165,8 +173,7 @@ impl Codex {
         }
     }
 
-    /// What the total of the session's tokens has grown by. A record of one response is kept until the end
-    /// of the file.
+    /// The growth of the session's total. A record of a single response is kept until the end of the file.
     fn count(&mut self, line: &Line<'_>, number: u64, entry: &Entry<'_>, is_replayed: bool) -> Option<Usage> {
         let payload = line.payload;
         match (line.kind, line.inner) {
@@ -180,7 +187,7 @@ impl Codex {
                 None
             }
             ("compacted", _) => {
-                // A client that rewrites a thread drops records and keeps the copy in the checkpoint.
+                // A client that rewrites a thread drops earlier records. The checkpoint has a copy of the latest.
                 let latest = payload.latest.as_ref().filter(|latest| latest.response_id.id().is_some());
                 latest.into_iter().for_each(|latest| self.record(latest, number, entry, is_replayed));
                 None
@@ -189,7 +196,7 @@ impl Codex {
         }
     }
 
-    /// Keeps the record of a response. A copy names the thread that it is of.
+    /// Keeps the usage record of a response. If it names another thread, it is a copy and is ignored.
     fn record(&mut self, payload: &Payload<'_>, number: u64, entry: &Entry<'_>, is_replayed: bool) {
         let thread = payload.thread_id.id().zip(self.session.id.as_deref());
         let is_own = thread.map_or(!is_replayed, |(thread, own)| thread == own);
@@ -220,7 +227,7 @@ fn response<'r>(
     })
 }
 
-/// Hands on what a message of the first generation says.
+/// Emits what a message of the first generation says.
 fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Agent<'_>)) {
     let text = said::joined(texts(&entry.content));
     match entry.role.get() {
@@ -230,7 +237,7 @@ fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Agent<'_>)) {
     }
 }
 
-/// Hands on what an event says.
+/// Emits what an event says.
 fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, event: &mut dyn FnMut(Agent<'_>)) {
     let item_id = payload.item.as_ref().and_then(|item| item.id.id());
     if kind == "item_completed" && said.is_completed(payload.turn_id.id(), item_id) {

@@ -1,23 +1,23 @@
-//! The fields of a Codex record that anything asks for, as they stand on the line.
+//! The fields of a Codex record that are used, as written on the line.
 
 use crate::dialect::json::{Count, Fields, Object, Objects, Raw, Text, Time, skip};
 use serde::de::MapAccess;
 
-/// One line: `{timestamp, type, payload}`. The first generation of the format has no payload: what stands
-/// in it otherwise stands at the top.
+/// One line: `{timestamp, type, payload}`. In the first generation of the format there is no payload; its fields are at
+/// the top level.
 #[derive(Debug, Default)]
 pub(super) struct Entry<'de> {
     pub(super) kind: Text<'de>,
     pub(super) timestamp: Time,
     pub(super) payload: Option<Box<Payload<'de>>>,
-    /// Number of the line within its thread, in newer clients.
+    /// The number of the line within its thread, in newer clients.
     pub(super) ordinal: Count,
-    /// The fields at the top, as of a payload, if there are any more.
+    /// The fields at the top level, read as a payload, if there are any.
     pub(super) bare: Option<Box<Payload<'de>>>,
     pub(super) record_type: Text<'de>,
-    /// It has the field that a header of the first generation has, whatever is in it.
+    /// Has the field `instructions`, which headers of the first generation have, with any value.
     pub(super) has_instructions: bool,
-    /// It has a field that no header of the first generation has.
+    /// Has a field that no header of the first generation has.
     pub(super) has_more: bool,
     pub(super) role: Text<'de>,
     pub(super) content: Objects<Part<'de>>,
@@ -46,45 +46,45 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// The fields of all sorts of payloads.
+/// The fields of all types of payloads.
 #[derive(Debug, Default)]
 pub(super) struct Payload<'de> {
     pub(super) kind: Text<'de>,
-    /// Of a session.
+    /// Fields of a session.
     pub(super) id: Text<'de>,
     pub(super) forked_from: Text<'de>,
     pub(super) source: Source<'de>,
     has_source: bool,
-    /// Newer clients name the parent here, whatever sort of session it is.
+    /// The parent session; newer clients name it for every kind of session.
     pub(super) parent_thread: Text<'de>,
     pub(super) thread_source: Text<'de>,
-    /// The session at the root: the session itself, or the one that a subagent works for in the end.
+    /// The root session: this one, or the one at the top for a subagent.
     pub(super) root: Text<'de>,
-    /// Ordinal of the first line that is no history of a parent.
+    /// The ordinal of the first line that is not a parent's history.
     pub(super) history_start: Count,
-    /// Ordinal at which the file goes on from an older file of the same session.
+    /// The ordinal at which this file continues an older file of the same session.
     pub(super) history_base: Count,
     pub(super) cwd: Text<'de>,
     pub(super) branch: Text<'de>,
     pub(super) remote: Text<'de>,
     pub(super) version: Text<'de>,
-    /// Of a turn.
+    /// Fields of a turn.
     pub(super) turn_id: Text<'de>,
     pub(super) model: Text<'de>,
     pub(super) service_tier: Text<'de>,
-    /// The service tier of a thread's settings.
+    /// The service tier in the settings of a thread.
     pub(super) settings_tier: Text<'de>,
-    /// Of a count of tokens.
+    /// Fields of a token count.
     pub(super) total: Option<Totals>,
     pub(super) last: Option<Totals>,
-    /// Of the usage of one response.
+    /// Fields of the usage of one response.
     pub(super) thread_id: Text<'de>,
     pub(super) response_id: Text<'de>,
     pub(super) usage: Option<Totals>,
     pub(super) thread_usage: Option<Totals>,
-    /// A copy of the latest such record, in the checkpoint that compacting a thread leaves.
+    /// A copy of the latest usage record, in the checkpoint that is written when a thread is compacted.
     pub(super) latest: Option<Box<Payload<'de>>>,
-    /// Of a message, a call and its result.
+    /// Fields of a message, of a call and of its result.
     pub(super) message: Text<'de>,
     pub(super) namespace: Text<'de>,
     pub(super) name: Text<'de>,
@@ -92,9 +92,9 @@ pub(super) struct Payload<'de> {
     pub(super) arguments: Option<Raw<'de>>,
     pub(super) output: Text<'de>,
     pub(super) content: Option<Raw<'de>>,
-    /// Of a call whose argument is a text.
+    /// The argument of a call, if it is a text.
     pub(super) input: Text<'de>,
-    /// Of a thread, and why a turn ended.
+    /// The title of a thread, and the reason why a turn ended.
     pub(super) title: Text<'de>,
     pub(super) reason: Text<'de>,
     pub(super) item: Option<Box<Item<'de>>>,
@@ -155,8 +155,8 @@ impl<'de> Fields<'de> for Payload<'de> {
 }
 
 impl Payload<'_> {
-    /// The session that a subagent, a guardian or a review works for in the end: the one at the root where the
-    /// header names it, since the parent can be a subagent itself.
+    /// The session for which a subagent, a guardian or a review works. The root session is preferred, because the
+    /// parent can be a subagent itself.
     pub(super) fn parent(&self) -> Option<&str> {
         let is_other = |id: &&str| self.id.id() != Some(*id);
         let named = self.parent_thread.id().or(self.source.parent.id()).filter(is_other);
@@ -166,8 +166,8 @@ impl Payload<'_> {
         self.root.id().filter(|id| is_subagent && is_other(id)).or(named)
     }
 
-    /// Whether the session is a guardian, a review or one of the client's own, which all begin without the history of
-    /// a parent. Subagents that a model spawns can begin with it, and the oldest clients do not tell.
+    /// Whether the session is a guardian, a review or an internal session of the client. These always begin without a
+    /// parent's history. Subagents can begin with one, and the oldest clients do not tell which kind a session is.
     pub(super) fn is_aside(&self) -> bool {
         self.has_source && !self.source.is_spawned
     }
@@ -179,7 +179,7 @@ impl Payload<'_> {
 pub(super) struct Source<'de> {
     parent: Text<'de>,
     is_subagent: bool,
-    /// By a model, as a thread of its own.
+    /// A model started it as a thread of its own.
     is_spawned: bool,
 }
 
@@ -214,7 +214,7 @@ impl<'de> Fields<'de> for Base {
     }
 }
 
-/// What a turn has come to, in the words of a client that writes its history in pages.
+/// A completed item of a turn, as clients write it that store their history in pages.
 #[derive(Debug, Default)]
 pub(super) struct Item<'de> {
     pub(super) id: Text<'de>,
@@ -304,8 +304,8 @@ impl<'de> Fields<'de> for Info {
     }
 }
 
-/// Tokens of a session so far, or of one response. Input includes what is read from the cache and what is
-/// written to it, output the reasoning.
+/// Tokens of a session so far, or of one response. Input includes tokens that are read from the cache or written to it;
+/// output includes reasoning.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub(super) input: Count,
@@ -316,7 +316,7 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Fills each absent field with that of others.
+    /// Fills missing fields with those of `others`.
     pub(super) fn or(self, others: Self) -> Self {
         let or = |own: Count, other: Count| Count(own.0.or(other.0));
         Self {

@@ -1,14 +1,14 @@
-//! Who did not let a tool call through: the client answers for the tool then, in fixed sentences.
+//! Who declined a tool call. The client then answers instead of the tool, in fixed sentences.
 //!
-//! A sentence counts if it is the whole output of the call. What a command prints stands below a head of the
-//! client's, so that a printed sentence is none. A command that unified exec has not started is answered with
-//! one that ends with the reason: ``exec_command failed for `…`: CreateProcess { message: "Rejected(\"…\")" }``.
+//! A sentence is only recognised if it is the whole output of the call. The output of a command follows a header, so a
+//! sentence that a command prints does not match. If unified exec does not start a command, its answer ends with the
+//! reason: ``exec_command failed for `…`: CreateProcess { message: "Rejected(\"…\")" }``.
 
 use crate::dialect::json::{Fields, Object, Text, skip};
 use serde::de::MapAccess;
 use sessionmill_contract::event::Decliner;
 
-/// What the model gets when the person said no.
+/// Outputs if a person declined.
 const BY_PERSON: [&str; 5] = [
     "exec command rejected by user",
     "patch rejected by user",
@@ -17,11 +17,11 @@ const BY_PERSON: [&str; 5] = [
     "user rejected MCP tool call",
 ];
 
-/// Beginnings of what it gets when a rule, a reviewing model or a hook said no.
+/// Beginnings of outputs if a rule, a reviewing model or a hook declined.
 const BY_POLICY: [&str; 3] =
     ["This action was rejected due to unacceptable risk.", "command rejected by policy", "rejected by configuration"];
 
-/// Who declined the call that has this output.
+/// Who declined the call with this output.
 pub(super) fn decliner(output: &str) -> Option<Decliner> {
     let output = output.trim();
     if output.starts_with('{') {
@@ -31,12 +31,12 @@ pub(super) fn decliner(output: &str) -> Option<Decliner> {
     by_text(output)
 }
 
-/// What the answer of unified exec says of a command that a policy has stopped, between the command and the end.
+/// What unified exec says if a policy stopped a command, between the command and the end.
 const EXEC_BY_POLICY: [&str; 3] =
     ["` rejected: blocked by policy", "` rejected: policy forbids commands", "approval required by policy"];
 
-/// Why unified exec has not started a command. The sentence quotes the command before the reason, and is
-/// quoted once or twice itself.
+/// Why unified exec did not start a command. The sentence quotes the command before the reason, and can be quoted once
+/// or twice itself.
 fn exec_reason(text: &str) -> Option<&str> {
     let (_, reason) = text.strip_prefix("exec_command failed")?.rsplit_once("Rejected(")?;
     let is_mark = |c: char| matches!(c, '\\' | '"');
@@ -59,7 +59,7 @@ fn by_text(text: &str) -> Option<Decliner> {
     is_by_policy.then_some(Decliner::Policy)
 }
 
-/// `aborted by user after 1.5s`, or the same in two lines, of which the first is the time.
+/// Whether the output is `aborted by user after 1.5s`, or that on a second line after the time.
 fn was_aborted(text: &str) -> bool {
     let (head, last) = text.rsplit_once('\n').unwrap_or(("", text));
     let is_time = head.is_empty() || head.starts_with("Wall time: ") && !head.contains('\n');

@@ -1,25 +1,26 @@
-//! The history that a forked session begins with, which is in its parent's log already.
+//! Recognises the copied history at the beginning of a forked session. Its records are already in the parent's log, so
+//! they must not be counted again.
 //!
-//! A fork, or the session of a subagent, can copy the records of its parent, either with their times or
-//! with that of the copying. What ends the copy, whichever comes first:
+//! A fork, or the session of a subagent, can copy the records of its parent, either with their own times or with the
+//! time of copying. The copy ends at the first of these:
 //!
-//! - a line with the ordinal at which the header says that the session's own lines begin
-//! - a record that names the session as its thread, since copies name that of the parent
-//! - a turn whose id is younger than the session: ids of turns and sessions are UUIDs that begin with a
-//!   time (version 7 of RFC 9562)
-//! - a turn without such an id that begins more than a moment after the file does: copied turns have older times,
-//!   or that of the copying
+//! - a line with the ordinal that the header gives as the beginning of the session's own lines
+//! - a record that names the session as its thread, because copies name the parent's thread
+//! - a turn with an id that is younger than the session: ids of turns and sessions are UUIDs that begin with a time
+//!   (version 7 in RFC 9562)
+//! - a turn without such an id that begins more than two seconds after the file: copied turns have older times, or the
+//!   time of copying
 
 use super::record::Payload;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Where in a file the history of the parent ends.
+/// Where a file is, relative to the parent's history.
 #[derive(Debug, Default)]
 pub(super) enum Replay {
-    /// The file has not said yet whose session it is.
+    /// No header was seen yet.
     #[default]
     Unknown,
-    /// In the history of the parent, if there is one.
+    /// In the parent's history, if there is one.
     Within(History),
     Over,
 }
@@ -28,21 +29,21 @@ pub(super) enum Replay {
 pub(super) struct History {
     session_id: Box<str>,
     begun: Option<DateTime<Utc>>,
-    /// Ordinal of the first line that is not of the history.
+    /// The ordinal of the first line after the history.
     end: Option<u64>,
-    /// The file says that it begins with the history of another session, or has a turn of one.
+    /// The file says that it begins with another session's history, or has a turn of one.
     is_copied: bool,
-    /// A session of its kind copies nothing without saying so.
+    /// Sessions of this kind do not copy a history without saying so.
     is_aside: bool,
-    /// The latest turn has an id that shows that it began before the session.
+    /// The id of the latest turn shows that the turn began before the session.
     is_older: bool,
 }
 
-/// A response takes longer than copying a history does.
+/// Copying a history takes less time than this, and a response takes longer.
 const MOMENT: TimeDelta = TimeDelta::seconds(2);
 
 impl Replay {
-    /// A header: that of the file comes first, those of its parents follow.
+    /// A header. The file's own header comes first, those of its parents follow.
     pub(super) fn session(&mut self, header: &Payload<'_>, time: Option<DateTime<Utc>>) {
         let id = header.id.id();
         let forked_from = header.forked_from.id();
@@ -85,7 +86,7 @@ impl Replay {
         history.is_copied |= history.is_older;
     }
 
-    /// A record names a thread, or has an ordinal.
+    /// A record names a thread or has an ordinal.
     pub(super) fn follow(&mut self, thread: Option<&str>, ordinal: Option<u64>) {
         if let Self::Within(History { session_id, end, .. }) = &*self
             && (thread == Some(&**session_id) || end.zip(ordinal).is_some_and(|(end, ordinal)| ordinal >= end))
@@ -94,7 +95,7 @@ impl Replay {
         }
     }
 
-    /// Whether a record of this time belongs to the history.
+    /// Whether a record with this time and ordinal belongs to the history.
     pub(super) fn has(&self, time: Option<DateTime<Utc>>, ordinal: Option<u64>) -> bool {
         let Self::Within(history) = self else { return false };
         if history.is_older || history.end.zip(ordinal).is_some() {
@@ -114,7 +115,7 @@ impl History {
     }
 }
 
-/// Milliseconds since 1970 at which an id was made, if it has a time.
+/// The time in an id, in milliseconds since 1970, if the id has one.
 fn born(id: &str) -> Option<u64> {
     let digits: String = id.chars().filter(|c| *c != '-').collect();
     let is_v7 = digits.len() == 32 && digits.as_bytes().get(12) == Some(&b'7');
@@ -132,7 +133,7 @@ mod tests {
         Some(text.parse().unwrap())
     }
 
-    /// A file with these headers, all as of `BEGUN`.
+    /// A file with these headers, all at the time `BEGUN`.
     fn replay(headers: &[&str]) -> Replay {
         let mut replay = Replay::default();
         for header in headers {
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn without_ids_that_tell_the_time_a_moment_does() {
+    fn without_ids_that_contain_a_time_a_gap_of_two_seconds_decides() {
         for id in ["fork", FORK] {
             let mut replay = fork(id);
             replay.turn(None, time("2026-01-31T10:00:00Z"));

@@ -1,9 +1,9 @@
-//! What a person and the model say to each other in a rollout, once.
+//! The messages of a person and the model in a rollout, without repetitions.
 //!
-//! Clients of different ages write a message as an event of its own, as the item that a turn has come to,
-//! or as a bare response item. A thread that goes on in a newer client can have two of them in one turn. The
-//! first of them can stand above the line with which the turn begins, and the two can differ in the space around
-//! the text. An item that is completed twice is one.
+//! Clients of different ages write a message in one of three ways: as an event, as a completed item of a turn, or as a
+//! bare response item. A thread that is continued in a newer client can contain a message in two ways within one turn.
+//! The first can come before the line with which the turn begins, and the two can differ in the white space around the
+//! text. An item that is completed twice counts once.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -16,22 +16,23 @@ pub(super) enum Way {
     Item,
 }
 
-/// Who says a message, and a hash of its text.
+/// Whether a person wrote the message, and a hash of its text.
 type Message = (bool, u64);
 
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    /// The messages of the turn: how they were written first, and how often that was not yet followed by the other way.
+    /// The messages of the turn. For each: the way in which it was written first, and how often it was written so
+    /// without being repeated in the other way.
     messages: HashMap<Message, (Option<Way>, u64)>,
-    /// Those that the model has not answered yet. A turn that begins next can be theirs.
+    /// Messages that the model has not answered yet. The next turn can be about them.
     unanswered: HashSet<Message>,
-    /// The items so far, by a hash of their ids.
+    /// All completed items so far, as hashes of their ids.
     items: HashSet<u64>,
     turns: u64,
 }
 
 impl Said {
-    /// A turn begins. What a person has said above its first line belongs to it.
+    /// A turn begins. A person's messages before its first line belong to it.
     pub(super) fn turn_begins(&mut self) {
         self.messages.retain(|message, _| self.unanswered.contains(message));
         self.unanswered.clear();
@@ -48,13 +49,13 @@ impl Said {
         self.unanswered.clear();
     }
 
-    /// Whether an item was completed before. Items have ids that are unique in their turn.
+    /// Whether an item was completed before. Item ids are unique within their turn.
     pub(super) fn is_completed(&mut self, turn_id: Option<&str>, id: Option<&str>) -> bool {
         let turn = turn_id.ok_or(self.turns);
         id.is_some_and(|id| !self.items.insert(hash(&(turn, id))))
     }
 
-    /// Whether a message of the turn says what was written in the other way already.
+    /// Whether a message repeats one of this turn that was written in the other way.
     pub(super) fn is_repeated(&mut self, by_person: bool, text: &str, way: Way) -> bool {
         let message = (by_person, hash(text.trim()));
         match by_person {
@@ -77,7 +78,7 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
-/// Beginnings of texts that the client puts into the role of the user.
+/// Beginnings of texts that the client writes in the role of the user.
 const INJECTED: [&str; 6] = [
     "# AGENTS.md instructions",
     "<environment_context>",
@@ -87,7 +88,7 @@ const INJECTED: [&str; 6] = [
     "<user_shell_command>",
 ];
 
-/// Whether a message in the role of the user is by the client.
+/// Whether a message in the role of the user is from the client.
 pub(super) fn is_injected(text: &str) -> bool {
     let text = text.trim_start();
     INJECTED.iter().any(|start| text.starts_with(start))
@@ -101,7 +102,7 @@ pub(super) fn directory(text: &str) -> Option<&str> {
     tagged.or(named).map(str::trim).filter(|path| !path.is_empty())
 }
 
-/// The texts of a message as one.
+/// The texts of a message, joined.
 pub(super) fn joined<'t>(mut texts: impl Iterator<Item = &'t str>) -> Cow<'t, str> {
     let first = texts.next().unwrap_or_default();
     texts.fold(Cow::Borrowed(first), |all, text| Cow::Owned(all.into_owned() + text))
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_above_a_turn_belongs_to_it_and_what_was_answered_does_not() {
+    fn an_unanswered_message_before_a_turn_belongs_to_it() {
         for (first, second) in [(Way::Event, Way::Item), (Way::Item, Way::Event)] {
             let mut said = Said::default();
             assert!(!said.is_repeated(true, "oil it", first));

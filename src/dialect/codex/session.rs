@@ -1,4 +1,4 @@
-//! The session that a rollout is of.
+//! The session that a rollout belongs to.
 
 use super::CODEX;
 use super::record::Payload;
@@ -6,11 +6,11 @@ use crate::dialect::json;
 use crate::dialect::remote::remote;
 use sessionmill_contract::Transcript;
 
-/// The session of the file: that of its first header. Later headers are those of its parents.
+/// The session of the file, from its first header. Later headers are those of its parents.
 #[derive(Default)]
 pub(super) struct Session {
     pub(super) id: Option<Box<str>>,
-    /// Where the ids of its responses begin.
+    /// The prefix of the ids of its responses.
     prefix: Option<Box<str>>,
     /// The session that it works for, as a subagent, a guardian or a review.
     pub(super) parent: Option<Box<str>>,
@@ -19,15 +19,16 @@ pub(super) struct Session {
     version: Option<Box<str>>,
     pub(super) cwd: Option<Box<str>>,
     pub(super) model: Option<Box<str>>,
-    /// Its counter can begin with what another file has counted.
+    /// Whether its token counter can begin with tokens that another file has counted.
     pub(super) inherits: bool,
 }
 
 impl Session {
-    /// The session of a header.
+    /// The session that a header describes.
     pub(super) fn of(header: &Payload<'_>) -> Self {
         let text = |text: Option<&str>| text.map(Into::into);
-        // A session that goes on in a file of its own counts its responses from 1 again.
+        // A session that continues in another file counts its responses from 1 again, so the prefix includes where the
+        // file begins.
         let base = header.history_base.0.map(|base| format!("@{base}")).unwrap_or_default();
         Self {
             id: text(header.id.id()),
@@ -55,7 +56,7 @@ impl Session {
         }
     }
 
-    /// Identity of a response. A session without an id has responses of this file only.
+    /// The id of a response. `None` for a session without an id: its responses cannot occur in other files.
     pub(super) fn response_id(&self, suffix: impl std::fmt::Display) -> Option<String> {
         let id = format!("{}:{suffix}", self.prefix.as_ref()?);
         Some(id).filter(|id| json::is_id(id))

@@ -1,11 +1,11 @@
 //! The service tier of a turn.
 //!
-//! `thread_settings_applied` has the settings of the thread. A turn keeps the tier that it began with: a
-//! change in the middle of one is for the next. A log that names no tier has none.
+//! `thread_settings_applied` has the settings of the thread. A turn keeps the tier with which it began; a change during
+//! the turn applies to the next one. A log that names no tier has none.
 
 use super::record::Payload;
 
-/// The tiers of the thread and of the turn at hand.
+/// The tiers of the thread and of the current turn.
 #[derive(Debug, Default)]
 pub(super) struct Tier {
     thread: Option<Box<str>>,
@@ -19,12 +19,12 @@ struct Turn {
 }
 
 impl Tier {
-    /// The tier of what is counted at this point, as the log names it.
+    /// The current tier, as the log names it.
     pub(super) fn current(&self) -> Option<&str> {
         self.turn.as_ref().map_or(&self.thread, |turn| &turn.tier).as_deref()
     }
 
-    /// Takes in what a record says of tiers and turns.
+    /// Notes what a record says about tiers and turns.
     pub(super) fn follow(&mut self, kind: &str, payload: &Payload<'_>) {
         let told = || payload.service_tier.name().map(Into::into);
         match (kind, payload.kind.get()) {
@@ -38,7 +38,7 @@ impl Tier {
         }
     }
 
-    /// A turn begins. Several records can announce the same one.
+    /// A turn begins. Several records can announce the same turn.
     fn start(&mut self, id: Option<&str>, told: Option<Box<str>>) {
         match &mut self.turn {
             Some(turn) if id.is_some() && turn.id.as_deref() == id => turn.tier = told.or(turn.tier.take()),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_can_tell_its_own_tier_and_turns_can_lack_ids() {
+    fn a_turn_can_name_its_own_tier_and_turns_can_lack_ids() {
         let records = [
             ("event_msg", r#"{"type":"task_started","turn_id":"1"}"#),
             ("turn_context", r#"{"turn_id":"1","service_tier":"flex"}"#),

@@ -1,6 +1,6 @@
-//! What a call sets out to do: a patch, or a command.
+//! What a call is about to do: apply a patch, or run a command.
 //!
-//! Patches are an argument of `apply_patch`, or of a command that hands them on:
+//! A patch is an argument of `apply_patch`, or part of a command that passes it on:
 //!
 //! ```text
 //! *** Begin Patch
@@ -15,14 +15,14 @@ use crate::dialect::json::Raw;
 use serde_json::Value;
 use sessionmill_contract::Lines;
 
-/// What a call sets out to do, with texts of its own.
+/// What a call is about to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     Edit { files: String, lines: Lines },
     Command(String),
 }
 
-/// The plan of a call by its tool and its arguments.
+/// What a call is about to do, by its tool and its arguments.
 pub(super) fn of(tool: &str, arguments: Option<Raw<'_>>, input: &str) -> Option<Plan> {
     let command = match tool {
         "apply_patch" => return patch(input).or_else(|| patch(&text(&json(arguments)?, "input")?)),
@@ -33,13 +33,13 @@ pub(super) fn of(tool: &str, arguments: Option<Raw<'_>>, input: &str) -> Option<
     if command.contains("*** Begin Patch") { patch(&command) } else { Some(Plan::Command(command)) }
 }
 
-/// Arguments are JSON in a string.
+/// Parses arguments, which are JSON inside a string.
 fn json(arguments: Option<Raw<'_>>) -> Option<Value> {
     let text: String = serde_json::from_str(arguments?.0).ok()?;
     serde_json::from_str(&text).ok()
 }
 
-/// A text, or the last word of a list of words: that of `bash -lc` is the command.
+/// A text, or a command given as a list of words: for `bash -lc COMMAND` that is COMMAND.
 fn text(arguments: &Value, name: &str) -> Option<String> {
     match arguments.get(name)? {
         Value::String(text) => Some(text.clone()),

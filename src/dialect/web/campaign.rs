@@ -1,4 +1,4 @@
-//! What brought somebody here: campaign values and click ids, from properties or from the query of a url.
+//! What brought a visitor here: campaign values and click ids, from properties or from the query of a URL.
 
 use super::found::{CLICK_IDS, Found, Key, click_id};
 use super::scalar::present;
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use sessionmill_contract::activity::Campaign;
 use std::borrow::Cow;
 
-/// Parameters of a url's query that say something, form-decoded once. The first one of a name counts.
+/// The known parameters of a URL's query, form-decoded once. If one is repeated, the first counts.
 #[derive(Debug, Default)]
 pub(super) struct Query<'u> {
     utm: [Option<Cow<'u, str>>; UTM.len()],
@@ -41,7 +41,7 @@ impl<'u> Query<'u> {
         query
     }
 
-    /// The campaign: of each value the first place that has it counts, the query last.
+    /// The campaign. For each value, the first place that has it counts; the query comes last.
     pub(super) fn campaign<'a>(&'a self, places: &[&'a Found<'_>]) -> Campaign<'a> {
         let value = |position: usize| {
             let key = UTM[position].1;
@@ -51,7 +51,7 @@ impl<'u> Query<'u> {
         Campaign { source: value(0), medium: value(1), name: value(2), term: value(3), content: value(4) }
     }
 
-    /// Click ids by name, likewise.
+    /// Click ids by name, with the same order of places.
     pub(super) fn click_ids<'a>(&'a self, places: &[&'a Found<'_>]) -> Vec<(&'static str, &'a str)> {
         let of_query = |position: usize| self.clicks.iter().find(|(other, _)| *other == position);
         let value = |position: usize| {
@@ -62,7 +62,7 @@ impl<'u> Query<'u> {
     }
 }
 
-/// A value of a form: `+` is a blank, and bytes stand as `%20`. What is no UTF-8 is replaced.
+/// Decodes a form value: `+` is a space, and `%20` a byte. Invalid UTF-8 is replaced.
 fn decoded(value: &str) -> Cow<'_, str> {
     if !value.contains(['+', '%']) {
         return Cow::Borrowed(value);

@@ -1,9 +1,8 @@
-//! What an event does to a session, by its name.
+//! The effect of an event on a session, by its name.
 
 use sessionmill_contract::activity::Class;
 
-/// The class of a record of Segment's specification by its type; `None` for a track call, which is classified by the
-/// name of its event.
+/// The class of a Segment call by its type. `None` for a track call, which is classified by the name of its event.
 pub(super) fn of_call(call: Call) -> Option<Class> {
     match call {
         Call::Page | Call::Screen => Some(Class::View),
@@ -25,7 +24,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// The call that a `type` names, in any case of letters.
+    /// The call that a `type` names, ignoring case.
     pub(super) fn of(kind: &str) -> Option<Self> {
         let calls = [Self::Track, Self::Page, Self::Screen, Self::Identify, Self::Group, Self::Alias];
         calls.into_iter().find(|call| kind.eq_ignore_ascii_case(call.name()))
@@ -43,8 +42,8 @@ impl Call {
     }
 }
 
-/// The class of an event by its name, in PostHog's words. `$session_end` and `reset` are written by producers that know
-/// when a session ends; no SDK sends them.
+/// The class of an event by PostHog's name for it. `$session_end` and `reset` come from producers that know when a
+/// session ends; SDKs do not send them.
 pub(super) fn of_event(name: &str) -> Class {
     match name {
         "$pageview" | "$screen" => Class::View,

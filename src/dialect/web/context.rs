@@ -1,11 +1,11 @@
-//! The `context` of a call of Segment's specification: the page, the campaign, the device.
+//! The `context` of a Segment call: the page, the campaign, the device.
 
 use super::found::{Found, Key};
 use super::scalar::Scalar;
 use crate::dialect::json::{Fields, Object, skip};
 use serde::de::MapAccess;
 
-/// What a context says, as properties.
+/// The values of a context, as properties.
 #[derive(Debug, Default)]
 pub(super) struct Context<'de>(pub(super) Found<'de>);
 
@@ -21,7 +21,7 @@ impl<'de> Fields<'de> for Context<'de> {
             "browser_version" => Key::BrowserVersion,
             "page" | "campaign" | "os" | "device" | "screen" | "location" => {
                 let Object(group) = map.next_value::<Object<Group<'de>>>()?;
-                group.unwrap_or_default().tell(name, found);
+                group.unwrap_or_default().store(name, found);
                 return Ok(());
             }
             _ => return skip(map),
@@ -31,7 +31,7 @@ impl<'de> Fields<'de> for Context<'de> {
     }
 }
 
-/// A group of a context.
+/// A group of a context, such as `page`.
 #[derive(Debug, Default)]
 struct Group<'de>(Vec<(Field, Scalar<'de>)>);
 
@@ -80,8 +80,8 @@ impl<'de> Fields<'de> for Group<'de> {
 }
 
 impl<'de> Group<'de> {
-    /// The fields that the group of this name has.
-    fn tell(self, group: &str, found: &mut Found<'de>) {
+    /// Stores the fields of the group with this name.
+    fn store(self, group: &str, found: &mut Found<'de>) {
         for (field, value) in self.0 {
             let key = match (group, field) {
                 ("page", Field::Url) => Key::PlainUrl,

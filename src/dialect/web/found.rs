@@ -1,13 +1,13 @@
-//! The properties that say something about an activity, wherever they stand.
+//! The properties that describe an activity, wherever they stand in a record.
 //!
-//! Names with `$` are those of PostHog's SDKs; names without it are those of Segment's specification and of
-//! warehouse exports, which flatten `context` into columns.
+//! Names with `$` are those of PostHog's SDKs. Names without it are those of Segment's specification and of warehouse
+//! exports, which flatten `context` into columns.
 
 use super::scalar::Scalar;
 use crate::dialect::json::{Fields, Raw, skip};
 use serde::de::MapAccess;
 
-/// A property.
+/// A known property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     DistinctId,
@@ -49,7 +49,7 @@ pub(super) enum Key {
 
 const KEYS: usize = Key::GeoTimezone as usize + 1;
 
-/// Names of click ids, in properties and in the query of a url.
+/// The names of click ids, in properties and in the query of a URL.
 pub(super) const CLICK_IDS: [&str; 18] = [
     "_kx",
     "dclid",
@@ -71,16 +71,16 @@ pub(super) const CLICK_IDS: [&str; 18] = [
     "wbraid",
 ];
 
-/// Values by property; the last one of a name counts. Most records have few of the properties, so that values are kept
-/// in the order in which they come.
+/// Values by property; if a name is repeated, the last value counts. Most records have few of the properties, so values
+/// are stored in the order in which they come.
 #[derive(Debug)]
 pub(super) struct Found<'de> {
     values: Vec<Scalar<'de>>,
-    /// For each property and click id the position of its value, from 1; 0 for none.
+    /// For each property and click id, the position of its value, counted from 1; 0 if there is none.
     positions: [u8; KEYS + CLICK_IDS.len()],
-    /// It has a property that only PostHog's SDKs write, whatever its value.
+    /// Has a property that only PostHog's SDKs write, with any value.
     pub(super) is_marked: bool,
-    /// What a recording holds.
+    /// The content of a recording.
     pub(super) snapshot: Option<Raw<'de>>,
 }
 
@@ -115,7 +115,7 @@ impl<'de> Found<'de> {
             Some(old) => *old = value,
             None => {
                 self.values.push(value);
-                // There are fewer slots than a byte can count.
+                // A byte suffices: there are fewer than 256 properties and click ids.
                 *position = self.values.len() as u8;
             }
         }
@@ -138,12 +138,12 @@ impl<'de> Fields<'de> for Found<'de> {
     }
 }
 
-/// Whether a name is that of a property which says something.
+/// Whether this is the name of a known property or click id.
 pub(super) fn is_known(name: &str) -> bool {
     key(name).is_some() || click_id(name).is_some()
 }
 
-/// The position of a click id among their names.
+/// The position of a click id in [`CLICK_IDS`].
 pub(super) fn click_id(name: &str) -> Option<usize> {
     CLICK_IDS.iter().position(|id| *id == name)
 }

@@ -1,16 +1,16 @@
-//! Logs of web and app events: PostHog's events and calls of Segment's specification.
+//! Logs of web and app events: PostHog's events, and calls of Segment's specification.
 //!
-//! The two have much in common. A line is one event, or an envelope with a `batch` of them as SDKs send it; what an
-//! event says can stand at its top level, among its `properties`, in its `context`, or in a string that holds one of
-//! these as JSON. An event that lacks an id or a time is malformed, and costs none of its neighbours.
+//! The two formats have much in common. A line is one event, or an envelope with a `batch` of events, as SDKs send it.
+//! The values of an event can be at its top level, in its `properties`, in its `context`, or in a string that contains
+//! one of these as JSON. An event without an id or a time is malformed; other events on the line are still read.
 //!
 //! | module | what it knows |
 //! | --- | --- |
 //! | [`record`] | the top level of a record |
-//! | [`found`], [`context`] | properties that say something, and the context of a call |
-//! | [`scalar`] | ids, numbers and times, however they are written |
+//! | [`found`], [`context`] | known properties, and the context of a call |
+//! | [`scalar`] | ids, numbers and times in any notation |
 //! | [`posthog`], [`segment`] | what a record of each format says |
-//! | [`class`] | what an event does to a session |
+//! | [`class`] | the effect of an event on a session |
 //! | [`campaign`] | campaign values and click ids |
 //! | [`replay`] | recordings |
 
@@ -28,7 +28,7 @@ mod tests;
 
 use super::json::{self, shortened, shortened_to};
 use super::splice::{self, Position};
-use super::{Ask, Dialect, Parser, Told};
+use super::{Ask, Dialect, Parsed, Parser};
 use chrono::{DateTime, Datelike, Utc};
 use class::Call;
 use found::{Found, Key};
@@ -47,7 +47,7 @@ type Flaw = &'static str;
 
 const NO_OBJECT: Flaw = "a batch with something that is not an event";
 
-/// Every line stands alone.
+/// The format needs no state: each line can be read by itself.
 struct Web(Format);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ enum Format {
     Segment,
 }
 
-/// What an envelope says of its events. What an event says itself counts more.
+/// Times of an envelope. They apply to an event that has none of its own.
 #[derive(Clone, Copy, Debug, Default)]
 struct Envelope {
     now: Stamp,
@@ -65,21 +65,28 @@ struct Envelope {
 }
 
 impl Parser for Web {
-    fn record(&mut self, at: Position, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
-        let Some((record, length)): Option<(Record<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
+    fn record(
+        &mut self,
+        at: Position,
+        line: u64,
+        bytes: &[u8],
+        ask: Ask,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Parsed {
+        let Some((record, length)): Option<(Record<'_>, _)> = splice::record(bytes) else { return Parsed::NoRecord };
         let mut output = Output { line, text: &bytes[..length], events };
         if let Some(batch) = record.batch().filter(|_| at != Position::PerhapsInside) {
             let format = format_of_batch(batch);
             return match ask {
                 _ if is_empty(batch) => {
                     output.empty();
-                    Told::Record(length)
+                    Parsed::Record(length)
                 }
-                Ask::Own if format != Some(self.0) => Told::Strange,
+                Ask::Own if format != Some(self.0) => Parsed::Foreign,
                 _ => {
                     let Record { now, sent, received, .. } = record;
                     output.batch(batch, self.0, Envelope { now, sent, received });
-                    Told::Record(length)
+                    Parsed::Record(length)
                 }
             };
         }
@@ -87,32 +94,32 @@ impl Parser for Web {
         let properties = object(record.properties.text(), &mut repaired).unwrap_or_default();
         let format = format(&record, &properties);
         if ask == Ask::Own && format != Some(self.0) {
-            return Told::Strange;
+            return Parsed::Foreign;
         }
-        // What an event holds can be an event for others, but has no identity as one.
+        // An object inside an event can look like an event, but has no id of its own.
         let is_record = match at {
             Position::Due => true,
             Position::AfterBroken => format.is_some(),
             Position::PerhapsInside => format.is_some() && record.event_id(None).is_some(),
         };
         if !is_record {
-            return Told::Nothing;
+            return Parsed::NoRecord;
         }
         let format = if at == Position::Due { format.or(likely(&record, self.0)) } else { format };
-        match tell(&record, &properties, format, Envelope::default(), &mut output) {
-            Ok(()) => Told::Record(length),
+        match emit(&record, &properties, format, Envelope::default(), &mut output) {
+            Ok(()) => Parsed::Record(length),
             Err(flaw) if at == Position::Due => {
                 output.malformed(flaw);
-                Told::Record(length)
+                Parsed::Record(length)
             }
-            Err(_) => Told::Nothing,
+            Err(_) => Parsed::NoRecord,
         }
     }
 }
 
-/// The format that a record is certainly of.
+/// The format of a record, if that is certain.
 fn format(record: &Record<'_>, properties: &Found<'_>) -> Option<Format> {
-    // A call can have a `distinct_id` as well; only what also names an event is one of PostHog.
+    // A Segment call can have a `distinct_id` as well. It counts as PostHog's only if it also names an event.
     if record.has_segment_id && !(record.has_event && record.has_distinct_id) && call(record).is_some() {
         return Some(Format::Segment);
     }
@@ -121,8 +128,8 @@ fn format(record: &Record<'_>, properties: &Found<'_>) -> Option<Format> {
     (record.has_event && is_posthog).then_some(Format::PostHog)
 }
 
-/// The format of a record that lacks what a format is known by, among records of a format: this one, if it says as they
-/// do what it is about.
+/// The probable format of a record that has no certain mark, among records of format `among`: that one, if the record
+/// names an event or call as that format does.
 fn likely(record: &Record<'_>, among: Format) -> Option<Format> {
     let is_likely = match among {
         Format::PostHog => record.event.get().is_some(),
@@ -135,12 +142,12 @@ fn call(record: &Record<'_>) -> Option<Call> {
     record.kind.get().and_then(Call::of)
 }
 
-/// Whether a batch holds nothing: an SDK that has nothing to send can send that.
+/// Whether a batch is empty. An SDK without events can send that.
 fn is_empty(batch: &str) -> bool {
     batch.trim_start_matches('[').trim_ascii() == "]"
 }
 
-/// The format of the first event of a batch that has one.
+/// The format of the first event in a batch whose format is certain.
 fn format_of_batch(batch: &str) -> Option<Format> {
     let mut first = None;
     json::elements_of(batch.as_bytes(), &mut |element| {
@@ -154,8 +161,8 @@ fn format_of_batch(batch: &str) -> Option<Format> {
     first
 }
 
-/// Hands on what a record says.
-fn tell(
+/// Emits what a record says.
+fn emit(
     record: &Record<'_>,
     properties: &Found<'_>,
     format: Option<Format>,
@@ -163,8 +170,8 @@ fn tell(
     output: &mut Output<'_>,
 ) -> Result<(), Flaw> {
     match (format, call(record)) {
-        (Some(Format::Segment), Some(call)) => segment::tell(call, record, properties, envelope, output),
-        (Some(_), _) => posthog::tell(record, properties, envelope, output),
+        (Some(Format::Segment), Some(call)) => segment::emit(call, record, properties, envelope, output),
+        (Some(_), _) => posthog::emit(record, properties, envelope, output),
         (None, _) => {
             output.unknown(record.kind.get());
             Ok(())
@@ -172,16 +179,16 @@ fn tell(
     }
 }
 
-/// Where events go.
+/// Emits events.
 struct Output<'o> {
     line: u64,
-    /// Of the record.
+    /// The text of the record.
     text: &'o [u8],
     events: &'o mut dyn FnMut(&Event<'_>),
 }
 
 impl<'o> Output<'o> {
-    /// Hands on a record and what it says.
+    /// Emits a record and its activity.
     fn event(&mut self, id: Option<&str>, time: DateTime<Utc>, kind: &str, activity: &Activity<'_>) {
         let record = Event { line: self.line, time: Some(time), id, said: Said::Record { kind, known: true } };
         (self.events)(&record);
@@ -193,7 +200,7 @@ impl<'o> Output<'o> {
         (self.events)(&Event { line: self.line, time: None, id: None, said: Said::Record { kind, known: false } });
     }
 
-    /// A batch without events.
+    /// Emits a batch without events.
     fn empty(&mut self) {
         (self.events)(&Event {
             line: self.line,
@@ -207,7 +214,7 @@ impl<'o> Output<'o> {
         (self.events)(&Event::malformed(self.line, flaw));
     }
 
-    /// Hands on the events of a batch.
+    /// Emits the events of a batch.
     fn batch(&mut self, batch: &str, among: Format, envelope: Envelope) {
         json::elements_of(batch.as_bytes(), &mut |element| {
             let (mut repaired, mut repaired_properties) = (None, None);
@@ -216,8 +223,8 @@ impl<'o> Output<'o> {
                     let properties = object(record.properties.text(), &mut repaired_properties).unwrap_or_default();
                     let mut output = Output { line: self.line, text: element.as_bytes(), events: &mut *self.events };
                     let format = format(&record, &properties).or(likely(&record, among));
-                    let told = tell(&record, &properties, format, envelope, &mut output);
-                    told.unwrap_or_else(|flaw| self.malformed(flaw));
+                    let emitted = emit(&record, &properties, format, envelope, &mut output);
+                    emitted.unwrap_or_else(|flaw| self.malformed(flaw));
                 }
                 None => self.malformed(NO_OBJECT),
             }
@@ -225,7 +232,7 @@ impl<'o> Output<'o> {
         });
     }
 
-    /// The properties of a record as JSON text: all of it, where they stand at its top level.
+    /// The properties of a record as JSON text. If they are at its top level, that is the whole record.
     fn properties<'a>(&self, record: &'a Record<'_>) -> &'a str
     where
         'o: 'a,
@@ -237,12 +244,12 @@ impl<'o> Output<'o> {
     }
 }
 
-/// A time that a calendar has.
+/// Whether the year of a time is supported.
 fn is_possible(time: &DateTime<Utc>) -> bool {
     (1..=9999).contains(&time.year())
 }
 
-/// The beginning of an address that is too long to be kept.
+/// A URL, cut to the length that is kept.
 fn address(text: Option<&str>) -> Option<&str> {
     text.map(|text| shortened_to(text, Activity::LONGEST_URL))
 }

@@ -1,4 +1,4 @@
-//! PostHog's events, as its SDKs send them to the capture endpoints and as its exports write them.
+//! PostHog's events, as SDKs send them to the capture endpoints, and as exports write them.
 //!
 //! ```text
 //! {"event":"$pageview","distinct_id":"u-7","uuid":"…","timestamp":"…","properties":{"$current_url":"…","$session_id":"…"}}
@@ -22,8 +22,8 @@ const LONG_ID: Flaw = "its `distinct_id` is longer than 512 bytes";
 const NO_TIME: Flaw = "no `timestamp`, and no `now` or `sent_at` to count an `offset` from";
 const WRONG_TIME: Flaw = "its `timestamp` is not a time";
 
-/// Hands on what an event says.
-pub(super) fn tell(
+/// Emits what an event says.
+pub(super) fn emit(
     record: &Record<'_>,
     properties: &Found<'_>,
     envelope: Envelope,
@@ -62,7 +62,7 @@ pub(super) fn tell(
             device: device(&places),
             geo: geo(&places),
             properties: text,
-            // The reader knows where the line stands.
+            // The reader adds the position of the line.
             replay: is_replay.then(|| Replay { kind: replay::kind_of_all(properties.snapshot), offset: 0, length: 0 }),
         },
     );
@@ -79,13 +79,13 @@ fn time(record: &Record<'_>, envelope: Envelope, in_properties: Option<&str>) ->
     if let Some(base) = now.or(record.sent.or(envelope.sent).time()) {
         let offset = TimeDelta::try_milliseconds(record.offset.0.unwrap_or_default() as i64);
         let time = offset.and_then(|offset| base.checked_sub_signed(offset));
-        return time.filter(super::is_possible).ok_or("its `offset` leads out of the calendar");
+        return time.filter(super::is_possible).ok_or("its `offset` leads to a year that is not supported");
     }
-    // Older SDKs note the time among the properties, as Mixpanel does.
+    // Older SDKs, and Mixpanel, write the time among the properties.
     in_properties.and_then(|time| Stamp::of(time).time()).ok_or(NO_TIME)
 }
 
-/// The two ids that an event says are one person.
+/// The two ids that an event joins to one person.
 fn link<'a>(name: &str, user: &'a str, anonymous: Option<&'a str>, alias: Option<&'a str>) -> Option<Link<'a>> {
     let (joined, is_forced) = match name {
         "$identify" => (anonymous, false),

@@ -1,5 +1,5 @@
-//! The top level of a record, with the fields of PostHog and of Segment side by side: a field of the other format
-//! costs nothing, and a batch can hold both.
+//! The top level of a record, with the fields of PostHog and of Segment side by side. Fields of the other format cost
+//! nothing, and a batch can contain records of both.
 
 use super::found::{self, Found};
 use super::scalar::{Number, Scalar, Stamp};
@@ -10,15 +10,15 @@ use std::borrow::Cow;
 /// One record. Names in snake case are those of exports.
 #[derive(Debug, Default)]
 pub(super) struct Record<'de> {
-    /// `type`: of Segment.
+    /// `type`, in Segment's records.
     pub(super) kind: Scalar<'de>,
     pub(super) event: Scalar<'de>,
-    /// There is an `event`, which can be empty.
+    /// Whether there is an `event`, which can be empty.
     pub(super) has_event: bool,
-    /// Of a page or a screen.
+    /// The name of a page or a screen.
     pub(super) name: Scalar<'de>,
     pub(super) uuid: Scalar<'de>,
-    /// The same in what PostHog's API answers.
+    /// The event's id in answers of PostHog's API.
     pub(super) id: Scalar<'de>,
     pub(super) message_id: Scalar<'de>,
     pub(super) distinct_id: Scalar<'de>,
@@ -26,7 +26,7 @@ pub(super) struct Record<'de> {
     pub(super) user_id: Scalar<'de>,
     pub(super) anonymous_id: Scalar<'de>,
     pub(super) previous_id: Scalar<'de>,
-    /// It has one of the three fields that a record of Segment cannot do without, whatever its value.
+    /// Has one of the three ids that every Segment record has, with any value.
     pub(super) has_segment_id: bool,
     pub(super) timestamp: Stamp,
     pub(super) original: Stamp,
@@ -37,9 +37,9 @@ pub(super) struct Record<'de> {
     pub(super) offset: Number,
     pub(super) properties: Raw<'de>,
     pub(super) context: Raw<'de>,
-    /// Several records, which this one is no more than an envelope of.
+    /// The records for which this one is only an envelope.
     pub(super) batch: Option<json::Raw<'de>>,
-    /// Properties that stand beside `properties`.
+    /// Properties at the top level.
     pub(super) flat: Option<Box<Found<'de>>>,
 }
 
@@ -64,7 +64,7 @@ impl<'de> Fields<'de> for Record<'de> {
             }
             "userId" | "user_id" => {
                 self.user_id = map.next_value()?;
-                // `user_id` is a common name.
+                // `user_id` is too common a name to be a sign of Segment.
                 self.has_segment_id |= name == "userId";
             }
             "anonymousId" | "anonymous_id" => {
@@ -89,25 +89,25 @@ impl<'de> Fields<'de> for Record<'de> {
 }
 
 impl<'de> Record<'de> {
-    /// Several records as JSON text, where this one is their envelope.
+    /// The records in this envelope as JSON text, if it is one.
     pub(super) fn batch(&self) -> Option<&'de str> {
         let json::Raw(text) = self.batch?;
         (text.starts_with('[') && !self.has_event).then_some(text)
     }
 
-    /// Identity of the event, by the names that SDKs and exports give it.
+    /// The id of the event, under any of the names that SDKs and exports use.
     pub(super) fn event_id<'a>(&'a self, insert_id: Option<&'a str>) -> Option<&'a str> {
         let ids = [self.uuid.get(), self.message_id.get(), insert_id, self.id.get()];
         ids.into_iter().flatten().find(|id| json::is_id(id))
     }
 }
 
-/// The text of an object. Some exports write objects as strings with the text inside.
+/// An object as JSON text. Some exports write objects as strings that contain the text.
 #[derive(Debug, Default)]
 pub(super) struct Raw<'de>(Option<Cow<'de, str>>);
 
 impl Raw<'_> {
-    /// The text, of an empty object where there is none.
+    /// The text, or that of an empty object if there is none.
     pub(super) fn text(&self) -> &str {
         self.0.as_deref().unwrap_or("{}")
     }
@@ -126,8 +126,8 @@ impl<'de> Deserialize<'de> for Raw<'de> {
     }
 }
 
-/// Reads an object from its text; `None` for one that is broken, and for what is no object. One that has to be
-/// repaired first is kept in `repaired`.
+/// Parses an object from its text. `None` if it is broken or is not an object. If the text has to be repaired first,
+/// the result is stored in `repaired`.
 pub(super) fn object<'t, T: Fields<'t>>(text: &'t str, repaired: &'t mut Option<Vec<u8>>) -> Option<T> {
     if let Ok(Object(object)) = serde_json::from_str(text) {
         return object;

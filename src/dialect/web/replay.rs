@@ -1,5 +1,5 @@
-//! What a part of a recording shows. Recordings are lists of rrweb's events, `{type, data, timestamp}`, of which
-//! those of type 3 name their source; the numbers are those of rrweb's `EventType` and `IncrementalSource`.
+//! What a part of a recording shows. Recordings are lists of rrweb events, `{type, data, timestamp}`. Events of type 3
+//! name a source. The numbers are those of rrweb's `EventType` and `IncrementalSource`.
 
 use super::scalar::Number;
 use crate::dialect::json::{Fields, Object, Objects, Raw, skip};
@@ -7,7 +7,7 @@ use serde::de::MapAccess;
 
 const MIXED: &str = "mixed";
 
-/// The kind of one event of a recording.
+/// The kind of one rrweb event.
 pub(in crate::dialect) fn kind(event_type: Option<u64>, source: Option<u64>) -> &'static str {
     const INCREMENTAL: u64 = 3;
     match (event_type, source) {
@@ -21,7 +21,7 @@ pub(in crate::dialect) fn kind(event_type: Option<u64>, source: Option<u64>) -> 
     }
 }
 
-/// The kind that all events of a recording have, which is a list of them or a single one.
+/// The kind that all events of a recording share, else `mixed`. A recording is a list of events or a single one.
 pub(super) fn kind_of_all(snapshot: Option<Raw<'_>>) -> &'static str {
     let text = snapshot.map_or("", |Raw(text)| text);
     let events = match text.as_bytes().first() {

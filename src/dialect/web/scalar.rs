@@ -1,4 +1,4 @@
-//! Single values as SDKs and exports write them: ids as numbers, `"null"` for nothing, times of several forms.
+//! Single values as SDKs and exports write them: ids as numbers, `"null"` for nothing, times in several forms.
 
 use crate::dialect::json::{self, Any, Lenient, Raw, is_id};
 use crate::dialect::moment;
@@ -6,22 +6,22 @@ use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
-/// A text or a number, as text without the white space around it. Empty text and `"null"` are absent, and so is any
-/// value of another type.
+/// A text or a number, as text without surrounding white space. Empty text, `"null"` and values of other types are
+/// absent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scalar<'de>(pub(super) Option<Cow<'de, str>>);
 
-/// A point in time.
+/// A time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stamp {
     #[default]
     Absent,
-    /// There is something that is no time.
+    /// There is a value, but it is not a valid time.
     Wrong,
     At(DateTime<Utc>),
 }
 
-/// A number, or nothing; it can stand in quotes.
+/// A number, possibly in quotes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Number(pub(super) Option<f64>);
 
@@ -30,7 +30,7 @@ impl Scalar<'_> {
         self.0.as_deref()
     }
 
-    /// The text as an identity, unless it is too long to be kept.
+    /// The text as an id. `None` if it is too long.
     pub(super) fn id(&self) -> Option<&str> {
         self.get().filter(|id| is_id(id))
     }
@@ -41,12 +41,12 @@ impl Stamp {
         if let Self::At(time) = self { Some(time) } else { None }
     }
 
-    /// This time, or the other one where there is none.
+    /// This time, or the other one if this one is absent.
     pub(super) fn or(self, other: Self) -> Self {
         if self == Self::Absent { other } else { self }
     }
 
-    /// The time that a text says.
+    /// The time that a text means.
     pub(super) fn of(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() || text.eq_ignore_ascii_case("null") {
@@ -60,7 +60,7 @@ impl Stamp {
     }
 }
 
-/// What is there of a text.
+/// The text without surrounding white space; `None` if nothing is left or it means nothing.
 pub(super) fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     if trimmed.is_empty() || trimmed.eq_ignore_ascii_case("null") {
@@ -77,7 +77,7 @@ pub(super) fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The text as it is written: a number is not read to be written again.
+        // Read as JSON text, so that a number keeps its digits exactly.
         let Raw(raw) = Raw::deserialize(deserializer)?;
         let Some(text) = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
             let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for Scalar<'de> {
     }
 }
 
-/// The text of a string with escapes.
+/// Resolves the escapes of a string.
 fn unescaped(raw: &str) -> Option<String> {
     let repaired = || json::repair(raw.as_bytes()).and_then(|raw| serde_json::from_slice(&raw).ok());
     serde_json::from_str(raw).ok().or_else(repaired)
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_told_from_no_time() {
+    fn an_invalid_time_is_distinguished_from_a_missing_one() {
         let stamp = |json: &str| serde_json::from_str::<Stamp>(json).unwrap();
         let noon = Stamp::of("2026-03-01T12:00:00Z");
         assert!(matches!(noon, Stamp::At(_)));

@@ -1,11 +1,13 @@
-//! Calls of Segment's specification, which RudderStack's SDKs write too.
+//! Calls of Segment's specification. RudderStack's SDKs write them too.
 //!
 //! ```text
 //! {"type":"page","messageId":"…","anonymousId":"a-3","userId":"u-7","originalTimestamp":"…","context":{"page":{"url":"…"}}}
 //! ```
 //!
-//! The clock of a device can be wrong. Where a record says when it was written, sent and received, it happened so long
-//! before it was received as it was written before it was sent.
+//! The clock of a device can be wrong. If a record has the times at which it was written, sent and received, the first
+//! two are from the device and the last is from the server. Then the event's time is the time of receipt minus the time
+//! between writing and sending. For example, an event that was written at 09:00:00, sent at 09:00:10 and received at
+//! 12:00:10 happened at 12:00:00.
 
 use super::campaign::Query;
 use super::class::{self, Call};
@@ -24,8 +26,8 @@ const LONG_ID: Flaw = "its `userId` or `anonymousId` is longer than 512 bytes";
 const NO_TIME: Flaw = "no `timestamp` or `originalTimestamp`";
 const WRONG_TIME: Flaw = "its `timestamp` or `originalTimestamp` is not a time";
 
-/// Hands on what a call says.
-pub(super) fn tell(
+/// Emits what a call says.
+pub(super) fn emit(
     call: Call,
     record: &Record<'_>,
     properties: &Found<'_>,
@@ -44,7 +46,8 @@ pub(super) fn tell(
     let time = time(record, envelope)?;
     let event = record.event.get().filter(|_| call == Call::Track);
     let name = event.map_or(call.name(), shortened);
-    // The properties of a page are those of the page. Those of other calls can be of anything, such as a product.
+    // In page and screen calls, properties describe the page. In other calls they can describe anything, such as a
+    // product.
     let is_seen = matches!(call, Call::Page | Call::Screen);
     let places_of_page = if is_seen { &places[..] } else { &places[1..] };
     let of_page = |key: Key| places_of_page.iter().find_map(|found| found.get(key));
@@ -84,7 +87,7 @@ fn time(record: &Record<'_>, envelope: Envelope) -> Result<DateTime<Utc>, Flaw> 
     let received = record.received.or(envelope.received);
     if let (Stamp::At(original), Stamp::At(sent), Stamp::At(received)) = (original, sent, received) {
         let corrected = received.checked_sub_signed(sent - original).filter(super::is_possible);
-        return corrected.ok_or("its times lead out of the calendar");
+        return corrected.ok_or("its times lead to a year that is not supported");
     }
     if let Some(time) = timestamp.time().or(original.time()) {
         return Ok(time);
@@ -95,7 +98,7 @@ fn time(record: &Record<'_>, envelope: Envelope) -> Result<DateTime<Utc>, Flaw> 
     sent.time().or(received.time()).ok_or(NO_TIME)
 }
 
-/// The ids that a call says are one person: any call can name both, and an alias names the id before.
+/// The ids that a call joins to one person. Any call can have two ids, and an alias also names the previous id.
 fn links<'a>(
     call: Call,
     user: Option<&'a str>,

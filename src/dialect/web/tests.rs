@@ -4,7 +4,7 @@ use crate::dialect::Reader;
 use sessionmill_contract::{Activity, Event, Said};
 use std::fmt::Write as _;
 
-/// What the lines say, one text for each thing: activities, what is malformed and what is unknown.
+/// What the lines say, one text each: activities, malformed records and unknown ones.
 fn said(lines: &[&str]) -> Vec<String> {
     let mut all = Vec::new();
     let mut reader = Reader::default();
@@ -26,7 +26,7 @@ fn shown(event: &Event<'_>) -> Option<String> {
     }
 }
 
-/// The fields that are there, by name; properties are left out.
+/// The fields that are present, by name, without the properties.
 fn activity_shown(event: &Event<'_>, activity: &Activity<'_>) -> String {
     let Activity { class, name, part, distinct_id, client_session_id, links, url, path, referrer, .. } = *activity;
     let time = event.time.map(|time| time.format("%m-%dT%H:%M:%S%.f").to_string()).unwrap_or_default();
@@ -227,7 +227,7 @@ fn the_time_is_that_of_the_event() {
         (r#""x":1"#, "no `timestamp`, and no `now` or `sent_at` to count an `offset` from"),
         (r#""timestamp":"soon","now":"2026-03-01T12:00:00Z""#, "its `timestamp` is not a time"),
         (r#""timestamp":1e300"#, "its `timestamp` is not a time"),
-        (r#""offset":1e300,"now":"2026-03-01T12:00:00Z""#, "its `offset` leads out of the calendar"),
+        (r#""offset":1e300,"now":"2026-03-01T12:00:00Z""#, "its `offset` leads to a year that is not supported"),
     ] {
         let told = one(&format!(r#"{{"event":"e","distinct_id":"u",{times}}}"#));
         assert_eq!(told, format!("1 lost: {why}"), "{times}");
@@ -309,7 +309,7 @@ fn a_property_counts_before_the_query_and_absent_ones_do_not() {
 }
 
 #[test]
-fn a_batch_is_many_events_and_a_broken_one_costs_itself_only() {
+fn a_batch_is_many_events_and_a_broken_one_does_not_affect_others() {
     let batch = r#"{"api_key":"phc_x","historical_migration":false,"sent_at":"2026-03-01T12:00:00Z","batch":[{"event":"a","distinct_id":"u","offset":1000},{"event":"b","distinct_id":""},{"event":"c","distinct_id":"u","timestamp":"2026-03-01T11:00:00Z","properties":{"x":1e999,"$os":"\ud83d"}},{"type":"new"},7,{"type":"track","event":"d","userId":"u","originalTimestamp":"2026-03-01T11:30:00Z"}]}"#;
     assert_eq!(
         said(&[batch, batch])[..7],
@@ -355,7 +355,7 @@ fn a_recording_is_found_again_in_the_text() {
 }
 
 #[test]
-fn hostile_lines_cost_themselves_only() {
+fn hostile_lines_do_not_affect_others() {
     let url = format!("https://mill.example/?utm_source=letter&x={}&gclid=g", "a".repeat(1 << 20));
     let long = format!(
         r#"{{"event":"$pageview","distinct_id":"u","timestamp":1772366400,"properties":{{"$current_url":"{url}"}}}}"#
@@ -382,7 +382,7 @@ fn hostile_lines_cost_themselves_only() {
 }
 
 #[test]
-fn records_are_told_apart_by_their_shape() {
+fn records_are_distinguished_by_their_shape() {
     let agent = r#"{"type":"user","uuid":"r1","sessionId":"t","message":{"role":"user","content":"oil it"}}"#;
     let posthog = r#"{"event":"e","distinct_id":"u","timestamp":1772366400}"#;
     let segment = r#"{"type":"page","anonymousId":"u","timestamp":1772366400}"#;
@@ -391,7 +391,7 @@ fn records_are_told_apart_by_their_shape() {
     for line in [posthog, agent, segment, r#"{"type":"track","name":"a song"}"#, agent, posthog, plugin] {
         reader.line(1, 0, line.as_bytes(), &mut |_| {});
     }
-    // An unknown record stays with the dialect of the record before.
+    // An unknown record stays with the dialect of the previous record.
     let expected = [("claude-code", 2), ("posthog", 2), ("segment", 3)];
     assert_eq!(reader.dialects().collect::<Vec<_>>(), expected);
     assert_eq!((reader.dialect(), reader.current()), ("posthog", Some("segment")));

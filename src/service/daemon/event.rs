@@ -1,4 +1,4 @@
-//! What can wake the daemon, and what it works on.
+//! The events that wake the daemon, and its settings.
 
 use crate::base::error::Result;
 use crate::config::Config;
@@ -10,37 +10,37 @@ use crate::store::DatabaseFile;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything that can wake the daemon, beside the time.
+/// Everything that can wake the daemon, other than a timeout.
 #[derive(Debug)]
 pub enum Event {
-    /// Something is new in the folder of triggers.
-    Dropped,
-    /// Something has changed in a source.
-    Changed,
+    /// A trigger file may have arrived.
+    TriggerAdded,
+    /// Something in a source may have changed.
+    SourceChanged,
     /// A run has ended.
     Ended(Results),
-    /// What a trigger asked for, other than a run, is done: the result in words.
+    /// A trigger's action, other than a run, has ended. On success, with the result as a sentence.
     Acted { claim: Box<Claim>, result: Result<String> },
-    /// Decisions are published, or could not be.
+    /// The attempt to publish decisions has ended.
     Published { took: Duration },
-    /// To end in order.
+    /// The daemon is asked to stop.
     Stop,
-    /// To read the configuration again.
+    /// The daemon is asked to read the configuration again.
     Reload,
 }
 
-/// What the daemon works on.
+/// The settings of the daemon, made from the configuration and the environment.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub database: DatabaseFile,
     pub plugs: Plugs,
     pub sources: Vec<Source>,
-    /// What it waits for, where there are no sources.
+    /// Why no processor can run, if there are no sources.
     pub lacks: Option<String>,
-    /// The folder of events that is read as soon as somebody uses it.
+    /// The event folder, if it is not used yet: the daemon starts to read it when it is.
     pub awaits: Option<PathBuf>,
     pub config: Config,
-    /// The user of transcripts that lie in no user's folder.
+    /// The user of source files that are not in a user's folder.
     pub login: String,
     /// Where the service manager puts secrets.
     pub credentials: Option<PathBuf>,

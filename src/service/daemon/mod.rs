@@ -1,15 +1,15 @@
-//! The service: one loop over everything that can wake it, and a worker for each run. Processors that compute and are
-//! due at the same time share a run, which reads each file once.
+//! The daemon: one loop that waits for events, and a worker thread for each run. Local processors that are due at the
+//! same time share a run, which reads each file once.
 //!
-//! The loop alone decides; workers run passes and say how these ended. It waits for nothing but its
-//! inbox, and never touches the database while a worker could need it.
+//! The loop makes all decisions; workers run passes and report the results. The loop blocks only on its inbox, and
+//! never touches the database while a worker could need it.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`event`] | what can wake the daemon, and what it works on |
-//! | [`slot`] | a processor, and when it runs next |
-//! | [`watch`] | hints that something is new |
-//! | [`work`] | a run in a worker |
+//! | [`event`] | the events that wake the daemon, and its settings |
+//! | [`slot`] | a processor of the daemon, and when it runs next |
+//! | [`watch`] | file watches that give hints of changes |
+//! | [`work`] | a run in a worker thread |
 
 pub mod event;
 pub mod slot;
@@ -42,36 +42,36 @@ use std::time::{Duration, Instant};
 use watch::Watches;
 use work::{Assignment, Results, Work};
 
-/// The daemon's view of the world.
+/// The state of the daemon.
 pub struct Daemon<'d> {
     settings: Arc<Settings>,
     slots: Vec<Slot>,
-    /// Runs that are not over.
+    /// Runs in progress.
     works: Vec<Work>,
     folder: Folder,
     /// Reads the clock.
     clock: &'d dyn Fn() -> Moment,
-    /// Reads the configuration again.
+    /// Reads the configuration anew.
     configure: &'d dyn Fn() -> Result<Settings>,
-    /// Where workers put their events.
+    /// The sending end of the inbox, for workers.
     outbox: Sender<Event>,
-    /// Nothing before it serves.
+    /// `None` until the daemon serves.
     watches: Option<Watches>,
-    /// The first decision that no snapshot shows yet.
+    /// The time of the first decision that no snapshot shows yet.
     decided: Option<Moment>,
-    /// How long it took to publish decisions; `None` while that is under way.
+    /// How long it took to publish decisions the last time; `None` while that is in progress.
     published: Option<Duration>,
-    /// Why the configuration that was read last does not count.
+    /// Why the last configuration that was read was refused.
     refused: Option<String>,
-    /// When it was last read, where nothing can be done with it.
+    /// When the configuration was last read to look for sources, if there are none.
     read: Moment,
     _lock: WorkLock,
 }
 
-/// A supervisor kills a process that does not end in time; before that it ends by itself.
+/// The time for running passes to stop. It is shorter than the time after which a supervisor kills the daemon.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long the audit of a request waits for the database, in a thread of its own.
+/// How long the thread that records a refused request waits for the database.
 const AUDIT: Duration = Duration::from_secs(120);
 
 impl<'d> Daemon<'d> {
@@ -79,7 +79,7 @@ impl<'d> Daemon<'d> {
     ///
     /// # Errors
     ///
-    /// If another daemon serves it, or the folder of triggers cannot be made.
+    /// If another daemon serves it, or the trigger folder cannot be made.
     pub fn new(
         settings: Settings,
         clock: &'d dyn Fn() -> Moment,
@@ -111,7 +111,7 @@ impl<'d> Daemon<'d> {
         })
     }
 
-    /// Serves until it is asked to stop.
+    /// Serves until a stop is requested.
     pub fn run(&mut self, inbox: &Receiver<Event>) {
         systemd::ready();
         self.adopt(Arc::clone(&self.settings));
@@ -122,18 +122,18 @@ impl<'d> Daemon<'d> {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            // One look serves all events that are there: there can be thousands of hints.
+            // There can be thousands of hints, so all waiting events are handled at once.
             let events: Vec<_> = first.into_iter().chain(inbox.try_iter()).collect();
             let mut is_over = false;
             for event in events {
                 match event {
-                    Event::Dropped => {}
-                    Event::Changed => self.changed(),
+                    Event::TriggerAdded => {}
+                    Event::SourceChanged => self.changed(),
                     Event::Ended(results) => self.ended(results),
                     Event::Acted { claim, result } => self.acted(&claim, &result),
                     Event::Published { took } => self.published = Some(took),
                     Event::Reload => self.reload(),
-                    // The end of a run can stand behind it.
+                    // The end of a run can follow in the same batch.
                     Event::Stop => is_over = true,
                 }
             }
@@ -144,7 +144,7 @@ impl<'d> Daemon<'d> {
         self.stop(inbox);
     }
 
-    /// Looks at the triggers, the clock and the workers.
+    /// Checks for triggers, due processors and stuck workers.
     fn look(&mut self) {
         let now = (self.clock)();
         if self.settings.lacks.is_some() || self.settings.awaits.is_some() {
@@ -155,7 +155,7 @@ impl<'d> Daemon<'d> {
             self.folder.tidy(now.wall);
         }
         for claim in claims {
-            self.stop_on(claim);
+            self.handle_trigger(claim);
         }
         let idle = (0..self.slots.len()).filter(|number| self.wait(&self.slots[*number], &now).is_some());
         let idle: Vec<_> = idle.map(|number| (number, &self.slots[number])).collect();
@@ -179,20 +179,20 @@ impl<'d> Daemon<'d> {
         self.works.iter().find(|work| work.processors.contains(&slot.plug.name()))
     }
 
-    /// How long a processor that is not at work has to wait for its next run, and why it will run then.
+    /// How long until a processor that is not running is due, and why it will run then.
     fn wait(&self, slot: &Slot, now: &Moment) -> Option<(Origin, Duration)> {
         if self.work(slot).is_some() || self.settings.lacks.is_some() { None } else { slot.wait(&self.settings, now) }
     }
 
-    /// How long decisions wait until they are published: ten times as long as that took before, so that many of them
-    /// share a snapshot of a large database.
+    /// How long until decisions are published. The wait is ten times as long as the last publication took, so that many
+    /// decisions share one snapshot of a large database.
     fn wait_to_publish(&self, now: &Moment) -> Option<Duration> {
         let (decided, took) = (self.decided.as_ref()?, self.published?);
         let calm = 10 * took;
         Some(calm.saturating_sub(now.steady.since(&decided.steady).unwrap_or(calm)))
     }
 
-    /// How long nothing happens by itself.
+    /// How long until the loop must act without an event.
     fn patience(&self) -> Duration {
         let now = (self.clock)();
         let waits = self.slots.iter().filter_map(|slot| Some(self.wait(slot, &now)?.1));
@@ -206,8 +206,8 @@ impl<'d> Daemon<'d> {
             .max(Duration::from_millis(1))
     }
 
-    /// Deals with a trigger.
-    fn stop_on(&mut self, claim: Claim) {
+    /// Handles a trigger.
+    fn handle_trigger(&mut self, claim: Claim) {
         let named = claim.processor.as_deref();
         let number = self.slots.iter().position(|slot| Some(slot.plug.name()) == named);
         let order = match &claim.order {
@@ -225,7 +225,7 @@ impl<'d> Daemon<'d> {
             self.answer(&claim, &Answer::Running);
             return work::act(action, claim, Arc::clone(&self.settings), (self.clock)(), self.outbox.clone());
         }
-        // An order of a run is for a processor that there is.
+        // Only a run gets here, and its processor exists.
         let Some(number) = number else { return };
         if let Some(lacks) = self.settings.lacks.clone() {
             let error = Error::new(Status::CannotRun, lacks);
@@ -245,7 +245,7 @@ impl<'d> Daemon<'d> {
         }
     }
 
-    /// Writes down a request that led to no run, in a thread of its own: the database can be held.
+    /// Records a request that led to no run. In a thread of its own, because another process can hold the database.
     fn audit(&self, claim: &Claim, error: Error) {
         let (settings, request) = (Arc::clone(&self.settings), claim.request());
         let processor = claim.processor.clone().unwrap_or_default();
@@ -257,7 +257,7 @@ impl<'d> Daemon<'d> {
         });
     }
 
-    /// Answers a trigger that asked for something else than a run.
+    /// Answers a trigger whose action has ended.
     fn acted(&mut self, claim: &Claim, result: &Result<String>) {
         let (trigger, requested_by) = (&claim.id, &claim.by);
         match result {
@@ -278,7 +278,7 @@ impl<'d> Daemon<'d> {
         }
     }
 
-    /// Starts a worker for processors of one bound.
+    /// Starts a worker for processors with the same bound.
     fn start(&mut self, numbers: &[usize], request: Request, args: &Args, claim: Option<Claim>) {
         let now = (self.clock)();
         let Settings { config, .. } = &*self.settings;
@@ -298,7 +298,7 @@ impl<'d> Daemon<'d> {
         self.works.push(Work::start(run, claim, self.outbox.clone()));
     }
 
-    /// Notes the end of a run.
+    /// Handles the end of a run.
     fn ended(&mut self, results: Results) {
         let now = (self.clock)();
         let is_it = |work: &mut Work| results.iter().any(|(name, _)| work.processors.contains(name));
@@ -322,7 +322,7 @@ impl<'d> Daemon<'d> {
         }
     }
 
-    /// Takes over a configuration that has changed; one with a mistake leaves everything as it is.
+    /// Applies a changed configuration. If it has a mistake, everything stays as it is.
     fn reload(&mut self) {
         systemd::reloading();
         match self.configured() {
@@ -335,7 +335,7 @@ impl<'d> Daemon<'d> {
         systemd::ready();
     }
 
-    /// Looks whether there are transcripts, or events, by now.
+    /// Checks whether there are sources by now.
     fn look_for_sources(&mut self, now: &Moment) {
         if now.steady.since(&self.read.steady).is_some_and(|since| since < self.settings.config.daemon.tick) {
             return;
@@ -355,7 +355,7 @@ impl<'d> Daemon<'d> {
         }
     }
 
-    /// The configuration as it is now, for the database that is served.
+    /// The present configuration, for the database that is being served.
     fn configured(&self) -> Result<Arc<Settings>> {
         let settings = (self.configure)()?;
         if settings.database.path != self.settings.database.path {
@@ -371,12 +371,12 @@ impl<'d> Daemon<'d> {
         tracing::error!(
             error = error.to_string(),
             hint = error.hint,
-            "cannot read the configuration again: all stays as it is"
+            "cannot read the configuration again; the previous one stays in use"
         );
         self.refused = Some(error.to_string());
     }
 
-    /// Works with these settings from now on. What waits in another folder of triggers is answered there.
+    /// Switches to these settings. If the trigger folder is another one, requests that wait in it are answered there.
     fn adopt(&mut self, settings: Arc<Settings>) {
         self.refused = None;
         let now = (self.clock)();
@@ -400,7 +400,7 @@ impl<'d> Daemon<'d> {
         self.settings = settings;
         self.say_sources();
         for claim in claims {
-            self.stop_on(claim);
+            self.handle_trigger(claim);
         }
         let settings = Arc::clone(&self.settings);
         std::thread::spawn(move || {
@@ -410,7 +410,7 @@ impl<'d> Daemon<'d> {
         });
     }
 
-    /// Says which transcripts it reads, or why none.
+    /// Logs which sources are served, or why there are none.
     fn say_sources(&self) {
         for source in &self.settings.sources {
             tracing::info!(source = source.name, root = %source.root.display(), layout = %source.layout, "serving");
@@ -420,7 +420,7 @@ impl<'d> Daemon<'d> {
         }
     }
 
-    /// Ends in order: runs commit what they have in hand, and leave the rest.
+    /// Stops: running passes commit what they have read and leave the rest.
     fn stop(&mut self, inbox: &Receiver<Event>) {
         systemd::stopping();
         let until = Instant::now() + PATIENCE;
@@ -434,12 +434,12 @@ impl<'d> Daemon<'d> {
             }
         }
         for processor in self.works.iter().flat_map(|work| &work.processors) {
-            // What it has committed is kept, and the next run goes on from there.
+            // What the run has committed is kept; the next run continues from there.
             tracing::warn!(processor, "a run did not end in time and is left");
         }
     }
 
-    /// What is going on, in a line.
+    /// A line about the present state, for systemd.
     fn words(&self, now: &Moment) -> String {
         let one = |slot: &Slot| {
             let name = slot.plug.name();
@@ -463,7 +463,7 @@ impl<'d> Daemon<'d> {
     }
 }
 
-/// The answer to a trigger that was dealt with.
+/// The answer to a trigger that has been handled.
 fn answer_of<'r, T>(result: &'r Result<T>, done: impl FnOnce(&'r T) -> Answer<'r>) -> Answer<'r> {
     match result {
         Ok(value) => done(value),

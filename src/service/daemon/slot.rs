@@ -1,4 +1,4 @@
-//! A processor of the daemon: when it runs next, with whom, and what its last run means for that.
+//! A processor of the daemon: when it runs next, together with which others, and what its last run means for that.
 
 use crate::base::error::{Result, Status};
 use crate::base::moment::Moment;
@@ -11,33 +11,33 @@ use md5::{Digest, Md5};
 use sessionmill_contract::Bound;
 use std::time::Duration;
 
-/// A processor, and where it stands.
+/// A processor and its state.
 pub struct Slot {
     pub plug: &'static Plug,
     last: Option<LastRun>,
-    /// What the last run took.
+    /// How long the last run took.
     took: Duration,
-    /// The last run left files that nothing but the time kept it from.
+    /// Whether the last run left files because of its time limit only.
     pub has_backlog: bool,
-    /// The first change of a source since the last run began.
+    /// The time of the first change of a source since the last run started.
     pub changed: Option<Moment>,
-    /// The last run did not get the database: it is tried again until somebody lets go of it.
+    /// Whether the last run could not get the database. It is then retried until the database is free.
     is_kept_out: bool,
 }
 
-/// A run that did not get the database, although it waited, is tried again this long after its end.
+/// A run that could not get the database is retried this long after it ended.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Changes of sources are collected for this time, and for ten times what a run takes.
+/// Changes of sources are collected for this time, or for ten times the length of a run if that is longer.
 const CALM: Duration = Duration::from_secs(2);
 
 impl Slot {
-    /// A processor whose last run is in the history of runs.
+    /// A processor with the last run that the history shows.
     pub fn new(plug: &'static Plug, last: Option<LastRun>) -> Self {
         Self { plug, last, took: Duration::ZERO, has_backlog: false, changed: None, is_kept_out: false }
     }
 
-    /// How long a processor that is not at work has to wait for its next run, and why it will run then.
+    /// How long until a processor that is not running is due, and why it will run then.
     pub fn wait(&self, settings: &Settings, now: &Moment) -> Option<(Origin, Duration)> {
         let Settings { config, database, .. } = settings;
         let name = self.plug.name();
@@ -61,7 +61,7 @@ impl Slot {
         })
     }
 
-    /// Notes the result of a run. Returns whether that is news.
+    /// Records the result of a run. Returns whether the result is worth logging.
     pub fn ended(&mut self, since: &Moment, now: &Moment, result: &Result<Summary>, settings: &Settings) -> bool {
         self.took = now.steady.since(&since.steady).unwrap_or_default();
         let config = &settings.config;
@@ -76,20 +76,20 @@ impl Slot {
                 End::Done
             }
             Err(error) if error.status == Status::Busy => {
-                // Another process is doing it, or does something else with the database.
+                // Another process runs this processor, or does something else with the database.
                 self.is_kept_out = error.holder.is_none();
                 End::Done
             }
             Err(_) => End::Failed,
         };
         self.last = Some(LastRun { started: since.clone(), end });
-        // One that is tried again and again is logged once.
+        // Repeated attempts to get the database are logged once.
         !(was_kept_out && self.is_kept_out)
     }
 }
 
-/// The runs to start now, each with its origin: one per network processor that is due, and one for all computing
-/// processors that are due or will be within their slack.
+/// The runs to start now, each with its origin: one run per network-bound processor that is due, and one run for all
+/// local processors that are due or may run early.
 pub fn due(idle: &[(usize, &Slot)], settings: &Settings, now: &Moment) -> Vec<(Origin, Vec<usize>)> {
     let (mut runs, mut shared, mut early) = (Vec::new(), Vec::new(), Vec::new());
     let mut shared_origin = None;
@@ -101,7 +101,7 @@ pub fn due(idle: &[(usize, &Slot)], settings: &Settings, now: &Moment) -> Vec<(O
             Bound::Network if wait.is_zero() => runs.push((origin, vec![number])),
             Bound::Network => {}
             Bound::Cpu if wait.is_zero() => {
-                // A run that a schedule asks for is one, whoever else takes part in it.
+                // If the schedule started the shared run, that is its origin, whoever else takes part.
                 shared_origin = shared_origin.filter(|shared| *shared == Origin::Schedule).or(Some(origin));
                 shared.push(number);
             }

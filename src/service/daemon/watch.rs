@@ -1,5 +1,5 @@
-//! Hints that something is new: watches of the folder of triggers, and of the sources if that is wanted.
-//! What they miss is found by the next look.
+//! File watches on the trigger folder and, if configured, on the sources. They only give hints: a change that they miss
+//! is found at the next check.
 
 use crate::config::Config;
 use crate::service::daemon::event::{Event, Settings};
@@ -7,24 +7,25 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
-/// The watches of a daemon. Dropping them ends them.
+/// The watches of a daemon. Dropping them stops them.
 pub struct Watches {
-    /// The folder of triggers, then the roots.
+    /// The trigger folder, and the roots.
     places: (PathBuf, Vec<PathBuf>),
     _watchers: Vec<RecommendedWatcher>,
 }
 
 impl Watches {
-    /// Begins to watch what the settings want.
+    /// Starts the watches that the settings ask for.
     pub fn of(settings: &Settings, outbox: &Sender<Event>) -> Self {
         let places = places(settings);
-        let triggers = watcher(&places.0, RecursiveMode::NonRecursive, outbox, || Event::Dropped);
-        let root = |root: &PathBuf| watcher(root, RecursiveMode::Recursive, outbox, || Event::Changed);
+        let triggers = watcher(&places.0, RecursiveMode::NonRecursive, outbox, || Event::TriggerAdded);
+        let root = |root: &PathBuf| watcher(root, RecursiveMode::Recursive, outbox, || Event::SourceChanged);
         let watchers = triggers.into_iter().chain(places.1.iter().filter_map(root)).collect();
         Self { places, _watchers: watchers }
     }
 
-    /// The same for settings that can be others: large trees are not begun anew for nothing.
+    /// The watches for settings that may have changed. If the folders are the same, the watches are kept, since
+    /// starting them on large trees is expensive.
     #[must_use]
     pub fn moved(self, settings: &Settings, outbox: &Sender<Event>) -> Self {
         if self.places == places(settings) { self } else { Self::of(settings, outbox) }
@@ -45,7 +46,7 @@ fn watcher(
 ) -> Option<RecommendedWatcher> {
     let outbox = outbox.clone();
     let hint = move |change: notify::Result<notify::Event>| {
-        // Reading a folder is an access too, and the daemon does that itself. An error is a hint as well.
+        // Reading a folder causes events too, and the daemon reads it itself. An error of the watcher counts as a hint.
         if change.map_or(true, |change| !change.kind.is_access()) {
             let _ = outbox.send(event());
         }
@@ -57,7 +58,11 @@ fn watcher(
     match watching {
         Ok(watcher) => Some(watcher),
         Err(error) => {
-            tracing::warn!(path = %path.display(), error = error.to_string(), "cannot watch: what is new is found by the next look");
+            tracing::warn!(
+                path = %path.display(),
+                error = error.to_string(),
+                "cannot watch; changes are found at the next check"
+            );
             None
         }
     }

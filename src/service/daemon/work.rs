@@ -1,4 +1,4 @@
-//! A run in a worker: the pass itself, and what goes with it.
+//! A run in a worker thread: the pass, and what follows it.
 
 use crate::actions;
 use crate::actions::forget::{ForgetOutcome, Search};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-/// What a worker runs: processors that share a pass, or one that waits for a network.
+/// The task of a worker: local processors that share a pass, or one network-bound processor.
 pub struct Assignment {
     pub settings: Arc<Settings>,
     pub plugs: Vec<&'static Plug>,
@@ -36,14 +36,14 @@ pub struct Assignment {
     pub now: Moment,
 }
 
-/// A run in a worker.
+/// A run in progress.
 pub struct Work {
-    /// The processors that it runs, by name.
+    /// The names of the processors in the run.
     pub processors: Vec<&'static str>,
     pub request: Request,
     pub since: Moment,
     pub heartbeat: Heartbeat,
-    /// Beats when it was last looked at, and when they last were others.
+    /// The number of beats at the last check, and when the number last changed.
     beats: u64,
     alive: Moment,
     pub claim: Option<Claim>,
@@ -52,14 +52,14 @@ pub struct Work {
 /// The result of a run, for each of its processors.
 pub type Results = Vec<(&'static str, Result<Summary>)>;
 
-/// How long the snapshot of decisions waits for one that is being made.
+/// How long publishing decisions waits for another snapshot that is being written.
 const TURN: Duration = Duration::from_secs(600);
 
-/// A run without a sign of life for this time is stuck, and so is its daemon.
+/// A run without progress for this time is stuck. The daemon then stops reporting to the watchdog.
 const STALL: Duration = Duration::from_secs(600);
 
 impl Work {
-    /// Starts a worker. Its end is an event.
+    /// Starts a worker. It sends an event when the run ends.
     pub fn start(run: Assignment, claim: Option<Claim>, outbox: Sender<Event>) -> Self {
         let work = Self {
             processors: run.plugs.iter().map(|plug| plug.name()).collect(),
@@ -81,7 +81,7 @@ impl Work {
             let results = guard(|| run.pass(), panicked)
                 .unwrap_or_else(|error| names.into_iter().map(|name| (name, Err(error.clone()))).collect());
             let is_new = results.iter().any(|(_, result)| result.is_ok()) && !run.limits.stop.is_stopped();
-            // Nobody listens any more when the daemon ends.
+            // When the daemon stops, nobody receives this any more.
             let _ = outbox.send(Event::Ended(results));
             measure(&run.settings, &clock.read());
             if is_new {
@@ -92,7 +92,7 @@ impl Work {
         work
     }
 
-    /// Whether it has given a sign of life lately.
+    /// Whether the run has made progress recently.
     pub fn is_alive(&mut self, now: &Moment) -> bool {
         let beats = self.heartbeat.beats();
         if beats != self.beats {
@@ -103,16 +103,16 @@ impl Work {
 }
 
 impl Assignment {
-    /// The pass itself.
+    /// Runs the pass.
     ///
     /// # Errors
     ///
-    /// If none of the processors can work as it is configured.
+    /// If none of the processors can run with the present configuration.
     fn pass(&self) -> Result<Results> {
         let Self { settings, plugs, request, limits, now } = self;
         let Settings { database, sources, config, login, .. } = &**settings;
         let names: Vec<_> = plugs.iter().map(|plug| plug.name().to_owned()).collect();
-        // Made for each run: a key can be a new one.
+        // Made anew for each run, because a key can have changed.
         let configured =
             ConfiguredProcessors::new(&names, config, &resources(settings, now).with_heartbeat(&limits.stop))?;
         let setup = Setup { database, sources, config, heartbeat: &limits.stop };
@@ -139,7 +139,7 @@ impl Assignment {
     }
 }
 
-/// Does in a thread of its own what a trigger asks for. Its end is an event.
+/// Carries out a trigger's action in a thread of its own, which sends an event when it ends.
 pub fn act(action: Action, claim: Claim, settings: Arc<Settings>, now: Moment, outbox: Sender<Event>) {
     std::thread::spawn(move || {
         let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
@@ -148,7 +148,7 @@ pub fn act(action: Action, claim: Claim, settings: Arc<Settings>, now: Moment, o
     });
 }
 
-/// Publishes decisions in a thread of its own. Its end is an event.
+/// Publishes decisions in a thread of its own, which sends an event when it ends.
 pub fn publish_decisions(settings: Arc<Settings>, now: Moment, outbox: Sender<Event>) {
     std::thread::spawn(move || {
         let clock = Clock::begin(now);
@@ -157,7 +157,7 @@ pub fn publish_decisions(settings: Arc<Settings>, now: Moment, outbox: Sender<Ev
     });
 }
 
-/// Does it, and returns the result in words.
+/// Carries out an action. Returns the result as a sentence.
 fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
     let (resources, config) = (resources(settings, now), &settings.config);
     match action {
@@ -175,7 +175,7 @@ fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
         Action::Forget(user) => {
             let identities = Identities::given(config.identities.as_deref())?;
             let search = Search { config, identities: &identities, resources: &resources, login: &settings.login };
-            // Answers are kept, and name nobody who is forgotten.
+            // Answers are kept, so they must not name a person who was forgotten.
             let ForgetOutcome { state, notes, .. } = actions::forget::forget(&search, user, false)?.carry_out()?;
             Ok(std::iter::once(state).chain(notes).collect::<Vec<_>>().join("; "))
         }
@@ -186,14 +186,14 @@ fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
     }
 }
 
-/// What processors can be made from.
+/// What processors are made from.
 fn resources(settings: &Settings, now: &Moment) -> Resources {
     let Settings { database, plugs, credentials, .. } = settings;
     let (credentials, database) = (credentials.clone(), database.clone());
     Resources { credentials, database, plugs: *plugs, now: now.wall, heartbeat: Heartbeat::default(), may_ask: true }
 }
 
-/// What monitors get after a run.
+/// Writes the metrics for monitoring.
 fn measure(settings: &Settings, now: &Moment) {
     let Settings { database, config, .. } = settings;
     let write = |file| {
@@ -207,7 +207,7 @@ fn measure(settings: &Settings, now: &Moment) {
     }
 }
 
-/// Says which processors cannot work as they are configured.
+/// Logs which processors cannot run with the present configuration.
 pub fn say_disabled(settings: &Settings, now: &Moment) {
     let Settings { config, .. } = settings;
     match ConfiguredProcessors::new(&[], config, &resources(settings, now)) {
@@ -220,7 +220,7 @@ pub fn say_disabled(settings: &Settings, now: &Moment) {
     }
 }
 
-/// What those get after a run who may not read the database.
+/// Writes the state of the processors, for readers without access to the database.
 pub fn post(settings: &Settings, now: &Moment) {
     let Settings { database, config, lacks, .. } = settings;
     if !is_begun(database) {
@@ -235,31 +235,31 @@ pub fn post(settings: &Settings, now: &Moment) {
     }
 }
 
-/// What readers get at the start, where they have a snapshot of an older program.
+/// Publishes a snapshot at the start if the newest one has the schema of an older version.
 pub fn renew(settings: &Settings, now: &Moment) {
     let Settings { database, config, .. } = settings;
     match publish::renew(database, &config.publish, now.wall) {
-        Ok(Some(_)) => tracing::info!("published a snapshot, since the newest one had another schema"),
+        Ok(Some(_)) => tracing::info!("published a snapshot because the newest one had another schema"),
         Ok(None) => {}
         Err(error) if error.status == Status::Busy => {}
         Err(error) => tracing::warn!(error = error.to_string(), "cannot publish a snapshot"),
     }
 }
 
-/// What readers get after a run or a decision, if nobody else publishes until then.
+/// Publishes a snapshot after a run or a decision, unless another process is publishing one until `until`.
 fn publish(settings: &Settings, until: Instant, now: &dyn Fn() -> Moment) {
     let Settings { database, config: Config { publish, .. }, .. } = settings;
     let publish = || Publisher::take(database, until)?.publish(publish, now().wall);
     if settings.config.publish.after_runs
         && let Err(error) = publish()
-        // What the other one does not see yet is published after the next run.
+        // Changes that the other snapshot does not contain are published after the next run.
         && error.status != Status::Busy
     {
         tracing::warn!(error = error.to_string(), "cannot publish a snapshot");
     }
 }
 
-/// A line in the log for each run.
+/// Logs the result of a run.
 pub fn log_result(processor: &str, request: &Request, result: &Result<Summary>) {
     let trigger = request.origin.name();
     match result {

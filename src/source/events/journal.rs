@@ -1,12 +1,13 @@
-//! Appending to a user's own folder of events: a line is there whole, on disk and on a line of its own, or the
-//! writer gets an error that says so.
+//! Appends to a user's own event folder. Either a line is on disk, whole and on a line of its own, or the writer gets
+//! an error.
 //!
-//! Many processes append to one file at once. Each line is one `write` to a file that is open for appending, which
-//! the system does not interleave with another. A line that a crash or a full disk cut off has no end: whoever
-//! appends next begins a new line first, so that it costs itself only.
+//! Many processes append to one file at the same time. Each line is one `write` to a file that is open for appending,
+//! and the system does not mix such writes. A crash or a full disk can cut a line off. The next writer sees that the
+//! last byte is not a line feed and begins a new line, so only the cut-off line is lost.
 //!
-//! The folder of all users can be one that everybody may write to. The user's own is opened beneath it, through no
-//! link, and must belong to the user; so must the file, which has no other name.
+//! The parent folder of all users can be writable for everybody. So the user's own folder is opened through the
+//! parent's descriptor without following links, and it must belong to the user. The same holds for the file, which must
+//! also have only one name.
 
 #![expect(clippy::disallowed_methods, reason = "lines of events, not the database")]
 
@@ -20,36 +21,35 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// A user's own folder of events, held open.
+/// A user's own event folder, held open.
 #[derive(Debug)]
 pub struct EventJournal {
     folder: OwnedFd,
-    /// As it was when the folder was opened, for messages.
+    /// The path under which it was opened, for messages.
     path: PathBuf,
-    /// The group of the folder of all users reads the lines.
+    /// Whether the group of the parent folder may read the lines.
     is_shared: bool,
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// How a folder of all users is opened, which not everybody may list.
+/// Flags for the parent folder, which this user may perhaps enter but not list.
 const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// What is made in a folder with this bit belongs to the group of the folder.
+/// The mode bit by which new files and folders inherit the group of their folder.
 const SET_GROUP: u32 = 0o2000;
 
-/// A line that is cut off is written again so often.
+/// Attempts to write a line of which only a part was written.
 const TRIES: usize = 3;
 
 impl EventJournal {
-    /// Opens the folder of a login, making it where it is missing. Links above the folder of all users are
-    /// followed.
+    /// Opens the folder of a login, making it if it is missing. Links in the path of the parent folder are followed.
     ///
     /// # Errors
     ///
-    /// If it cannot be made or opened, is a link, or belongs to somebody else.
+    /// If it cannot be made or opened, is a link, or belongs to another user.
     pub fn open(root: &Path, login: &str) -> Result<Self> {
-        // A slash at the end would have the link at the end followed.
+        // Removes a trailing slash, which would make the system follow a link at the end of the path.
         let root: PathBuf = root.components().collect();
         let path = root.join(login);
         if matches!(login, "" | "." | "..") || login.contains('/') {
@@ -67,7 +67,7 @@ impl EventJournal {
         let is_shared = look(&all, &root)?.st_mode & SET_GROUP != 0;
         let is_new = match make(&all, login, is_shared) {
             Ok(()) => true,
-            // What is there is judged when it is opened.
+            // An existing folder is checked when it is opened.
             Err(Errno::EXIST) => false,
             Err(error) => {
                 let error = Error::cannot("make", path.display(), error);
@@ -78,8 +78,8 @@ impl EventJournal {
         let journal = Self { folder: folder.map_err(|error| no_folder(&path, error))?, path, is_shared };
         own(&look(&journal.folder, &journal.path)?, &journal.path)?;
         if is_new {
-            // The name of the folder, too, has to outlast a crash. A folder that may not be listed cannot be synced
-            // by its user.
+            // The new folder's name must survive a crash too, so the parent is synced. A user who may not list the
+            // parent cannot sync it.
             let synced = rustix::fs::openat(&journal.folder, "..", FOLDER, Mode::empty()).and_then(rustix::fs::fsync);
             if !matches!(synced, Ok(()) | Err(Errno::ACCESS)) {
                 synced.map_err(|error| Error::cannot("write", root.display(), error))?;
@@ -88,21 +88,21 @@ impl EventJournal {
         Ok(journal)
     }
 
-    /// Appends a line to the file of a day, and returns when it is on disk. The line has no line feed in it.
+    /// Appends a line to the file of a day. Returns when it is on disk. The line must not contain a line feed.
     ///
     /// # Errors
     ///
-    /// If the file is a link, belongs to somebody else or cannot be written, or the disk is full. A part of the
-    /// line can be in the file then.
+    /// If the file is a link, belongs to another user or cannot be written, or the disk is full. A part of the line can
+    /// then be in the file.
     pub fn append(&self, day: NaiveDate, line: &str) -> Result<()> {
         self.append_all(day, &[line])
     }
 
-    /// Appends lines, and returns when all of them are on disk.
+    /// Appends lines. Returns when all of them are on disk.
     ///
     /// # Errors
     ///
-    /// As above. Some of the lines can be in the file then.
+    /// As [`EventJournal::append`]. Some of the lines can then be in the file.
     pub fn append_all(&self, day: NaiveDate, lines: &[impl AsRef<str>]) -> Result<()> {
         let name = format!("{day}.jsonl");
         let path = self.path.join(&name);
@@ -133,7 +133,7 @@ impl EventJournal {
         Ok(())
     }
 
-    /// Opens a file for appending; whether it was made just now.
+    /// Opens a file for appending. Also returns whether it is new.
     fn file(&self, name: &str) -> rustix::io::Result<(OwnedFd, bool)> {
         let flags =
             OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -147,8 +147,8 @@ impl EventJournal {
     }
 }
 
-/// Makes the folder of a user. The bit that hands its files to the group of the folder above comes with it, and would
-/// be lost by a change of its mode: the mode has to be right from the start, whatever the umask.
+/// Makes the folder of a user. With a shared group, the folder inherits the set-group-id bit of its parent. A later
+/// change of the mode would clear that bit, so the mode must be right from the start, whatever the umask.
 fn make(all: &OwnedFd, login: &str, is_shared: bool) -> rustix::io::Result<()> {
     if !is_shared {
         return rustix::fs::mkdirat(all, login, Mode::from_raw_mode(0o700));
@@ -159,7 +159,7 @@ fn make(all: &OwnedFd, login: &str, is_shared: bool) -> rustix::io::Result<()> {
     made
 }
 
-/// Writes a line and its end with one call, after the end of what is cut off.
+/// Writes a line with one call. If the last line of the file was cut off, begins with a line feed.
 fn write(file: &OwnedFd, line: &str) -> rustix::io::Result<()> {
     let whole = format!("\n{line}\n");
     let mut text = if is_cut_off(file)? { &*whole } else { &whole[1..] };
@@ -173,8 +173,8 @@ fn write(file: &OwnedFd, line: &str) -> rustix::io::Result<()> {
     Err(Errno::IO)
 }
 
-/// Whether the last line of a file has no end. Another writer can be in the middle of it: a blank line too many
-/// says nothing.
+/// Whether the last line of a file has no line feed. Another process may be writing that line at the moment; then a
+/// blank line is added, which readers ignore.
 fn is_cut_off(file: &OwnedFd) -> rustix::io::Result<bool> {
     let size = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or_default();
     let Some(last) = size.checked_sub(1) else { return Ok(false) };
@@ -187,7 +187,7 @@ fn look(file: &OwnedFd, path: &Path) -> Result<Stat> {
     rustix::fs::fstat(file).map_err(|error| Error::cannot("look at", path.display(), error))
 }
 
-/// Refuses what belongs to somebody else.
+/// Refuses a file or folder of another user.
 fn own(stat: &Stat, path: &Path) -> Result<()> {
     let user = rustix::process::geteuid().as_raw();
     if stat.st_uid == user {
@@ -200,9 +200,9 @@ fn own(stat: &Stat, path: &Path) -> Result<()> {
 
 fn no_folder(path: &Path, error: Errno) -> Error {
     match error {
-        // Which of them it is depends on the system.
+        // Which of these the system reports differs between systems.
         Errno::LOOP | Errno::NOTDIR | Errno::MLINK => {
-            Error::cannot("open", path.display(), "it is a link, or no folder")
+            Error::cannot("open", path.display(), "it is a link or not a folder")
                 .hint("remove it: a folder is made there")
         }
         error => Error::cannot("open", path.display(), error),
@@ -270,11 +270,11 @@ mod tests {
         fs::remove_file(&file).unwrap();
         fs::remove_dir(root.join("ada")).unwrap();
         symlink(world, root.join("ada")).unwrap();
-        assert_eq!(message(append(), world), "cannot open `~/events/ada`: it is a link, or no folder");
+        assert_eq!(message(append(), world), "cannot open `~/events/ada`: it is a link or not a folder");
         fs::remove_file(root.join("ada")).unwrap();
         fs::remove_dir(&root).unwrap();
         symlink(world, &root).unwrap();
-        assert_eq!(message(append(), world), "cannot open `~/events`: it is a link, or no folder");
+        assert_eq!(message(append(), world), "cannot open `~/events`: it is a link or not a folder");
         assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
         for login in ["", "..", "a/b"] {
             assert!(EventJournal::open(&world.join("x"), login).is_err(), "{login}");

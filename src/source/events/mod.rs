@@ -1,8 +1,8 @@
-//! The folder of events: lines that commands of this program append, in a folder for each login.
+//! The event folder: commands of this program append lines to it, in a subfolder for each login.
 //!
-//! It is a source like any other, called `events`, that nobody has to name. Where it is, writers and readers
-//! find out by the same rule: `$SESSIONMILL_EVENTS`, else the server's folder if there is one, else the folder
-//! `sessionmill/events` in the user's data folder.
+//! It is a source like any other, with the name `events`, but need not be configured. Writers and readers find it by
+//! the same rule: `$SESSIONMILL_EVENTS`, else the server's folder if it exists, else `sessionmill/events` in the user's
+//! data folder.
 
 pub mod journal;
 
@@ -11,26 +11,26 @@ pub use journal::EventJournal;
 use crate::source::{Choice, Layout, Remembered, Source, real};
 use std::path::Path;
 
-/// Where the lines of all users of a server go; the package makes it.
+/// The event folder of a server, which the package makes.
 pub const SERVER_ROOT: &str = "/var/lib/sessionmill-events";
 
-/// What the source is called.
+/// The name of the source.
 const NAME: &str = "events";
 
-/// How the folder of events joins the sources of a run.
+/// How the event folder is added to the sources of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joining<'a> {
     pub root: &'a Path,
     /// All sources that the database remembers.
     pub remembered: &'a [Remembered],
-    /// Somebody said for this run which folder is to be read: only a folder of events that the database is made
-    /// of already is read beside it.
+    /// Whether this run was told which folder to read. Then the event folder is added only if the database already
+    /// contains its data.
     pub is_narrow: bool,
 }
 
 impl Joining<'_> {
-    /// The choice with the folder of events, if there is one to read. It is enough for a run that finds nothing
-    /// else.
+    /// Adds the event folder to the choice, if there is one to read. It is also enough for a run that has no other
+    /// source.
     pub(super) fn join(self, choice: Option<Choice>) -> Option<Choice> {
         let others = choice.as_ref().map_or(&[][..], |choice| &choice.sources);
         let Some((source, is_new)) = self.source(choice.is_none(), others) else { return choice };
@@ -67,7 +67,7 @@ impl Joining<'_> {
     }
 }
 
-/// Whether somebody has a folder in a folder of events. One that its user may not list is for others to read.
+/// Whether an event folder has a subfolder. One that this user may not list is read by others.
 pub fn is_used(root: &Path) -> bool {
     std::fs::read_dir(root).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_dir())))
 }
