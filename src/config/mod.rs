@@ -6,7 +6,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`budget`] | the tables `[[budget]]` |
-//! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables `[console]`, `[daemon]`, `[publish]` and `[schedule]` |
+//! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables of these names, and `[schedule]` |
 //! | [`declaration`] | what a processor declares for the configuration |
 //! | [`environment`], [`variable`] | environment variables; those of the older program |
 //! | [`section`] | the tables of processors |

@@ -7,9 +7,9 @@
 //! | root `R` as `a` | root `R` as `a` | it is walked |
 //! | root `R` as `a` | root `R` as `b` | it is renamed; refused if another source in use is called `b` |
 //! | root `R` with another layout or user | root `R` | refused: its files would get other names; with adopt, they do |
-//! | `a` at root `R` | `a` at root `S`, and no source at `R` | refused, as it may have moved; with adopt: moved |
+//! | `a` at root `R` | `a` at root `S`, and no source at `R` | refused: it may have moved; with adopt: moved |
 //! | all its sources are named | a new name and root | it is added |
-//! | a source that is not named | a new name and root | refused, as it may have moved; with adopt and one of each: moved |
+//! | a source that is not named | a new name and root | refused: it may have moved; with adopt and one of each: moved |
 //! | `a` at root `R` | neither `a` nor `R` | it is left out, with an alarm, until it is retired |
 //! | `a` at root `R`, retired | root `R` | it is in use again |
 //! | `a`, retired | `a` at another root | as if `a` were unknown; the retired source gets another name |

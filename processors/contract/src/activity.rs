@@ -1,58 +1,58 @@
-//! What a log of web or app events says: who did what, where, with which device.
+//! Events of web and app logs: who did what, where, and with which device.
 //!
-//! Text is as the log has it, trimmed; empty text and `"null"` are absent. What a dialect has to look for in several
-//! places, such as campaign values in properties and in the query of a url, it has looked for. Addresses are cut at
-//! [`Activity::LONGEST_URL`] bytes, other text at [`Activity::LONGEST`], between characters; an id that is longer is
-//! absent.
+//! Text is as in the log, without surrounding white space; empty text and `"null"` are absent. A dialect has already
+//! searched all places where a value can stand, such as the properties and the query of a URL for campaign values. URLs
+//! are cut to [`Activity::LONGEST_URL`] bytes and other text to [`Activity::LONGEST`], between characters; an id that
+//! is longer is absent.
 
 /// One event.
 #[derive(Clone, Copy, Debug)]
 pub struct Activity<'a> {
     pub class: Class,
-    /// Name of the event, as the log has it: `$pageview`, `page`, `Order Completed`.
+    /// The event's name, as in the log: `$pageview`, `page`, `Order Completed`.
     pub name: &'a str,
-    /// Position among the events of its line, from 0: a line can be a batch.
+    /// The position among the events of its line, from 0: a line can be a batch.
     pub part: u32,
-    /// Who did it: never empty. The fallback of an empty id has been taken.
+    /// The id of the person. Never empty: the dialect has replaced an empty id by a fallback.
     pub distinct_id: &'a str,
-    /// The session that the client says it belongs to.
+    /// The session that the client assigned.
     pub client_session_id: Option<&'a str>,
-    /// Identities that the event says are one person.
+    /// Pairs of ids that the event joins to one person.
     pub links: &'a [Link<'a>],
-    /// Address of the page; a screen has its name here.
+    /// The URL of the page, or the name of the screen.
     pub url: Option<&'a str>,
-    /// Path of the page, where the log gives it apart from the address.
+    /// The path of the page, if the log has it separately from the URL.
     pub path: Option<&'a str>,
-    /// As the log has it; `$direct` for none.
+    /// As in the log; `$direct` for none.
     pub referrer: Option<&'a str>,
     pub campaign: Campaign<'a>,
     /// Click ids by name, such as `gclid`.
     pub click_ids: &'a [(&'static str, &'a str)],
     pub device: Device<'a>,
     pub geo: Geo<'a>,
-    /// The properties of the event as JSON text, for those that the configuration keeps.
+    /// The properties of the event as JSON text. The configuration chooses which of them are kept.
     pub properties: &'a str,
-    /// A part of a recording.
+    /// The recording that the event is a part of.
     pub replay: Option<Replay>,
 }
 
 impl Activity<'_> {
-    /// Bytes of a text at most, but for addresses and properties.
+    /// The most bytes of a text other than URLs and properties.
     pub const LONGEST: usize = 512;
-    /// Bytes of an address at most.
+    /// The most bytes of a URL.
     pub const LONGEST_URL: usize = 4096;
 }
 
-/// What an event does to a session.
+/// The effect of an event on a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// A page or a screen was seen.
+    /// A page or a screen was viewed.
     View,
-    /// Anything else that a person did.
+    /// Any other action of a person.
     Event,
-    /// Sent by the client by itself: leaving a page, a recording, a flag.
+    /// Sent by the client on its own: leaving a page, a recording, a feature flag.
     Passive,
-    /// A page-leave or an engagement ping: passive, and a sign that somebody is there.
+    /// A page leave or an engagement ping: passive, but a sign that somebody is there.
     Ping,
     /// Says who somebody is.
     Identity,
@@ -60,18 +60,18 @@ pub enum Class {
     End,
 }
 
-/// Two ids that an event says are one person.
+/// Two ids that an event joins to one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link<'a> {
-    /// The id of a known user, or the one that stays.
+    /// The id of a known user, or the id that is kept.
     pub user: &'a str,
     /// The id that is joined to it.
     pub anonymous: &'a str,
-    /// Joins whatever else is known of the two.
+    /// Joined even if other links contradict it.
     pub is_forced: bool,
 }
 
-/// What brought somebody here. Values are trimmed, in the case that the log has.
+/// What brought a visitor here. Without surrounding white space; case as in the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Campaign<'a> {
     pub source: Option<&'a str>,
@@ -81,10 +81,10 @@ pub struct Campaign<'a> {
     pub content: Option<&'a str>,
 }
 
-/// What it was seen on.
+/// The device on which it happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Device<'a> {
-    /// `Desktop`, `Mobile`, `Tablet` and others, as the log has it.
+    /// `Desktop`, `Mobile`, `Tablet` and others, as in the log.
     pub kind: Option<&'a str>,
     pub os: Option<&'a str>,
     pub os_version: Option<&'a str>,
@@ -92,11 +92,11 @@ pub struct Device<'a> {
     pub browser_version: Option<&'a str>,
     /// Width and height in pixels.
     pub screen: Option<(u32, u32)>,
-    /// What the browser calls itself.
+    /// The user agent string.
     pub user_agent: Option<&'a str>,
 }
 
-/// Where it was.
+/// Where it happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Geo<'a> {
     pub ip: Option<&'a str>,
@@ -107,12 +107,12 @@ pub struct Geo<'a> {
     pub timezone: Option<&'a str>,
 }
 
-/// Where a part of a recording stands in the text of its file.
+/// The position of a part of a recording in the text of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replay {
     /// `dom`, `mouse`, `scroll`, `input`, `viewport` or `custom`; `mixed` for a line that has several of them.
     pub kind: &'static str,
-    /// Byte of the text of the file, unpacked, at which the line begins.
+    /// The byte at which the line begins, in the unpacked text of the file.
     pub offset: u64,
     /// Length of the line in bytes, without its line feed.
     pub length: u64,

@@ -1,9 +1,9 @@
-//! What a call of a tool sets out to do, and why one came to nothing, in words that do not depend on the agent.
+//! What a tool call is about to do, and why a call failed, in terms that do not depend on the agent.
 
-/// What a call sets out to do, as far as its arguments tell.
+/// What a call is about to do, as far as its arguments show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Work<'a> {
-    /// Something else than the others.
+    /// Anything else.
     #[default]
     Other,
     /// Files are changed.
@@ -17,44 +17,44 @@ pub enum Work<'a> {
 pub struct Edit<'a> {
     /// Paths, one on each line.
     pub files: &'a str,
-    /// As far as its arguments tell: a file that is written whole is all new.
+    /// Judged by the arguments: if a whole file is written, all its lines are new.
     pub lines: Lines,
 }
 
-/// Lines that a change of files adds and removes; a line that is changed is both.
+/// Lines that a change adds and removes. A changed line counts as both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     pub added: u64,
     pub removed: u64,
 }
 
-/// What a tool answered. It can be large, and few ask for it, so it is as it stands on the line.
+/// The output of a tool, as on the line: it can be large and is rarely used.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Output<'a> {
-    /// Nothing that the record says.
+    /// The record contains none.
     #[default]
     Nothing,
-    /// JSON that nobody has read, perhaps unsound: a text, or a list that has texts in it.
+    /// Unparsed JSON, which can be invalid: a text, or a list that contains texts.
     Json(&'a [u8]),
     Text(&'a str),
 }
 
-/// Why a call came to nothing.
+/// Why a call failed or was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault<'a> {
     pub cause: Cause,
-    /// What the model was told.
+    /// What the model was told about it.
     pub message: &'a str,
 }
 
 /// Kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// A person said no.
+    /// A person declined it.
     Declined,
-    /// A person stopped the turn while the call ran.
+    /// A person interrupted the turn while the call ran.
     Interrupted,
-    /// It was never made: a call beside it failed, or its turn ended.
+    /// It was never made, because a parallel call failed or its turn ended.
     NotRun,
     /// A rule, a mode, a hook or the system did not allow it.
     Permission,
@@ -72,7 +72,7 @@ pub enum Cause {
     UnknownTool,
     /// The arguments are not accepted.
     Arguments,
-    /// The answer is larger than the model may get.
+    /// The output is larger than the model may get.
     TooLarge,
     Other,
 }
@@ -98,10 +98,10 @@ impl Cause {
     }
 }
 
-/// Why the API refused or broke off.
+/// Why the API returned an error or broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiCause {
-    /// Too much to do for the server.
+    /// The server is overloaded.
     Overload,
     /// A limit of the account is reached.
     Limit,
@@ -110,17 +110,18 @@ pub enum ApiCause {
     Other,
 }
 
-/// A name that the client has for its session.
+/// A title that a client gives its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Title<'a> {
     pub text: &'a str,
     pub by: TitleBy<'a>,
 }
 
-/// Where a title is from.
+/// Who made a title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TitleBy<'a> {
-    /// A summary of the conversation that ends with this record: some clients keep those of others in a file, too.
+    /// A summary of the conversation that ends with this record. Some clients also keep summaries of other
+    /// conversations in a file.
     Summary { last: Option<&'a str> },
     /// The client has made it.
     Client,

@@ -1,8 +1,8 @@
-//! The cells of rows: owned, and borrowed from wherever a row is kept.
+//! The cells of rows: owned, or borrowed from wherever the row is stored.
 
 use chrono::{DateTime, Utc};
 
-/// One cell of its own.
+/// An owned cell.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     Null,
@@ -12,7 +12,7 @@ pub enum Value {
     Time(DateTime<Utc>),
 }
 
-/// One cell of a row that is kept elsewhere.
+/// A cell of a row that is stored elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cell<'c> {
     Null,
@@ -22,17 +22,17 @@ pub enum Cell<'c> {
     Time(DateTime<Utc>),
 }
 
-/// The cells of one row, however it is kept.
+/// The cells of one row, however it is stored.
 pub trait Cells<'c>: Copy {
-    /// How many there are.
+    /// The number of cells.
     fn width(self) -> usize;
 
-    /// A cell by its position; null behind the last one.
+    /// A cell by its position; null after the last one.
     fn cell(self, position: usize) -> Cell<'c>;
 }
 
 impl Value {
-    /// The same, borrowed.
+    /// The cell, borrowed.
     pub fn cell(&self) -> Cell<'_> {
         match self {
             Self::Null => Cell::Null,
@@ -61,7 +61,7 @@ impl Value {
 }
 
 impl<'c> Cell<'c> {
-    /// The same, owned.
+    /// The cell, owned.
     pub fn to_value(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -132,7 +132,7 @@ impl From<i64> for Cell<'_> {
 }
 
 impl From<u64> for Cell<'_> {
-    /// Saturates: what does not fit into a signed column is shown as its largest value.
+    /// Saturates: a number that does not fit into a signed column becomes its largest value.
     fn from(int: u64) -> Self {
         Self::Int(i64::try_from(int).unwrap_or(i64::MAX))
     }

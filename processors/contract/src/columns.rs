@@ -1,7 +1,7 @@
-//! Rows of one table, kept column by column: eight bytes a cell, and the texts of all of them in one piece.
+//! Rows of one table, stored column by column: eight bytes per cell, and all texts in one string.
 //!
-//! Facts travel in columns from the folds to the database, which takes them as they are. A text that is the one
-//! of the row before is kept once. For example, two rows of (word, line) with the same word:
+//! Folds produce facts in columns, and the database takes them in this form. A text that equals the one in the row
+//! above is stored once. For example, two rows of (word, line) with the same word:
 //!
 //! ```text
 //! word   0  0        texts  mill
@@ -13,7 +13,7 @@ use chrono::DateTime;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// Rows of one table, which is known by its columns.
+/// Rows of one table, which is given by its columns.
 #[derive(Clone, Debug)]
 pub struct Columns {
     table: &'static Table,
@@ -25,7 +25,7 @@ pub struct Columns {
 /// The cells of one column.
 #[derive(Clone, Debug, Default)]
 struct Column {
-    /// Numbers, microseconds since 1970, or the numbers of texts, by the kind of the column; 0 for null.
+    /// Numbers, microseconds since 1970 or numbers of texts, depending on the column's kind; 0 for null.
     cells: Vec<i64>,
     is_null: Vec<bool>,
     /// The number of the last text.
@@ -36,11 +36,11 @@ struct Column {
 #[derive(Clone, Debug, Default)]
 struct Texts {
     all: String,
-    /// Where each one ends.
+    /// The end of each text.
     ends: Vec<usize>,
 }
 
-/// A row among others.
+/// A row of a [`Columns`].
 #[derive(Clone, Copy)]
 pub struct RowRef<'r> {
     columns: &'r Columns,
@@ -48,7 +48,7 @@ pub struct RowRef<'r> {
 }
 
 impl Columns {
-    /// No row yet.
+    /// Without rows.
     pub fn new(table: &'static Table) -> Self {
         Self { table, columns: vec![Column::default(); table.columns.len()], rows: 0, texts: Texts::default() }
     }
@@ -57,12 +57,12 @@ impl Columns {
         self.table
     }
 
-    /// Adds a row. The time of a cell is kept in microseconds, as the database does.
+    /// Adds a row. Times are cut to microseconds, as in the database.
     ///
     /// # Panics
     ///
-    /// If the row does not have one cell for each column, null or of the column's kind: a bug of the processor,
-    /// which the runner contains.
+    /// If the row does not have one cell per column, each null or of the column's kind. That is a bug of the processor;
+    /// the runner contains the panic.
     pub fn push<'c>(&mut self, row: impl IntoIterator<Item = Cell<'c>>) {
         let mut row = row.into_iter();
         for (declared, column) in self.table.columns.iter().zip(&mut self.columns) {
@@ -88,7 +88,7 @@ impl Columns {
         self.rows += 1;
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows
     }
@@ -97,7 +97,7 @@ impl Columns {
         self.rows == 0
     }
 
-    /// A row by its number, which must be one of them.
+    /// A row by its number, which must exist.
     pub fn row(&self, row: usize) -> RowRef<'_> {
         RowRef { columns: self, row }
     }
@@ -107,12 +107,12 @@ impl Columns {
         self.rows_from(0)
     }
 
-    /// The rows from a number on. Those before it cost nothing.
+    /// The rows from a number on. Skipping earlier ones costs nothing.
     pub fn rows_from(&self, first: usize) -> impl ExactSizeIterator<Item = RowRef<'_>> {
         (first..self.rows).map(|row| self.row(row))
     }
 
-    /// Leaves out the rows from a number on, also one that was pushed in part.
+    /// Removes the rows from a number on, including one that was only partly pushed.
     pub fn truncate(&mut self, rows: usize) {
         for column in &mut self.columns {
             column.cells.truncate(rows);
@@ -121,7 +121,7 @@ impl Columns {
         self.rows = self.rows.min(rows);
     }
 
-    /// Leaves out all rows, and keeps the room that they took.
+    /// Removes all rows, but keeps the allocated memory.
     pub fn clear(&mut self) {
         self.truncate(0);
         self.columns.iter_mut().for_each(|column| column.last = None);
@@ -129,7 +129,7 @@ impl Columns {
         self.texts.ends.clear();
     }
 
-    /// Bytes of memory that the rows take, about.
+    /// The approximate memory of the rows, in bytes.
     pub fn weight(&self) -> usize {
         let cells = self.columns.len() * self.rows * (size_of::<i64>() + size_of::<bool>());
         cells + self.texts.all.len() + self.texts.ends.len() * size_of::<usize>()
@@ -170,8 +170,7 @@ impl Texts {
 }
 
 impl<'r> RowRef<'r> {
-    /// What a cell of a column of numbers, times or flags is kept as: a time in microseconds since 1970, a flag as 0 or
-    /// 1. `None` for null.
+    /// The stored form of a number, time or flag: a time in microseconds since 1970, a flag as 0 or 1. `None` for null.
     #[inline]
     pub fn number(self, position: usize) -> Option<i64> {
         self.columns.number(self.row, position)
@@ -182,7 +181,7 @@ impl<'r> RowRef<'r> {
         (0..self.width()).map(move |position| self.cell(position))
     }
 
-    /// The cells of the row, each of its own.
+    /// The cells of the row, owned.
     pub fn to_vec(self) -> Vec<Value> {
         self.cells().map(Cell::to_value).collect()
     }
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_gone_and_more_can_follow() {
+    fn removed_rows_are_gone_and_more_can_follow() {
         let mut columns = Columns::new(&WORDS);
         columns.push(row("a", 1));
         columns.push(row("b", 2));

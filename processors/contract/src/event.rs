@@ -1,9 +1,8 @@
-//! What one record of a log says, in words that do not depend on the program that wrote it.
+//! Events: what one record of a log says, in terms that do not depend on the program that wrote it.
 //!
-//! A dialect turns one record into several events with the same line, time and id. The first one is
-//! [`Said::Record`] or [`Said::Malformed`], so that every record is counted even if it says nothing else. What a
-//! record says belongs to a family, such as the logs of agents; a processor matches the families that it is
-//! about and ignores the others.
+//! A dialect turns one record into several events with the same line, time and id. The first is [`Said::Record`] or
+//! [`Said::Malformed`], so that every record is counted, even if it says nothing else. Events belong to families, such
+//! as logs of agents or of tasks. A processor matches the families that it needs and ignores the others.
 //!
 //! ```text
 //! {"type":"user","uuid":"u1","cwd":"/src","message":{"content":"oil it"}}
@@ -12,75 +11,75 @@
 //!   line 7, id u1   Agent(cwd /src …, Prompt { text: "oil it" })
 //! ```
 //!
-//! A response that a dialect recognises only at the end of the file comes without a `Record` before it.
+//! A response that a dialect recognises only at the end of the file has no `Record` event before it.
 
 use crate::{Activity, ApiCause, Fault, Lines, Output, TaskEvent, TaskState, Title, Work};
 use chrono::{DateTime, Utc};
 
-/// One thing that a record says. Absent means that the record does not say.
+/// One thing that a record says. A field that is `None` is missing in the record.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     /// Line of the source file, from 1.
     pub line: u64,
     /// When the record was written, cut to microseconds.
     pub time: Option<DateTime<Utc>>,
-    /// Identity of the record. A copy in another file keeps it.
+    /// The record's id. A copy in another file has the same id.
     pub id: Option<&'a str>,
     pub said: Said<'a>,
 }
 
 impl Event<'_> {
-    /// A line, or a part of one, that is lost.
+    /// A line, or a part of one, that cannot be read.
     pub fn malformed(line: u64, why: &'static str) -> Self {
         Self { line, time: None, id: None, said: Said::Malformed { why } }
     }
 }
 
-/// What is said, by family.
+/// The content of an event, by family.
 #[derive(Clone, Copy, Debug)]
 pub enum Said<'a> {
-    /// A record of this type begins. `known` is false for a type that the dialect has no rule for.
+    /// A record of this type begins. `known` is false if the dialect has no rule for the type.
     Record { kind: &'a str, known: bool },
-    /// A line, or a part of one, is lost: it is no record, or a record that lacks what its dialect needs.
+    /// A line, or a part of one, cannot be read: it is not a record, or it lacks something that its dialect needs.
     Malformed {
-        /// What is wrong, such as ``no `timestamp` ``. It repeats nothing of the line.
+        /// What is wrong, such as ``no `timestamp` ``. Quotes nothing from the line.
         why: &'static str,
     },
-    /// An agent's transcript says this.
+    /// From an agent's transcript.
     Agent(&'a Transcript<'a>, Agent<'a>),
-    /// A log of web or app events says this.
+    /// From a log of web or app events.
     Activity(&'a Activity<'a>),
-    /// A log of task life cycles says this.
+    /// From a log of task life cycles.
     Task(&'a TaskEvent<'a>),
 }
 
-/// Where in the work of an agent a record was written. Absent means that the record does not say.
+/// Where in an agent's work a record was written. A field that is `None` is missing in the record.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Transcript<'a> {
     /// Name of the agent that wrote the log.
     pub agent: &'static str,
-    /// The transcript that the record belongs to; subagents name their parent's.
+    /// The session that the record belongs to; for a subagent, its parent's session.
     pub session_id: Option<&'a str>,
-    /// Working directory, which can change inside a session. A directory has one spelling.
+    /// The working directory, in normalised spelling. It can change during a session.
     pub cwd: Option<&'a str>,
     pub branch: Option<&'a str>,
-    /// Host and path of the git remote, such as `example.org/ada/mill`: without credentials, whatever its protocol.
+    /// Host and path of the git remote, such as `example.org/ada/mill`, without protocol and credentials.
     pub remote: Option<&'a str>,
-    /// Version of the client, as it writes it.
+    /// The client's version, as it writes it.
     pub version: Option<&'a str>,
-    /// Identity of the subagent that wrote it.
+    /// The id of the subagent that wrote it.
     pub agent_id: Option<&'a str>,
-    /// Written by a subagent or a side conversation, not by the main one.
+    /// Whether a subagent or a side conversation wrote it, rather than the main conversation.
     pub side_chain: bool,
 }
 
 /// What an agent's transcript says.
 #[derive(Clone, Copy, Debug)]
 pub enum Agent<'a> {
-    /// A record begins, which may say nothing but where it was written.
+    /// A record begins. It may contain nothing besides its place.
     Begin,
-    /// A person wrote to the agent. Tool results, injected context, compaction summaries, command output, and
-    /// what other agents, hooks, schedules and channels send have the same role in a log and are not prompts.
+    /// A person wrote to the agent. Tool results, injected context, compaction summaries, command output, and messages
+    /// of other agents, hooks, schedules and channels have the same role in a log but are not prompts.
     Prompt {
         text: &'a str,
     },
@@ -88,22 +87,23 @@ pub enum Agent<'a> {
     Reply {
         text: &'a str,
     },
-    /// The model answered, at this cost. One response spreads over several records that repeat it.
+    /// The model answered, using these tokens. One response can be spread over several records, each of which repeats
+    /// its usage.
     Response(Response<'a>),
     ToolCall(ToolCall<'a>),
     ToolResult {
         call_id: Option<&'a str>,
-        /// The tool failed, or a policy stopped the call. A call that a person declined is no error.
+        /// Whether the tool failed or a policy stopped the call. A call that a person declined is not an error.
         is_error: bool,
-        /// Who did not let the call through; absent where it ran.
+        /// Who declined the call; `None` if it ran.
         declined_by: Option<Decliner>,
-        /// Searches of the web that the tool says it made.
+        /// The number of web searches that the tool reports.
         web_searches: u64,
-        /// Of a call that came to nothing.
+        /// Why the call failed or was not carried out.
         fault: Option<Fault<'a>>,
-        /// What the call changed, where the result tells the difference to the file before.
+        /// What the call changed, if the result shows the difference from the previous content.
         lines: Option<Lines>,
-        /// What the tool answered.
+        /// The tool's output.
         output: Output<'a>,
     },
     /// A subagent works on a tool call.
@@ -111,27 +111,27 @@ pub enum Agent<'a> {
         call_id: &'a str,
         agent_id: &'a str,
     },
-    /// The work on a call goes on in the background: its result, which follows, says only that it has begun.
+    /// The work on a call continues in the background. The call's result, which follows, says only that it has started.
     Launched {
         call_id: &'a str,
     },
-    /// Work in the background has ended.
+    /// Background work has ended.
     Finished(Finish<'a>),
-    /// An entry of the agent's list of tasks has come to another state.
+    /// An entry of the agent's task list has changed its state.
     Todo(Todo<'a>),
     /// A person typed `/name`.
     SlashCommand {
         name: &'a str,
     },
-    /// The API refused or broke off.
+    /// The API returned an error or broke off.
     ApiError {
         cause: ApiCause,
     },
-    /// The client names its session.
+    /// The session gets a title.
     Title(Title<'a>),
-    /// The conversation so far was replaced by a summary of it.
+    /// The conversation so far was replaced by a summary.
     Compacted,
-    /// A person stopped the turn.
+    /// A person interrupted the turn.
     Interrupted,
     /// The client's own total for its session so far.
     ReportedCost {
@@ -139,28 +139,27 @@ pub enum Agent<'a> {
     },
 }
 
-/// Model and token usage of a response, as one record repeats it.
+/// The model and token usage of a response, as one record repeats it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response<'a> {
-    /// Identity of the response; see rule 1 of COUNTING.
+    /// The id of the response; see rule 1 of COUNTING.md.
     pub message_id: Option<&'a str>,
     pub model: Option<&'a str>,
     pub usage: Usage,
-    /// Absent while the response still streams.
+    /// `None` while the response is still streaming.
     pub stop_reason: Option<&'a str>,
-    /// Billed at the fast rate.
+    /// Whether it was billed at the fast rate.
     pub fast: bool,
-    /// Searches that the server made for this response.
+    /// The number of searches that the server made for this response.
     pub web_searches: u64,
-    /// Calls of an advisor model, which the sum in `usage` leaves out.
+    /// Calls of an advisor model. `usage` does not include them.
     pub advisors: &'a [Advisor<'a>],
-    /// What the client says that the record cost.
+    /// What the record cost, according to the client.
     pub reported_cost: Option<MicroUsd>,
-    /// Summaries that the server made of the conversation, by the same model. The sum in `usage` leaves
-    /// them out.
+    /// Summaries of the conversation that the server made with the same model. `usage` does not include them.
     pub compactions: &'a [Usage],
-    /// Attempts that were declined after the model had begun to write, and that another model took over. The
-    /// sum in `usage` leaves them out.
+    /// Attempts that were declined after the model had begun to write, so that another model took over. `usage` does
+    /// not include them.
     pub declined: &'a [Advisor<'a>],
     /// The service tier, as the log names it.
     pub service_tier: Option<&'a str>,
@@ -175,7 +174,7 @@ pub struct Advisor<'a> {
     pub usage: Usage,
 }
 
-/// Token counts. They do not overlap, but for `cache_write_1h`, which is inside `cache_write`, and
+/// Token counts. They do not overlap, except that `cache_write` includes `cache_write_1h`, and `output` includes
 /// `reasoning`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -184,12 +183,12 @@ pub struct Usage {
     pub cache_write: u64,
     pub cache_write_1h: u64,
     pub cache_read: u64,
-    /// Inside `output`.
+    /// Included in `output`.
     pub reasoning: u64,
 }
 
 impl Usage {
-    /// No count is above this, so that a database can add up millions of them in 64 bits.
+    /// The largest count. So a database can add up millions of them in 64 bits.
     pub const MAX_COUNT: u64 = 1 << 40;
 
     /// Input, output, cache write and cache read.
@@ -198,21 +197,21 @@ impl Usage {
     }
 }
 
-/// The model asked for a tool.
+/// The model called a tool.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolCall<'a> {
-    /// Unique within the response; some makers use the same ids again in each turn.
+    /// Unique within the response. Some providers use the same ids in each turn.
     pub call_id: Option<&'a str>,
-    /// The response that holds the call, which can be told later or never.
+    /// The response that contains the call. It may follow later, or never.
     pub message_id: Option<&'a str>,
-    /// Name of the tool: free text.
+    /// The tool's name: free text.
     pub tool: &'a str,
     pub kind: ToolKind<'a>,
-    /// What it sets out to do.
+    /// What the call is about to do.
     pub work: Work<'a>,
 }
 
-/// What sort of tool a call is for.
+/// The kind of tool that is called.
 #[derive(Clone, Copy, Debug)]
 pub enum ToolKind<'a> {
     Plain,
@@ -229,14 +228,14 @@ pub enum ToolKind<'a> {
     },
 }
 
-/// Who did not let a tool call through.
+/// Who declined a tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decliner {
-    /// A person said no, or stopped the call.
+    /// A person declined or interrupted it.
     Person,
-    /// A permission rule, a mode, a classifier or a hook did, or nobody was there to ask.
+    /// A permission rule, a mode, a classifier or a hook; or nobody was there to be asked.
     Policy,
-    /// The client dropped the call when its turn ended.
+    /// The client, because its turn had ended.
     Client,
 }
 
@@ -250,13 +249,13 @@ impl Decliner {
         }
     }
 
-    /// Whether the call counts as an error. One that a person declined does not, nor one that was never made.
+    /// Whether the declined call counts as an error. It does not if a person declined it or if it was never made.
     pub fn is_error(self) -> bool {
         self == Self::Policy
     }
 }
 
-/// The end of work that went on in the background. Logs name the call, the subagent, or both.
+/// The end of background work. Logs name the call, the subagent, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finish<'a> {
     pub call_id: Option<&'a str>,
@@ -265,15 +264,15 @@ pub struct Finish<'a> {
     pub state: TaskState,
 }
 
-/// An entry of an agent's list of tasks.
+/// An entry of an agent's task list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Todo<'a> {
-    /// Its number in the list of the transcript. An entry without one is known by its subject, in the list of the
+    /// Its number in the session's list. An entry without a number is identified by its subject, within the list of the
     /// agent that writes it.
     pub id: Option<&'a str>,
-    /// What is to be done, where the record says it.
+    /// What is to be done, if the record says it.
     pub subject: Option<&'a str>,
-    /// What it has come to.
+    /// Its new state.
     pub state: TaskState,
 }
 

@@ -1,40 +1,39 @@
-//! Why a processor could not deal with a file, in classes that say what to do about it.
+//! Why a processor failed on a file, in classes that determine what happens next.
 
 use std::fmt;
 use std::time::Duration;
 
 /// A failure of one processor on one source file or key.
 ///
-/// The message says what and where, never what a line contains: it is stored and logged.
+/// The message says what failed and where, but never what a line contains, since it is stored and logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub class: FailureClass,
     pub message: String,
-    /// How long the other side asks to be left alone, where it does.
+    /// How long the server asked to wait, if it did.
     pub retry_after: Option<Duration>,
 }
 
-/// What sort of failure it is.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FailureClass {
-    /// The file moved while it was read: the next pass sees it whole.
+    /// The file changed while it was read. The next pass reads it again.
     Changed,
-    /// Permission, I/O, disk space, a server that cannot be reached: nothing is wrong with the file
-    /// itself.
+    /// Permissions, I/O, disk space, or a server that cannot be reached. Nothing is wrong with the file itself.
     Environment,
-    /// The other side asks to be left alone: the processor pauses, and the file waits.
+    /// The server asked to wait. The processor pauses, and the file waits.
     Throttled,
-    /// The time, money or calls of this pass are used up: the file waits for the next one.
+    /// The time, money or calls of this pass are used up. The file waits for the next pass.
     Budget,
-    /// The same input can succeed later.
+    /// The same input may succeed later.
     Transient,
-    /// The same input fails again.
+    /// The same input will fail again.
     Permanent,
-    /// A bug in a processor, contained.
+    /// A bug in a processor, which was contained.
     Panic,
     /// A bug that ended the process.
     Crash,
-    /// It is over a cap: there is nothing to try again.
+    /// A limit is exceeded, so another attempt would be pointless.
     Rejected,
 }
 
@@ -52,7 +51,7 @@ impl FailureClass {
         Self::Rejected,
     ];
 
-    /// The class of a name.
+    /// The class with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
@@ -72,7 +71,7 @@ impl FailureClass {
         }
     }
 
-    /// Whether it says nothing about the file, which only waits for a later pass.
+    /// Whether the class says nothing about the file, so that the file only waits for a later pass.
     pub fn defers(self) -> bool {
         matches!(self, Self::Throttled | Self::Budget)
     }

@@ -1,21 +1,21 @@
-//! What a processor asks about entities once they are settled. The answer is an input of the next
-//! settling, kept beside what people decided, and never asked for inside of one.
+//! Questions that a processor asks about settled entities, for example to a language model. The answer is stored like a
+//! decision of a person and becomes an input of the next settling. Settling itself asks nothing.
 
 use crate::{Failure, Value};
 
-/// A question that was not asked yet. To call it asks, and waits for the answer. Several are asked at a time, so what one
-/// asks must not depend on the answer to another.
+/// A question that was not asked yet. Calling it asks and waits for the answer. Several are asked at the same time, so
+/// none may depend on the answer to another.
 pub type Inquiry<'p> = Box<dyn FnOnce() -> Ruling + Send + 'p>;
 
-/// What came of an inquiry.
+/// The outcome of an inquiry.
 #[derive(Debug)]
 pub struct Ruling {
-    /// The entity that it was about.
+    /// The entity in question.
     pub entity: Box<str>,
-    /// The key of the entity, which is settled again if there is an answer.
+    /// The key of the entity. If there is an answer, the key is settled again.
     pub key: Box<str>,
-    /// Rows for the reviews of the settlement, whose numbers the runner gives. A failure that
-    /// counts against the entity leaves some too, so that nobody asks for ever.
+    /// Rows for the reviews of the settlement; the runner assigns their ids. A failure that is caused by the entity
+    /// also adds rows, so that the question is not asked for ever.
     pub reviews: Vec<Vec<Value>>,
     /// Why there is no answer.
     pub failure: Option<Failure>,

@@ -1,25 +1,25 @@
-//! What a processor is: it folds the events of one source file into facts, and settles all facts of
+//! The contract of processors: a processor *folds* the events of one source file into facts, and *settles* all facts of
 //! one key into entities.
 //!
-//! Nothing here does I/O, reads a clock or knows a database. A processor that needs something from
-//! the world gets it in its constructor.
+//! Nothing here does I/O, reads a clock or knows a database. What a processor needs from outside is passed to its
+//! constructor.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`event`] | what one record of a log says, whatever program wrote it |
-//! | [`call`] | what a call of a tool sets out to do, and why one came to nothing |
-//! | [`activity`] | what a log of web or app events says |
-//! | [`task`] | what a log of task life cycles says |
+//! | [`event`] | what one record of a log says, whichever program wrote it |
+//! | [`call`] | what a tool call is about to do, and why one failed |
+//! | [`activity`] | events of web and app logs |
+//! | [`task`] | events of task life cycles |
 //! | [`source_file`] | the log an event comes from |
-//! | [`processor`] | the hooks: fold, settle, and what is asked in between |
-//! | [`inquiry`] | what is asked about settled entities, and who judges |
+//! | [`processor`] | the hooks: fold, settle, and inquiries in between |
+//! | [`inquiry`] | questions about settled entities |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
 //! | [`table`](mod@table) | tables of facts and entities, declared once |
 //! | [`cell`] | a cell of a row, owned or borrowed |
 //! | [`columns`] | rows of one table, kept column by column |
 //! | [`row`] | facts and entities on their way to the store |
-//! | [`mask`] | credentials, and what stands in their place |
-//! | [`failure`] | why a processor could not deal with a file |
+//! | [`mask`] | removing credentials from text |
+//! | [`failure`] | why a processor failed on a file |
 
 pub mod activity;
 pub mod call;

@@ -1,8 +1,8 @@
-//! Takes credentials out of what was said, before anything is looked for, sent or kept.
+//! Masks credentials in texts before they are searched, sent or stored.
 //!
-//! Known shapes only: keys and tokens of services, private keys, passwords in addresses and beside their
-//! name, long random texts, numbers of payment cards. Names, mail addresses, telephone numbers and ids
-//! stay: they are no keys, and a fact can be about them.
+//! Only known forms are masked: keys and tokens of services, private keys, passwords in URLs and after the word
+//! "password", long random texts, and numbers of payment cards. Names, mail addresses, telephone numbers and ids are
+//! kept: they are not credentials, and a fact can be about them.
 
 mod sign;
 
@@ -11,11 +11,11 @@ use sign::Sign;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-/// What stands in the place of a secret.
+/// Replaces a credential.
 const MASK: &str = "[masked]";
 
-/// One shape a line. Groups: `keep` stays before a secret; a `value` or a `long` text is one only if it
-/// looks random, and a `card` only if it can be one.
+/// One form per line. Text in the group `keep` is kept before a credential. A `value` or `long` text is only masked if
+/// it looks random, and a `card` only if it can be the number of a card.
 static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let shapes = [
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
@@ -44,22 +44,22 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     search(&shapes.join("|"))
 });
 
-/// The last shapes of these.
+/// The last two of these forms.
 const ROW: &str = r"(?P<long>[A-Za-z0-9+/_-]{40,}={0,2})|(?P<card>(?-u:\b)[0-9](?:[ -]?[0-9]){12,18}(?-u:\b))";
 
-/// They alone are searched for in a fraction of the time.
+/// Searching only for these takes a fraction of the time.
 static IN_ROW: LazyLock<Option<Regex>> = LazyLock::new(|| search(ROW));
 
-/// Without the shapes, nothing may pass: [`mask`] sees to that.
+/// If the forms cannot be compiled, nothing may pass unmasked: [`mask`] ensures that.
 fn search(shapes: &str) -> Option<Regex> {
     RegexBuilder::new(shapes).dfa_size_limit(STATES).build().ok()
 }
 
-/// Bytes that a search may take to remember where it is. The shapes count characters, which takes many states: a search
-/// with less memory drops its states and computes them again all the time.
+/// The most bytes of a search's state cache. The forms count characters, which needs many states. With less memory, the
+/// search would drop states and compute them again all the time.
 const STATES: usize = 32 << 20;
 
-/// The text without credentials.
+/// The text with credentials masked.
 pub fn mask(text: &str) -> Cow<'_, str> {
     let secret = match sign::of(text) {
         Sign::Nothing => return Cow::Borrowed(text),
@@ -85,11 +85,12 @@ fn replacement(found: &Captures<'_>) -> String {
     format!("{before}{MASK}{}", ["at", "host"].into_iter().find_map(group).unwrap_or_default())
 }
 
-/// Whether a long text is no word, path or short hash: it mixes capitals, small letters and digits, or is
-/// a number of 256 bits.
+/// Whether a long text is random rather than a word, a path or a short hash: it mixes upper case, lower case and
+/// digits, or is a number of 256 bits.
 ///
-/// A path, as in `com/Mill/Oil/pull/123`, mixes them by its parts. Base64 has slashes, too, but few, and the parts between
-/// them are mixed. So a text with two slashes or more is random if one of its parts is, or if most of them are mixed.
+/// A path such as `com/Mill/Oil/pull/123` mixes them across its parts. Base64 also contains slashes, but few, and each
+/// part between them is mixed. So a text with two or more slashes is random if one of its parts is random, or if most
+/// parts are mixed.
 fn is_random(text: &str) -> bool {
     let is_number = |text: &str| text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mixes = |text: &str, least: usize| {
@@ -107,7 +108,7 @@ fn is_random(text: &str) -> bool {
     }
 }
 
-/// Whether digits are written as those of a card, or add up as a card's do (ISO/IEC 7812-1, annex B).
+/// Whether digits are grouped like those of a card, or their checksum is that of a card (ISO/IEC 7812-1, annex B).
 fn is_card(text: &str) -> bool {
     let groups: Vec<usize> = text.split([' ', '-']).map(str::len).collect();
     let digits = text.bytes().filter(u8::is_ascii_digit).map(|byte| u32::from(byte - b'0')).rev();
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_credential_stays() {
+    fn text_that_is_not_a_credential_is_kept() {
         for text in [
             "the token: expires after an hour",
             "the password is wrong, and the token is expired",

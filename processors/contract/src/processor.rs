@@ -1,44 +1,43 @@
-//! The two hooks of a processor: fold a source file, settle a key. One that waits for a network can
-//! ask about what was settled.
+//! The hooks of a processor: fold a source file, and settle a key. A network-bound processor can also ask questions
+//! about settled entities.
 
 use crate::{Event, FactRow, Failure, Inquiry, Manifest, RowRef, Rows, Settlement, SourceFile, Value};
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// Answers one question about logs.
+/// A processor, which answers one question about logs.
 ///
-/// Fold and settle are pure: what they say depends on their arguments only, so that a database is a
-/// function of the bytes it was made from. They run in parallel; a panic costs only the file it was
-/// about.
+/// Fold and settle are pure: their result depends only on their arguments. So the content of a database is a function
+/// of the bytes from which it was made. They run in parallel; a panic fails only the file or key at hand.
 pub trait Processor: Send + Sync {
     fn manifest(&self) -> &Manifest;
 
-    /// Whether a person's files are kept from it. What it said of them before is erased.
+    /// Whether the processor ignores a person's files. What it extracted from them before is erased.
     fn excludes(&self, _username: &str) -> bool {
         false
     }
 
-    /// Begins a source file.
+    /// Starts a source file.
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;
 
-    /// The settings that settling depends on, as text. If the text changes, every key is settled again.
+    /// The settings that affect settling, as text. If the text changes, every key is settled again.
     fn settings(&self, _settlement: &Settlement) -> String {
         String::new()
     }
 
-    /// The longest time between two facts of one part, for a settlement with [islands](crate::Islands). Part of
-    /// its settings: a change makes every key be settled again.
+    /// The longest time between two facts of the same part, for a settlement with [islands](crate::Islands). Like the
+    /// settings, a change of it makes every key be settled again.
     fn gap(&self, _settlement: &Settlement) -> Duration {
         Duration::ZERO
     }
 
-    /// Finds the facts that have to do with each other, for a settlement with [clusters](crate::Settlement::clusters).
-    /// A cluster must be settled to the same whatever other clusters are settled with it.
+    /// Groups related facts, for a settlement with [clusters](crate::Settlement::clusters). The result for one cluster
+    /// must not depend on which other clusters are grouped at the same time.
     ///
     /// # Errors
     ///
-    /// After a failure, all facts are one cluster.
+    /// After a failure, all facts form one cluster.
     fn clusters(
         &self,
         _settlement: &Settlement,
@@ -48,11 +47,12 @@ pub trait Processor: Send + Sync {
         Ok(Clusters { of: vec![0; facts.len()], due: HashSet::new() })
     }
 
-    /// Makes entities of all facts of one key, over all files, and of what people decided about them.
+    /// Makes entities from all facts of one key, of all files, and from people's decisions about them.
     ///
     /// # Errors
     ///
-    /// A failure leaves the entities of the key as they were. Its class says when a later pass tries again.
+    /// After a failure, the entities of the key stay as they were. The class of the failure determines when the next
+    /// attempt is made.
     fn settle(
         &self,
         settlement: &Settlement,
@@ -61,13 +61,13 @@ pub trait Processor: Send + Sync {
         entities: &mut Rows,
     ) -> Result<(), Failure>;
 
-    /// What is still to be asked about settled entities, first things first: all rows of the first table
-    /// of a settlement that has reviews. Only a pass that waits for a network asks; what it has no time
-    /// for, and what fails without a review, is among the inquiries of the next one.
+    /// The questions that are still open about settled entities, the most important first. `_entities` are all rows of
+    /// the first entity table of a settlement that has reviews. Only a pass of a network-bound processor asks. A
+    /// question that it has no time for, or that fails without a review, is returned again in the next pass.
     ///
     /// # Errors
     ///
-    /// If a row is none of an entity or of a review.
+    /// If a row is not an entity or a review.
     fn inquiries<'p>(
         &'p self,
         _settlement: &Settlement,
@@ -82,41 +82,40 @@ pub trait Processor: Send + Sync {
 /// A fact that is to be put into a cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Member<'m> {
-    /// Its cells in the columns that the settlement names for this.
+    /// The cells of the columns that the settlement declares for clustering.
     pub values: RowRef<'m>,
-    /// The cluster that it was found to be in, if nothing of that has changed since. All facts of such a cluster
-    /// have it.
+    /// The cluster to which it belonged before, provided that nothing in that cluster has changed. Then all facts of
+    /// that cluster have this number.
     pub cluster: Option<i64>,
 }
 
-/// The clusters that facts are in.
+/// The clusters of facts.
 #[derive(Debug)]
 pub struct Clusters {
-    /// The number of each fact's cluster. It depends on the facts of the cluster alone, and no two clusters have the
-    /// same one but by chance.
+    /// The number of each fact's cluster. It depends only on the facts of the cluster, and two clusters have the same
+    /// number only by coincidence.
     pub of: Vec<i64>,
-    /// Clusters that are to be settled again, whether their facts have changed or not, because reviews are about them.
+    /// Clusters that must be settled again even if their facts are unchanged, because reviews are about them.
     pub due: HashSet<i64>,
 }
 
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands), or of a cluster. In the
-    /// order that the settlement declares. Facts that are equal in it come in any order, and the outcome must not
-    /// depend on that.
+    /// All facts of the key, sorted as the settlement declares; with [islands](crate::Islands), those of one part; with
+    /// clusters, those of one cluster. Facts that sort equal come in any order, and the outcome must not depend on it.
     pub facts: &'i [FactRow<'i>],
-    /// The rows that join the ids of the key; none for a settlement without [edges](crate::Edges).
+    /// The rows that join the ids of the key; empty for a settlement without [edges](crate::Edges).
     pub edges: &'i [Vec<Value>],
-    /// The oldest first; none for a settlement without reviews.
+    /// The reviews, the oldest first; empty for a settlement without reviews.
     pub reviews: &'i [Vec<Value>],
 }
 
-/// The state of one processor over one source file, which sees the file's events in line order.
+/// The state of one processor over one source file. It gets the file's events in the order of lines.
 pub trait Fold {
     fn event(&mut self, event: &Event<'_>);
 
-    /// How many facts it holds so far. A file that reaches the runner's cap is rejected, so that
+    /// The number of facts that it holds so far. If this reaches the runner's limit, the file is rejected, so that
     /// memory does not grow with the file.
     fn held(&self) -> usize;
 
@@ -124,6 +123,6 @@ pub trait Fold {
     ///
     /// # Errors
     ///
-    /// A failure costs the file's facts of this processor; those of an earlier pass stay.
+    /// After a failure, the file gets no new facts of this processor; those of an earlier pass stay.
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure>;
 }

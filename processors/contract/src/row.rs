@@ -1,4 +1,4 @@
-//! Rows on their way between processors and the store: facts of a file, entities of a key.
+//! Rows passed from processors to the store: facts of a file, entities of a key.
 
 use crate::{Cell, Columns, Row, RowRef, Table};
 
@@ -8,11 +8,11 @@ pub struct Rows {
     tables: Vec<Columns>,
 }
 
-/// How many rows there were of each table at some time.
+/// The number of rows of each table at some time.
 #[derive(Debug, Default)]
 pub struct Mark(Vec<usize>);
 
-/// A fact with where it comes from. `values` follow the columns of its table.
+/// A fact, with the file that it comes from. `values` follow the columns of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FactRow<'f> {
     pub session_file: &'f str,
@@ -26,7 +26,7 @@ impl Rows {
         row.write(self.slot(R::TABLE));
     }
 
-    /// Adds a row cell by cell, whatever the types of the columns are.
+    /// Adds a row cell by cell, for a table that is only known at run time.
     ///
     /// # Panics
     ///
@@ -61,25 +61,25 @@ impl Rows {
         self.tables.iter().filter(|columns| columns.table().name == table.name).flat_map(Columns::rows)
     }
 
-    /// How many rows there are now.
+    /// Remembers the present number of rows.
     pub fn mark(&self) -> Mark {
         Mark(self.tables.iter().map(Columns::len).collect())
     }
 
-    /// The rows of one table that were pushed since.
+    /// The rows of one table that were pushed after the mark.
     pub fn since(&self, mark: &Mark, table: &Table) -> impl Iterator<Item = RowRef<'_>> {
         let first = |at: usize| mark.0.get(at).copied().unwrap_or_default();
         let of_table = self.tables.iter().enumerate().filter(|(_, columns)| columns.table().name == table.name);
         of_table.flat_map(move |(at, columns)| columns.rows_from(first(at)))
     }
 
-    /// How many rows of one table were pushed before.
+    /// The number of rows of one table that were pushed before the mark.
     pub fn before(&self, mark: &Mark, table: &Table) -> usize {
         let at = self.tables.iter().position(|columns| columns.table().name == table.name);
         at.and_then(|at| mark.0.get(at).copied()).unwrap_or_default()
     }
 
-    /// Leaves out all rows that were pushed since.
+    /// Removes all rows that were pushed after the mark.
     pub fn truncate(&mut self, mark: &Mark) {
         for (table, columns) in self.tables.iter_mut().enumerate() {
             columns.truncate(mark.0.get(table).copied().unwrap_or_default());
@@ -95,7 +95,7 @@ impl Rows {
         self.len() == 0
     }
 
-    /// Bytes of memory that the rows take, about.
+    /// The approximate memory of the rows, in bytes.
     pub fn weight(&self) -> usize {
         self.tables.iter().map(Columns::weight).sum()
     }

@@ -1,6 +1,6 @@
 //! The log that events come from.
 
-/// One source file, by its name in the ledger; it is read by the runner, never by a processor.
+/// A source file, by its name in the ledger. The runner reads it; processors do not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceFile {
     /// `<user>/<path below the user>`: the key of the ledger.
@@ -13,8 +13,8 @@ impl SourceFile {
         Self { session_file: session_file.into(), username: username.into() }
     }
 
-    /// The session id that the file's place tells, for records that do not name one: the folder
-    /// above `subagents`, else the file's own name.
+    /// The session id according to the file's path, for records that name none: the folder above `subagents`, or the
+    /// file's own name.
     pub fn session_id(&self) -> &str {
         let mut parent = None;
         for part in self.session_file.split('/') {

@@ -1,4 +1,4 @@
-//! Tables of facts and entities: their columns are declared once, by [`table!`](crate::table!).
+//! Tables of facts and entities. Their columns are declared once, by [`table!`](crate::table!).
 //!
 //! ```
 //! sessionmill_contract::table! {
@@ -33,11 +33,11 @@
 use crate::{Cell, Cells, Columns, Failure, FailureClass, Value};
 use chrono::{DateTime, Utc};
 
-/// A table and its columns, in the order in which rows give them.
+/// A table and its columns, in the order of the cells in a row.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
     pub name: &'static str,
-    /// What the database says of the table, or of the view that shows it; empty if it says nothing.
+    /// The database comment of the table, or of the view that shows it; empty for none.
     pub comment: &'static str,
     pub place: Place,
     pub columns: &'static [Column],
@@ -46,11 +46,11 @@ pub struct Table {
 /// Where a table is, and who sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In schema `facts`, behind the scenes.
+    /// In the schema `facts`, for internal use.
     Hidden,
-    /// In schema `facts`, and shown by a view of the same name in schema `main`.
+    /// In the schema `facts`, and shown by a view of the same name in the schema `main`.
     Viewed,
-    /// In schema `main`.
+    /// In the schema `main`.
     Public,
 }
 
@@ -60,28 +60,28 @@ pub struct Column {
     pub name: &'static str,
     pub kind: ColumnKind,
     pub is_nullable: bool,
-    /// What older rows have in a column that was added later.
+    /// The value in rows that are older than the column.
     pub default: Option<i64>,
-    /// What the database says of the column; empty if it says nothing.
+    /// The database comment of the column; empty for none.
     pub comment: &'static str,
-    /// What it tells of people that snapshots leave empty.
+    /// What kind of personal data it contains, if snapshots leave it empty.
     pub sensitive: Option<Sensitive>,
 }
 
-/// What snapshots leave empty unless the configuration wants it.
+/// Kinds of data that snapshots leave empty, depending on the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sensitive {
-    /// What people wrote, letter by letter.
+    /// Verbatim text of people.
     Quote,
-    /// The network address of somebody.
+    /// Network addresses of people.
     Ip,
-    /// What a client calls a session.
+    /// Titles that clients give their sessions.
     Title,
-    /// What is taken from a prompt or an error: a title, an example.
+    /// Text taken from prompts or errors: titles, examples.
     Content,
 }
 
-/// What the values of a column are.
+/// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     Bool,
@@ -90,28 +90,28 @@ pub enum ColumnKind {
     Time,
 }
 
-/// The type of a field, from which the kind of its column follows.
+/// The type of a field. It determines the kind of its column.
 pub trait Field<'v>: Into<Cell<'v>> + Sized {
     const KIND: ColumnKind;
     const IS_NULLABLE: bool = false;
 
-    /// The field of a cell, or nothing if the cell is of another kind or has a number out of range.
+    /// The field in a cell; `None` if the cell has another type or its number is out of range.
     fn read(cell: Cell<'v>) -> Option<Self>;
 }
 
-/// A row of a table, with a field for each column. [`table!`](crate::table!) implements it.
+/// A row of a table, with one field per column. [`table!`](crate::table!) implements it.
 pub trait Row<'v>: Sized {
     const TABLE: &'static Table;
     const COLUMNS: &'static [Column];
 
-    /// Reads the cells of a row, which follow the columns of the table.
+    /// Reads a row from its cells, which follow the columns of the table.
     ///
     /// # Errors
     ///
-    /// If they are none of a row of the table.
+    /// If the cells do not form a row of the table.
     fn read(cells: impl Cells<'v>) -> Result<Self, Failure>;
 
-    /// Adds the row to others.
+    /// Appends the row.
     fn write(self, columns: &mut Columns);
 
     /// The cells of the row.
@@ -122,13 +122,13 @@ pub trait Row<'v>: Sized {
     }
 }
 
-/// Declares a table and the rows that it has.
+/// Declares a table and the type of its rows.
 ///
-/// The types of the fields are `bool`, `i64`, `u64`, `&str` and `DateTime<Utc>`, or an `Option` of one of
-/// these, whose column can be null. Doc comments on the table and on the fields are what the database says of
-/// them, so they are written for its readers. A field can be marked behind its type: `= 0` is the default of a
-/// column that was added to a table with rows (the database takes null there, a reader does not), `as quote`
-/// and the other kinds of [`Sensitive`] are for what snapshots leave empty.
+/// Fields have the type `bool`, `i64`, `u64`, `&str` or `DateTime<Utc>`, or an `Option` of one of these, which allows
+/// null. Doc comments on the table and on the fields become the comments in the database, so they are written for its
+/// users. A field can have a mark after its type. `= 0` is the default of a column that was added to a table with rows
+/// (the database allows null there, but a reader gets the default). `as quote`, and likewise the other kinds of
+/// [`Sensitive`], say that snapshots leave the column empty.
 #[macro_export]
 macro_rules! table {
     (
@@ -190,7 +190,7 @@ macro_rules! table {
 }
 
 impl Table {
-    /// The schema that the table is in.
+    /// The schema of the table.
     pub fn schema(&self) -> &'static str {
         match self.place {
             Place::Hidden | Place::Viewed => "facts",
@@ -198,7 +198,7 @@ impl Table {
         }
     }
 
-    /// The failure to settle a row that is none of this table.
+    /// The failure to read a row of this table.
     pub fn unreadable(&self) -> Failure {
         Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", self.name))
     }
@@ -208,43 +208,43 @@ impl Table {
         self.columns.iter().map(|column| column.name).collect()
     }
 
-    /// The names of the columns for a statement of SQL.
+    /// The names of the columns, for an SQL statement.
     pub fn list(&self) -> String {
         self.names().join(", ")
     }
 
-    /// Position of a column, or `None` for a name that the table does not have.
+    /// The position of a column; `None` if the table has no such column.
     pub fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == column)
     }
 }
 
 impl Column {
-    /// The same, added to a table with rows.
+    /// The column, added later to a table with rows.
     #[must_use]
     pub const fn default(self, default: i64) -> Self {
         Self { default: Some(default), ..self }
     }
 
-    /// The same, for what people wrote.
+    /// The column, containing verbatim text of people.
     #[must_use]
     pub const fn quote(self) -> Self {
         Self { sensitive: Some(Sensitive::Quote), ..self }
     }
 
-    /// The same, for what a client calls a session.
+    /// The column, containing titles that clients give.
     #[must_use]
     pub const fn title(self) -> Self {
         Self { sensitive: Some(Sensitive::Title), ..self }
     }
 
-    /// The same, for what is taken from a prompt or an error.
+    /// The column, containing text taken from prompts or errors.
     #[must_use]
     pub const fn content(self) -> Self {
         Self { sensitive: Some(Sensitive::Content), ..self }
     }
 
-    /// The same, for network addresses.
+    /// The column, containing network addresses.
     #[must_use]
     pub const fn ip(self) -> Self {
         Self { sensitive: Some(Sensitive::Ip), ..self }
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_of_the_table_is_said_to_be_unreadable() {
+    fn a_row_of_another_table_is_unreadable() {
         let unreadable = |position: usize, value: Value| {
             let mut values = ROW.values();
             values[position] = value;

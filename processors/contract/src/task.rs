@@ -1,33 +1,33 @@
-//! What a log of task life cycles says: a task was created, changed, or ended.
+//! Events of task life cycles: a task was created, has changed, or has ended.
 
 /// One event of a task.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskEvent<'a> {
-    /// Of the task, over all folders. Never empty.
+    /// The id of the task, unique over all folders. Never empty.
     pub task_id: &'a str,
-    /// Who says so: the CloudEvents `source`, or the name of the dialect. With the id of the event it tells one
-    /// event from another.
+    /// The producer: the CloudEvents `source`, or the name of the dialect. Together with the event's id, it identifies
+    /// the event.
     pub source: &'a str,
-    /// Orders events of one moment and source, as text.
+    /// Orders events with equal times and sources, as text.
     pub sequence: Option<&'a str>,
     pub state: TaskState,
-    /// Groups tasks; what is asked for by it.
+    /// The id of a group of tasks, by which they are queried.
     pub short_id: Option<&'a str>,
     pub task_type: Option<&'a str>,
-    /// What the task is called: its type where no event gives one.
+    /// The name of the task. It serves as the type if no event gives one.
     pub task_name: Option<&'a str>,
     pub user_id: Option<&'a str>,
-    /// Absent counts as the first.
+    /// `None` counts as the first attempt.
     pub attempt: Option<u64>,
-    /// Why it failed.
+    /// Why the task failed.
     pub error: Option<&'a str>,
-    /// The data of the event as JSON text.
+    /// The event's data as JSON text.
     pub data: Option<&'a str>,
-    /// The state is a guess: the log says that the task has ended, and not how.
+    /// Whether the state is a guess: the log says that the task has ended, but not how.
     pub is_guessed: bool,
 }
 
-/// What happened to a task. States that happen at one moment are ordered as they are here.
+/// What happened to a task. States with equal times are ordered as listed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TaskState {
     Created,

@@ -1,4 +1,4 @@
-//! An event of a task, as one source file has it; the order of events, and which of them count.
+//! An event of a task in one source file; the order of events, and which of them count.
 
 use crate::Policy;
 use chrono::{DateTime, Utc};
@@ -45,7 +45,7 @@ table! {
     }
 }
 
-/// An event with the place that it was read from.
+/// An event, with the file that it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'f> {
     pub session_file: &'f str,
@@ -59,7 +59,7 @@ impl<'f> Event<'f> {
     ///
     /// # Errors
     ///
-    /// If it is none.
+    /// If the fact is not an event.
     pub fn read(fact: &'f FactRow) -> Result<Self, Failure> {
         let row = EventRow::read(fact.values)?;
         let state = TaskState::ALL.into_iter().find(|state| state.name() == row.state);
@@ -67,21 +67,21 @@ impl<'f> Event<'f> {
         Ok(Self { session_file: fact.session_file, username: fact.username, state, row })
     }
 
-    /// Where it stands. Of copies, the first one counts.
+    /// Its place. Of several copies, the first one counts.
     fn place(&self) -> impl Ord + use<'f> {
         (self.session_file, self.row.line, self.row)
     }
 
-    /// When it happened, among others of its task.
+    /// When it happened, for sorting the events of its task.
     fn moment(&self) -> impl Ord + use<'f> {
         (self.row.time, self.row.source, self.row.sequence.unwrap_or_default(), self.state, self.place())
     }
 }
 
-/// The events that decide, in the order in which they happened: those of folders that may, each once.
+/// The events that count, in the order in which they happened: those from permitted folders, without copies.
 pub(crate) fn deciding<'f>(policy: &Policy, mut events: Vec<Event<'f>>) -> Vec<Event<'f>> {
     events.retain(|event| policy.may_write(event.username));
-    // The place of an event that names no id is its own, and no copy has it.
+    // An event without an id cannot be recognised as a copy.
     events.sort_unstable_by_key(Event::place);
     let mut known = HashSet::new();
     events.retain(|Event { row, .. }| row.event_id.is_none_or(|id| known.insert((row.source, id))));

@@ -5,7 +5,7 @@ use crate::work::Work;
 use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Event, Failure, Fold, Rows, Said, SourceFile, TaskEvent};
 
-/// Bytes of data that are kept of an event at most.
+/// The most bytes of an event's data that are kept.
 const LONGEST_DATA: usize = 16 << 10;
 
 /// The facts of one source file so far.
@@ -26,14 +26,14 @@ impl<'f> TasksFold<'f> {
 impl Fold for TasksFold<'_> {
     fn event(&mut self, event: &Event<'_>) {
         let Self { file, work, rows, held } = self;
-        let mut keep = |event_id: Option<&str>, told: &TaskEvent<'_>| {
-            *held += usize::from(push(event, event_id, told, rows));
+        let mut keep = |event_id: Option<&str>, task_event: &TaskEvent<'_>| {
+            *held += usize::from(push(event, event_id, task_event, rows));
         };
         match event.said {
-            Said::Task(told) => keep(event.id, told),
+            Said::Task(task_event) => keep(event.id, task_event),
             Said::Agent(transcript, said) => {
                 let session = transcript.session_id.unwrap_or_else(|| file.session_id());
-                work.told(session, transcript, event.id, said, &mut keep);
+                work.agent_event(session, transcript, event.id, said, &mut keep);
             }
             _ => {}
         }
@@ -49,25 +49,25 @@ impl Fold for TasksFold<'_> {
     }
 }
 
-/// Adds a fact. Without a time it says nothing about a life cycle.
-fn push(event: &Event<'_>, event_id: Option<&str>, told: &TaskEvent<'_>, rows: &mut Rows) -> bool {
+/// Adds a fact. An event without a time is useless for a life cycle.
+fn push(event: &Event<'_>, event_id: Option<&str>, task_event: &TaskEvent<'_>, rows: &mut Rows) -> bool {
     let Some(time) = event.time else { return false };
-    let error = told.error.map(mask);
+    let error = task_event.error.map(mask);
     rows.push(EventRow {
-        task_id: told.task_id,
+        task_id: task_event.task_id,
         time,
-        source: told.source,
+        source: task_event.source,
         event_id,
-        sequence: told.sequence,
-        state: told.state.name(),
-        short_id: told.short_id,
-        task_type: told.task_type,
-        user_id: told.user_id,
-        task_name: told.task_name,
-        attempt: told.attempt.unwrap_or(1),
+        sequence: task_event.sequence,
+        state: task_event.state.name(),
+        short_id: task_event.short_id,
+        task_type: task_event.task_type,
+        user_id: task_event.user_id,
+        task_name: task_event.task_name,
+        attempt: task_event.attempt.unwrap_or(1),
         error: error.as_deref(),
-        data: told.data.filter(|data| data.len() <= LONGEST_DATA),
-        is_guessed: told.is_guessed,
+        data: task_event.data.filter(|data| data.len() <= LONGEST_DATA),
+        is_guessed: task_event.is_guessed,
         line: event.line,
     });
     true

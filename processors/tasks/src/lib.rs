@@ -1,13 +1,13 @@
-//! Task sessions: what runs, what is stuck and what is done, from the life cycles that job runners, scripts and
-//! agents log.
+//! Task sessions: what is running, stuck or done, according to life cycle events that job runners, scripts and agents
+//! log.
 //!
-//! The fold keeps one fact per event of a task. Settling all events of a task id, over all files, gives one task,
-//! whatever the order in which they came, and however often they are repeated. Tasks of some types are held when
-//! they end, until a task of another type with the same short id releases them; so what releases and what is held
-//! is settled once more, by short id.
+//! The fold keeps one fact per event of a task. Settling all events of a task id, from all files, gives one task. The
+//! result does not depend on the order in which the events arrive or on repetitions. Tasks of some types are *held*
+//! when they end, until a task of another type with the same short id *releases* them. So held tasks and releases are
+//! settled in a second step, by short id.
 //!
-//! Nothing here sees a clock. Rules that depend on the time, such as when a task without events counts as orphaned,
-//! are times in the rows, which a view compares with a moment.
+//! Nothing here reads a clock. Rules that depend on the present time, such as when a task without events counts as
+//! orphaned, become times in the rows; a view compares them with the present.
 //!
 //! | module | noun |
 //! | --- | --- |
@@ -15,10 +15,10 @@
 //! | [`fold`] | the state over one source file |
 //! | `work` | subagents and task lists of transcripts as tasks |
 //! | [`task`] | a task, from all its events |
-//! | [`link`] | what is held, and what releases it |
+//! | [`link`] | held tasks, and what releases them |
 //! | [`release`] | when held tasks close |
 //! | [`tombstone`] | tasks that people removed |
-//! | [`policy`] | which tasks count, and how long |
+//! | [`policy`] | which tasks count, and for how long |
 
 pub mod event;
 pub mod fold;
@@ -34,7 +34,7 @@ pub use policy::Policy;
 use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 
-/// The processor, with the policy that it settles by.
+/// The processor, with the policy for settling.
 #[derive(Debug, Default)]
 pub struct Tasks {
     policy: Policy,
@@ -69,8 +69,8 @@ static MANIFEST: Manifest = Manifest {
             edges: None,
             islands: None,
             order: &["kind", "moment", "task_id"],
-            // What people removed is judged by the view. It is kept with the smaller of the two settlements, so
-            // that the tasks of a new file are settled in the transaction that writes its facts.
+            // The view applies removals. They are stored with the smaller of the two settlements, so that the tasks of
+            // a new file can be settled in the transaction that writes its facts.
             reviews: Some(&tombstone::TOMBSTONES),
             entities: &[&release::RELEASES],
             clusters: None,

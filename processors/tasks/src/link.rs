@@ -1,4 +1,4 @@
-//! What ties tasks of one short id together: some are held, others release them.
+//! Links between tasks with the same short id: some are held, others release them.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::table;
@@ -7,8 +7,8 @@ table! {
     /// tasks that are held, and ends of tasks that release them
     pub static LINKS: Table = "task_links", Hidden;
 
-    /// A held task, or an end that releases such. `task_type` is the type that releases; `moment` is when the held task was
-    /// created, or when it is released; `ended_at` is when the held task ended.
+    /// A held task, or an end that releases held tasks. `task_type` is the releasing type. `moment` is the creation of
+    /// the held task, or the time of the release. `ended_at` is the end of the held task.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct LinkRow<'a> {
         task_id: &'a str,
@@ -20,12 +20,12 @@ table! {
     }
 }
 
-/// What a link is.
+/// The kind of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A task that has ended and is held.
     Held,
-    /// A completed event of a task that releases others.
+    /// A completion event of a task that releases others.
     Release,
 }
 

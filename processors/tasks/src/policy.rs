@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What settling needs to know of the configuration.
+/// The settings for settling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Types of tasks that are kept as facts and are in no answer. One that ends with `*` stands for all types that
-    /// begin so.
+    /// Types of tasks that are stored as facts but not shown. A type that ends with `*` stands for all types with that
+    /// prefix.
     pub excluded: BTreeSet<String>,
     /// Types of tasks that are held when they end, each with the type that releases them.
     pub held: BTreeMap<String, String>,
@@ -17,7 +17,7 @@ pub struct Policy {
     pub orphan_after: TimeDelta,
     /// A task is purged this long after it was closed.
     pub retention: TimeDelta,
-    /// The folders that decide about tasks; all of them if there are none.
+    /// The folders whose events count; all folders if this is empty.
     pub writers: BTreeSet<String>,
 }
 
@@ -35,12 +35,12 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// A text that is another one for another policy; empty for the default.
+    /// A text that identifies the policy; empty for the default one.
     pub fn text(&self) -> String {
         if *self == Self::default() { String::new() } else { format!("{self:?}") }
     }
 
-    /// Whether tasks of a type are in no answer.
+    /// Whether tasks of a type are not shown.
     pub fn excludes(&self, task_type: &str) -> bool {
         self.excluded.iter().any(|excluded| match excluded.strip_suffix('*') {
             Some(beginning) => task_type.starts_with(beginning),
@@ -48,12 +48,12 @@ impl Policy {
         })
     }
 
-    /// Whether the lines of a folder decide about tasks.
+    /// Whether the events in a folder count.
     pub fn may_write(&self, username: &str) -> bool {
         self.writers.is_empty() || self.writers.contains(username)
     }
 
-    /// The type that releases tasks of a type, if these are held.
+    /// The type that releases tasks of this type, if they are held.
     pub fn released_by(&self, task_type: &str) -> Option<&str> {
         self.held.get(task_type).map(String::as_str)
     }
@@ -64,7 +64,7 @@ impl Policy {
     }
 }
 
-/// The time so much later, or the last one that there is.
+/// The time plus a duration, limited to the latest possible time.
 pub(crate) fn later(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     time.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

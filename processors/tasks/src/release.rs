@@ -1,5 +1,5 @@
-//! When held tasks close: at the later of their own end and the first release of their short id that came when
-//! they had been created. Without one, or if it comes too late, they close when they have been held for long enough.
+//! When held tasks close: at their own end or at the first release of their short id since they were created, whichever
+//! is later. Without a release in time, they close after the longest holding time.
 
 use crate::Policy;
 use crate::link::{Kind, LinkRow};
@@ -11,8 +11,8 @@ table! {
     /// when each held task closes
     pub static RELEASES: Table = "task_releases", Hidden;
 
-    /// A held task that has ended. `close_reason` is `released`, `hold_max`, or `ended` for one that was released
-    /// before its end. It holds for a task that ended at `ended_at` only.
+    /// A held task that has ended. `close_reason` is `released`, `hold_max`, or `ended` if the release came before its
+    /// end. The row is only valid for a task that ended at `ended_at`.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct ReleaseRow<'a> {
         short_id: &'a str,
@@ -24,11 +24,11 @@ table! {
     }
 }
 
-/// Says when the held tasks of a short id close.
+/// Computes when the held tasks of a short id close.
 ///
 /// # Errors
 ///
-/// If a fact is no link.
+/// If a fact is not a link.
 pub fn settle(policy: &Policy, short_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let links = facts.iter().map(|fact| LinkRow::read(fact.values)).collect::<Result<Vec<_>, _>>()?;
     let of_kind = |kind: Kind| links.iter().filter(move |link| link.kind == kind.name());

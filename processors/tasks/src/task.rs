@@ -1,15 +1,16 @@
-//! A task, from all events that name its id.
+//! A task, computed from all events that name its id.
 //!
 //! The rules do not depend on the order in which events arrive:
 //!
-//! - The highest attempt of a `created` is the one that runs. Of the events that end an attempt not below it, the
-//!   last one decides. So a terminal event of a lower attempt decides nothing, and only a `created` of a higher
-//!   attempt takes a task up again.
-//! - Of the other fields, the last value that is there counts. Where no event gives a type, the name of the task is it.
-//! - A task whose group is named by its own id alone is a group of its own.
-//! - A task without any `created` is inferred.
+//! - The running attempt is the highest attempt that was created. Among the events that end this attempt or a higher
+//!   one, the last one decides. So the end of a lower attempt has no effect, and an ended task only continues with a
+//!   `created` event of a higher attempt. For example, `created 1`, `created 2`, `failed 1` is a running task.
+//! - For each other field, the last value counts. If no event gives a type, the name of the task is used.
+//! - A task whose group is only named by the task's own id is a group of its own.
+//! - A task without a `created` event is marked as inferred.
 //!
-//! What depends on the clock is a time: when the task closes if nothing else is said, and when it expires.
+//! What depends on the present time is expressed as a time: when the task closes if no further event comes, and when it
+//! expires.
 
 use crate::Policy;
 use crate::event::{self, Event};
@@ -22,9 +23,10 @@ table! {
     /// what the events of each task come to, whatever the time is
     pub static TASKS: Table = "task_state", Hidden;
 
-    /// A task. `closes_at` is its end; without one, when it counts as orphaned; if it is held, when it closes if
-    /// nothing releases it. `attempt_began_at` is the time of the first event of the attempt that runs: a removal
-    /// before it is undone. `session_file`, `line` and `username` are those of the first event.
+    /// A task. `closes_at` is the end of the task. If it has not ended, it is the time at which it counts as orphaned;
+    /// if it is held, the time at which it closes without a release. `attempt_began_at` is the time of the first event
+    /// of the running attempt; a removal before that time has no effect. `session_file`, `line` and `username` are
+    /// those of the first event.
     #[derive(Clone, Debug, PartialEq)]
     pub struct TaskRow<'a> {
         task_id: &'a str,
@@ -55,20 +57,20 @@ table! {
 /// The state of a task that has not ended.
 const ACTIVE: &str = "active";
 
-/// Makes a task of the events of its id. One without a short id, of an excluded type, or of folders that may not
-/// decide, is none.
+/// Makes a task from the events of its id. There is no task without a short id, of an excluded type, or with events
+/// from other than permitted folders.
 ///
 /// # Errors
 ///
-/// If a fact is no event.
+/// If a fact is not an event.
 pub fn settle(policy: &Policy, task_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let events = facts.iter().map(Event::read).collect::<Result<Vec<_>, _>>()?;
     let events = event::deciding(policy, events);
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
-    // Logs that name a group in some of their events only give the task's own id in the others.
+    // Logs that name a group only in some events give the task's own id in the others.
     let group = latest(&events, |event| event.row.short_id.filter(|short_id| *short_id != task_id));
     let Some(short_id) = group.or_else(|| latest(&events, |event| event.row.short_id)) else { return Ok(()) };
-    // A name stands for the type only where no event gives one.
+    // The name only serves as the type if no event gives one.
     let task_type = latest(&events, |event| event.row.task_type);
     let task_type = task_type.or_else(|| latest(&events, |event| event.row.task_name));
     let created = || events.iter().filter(|event| event.state == TaskState::Created);
@@ -129,7 +131,7 @@ pub fn settle(policy: &Policy, task_id: &str, facts: &[FactRow], entities: &mut 
     Ok(())
 }
 
-/// The last value that is there.
+/// The last value that is present.
 fn latest<'f, T>(events: &[Event<'f>], field: impl Fn(&Event<'f>) -> Option<T>) -> Option<T> {
     events.iter().rev().find_map(field)
 }

@@ -1,7 +1,9 @@
-//! Tasks that people removed. No reprocessing touches these rows, so what was removed stays so in a new database.
+//! Tasks that people removed. Processing files again does not change these rows, so removed tasks stay removed in a
+//! rebuilt database.
 //!
-//! A removed task comes back, with its whole history, when it is created again: by a `created` after the removal
-//! with an attempt above all those seen up to it. A purge is about all tasks that were closed by a time.
+//! A removed task comes back with its whole history when it is created again: by a `created` event after the removal,
+//! with an attempt higher than all before the removal. A purge concerns all tasks that were closed up to a certain
+//! time.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::table;
@@ -28,12 +30,12 @@ table! {
     }
 }
 
-/// What somebody did.
+/// What was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// One task is hidden until it is created again.
     Remove,
-    /// Tasks that were closed by a time are gone.
+    /// Tasks that were closed up to a certain time are removed.
     Purge,
 }
 

@@ -1,12 +1,11 @@
-//! Subagents and entries of task lists in the transcripts of agents: they are tasks, too.
+//! Work in the transcripts of agents that counts as tasks: subagents, and entries of task lists.
 //!
 //! | what | task type | task id | ends with |
 //! | --- | --- | --- | --- |
-//! | call of a subagent | `subagent:<type>` | response and call | its result; what goes on in the background, with the note that it has finished |
-//! | entry of a task list | `todo` | transcript and number or text of the entry | its state `completed`, or its removal |
+//! | call of a subagent | `subagent:<type>` | response and call | its result; in the background: a notification |
+//! | entry of a task list | `todo` | transcript, and number or text | its state `completed`, or its removal |
 //!
-//! The short id is that of the transcript. A copy of a transcript repeats the ids of its records, so its events
-//! count once.
+//! The short id is the id of the transcript. A copy of a transcript has the same record ids, so its events count once.
 
 use sessionmill_contract::event::{Decliner, Finish, Todo, ToolKind};
 use sessionmill_contract::mask::mask;
@@ -17,15 +16,15 @@ use std::collections::HashMap;
 /// Takes an event with its id.
 pub(crate) type Keep<'k> = dyn FnMut(Option<&str>, &TaskEvent<'_>) + 'k;
 
-/// Digits of the hash of a text that identifies an entry in its list.
+/// The number of hash digits that identify an entry by its text.
 const DIGITS: usize = 16;
 
-/// What runs in one source file.
+/// The running work of one source file.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
-    /// Subagents at work, by call.
+    /// Running subagents, by call.
     calls: HashMap<Box<str>, Call>,
-    /// Calls by the subagent that works on them.
+    /// Calls, by the subagent that works on them.
     agents: HashMap<Box<str>, Box<str>>,
     /// Entries of task lists, by task id.
     entries: HashMap<Box<str>, Entry>,
@@ -34,11 +33,11 @@ pub(crate) struct Work {
 #[derive(Debug)]
 struct Call {
     task_id: Box<str>,
-    /// Its result says only that it has begun.
+    /// Whether its result says only that it has started.
     is_launched: bool,
 }
 
-/// An entry of a task list. To take it up again is another attempt.
+/// An entry of a task list. Reopening an entry starts another attempt.
 #[derive(Debug)]
 struct Entry {
     attempt: u64,
@@ -46,8 +45,8 @@ struct Entry {
 }
 
 impl Work {
-    /// Hands on what a record of a transcript says about tasks.
-    pub(crate) fn told(
+    /// Emits what a record of a transcript says about tasks.
+    pub(crate) fn agent_event(
         &mut self,
         session: &str,
         transcript: &Transcript<'_>,
@@ -122,18 +121,18 @@ impl Work {
     ) {
         let task_id = match (todo.id, transcript.agent_id) {
             (Some(id), _) => format!("{session}/todo/{id}"),
-            // A list without numbers is of the agent that writes it.
+            // A list without numbers belongs to the agent that writes it.
             (None, Some(agent)) => format!("{session}/{agent}/todo/{}", hash(todo.subject.unwrap_or_default())),
             (None, None) => format!("{session}/todo/{}", hash(todo.subject.unwrap_or_default())),
         };
-        // One record can say several things of one entry.
+        // One record can say several things about one entry.
         let event_id = event_id.map(|id| format!("{id}#{}", todo.state.name()));
         let data = todo.subject.map(|subject| serde_json::json!({ "subject": mask(subject) }).to_string());
         let mut event = TaskEvent { task_id: &task_id, state: todo.state, task_type: Some("todo"), ..event };
         event.data = data.as_deref();
         let entry = self.entries.entry(task_id.as_str().into()).or_insert(Entry { attempt: 1, has_ended: false });
         if entry.has_ended && !event.state.is_terminal() {
-            // It is taken up again.
+            // The entry is reopened.
             event.state = TaskState::Created;
             entry.attempt += 1;
         }
@@ -143,7 +142,7 @@ impl Work {
     }
 }
 
-/// Identifies a text.
+/// A hash that identifies a text.
 fn hash(text: &str) -> String {
     hex::encode(&Sha256::digest(text)[..DIGITS / 2])
 }

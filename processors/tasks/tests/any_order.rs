@@ -1,5 +1,5 @@
-//! Random histories of tasks, settled in any order, against a second implementation that replays them event by
-//! event and knows nothing of the first one's formulas.
+//! Settles random histories of tasks in random order. Compares the result with a second implementation that replays the
+//! events one by one and shares no code with the first.
 
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -17,13 +17,13 @@ const HISTORIES: u64 = 1_000;
 
 /// An event in a file.
 #[derive(Clone, Debug)]
-struct Told {
+struct FileEvent {
     file: &'static str,
     user: &'static str,
     row: EventRow<'static>,
 }
 
-/// The moment this many seconds after a fixed day. A small range makes many events of one time.
+/// A time this many seconds after a fixed day. The range is small, so many events have equal times.
 fn second(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_772_366_400 + second, 0).unwrap()
 }
@@ -32,7 +32,7 @@ fn one_of<T: Copy>(random: &mut Rng, all: &[T]) -> T {
     all[random.usize(..all.len())]
 }
 
-fn told(random: &mut Rng, task_id: &'static str, line: u64) -> Told {
+fn file_event(random: &mut Rng, task_id: &'static str, line: u64) -> FileEvent {
     let (file, user) = one_of(random, &[("ada/a.jsonl", "ada"), ("bob/b.jsonl", "bob"), ("eve/c.jsonl", "eve")]);
     let state = one_of(random, &TaskState::ALL).name();
     let row = EventRow {
@@ -52,10 +52,10 @@ fn told(random: &mut Rng, task_id: &'static str, line: u64) -> Told {
         line,
         task_name: None,
     };
-    Told { file, user, row }
+    FileEvent { file, user, row }
 }
 
-/// The type of a task, by the first letter of its id.
+/// The type of a task, given by the first letter of its id.
 fn kind(task_id: &str) -> &'static str {
     match &task_id[..1] {
         "h" => "scenario_generation",
@@ -71,14 +71,14 @@ fn policy(random: &mut Rng) -> Policy {
     Policy { hold_max: TimeDelta::seconds(3), orphan_after: TimeDelta::seconds(5), writers, ..Policy::default() }
 }
 
-/// All that the processor makes of events, which reach it in this order.
-fn settled(processor: &Tasks, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
+/// The processor's result for events that arrive in this order.
+fn settled(processor: &Tasks, all: &[FileEvent]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
     let [first, second] = processor.manifest().settlements else { panic!("two settlements") };
     let inputs = |facts| Inputs { facts, edges: &[], reviews: &[] };
     let mut by_task: BTreeMap<&str, Vec<FactRow>> = BTreeMap::new();
     let mut events = Rows::default();
-    all.iter().for_each(|told| events.push(told.row));
-    for (Told { file, user, row }, values) in all.iter().zip(events.of(&EVENTS)) {
+    all.iter().for_each(|event| events.push(event.row));
+    for (FileEvent { file, user, row }, values) in all.iter().zip(events.of(&EVENTS)) {
         let fact = FactRow { session_file: file, username: user, values };
         by_task.entry(row.task_id).or_default().push(fact);
     }
@@ -104,14 +104,14 @@ fn settled(processor: &Tasks, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>
     (all(&tasks, &TASKS), all(&releases, &RELEASES))
 }
 
-/// What replaying the events of a task, one by one, comes to.
+/// The result of replaying the events of a task one by one.
 #[derive(Clone, Debug, Default)]
 struct Replay {
     highest: u64,
-    ends: Vec<Told>,
+    ends: Vec<FileEvent>,
     created_at: Option<DateTime<Utc>>,
-    first: Option<Told>,
-    last: Option<Told>,
+    first: Option<FileEvent>,
+    last: Option<FileEvent>,
     short_id: Option<&'static str>,
     own_id: Option<&'static str>,
     task_type: Option<&'static str>,
@@ -120,27 +120,27 @@ struct Replay {
     data: Option<&'static str>,
     completed: Vec<DateTime<Utc>>,
     count: u64,
-    events: Vec<Told>,
+    events: Vec<FileEvent>,
 }
 
 fn rank(state: &str) -> usize {
     ["created", "updated", "cancelled", "failed", "completed"].iter().position(|name| *name == state).unwrap()
 }
 
-/// The events of a task that count, each once, in their order.
-fn in_order(policy: &Policy, all: &[Told], task_id: &str) -> Vec<Told> {
-    let place = |told: &Told| (told.file, told.row.line);
-    let may = |told: &&Told| policy.writers.is_empty() || policy.writers.contains(told.user);
-    let own: Vec<_> = all.iter().filter(|told| told.row.task_id == task_id).filter(may).collect();
-    let is_copy = |told: &Told, of: &Told| {
-        let same = told.row.event_id.is_some() && told.row.event_id == of.row.event_id;
-        same && told.row.source == of.row.source && place(of) < place(told)
+/// The events of a task that count, without copies, in order.
+fn in_order(policy: &Policy, all: &[FileEvent], task_id: &str) -> Vec<FileEvent> {
+    let place = |event: &FileEvent| (event.file, event.row.line);
+    let may = |event: &&FileEvent| policy.writers.is_empty() || policy.writers.contains(event.user);
+    let own: Vec<_> = all.iter().filter(|event| event.row.task_id == task_id).filter(may).collect();
+    let is_copy = |event: &FileEvent, of: &FileEvent| {
+        let same = event.row.event_id.is_some() && event.row.event_id == of.row.event_id;
+        same && event.row.source == of.row.source && place(of) < place(event)
     };
-    let mut left: Vec<_> = own.iter().filter(|told| !own.iter().any(|of| is_copy(told, of))).collect();
-    // A line that was given several times stands once for itself.
-    left.sort_by_key(|told| place(told));
-    left.dedup_by_key(|told| place(told));
-    let mut ordered: Vec<Told> = Vec::new();
+    let mut left: Vec<_> = own.iter().filter(|event| !own.iter().any(|of| is_copy(event, of))).collect();
+    // A line that was given several times counts once.
+    left.sort_by_key(|event| place(event));
+    left.dedup_by_key(|event| place(event));
+    let mut ordered: Vec<FileEvent> = Vec::new();
     while !left.is_empty() {
         let earliest = (0..left.len()).min_by(|a, b| {
             let [a, b] = [left[*a], left[*b]];
@@ -153,10 +153,10 @@ fn in_order(policy: &Policy, all: &[Told], task_id: &str) -> Vec<Told> {
     ordered
 }
 
-fn replay(policy: &Policy, all: &[Told], task_id: &'static str) -> Replay {
+fn replay(policy: &Policy, all: &[FileEvent], task_id: &'static str) -> Replay {
     let mut replay = Replay::default();
-    for told in in_order(policy, all, task_id) {
-        let row = told.row;
+    for event in in_order(policy, all, task_id) {
+        let row = event.row;
         match row.state {
             "created" => {
                 replay.created_at = replay.created_at.or(Some(row.time));
@@ -166,7 +166,7 @@ fn replay(policy: &Policy, all: &[Told], task_id: &'static str) -> Replay {
                 }
             }
             "updated" => {}
-            _ if row.attempt >= replay.highest => replay.ends.push(told.clone()),
+            _ if row.attempt >= replay.highest => replay.ends.push(event.clone()),
             _ => {}
         }
         if row.state == "completed" {
@@ -181,10 +181,10 @@ fn replay(policy: &Policy, all: &[Told], task_id: &'static str) -> Replay {
         replay.user_id = row.user_id.or(replay.user_id);
         replay.error = row.error.or(replay.error);
         replay.data = row.data.or(replay.data);
-        replay.first = replay.first.or(Some(told.clone()));
-        replay.last = Some(told.clone());
+        replay.first = replay.first.or(Some(event.clone()));
+        replay.last = Some(event.clone());
         replay.count += 1;
-        replay.events.push(told);
+        replay.events.push(event);
     }
     replay.short_id = replay.short_id.or(replay.own_id);
     replay
@@ -192,8 +192,8 @@ fn replay(policy: &Policy, all: &[Told], task_id: &'static str) -> Replay {
 
 const TASK_IDS: [&str; 6] = ["h1", "h2", "s1", "s2", "x1", "i1"];
 
-/// What the processor has to come to.
-fn expected(policy: &Policy, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
+/// The result that the processor must give.
+fn expected(policy: &Policy, all: &[FileEvent]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
     let replays = TASK_IDS.map(|task_id| (task_id, replay(policy, all, task_id)));
     let (mut tasks, mut releases) = (Vec::new(), Vec::new());
     for (task_id, replay) in &replays {
@@ -211,9 +211,9 @@ fn expected(policy: &Policy, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>)
             Some(end) => end.row.time,
             None => last.row.time + TimeDelta::seconds(5),
         };
-        let given = all.iter().filter(|told| told.row.task_id == *task_id).count() as u64;
-        let of_attempt = |told: &&Told| told.row.attempt >= replay.highest;
-        let began = replay.events.iter().find(of_attempt).map(|told| told.row.time);
+        let given = all.iter().filter(|event| event.row.task_id == *task_id).count() as u64;
+        let of_attempt = |event: &&FileEvent| event.row.attempt >= replay.highest;
+        let began = replay.events.iter().find(of_attempt).map(|event| event.row.time);
         let row = TaskRow {
             task_id,
             short_id,
@@ -224,7 +224,7 @@ fn expected(policy: &Policy, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>)
             is_held,
             is_inferred: replay.highest == 0,
             is_guessed: end.is_some_and(|end| end.row.is_guessed),
-            attempt: replay.events.iter().map(|told| told.row.attempt).max().unwrap(),
+            attempt: replay.events.iter().map(|event| event.row.attempt).max().unwrap(),
             created_at,
             updated_at: last.row.time,
             ended_at: end.map(|end| end.row.time),
@@ -247,7 +247,7 @@ fn expected(policy: &Policy, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>)
             .filter(|saved| *saved >= created_at)
             .collect();
         saved.sort();
-        // Time goes by, second by second, until the task is closed.
+        // Time passes second by second until the task is closed.
         let mut moment = end.row.time;
         let close_reason = loop {
             if saved.first().is_some_and(|saved| *saved <= moment) {
@@ -277,32 +277,33 @@ fn tasks_are_the_same_in_any_order_of_their_events() {
         let mut all = Vec::new();
         for line in 1..=random.u64(1..30) {
             let task_id = one_of(random, &TASK_IDS);
-            all.push(told(random, task_id, line));
+            all.push(file_event(random, task_id, line));
         }
         let expected = expected(&policy, &all);
         for _ in 0..3 {
             random.shuffle(&mut all);
             assert_eq!(settled(&processor, &all), expected, "seed {seed}: {all:#?}");
         }
-        // Lines that are gone leave no trace.
+        // Removed lines leave no trace.
         let gone = random.usize(..=all.len() / 2);
         all.truncate(all.len() - gone);
         assert_eq!(settled(&processor, &all), self::expected(&policy, &all), "seed {seed}, {gone} gone");
     }
 }
 
-/// Whether a task that was removed at a moment is back: by a `created` after it, with an attempt above all before.
-fn is_back(events: &[Told], removed_at: DateTime<Utc>) -> bool {
-    let before = events.iter().filter(|told| told.row.time <= removed_at).map(|told| told.row.attempt).max();
-    let creates = |told: &Told| told.row.state == "created" && told.row.time > removed_at;
-    events.iter().any(|told| creates(told) && Some(told.row.attempt) > before)
+/// Whether a task that was removed at this time is back: by a `created` event after the removal, with an attempt higher
+/// than all before.
+fn is_back(events: &[FileEvent], removed_at: DateTime<Utc>) -> bool {
+    let before = events.iter().filter(|event| event.row.time <= removed_at).map(|event| event.row.attempt).max();
+    let creates = |event: &FileEvent| event.row.state == "created" && event.row.time > removed_at;
+    events.iter().any(|event| creates(event) && Some(event.row.attempt) > before)
 }
 
 #[test]
 fn a_removal_is_undone_by_one_time_of_the_task() {
     for seed in 0..HISTORIES {
         let random = &mut Rng::with_seed(seed);
-        let all: Vec<_> = (1..=random.u64(1..8)).map(|line| told(random, "i1", line)).collect();
+        let all: Vec<_> = (1..=random.u64(1..8)).map(|line| file_event(random, "i1", line)).collect();
         let processor = Tasks::default();
         let events = in_order(&Policy::default(), &all, "i1");
         let (tasks, _) = settled(&processor, &all);

@@ -1,6 +1,6 @@
-//! What is left of an address without what can be about people.
+//! Removes the parts of a URL that can contain personal data.
 
-/// An address without its query and fragment, without the user that it names, and without the parameters of its path.
+/// A URL without its query, fragment, user and path parameters.
 ///
 /// ```text
 /// https://zoe:secret@oil.example/cans;jsessionid=7/red?size=5  →  https://oil.example/cans/red

@@ -1,23 +1,24 @@
-//! Programs that nobody sits in front of: crawlers, fetchers of AI assistants, headless browsers, checks.
+//! Recognises programs without a human user: crawlers, fetchers of AI assistants, headless browsers, monitoring checks.
 //!
-//! They are recognised by what they call themselves and by what the page noticed. One that does neither looks like a person.
+//! They are recognised by their user agent string and by marks that the page set. A program with neither looks like a
+//! person.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 const NAMES: &str = include_str!("bots.txt");
 
-/// Whether an agent string names itself as a program. The rules of uap-core, which know further crawlers, come beside.
+/// Whether a user agent string names a program. The rules of uap-core know further crawlers.
 pub fn is_named(agent: &str) -> bool {
     let agent = agent.to_ascii_lowercase();
     has_word(&agent) || names().any(|name| agent.contains(name))
 }
 
-/// Whether the properties of an event, as JSON, say that a program wrote it: a browser under remote control sets
-/// `navigator.webdriver`, and analytics clients pass on what they found.
+/// Whether the properties of an event, as JSON, mark it as written by a program: a browser under remote control sets
+/// `navigator.webdriver`, and analytics clients pass that on.
 pub fn is_marked(properties: &str) -> bool {
     let marks = ["webdriver", "is_bot", "$browser_type"];
-    // Properties are long and marks are rare.
+    // Properties are long and marks are rare, so search for the words first.
     if !marks.iter().any(|mark| properties.contains(mark)) {
         return false;
     }
@@ -48,7 +49,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     NAMES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Whether a word of the string, in lower case, ends as the names of crawlers do. `Cubot` makes telephones.
+/// Whether a word of the string (in lower case) ends like the name of a crawler. `Cubot` is a brand of telephones.
 fn has_word(agent: &str) -> bool {
     let words = agent.split(|letter: char| !letter.is_ascii_alphabetic());
     let is_crawler = |word: &str| {

@@ -1,13 +1,13 @@
-//! Campaigns and click ids of an event, and when two of them are the same.
+//! Campaigns and click ids of an event, and whether two are the same.
 
 use crate::json::{self, Object};
 use crate::preset::Campaigns;
 use sessionmill_contract::activity::Campaign;
 
-/// Names of campaign values in stored objects.
+/// The names of campaign values in stored objects.
 const VALUES: [&str; 5] = ["source", "medium", "name", "term", "content"];
 
-/// Campaign and click ids as one JSON object; nothing if there are none.
+/// Campaign and click ids as one JSON object; `None` if there are none.
 pub(crate) fn stored(campaign: &Campaign<'_>, click_ids: &[(&'static str, &str)]) -> Option<String> {
     let mut object = Object::default();
     let values = [campaign.source, campaign.medium, campaign.name, campaign.term, campaign.content];
@@ -16,7 +16,7 @@ pub(crate) fn stored(campaign: &Campaign<'_>, click_ids: &[(&'static str, &str)]
     object.end()
 }
 
-/// What identifies a campaign: its values, trimmed and in lower case; nothing if it has none that count.
+/// The values that identify a campaign, trimmed and in lower case. `None` if no relevant value is present.
 pub(crate) fn mark(stored: &str, by: Campaigns) -> Option<String> {
     let object = json::read(stored);
     let value = |key: &str| {
@@ -30,7 +30,7 @@ pub(crate) fn mark(stored: &str, by: Campaigns) -> Option<String> {
             vec![name, value("term")]
         }
         Campaigns::ByAll => {
-            // In the order of their names, because logs have them in any.
+            // Sorted by name, because logs contain them in any order.
             let mut keys: Vec<&str> = object.keys().map(String::as_str).collect();
             keys.sort_unstable();
             keys.into_iter().filter_map(|key| Some(Some(format!("{key}={}", value(key)?)))).collect()

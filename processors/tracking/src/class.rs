@@ -1,18 +1,18 @@
-//! What an event is to a session, by the name under which it is stored.
+//! The effect of an event on a session, in its stored form.
 
 use sessionmill_contract::activity;
 
-/// The class of an event. Recordings are kept apart from other passive events, because one way of counting treats them
-/// apart.
+/// The class of an event. Recordings are separate from other passive events, because one preset treats them
+/// differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// A page or a screen was seen; a prompt was written.
+    /// A page or a screen was viewed, or a prompt was written.
     View,
-    /// Anything else that a person did.
+    /// Any other action of a person.
     Event,
-    /// Sent by the client by itself.
+    /// Sent by the client on its own.
     Passive,
-    /// Passive, and a sign that somebody is there.
+    /// Passive, but a sign that somebody is there.
     Ping,
     /// A part of a recording.
     Recording,
@@ -26,7 +26,7 @@ impl Class {
     const ALL: [Self; 7] =
         [Self::View, Self::Event, Self::Passive, Self::Ping, Self::Recording, Self::Identity, Self::End];
 
-    /// The class of an event by what its dialect says of it.
+    /// The class of an event, from the class that its dialect assigned.
     pub fn of(class: activity::Class, name: &str) -> Self {
         match class {
             activity::Class::View => Self::View,
@@ -51,7 +51,7 @@ impl Class {
         }
     }
 
-    /// The class of a stored name.
+    /// The class with this stored name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }

@@ -1,4 +1,4 @@
-//! Hosts of addresses, their registrable domains, and which referrers come from outside.
+//! Hosts of URLs, their registrable domains, and which referrers are external.
 //!
 //! ```
 //! use sessionmill_tracking::domain::{Sites, host, registrable};
@@ -18,20 +18,20 @@ use crate::punycode;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What analytics clients write for a referrer that is none.
+/// The value that analytics clients write if there is no referrer.
 pub const DIRECT: &str = "$direct";
 
-/// No host name is longer, in bytes: RFC 1035.
+/// The most bytes of a host name (RFC 1035).
 const MAX_HOST: usize = 253;
 
-/// Hosts of payment and sign-in. Who comes back from one of them did not come from there.
+/// Hosts of payment and sign-in services. A visitor who returns from one of them did not come from there originally.
 const EXCLUDED: &str = include_str!("excluded.txt");
 
-/// The host of an address, or a host by itself: in lower case, in ASCII, without port, user and final dot. `None` for
-/// what has no host, such as `$direct`, `about:blank` and text that is no address. An IPv6 address keeps its brackets.
+/// The host of a URL, or a host by itself: in lower case and ASCII, without port, user and final dot. `None` if there
+/// is no host, as in `$direct`, `about:blank` and text that is not a URL. An IPv6 address keeps its brackets.
 pub fn host(address: &str) -> Option<String> {
     let (authority, _) = split(address.trim())?;
-    // Whatever is before an `@` is a user's name, which can itself hold one.
+    // The user before the last `@` can itself contain an `@`.
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
     if let Some(rest) = place.strip_prefix('[') {
         let (inside, port) = rest.split_once(']')?;
@@ -52,9 +52,8 @@ pub fn host(address: &str) -> Option<String> {
     (name.len() <= MAX_HOST).then_some(name)
 }
 
-/// The part of a host that somebody registered, by the public suffix list: `shop.example.co.uk` gives
-/// `example.co.uk`. A suffix that is not on the list counts as one label. An IP address, a single label and a public
-/// suffix itself stand for themselves.
+/// The registered part of a host, by the public suffix list: `shop.example.co.uk` gives `example.co.uk`. An unlisted
+/// suffix counts as one label. An IP address, a single label and a public suffix are returned unchanged.
 pub fn registrable(host: &str) -> &str {
     if host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() {
         return host;
@@ -62,12 +61,12 @@ pub fn registrable(host: &str) -> &str {
     psl::domain_str(host).unwrap_or(host)
 }
 
-/// Whether a host is the domain, or below it.
+/// Whether a host is this domain or a subdomain of it.
 pub fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-/// The path of an address, without query and fragment; `/` if it has none. `None` if it has no host either.
+/// The path of a URL, without query and fragment; `/` if it is empty. `None` if the URL has no host.
 pub fn path(address: &str) -> Option<&str> {
     let (_, rest) = split(address.trim())?;
     host(address)?;
@@ -75,24 +74,24 @@ pub fn path(address: &str) -> Option<&str> {
     Some(if rest.is_empty() { "/" } else { rest })
 }
 
-/// From which domains nobody is said to come.
+/// Domains that do not count as external referrers.
 #[derive(Clone, Debug)]
 pub struct Sites {
     domains: HashSet<String>,
 }
 
 impl Sites {
-    /// `own` are domains of the same owner as the site, `excluded` hosts that stand between two of its pages; both
-    /// beside the built-in hosts of payment and sign-in. Each stands for itself and all hosts below it. Entries that
-    /// are no host are passed over.
+    /// `own` are domains of the site's owner; `excluded` are hosts that visitors pass through between two of its pages.
+    /// Both are added to the built-in hosts of payment and sign-in services. Each includes its subdomains. Entries that
+    /// are not hosts are ignored.
     pub fn new(own: &[String], excluded: &[String]) -> Self {
         let built_in = EXCLUDED.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned);
         let given = own.iter().chain(excluded).filter_map(|entry| host(entry.trim_start_matches("*.")));
         Self { domains: built_in.chain(given).collect() }
     }
 
-    /// The registrable domain of a referrer that comes from outside: from another registrable domain than the page
-    /// that was seen, and from none of these sites.
+    /// The registrable domain of an external referrer: one whose registrable domain is not that of the viewed page, and
+    /// that is not among these sites.
     pub fn external(&self, referrer: &str, page: Option<&str>) -> Option<String> {
         let from = host(referrer)?;
         let domain = registrable(&from);
@@ -100,7 +99,7 @@ impl Sites {
         (!is_own && !self.has(&from)).then(|| domain.to_owned())
     }
 
-    /// Whether a host is one of these, or below one.
+    /// Whether a host is one of these sites or a subdomain of one.
     fn has(&self, host: &str) -> bool {
         let mut rest = Some(host);
         while let Some(name) = rest {
@@ -113,8 +112,8 @@ impl Sites {
     }
 }
 
-/// What stands between the scheme and the path, and what follows it. Text without a scheme is taken as a host with
-/// whatever follows it, except what only a scheme can begin, such as `mailto:`.
+/// Splits a URL into the part between scheme and path, and the rest. Text without a scheme is taken for a host and what
+/// follows it, except for forms that need a scheme, such as `mailto:`.
 fn split(address: &str) -> Option<(&str, &str)> {
     if address.starts_with('$') {
         return None;
@@ -125,7 +124,7 @@ fn split(address: &str) -> Option<(&str, &str)> {
         None => None,
     };
     let rest = after_scheme.unwrap_or(address);
-    // Browsers take a backslash as a slash.
+    // Browsers treat a backslash as a slash.
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     let is_host = after_scheme.is_some() || !(authority.contains('@') || authority.ends_with(':'));
@@ -141,7 +140,7 @@ fn is_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A label in ASCII. `None` for one with characters that no host has.
+/// A label in ASCII. `None` if it contains characters that are not allowed in a host.
 fn label(label: &str) -> Option<String> {
     let fits = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_') || !letter.is_ascii();
     let is_label = !label.is_empty() && label.chars().all(|letter| fits(letter) && !letter.is_whitespace());

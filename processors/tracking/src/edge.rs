@@ -1,4 +1,4 @@
-//! Which ids are settled together, and why.
+//! Pairs of ids that are settled together, and the reason.
 
 use sessionmill_contract::table;
 
@@ -6,8 +6,8 @@ table! {
     /// one row per pair of ids that are settled together, and per link that was refused
     pub static EDGES: Table = "activity_edges", Hidden;
 
-    /// Two ids. Those of an `identity` are one person. Those of a `client` share a client session, and can be two
-    /// people. A `refused` link joins nothing: both ids are the one that it was refused to.
+    /// Two ids. Ids of an `identity` edge are one person. Ids of a `client` edge share a client session, but can be two
+    /// people. A `refused` edge joins nothing: both ids are the id for which links were refused.
     #[derive(Clone, Debug, PartialEq)]
     pub struct EdgeRow<'a> {
         /// as in activity_links

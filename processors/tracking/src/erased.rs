@@ -1,7 +1,7 @@
-//! People of a site who are erased: their events and their links are passed over, wherever they are read.
+//! Erased people of a site. Their events and links are ignored wherever they are read.
 //!
-//! Their ids are not in clear text: an id is known by its hash, which a secret key goes into, so that nobody who
-//! lacks the key can try ids.
+//! Their ids are not stored in clear text but as hashes with a secret key. Without the key, nobody can test whether a
+//! certain id is among them.
 
 use crate::fold::KIND;
 use crate::line;
@@ -9,38 +9,38 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// A hash, or the key that goes into it.
+/// A hash, or the key for hashing.
 pub type Bytes = [u8; 32];
 
-/// Ids that are passed over.
+/// Ids that are ignored.
 #[derive(Clone, Default, PartialEq)]
 pub struct Erased {
-    /// Random, and secret.
+    /// Random and secret.
     pub key: Bytes,
-    /// The hash of each id.
+    /// The hashes of the ids.
     pub hashes: BTreeSet<Bytes>,
 }
 
 impl Erased {
-    /// The hash of a person, as [`person`] writes them: SHA-256 of the key and that text.
+    /// The hash of a person, given as [`person`] writes it: SHA-256 of the key and that text.
     pub fn hash(&self, person: &str) -> Bytes {
         Sha256::new().chain_update(self.key).chain_update(person).finalize().into()
     }
 
-    /// Whether a person is one of them.
+    /// Whether a person is among them.
     pub fn has(&self, person: &str) -> bool {
         !self.hashes.is_empty() && self.hashes.contains(&self.hash(person))
     }
 }
 
 impl fmt::Debug for Erased {
-    /// The key is not shown.
+    /// Does not show the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ids", self.hashes.len())
     }
 }
 
-/// The person that an id of a site's web events means, as in the tables: `<user folder>/web/<distinct id>`.
+/// The person with an id in a site's web events, as in the tables: `<user folder>/web/<distinct id>`.
 pub fn person(username: &str, distinct_id: &str) -> String {
     line::person(username, KIND, distinct_id)
 }

@@ -20,25 +20,25 @@ use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFil
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The kind of what web logs say.
+/// The kind of activity in web logs.
 pub(crate) const KIND: &str = "web";
 
-/// The fold of the processor.
+/// The fold of this processor.
 pub(crate) struct TrackingFold<'s> {
     username: &'s str,
     settings: &'s Settings,
     places: Option<&'s Places>,
-    /// The address that was looked up last, and where it is: many events of one come together.
+    /// The last address that was looked up, and its place: events of one address often follow each other.
     last_place: Option<(String, Place)>,
     rows: Rows,
-    /// How many rows there are.
+    /// The number of rows.
     count: usize,
-    /// Where each link is said first.
+    /// The first occurrence of each link.
     links: BTreeMap<LinkKey, Moment>,
     transcripts: Transcripts<'s>,
 }
 
-/// Node, role, other end, and whether it is forced.
+/// Node, role, other end, and whether the link is forced.
 type LinkKey = (String, &'static str, String, bool);
 
 /// Time, line and part.
@@ -66,7 +66,7 @@ impl<'s> TrackingFold<'s> {
         if erased.has(&who) {
             return;
         }
-        // `undefined` and the like are no session: they would make one of all people's visits.
+        // `undefined` and the like are not session ids: they would join the visits of all people in one session.
         let client = activity.client_session_id.filter(|id| !is_nobody(id));
         let clicks = if click_ids { &[] } else { activity.click_ids };
         let source = campaign::stored(&activity.campaign, clicks);
@@ -135,7 +135,7 @@ impl<'s> TrackingFold<'s> {
         }
     }
 
-    /// Where the address of an event is that does not say it itself.
+    /// The place of an event's address, if the event itself does not name a place.
     fn place(&mut self, geo: Geo<'_>) -> Option<Place> {
         let places = self.places.filter(|_| geo.country.or(geo.region).or(geo.city).is_none())?;
         let ip = geo.ip?;
@@ -145,13 +145,13 @@ impl<'s> TrackingFold<'s> {
         self.last_place.as_ref().map(|(_, place)| place.clone())
     }
 
-    /// Notes a link where it is said first.
+    /// Notes a link, keeping its first occurrence.
     fn link(&mut self, key: LinkKey, place: Moment) {
         let first = self.links.entry(key).or_insert(place);
         *first = place.min(*first);
     }
 
-    /// The properties that the configuration keeps, without what it masks.
+    /// The properties that the configuration keeps, with masking applied.
     fn properties(&self, activity: &Activity<'_>) -> Option<String> {
         if self.settings.properties.is_empty() {
             return None;
@@ -175,7 +175,7 @@ impl<'s> TrackingFold<'s> {
     }
 }
 
-/// Leaves of the addresses in a value what can be kept.
+/// Applies [`bare`] to all URLs in a value.
 fn mask_addresses(value: &mut Value) {
     match value {
         Value::String(text) if text.contains("://") => *text = bare(text),

@@ -1,15 +1,15 @@
-//! Ids of sessions: a function of the first event alone, so that nothing depends on when an event arrived.
+//! Ids of sessions. An id depends only on the first event, not on when the event arrived.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
-/// The id of the session that begins with an event, in the layout of a UUID of version 7 (RFC 9562): the time in
-/// milliseconds, and 74 bits of a hash of the user folder and the identity of the event. Times before 1970 count as
-/// 1970, and those that 48 bits cannot hold as the last that they can.
+/// The id of the session that begins with an event, in the layout of a version 7 UUID (RFC 9562): the time in
+/// milliseconds, and 74 bits of a hash of the user folder and the event's identity. Times before 1970 count as 1970;
+/// times that do not fit into 48 bits count as the last that does.
 pub fn session_id(username: &str, identity: &str, at: DateTime<Utc>) -> String {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default().min((1 << 48) - 1);
-    // No folder has a zero byte in its name.
+    // The zero byte is a safe separator, because folder names cannot contain one.
     let digest = Sha256::new().chain_update(username).chain_update([0]).chain_update(identity).finalize();
     let hash = digest.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
     let (random_a, random_b) = (hash >> 116, hash & ((1 << 62) - 1));
@@ -23,7 +23,7 @@ pub fn session_id(username: &str, identity: &str, at: DateTime<Utc>) -> String {
     text
 }
 
-/// The millisecond of the first event, out of an id in this layout; nothing for other text.
+/// The time of the first event in milliseconds, taken from an id; `None` for other text.
 pub fn millis(id: &str) -> Option<i64> {
     let digits: String = id.split('-').collect();
     let is_id = id.len() == 36 && digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());

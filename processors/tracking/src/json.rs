@@ -1,14 +1,14 @@
-//! Small JSON objects of texts: how groups of values that are seldom there are stored.
+//! Small JSON objects of texts, in which groups of rare values are stored.
 
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
-/// An object that is written value by value, in the order in which they come.
+/// An object that is written value by value.
 #[derive(Debug, Default)]
 pub(crate) struct Object(String);
 
 impl Object {
-    /// Adds a value, if it is there.
+    /// Adds a value, if it is present.
     pub(crate) fn text(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.raw(key, &Value::from(value).to_string());
@@ -21,7 +21,7 @@ impl Object {
         let _ = write!(self.0, "{before}{}:{json}", Value::from(key));
     }
 
-    /// The object; nothing if it is empty.
+    /// The object; `None` if it is empty.
     pub(crate) fn end(mut self) -> Option<String> {
         if self.0.is_empty() {
             return None;
@@ -31,7 +31,7 @@ impl Object {
     }
 }
 
-/// The values of a stored object; none of what is not an object.
+/// The values of a stored object; none if it is not an object.
 pub(crate) fn read(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_default()
 }

@@ -1,40 +1,40 @@
-//! Activity sessions: who was active when, from where, with what; for web events and for work with agents.
+//! Activity sessions: who was active when, from where and with which device, for web events and for work with agents.
 //!
-//! The fold notes each event with its person, and which ids are said to be one person. Links become edges, by which
-//! the store brings all events of a person together, and each stretch of them without a long pause is cut into
-//! sessions.
+//! The fold notes each event with its person, and the links that join ids to one person. Links become edges, by which
+//! the store brings all events of a person together. Wherever a person pauses for long enough, the events are split
+//! into stretches. Each stretch is settled by itself and cut into sessions.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | `fold` | the state over one source file |
 //! | `transcript` | events of agents' transcripts |
 //! | [`line`](mod@line) | an event as one source file has it |
-//! | [`class`] | what an event is to a session |
-//! | [`link`] | what source files say of who is who |
+//! | [`class`] | the effect of an event on a session |
+//! | [`link`] | links between ids in source files |
 //! | [`edge`] | which ids are settled together |
-//! | [`erased`] | people who are passed over |
-//! | `people` | who is who among them |
-//! | [`nobody`] | ids that mean nobody |
-//! | [`settings`] | what sessions depend on, beside the events |
-//! | [`preset`] | ways to cut activity into sessions |
+//! | [`erased`] | people whose events are ignored |
+//! | `people` | which ids are one person |
+//! | [`nobody`] | ids that stand for no particular person |
+//! | [`settings`] | what sessions depend on, besides the events |
+//! | [`preset`] | named ways to cut activity into sessions |
 //! | `rules` | when a session begins and ends |
 //! | `named` | sessions that clients name |
-//! | `settle` | sessions and people from all events of one stretch |
+//! | `settle` | sessions and people, from all events of one stretch |
 //! | [`session`], `summary` | an activity session, and its columns |
 //! | `campaign` | what identifies a campaign |
-//! | `setting` | what a session was seen on, and where |
-//! | `work` | what work with agents has beside other sessions |
+//! | `setting` | the device and place of a session |
+//! | `work` | additional columns for work with agents |
 //! | [`presence`] | which ids a person used |
 //! | [`member`] | which session each event belongs to |
-//! | [`replay`] | where parts of recordings stand |
+//! | [`replay`] | positions of parts of recordings |
 //! | [`id`] | ids of sessions |
-//! | `address` | what is kept of an address where queries are masked |
-//! | [`places`] | where network addresses are |
+//! | `address` | the part of a URL that is kept where queries are masked |
+//! | [`places`] | the places of network addresses |
 //! | `json` | small objects of texts |
-//! | [`bot`] | programs that nobody sits in front of |
-//! | [`channel`] | by what channel somebody came |
-//! | [`device`] | what somebody used, by agent string |
-//! | [`domain`] | the host of an address, its registrable domain, and which referrers are external |
+//! | [`bot`] | programs without a human user |
+//! | [`channel`] | the marketing channel of a visit |
+//! | [`device`] | the device, by user agent string |
+//! | [`domain`] | the host of a URL, its registrable domain, and which referrers are external |
 
 mod address;
 pub mod bot;
@@ -97,7 +97,7 @@ static MANIFEST: Manifest = Manifest {
     version: 4,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
-    // Links first: who is who is known then when events are settled.
+    // Links come first: events are settled when it is known which ids are one person.
     facts: &[&link::LINKS, &line::LINES, &replay::REPLAY],
     settlements: &[
         Settlement {
@@ -131,11 +131,11 @@ static MANIFEST: Manifest = Manifest {
     ],
 };
 
-/// Versions that come from settings of the fold are at least this.
+/// Versions that depend on settings of the fold start here.
 const VERSIONS: u32 = 1 << 16;
 
 impl Tracking {
-    /// With the places of network addresses, where a file with them is configured.
+    /// With the places of network addresses, if a file of them is configured.
     pub fn new(settings: Settings, places: Option<Places>) -> Self {
         let manifest = Manifest { version: version(&settings, places.as_ref()), ..MANIFEST };
         let sites = Sites::new(&settings.own_domains, &settings.excluded_referrers);
@@ -149,8 +149,8 @@ impl Default for Tracking {
     }
 }
 
-/// The version of the fold with these settings. What is masked, which properties are kept and what is known of
-/// addresses decides what is stored of a file, so that another of these is another version, and every file is due again.
+/// The version of the fold with these settings. Masking, kept properties and the file of places determine what is
+/// stored for a source file. So a change of them is a new version, and every file is processed again.
 fn version(Settings { mask, properties, .. }: &Settings, places: Option<&Places>) -> u32 {
     if *mask == settings::Mask::default() && properties.is_empty() && places.is_none() {
         return MANIFEST.version;

@@ -1,4 +1,4 @@
-//! One event as a source file has it: what the fold stores, and what sessions are settled from.
+//! An event in one source file, as the fold stores it. Sessions are settled from these rows.
 
 use crate::class::Class;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ table! {
     /// one row per event of a source file that says who did something and when
     pub static LINES: Table = "activity_lines", Hidden;
 
-    /// An event where it was found. Its identity is `event_id`, else source file, line and part.
+    /// An event where it was found. It is identified by `event_id`, or else by source file, line and part.
     #[derive(Clone, Debug, PartialEq)]
     pub struct LineRow<'a> {
         /// <user folder>/<kind>/<distinct id>
@@ -47,7 +47,7 @@ table! {
     }
 }
 
-/// A stored event with where it comes from.
+/// A stored event with the file that it comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Line<'f> {
     pub(crate) row: LineRow<'f>,
@@ -60,14 +60,14 @@ impl<'f> Line<'f> {
     ///
     /// # Errors
     ///
-    /// If it is no row of the table.
+    /// If it is not a row of the table.
     pub(crate) fn read(fact: &'f FactRow) -> Result<Self, Failure> {
         let row = LineRow::read(fact.values)?;
         let class = Class::by_name(row.class).ok_or_else(|| LINES.unreadable())?;
         Ok(Self { row, class, file: fact.session_file })
     }
 
-    /// Where it stands: of copies the first one counts.
+    /// Its place. Of several copies, the first one counts.
     pub(crate) fn place(&self) -> (&'f str, u64, u64) {
         (self.file, self.row.line, self.row.part)
     }
@@ -80,24 +80,24 @@ impl<'f> Line<'f> {
         }
     }
 
-    /// The id that the client gives the person.
+    /// The id that the client gave the person.
     pub(crate) fn distinct_id(&self) -> &'f str {
         distinct_id(self.row.person)
     }
 }
 
-/// The text by which a person is known: a user folder, the kind of activity, and an id.
+/// The text that identifies a person: a user folder, the kind of activity, and an id.
 pub(crate) fn person(username: &str, kind: &str, distinct_id: &str) -> String {
     format!("{username}/{kind}/{distinct_id}")
 }
 
-/// The folder and the kind of a person.
+/// The folder and the kind in a person's text.
 pub(crate) fn folder_and_kind(person: &str) -> (&str, &str) {
     let mut parts = person.splitn(3, '/');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
-/// The id of a person, which can have slashes itself.
+/// The id in a person's text. It can contain slashes.
 pub(crate) fn distinct_id(person: &str) -> &str {
     person.splitn(3, '/').nth(2).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What source files say of who is who: one row for each end of a link, so that each id sees all of its own.
+//! Links between ids in source files. Each end of a link gets a row, so that an id can see all of its links.
 
 use crate::edge::EdgeRow;
 use crate::settings::Identity;
@@ -28,15 +28,17 @@ table! {
     }
 }
 
-/// What a node is in a link.
+/// The role of a node in a link.
 pub(crate) const USER: &str = "user";
 pub(crate) const ANONYMOUS: &str = "anonymous";
 pub(crate) const CLIENT: &str = "client";
 
-/// An id that is linked to more users than this, or a client session of more ids, is a shared device or a mistake of a client.
+/// An id with links to more users than this, or a client session with more ids, is a shared device or an error of a
+/// client.
 const HUB: usize = 100;
 
-/// Makes the edges of one id, or of one client session, from all of its links. They are in the order of time, source file and line.
+/// Makes the edges of one id or one client session from all of its links, which are sorted by time, source file and
+/// line.
 pub(crate) fn settle(node: &str, facts: &[FactRow], mode: Identity, edges: &mut Rows) -> Result<(), Failure> {
     let mut links = Vec::with_capacity(facts.len());
     for fact in facts {

@@ -1,5 +1,5 @@
-//! Which session each event belongs to, as settling finds it. Events do not tell it by themselves: where sessions that
-//! a client names overlap, it depends on all events of the stretch.
+//! The session of each event, as settling finds it. It cannot be derived from the event alone: if client sessions
+//! overlap, it depends on all events of the stretch.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::table;
@@ -8,7 +8,7 @@ table! {
     /// one row per event that is counted, copies left out
     pub static MEMBERS: Table = "activity_members", Hidden;
 
-    /// An event, by where it stands, and its session.
+    /// An event, given by its place, and its session.
     #[derive(Clone, Debug, PartialEq)]
     pub struct MemberRow<'a> {
         /// smallest of all ids that are settled together, as in activity_lines

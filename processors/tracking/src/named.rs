@@ -1,4 +1,4 @@
-//! Sessions that clients name, and what rules find among the other events.
+//! Sessions that clients name, and sessions that rules find among the remaining events.
 
 use crate::line::Line;
 use crate::people::People;
@@ -6,7 +6,7 @@ use crate::rules::{self, Begun, Found, Reason, Role, Rules};
 use crate::settings::SessionSource;
 use std::collections::BTreeMap;
 
-/// All sessions of events that are settled together, by their start, and the positions of events in none.
+/// All sessions of events that are settled together, ordered by start, and the positions of events without a session.
 pub(crate) fn sessions<'l>(lines: &[Line<'l>], people: &People<'_>, rules: Rules<'_>) -> (Vec<Found<'l>>, Vec<usize>) {
     let (named, rest) = named(lines, rules);
     let mut persons: BTreeMap<&str, (Vec<Found<'l>>, Vec<usize>)> = BTreeMap::new();
@@ -24,7 +24,7 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], people: &People<'_>, rules: Rules
             all.append(&mut found);
             others = unattached;
         }
-        // What a client sends by itself belongs to a session that is closed, if none goes on.
+        // An event that a client sends on its own belongs to a session that has already been closed, if no other runs.
         let role = |position: &usize| Role::of(lines[*position].class, &rules.settings.switches);
         let (late, unattached): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|position| matches!(role(position), Role::Extends | Role::Attaches));
@@ -36,7 +36,7 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], people: &People<'_>, rules: Rules
     (all, loose)
 }
 
-/// The sessions that clients name, by their start, and the positions of all events outside of them.
+/// The sessions that clients name, ordered by start, and the positions of all other events.
 fn named<'l>(lines: &[Line<'l>], rules: Rules<'_>) -> (Vec<Found<'l>>, Vec<usize>) {
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut rest = Vec::new();
@@ -60,7 +60,7 @@ fn named<'l>(lines: &[Line<'l>], rules: Rules<'_>) -> (Vec<Found<'l>>, Vec<usize
     (sessions, rest)
 }
 
-/// The session of one name; nothing if none of its events opens one.
+/// The session with one name; `None` if none of its events opens a session.
 fn one<'l>(name: &'l str, lines: &[Line<'l>], positions: &[usize], rules: Rules<'_>) -> Option<Found<'l>> {
     let switches = &rules.settings.switches;
     let role = |position: usize| Role::of(lines[position].class, switches);
@@ -79,7 +79,7 @@ fn one<'l>(name: &'l str, lines: &[Line<'l>], positions: &[usize], rules: Rules<
             }
             Role::Extends | Role::Attaches => continue,
         }
-        // The client goes on with it.
+        // The client continues the session.
         session.end = None;
         session.extend(at, switches);
     }
@@ -89,13 +89,14 @@ fn one<'l>(name: &'l str, lines: &[Line<'l>], positions: &[usize], rules: Rules<
     Some(session)
 }
 
-/// Adds events that name no session to the sessions of their person, as if they named it: to the session that began
-/// last of those that run at their time. Returns those that none of them has.
+/// Adds events that name no session to their person's named sessions, as if they named them. An event goes to the
+/// session that began last among those that run at its time. Returns the events that fit none.
 fn join(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>, rules: Rules<'_>) -> Vec<usize> {
     let switches = &rules.settings.switches;
     let role = |position: usize| Role::of(lines[position].class, switches);
     let keeps_alive = |position: &usize| matches!(role(*position), Role::Opens | Role::Extends);
-    // The last event of each that names it and keeps it alive: no end before that closes it.
+    // The last event of each session that names it and keeps it alive. An end before that event does not close the
+    // session.
     let kept: Vec<usize> = sessions
         .iter()
         .map(|session| session.members.iter().copied().rfind(keeps_alive).unwrap_or(session.last))

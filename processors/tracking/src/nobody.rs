@@ -1,4 +1,5 @@
-//! Ids that mean nobody: what clients send where they know no id. Events under one of them are not one person's.
+//! Ids that stand for no particular person: clients send them if they know no id. Events with such an id do not belong
+//! to one person.
 
 /// The ids, in lower case.
 const NOBODY: [&str; 21] = [
@@ -25,7 +26,7 @@ const NOBODY: [&str; 21] = [
     "user",
 ];
 
-/// Whether an id means nobody, in any case and in quotes too.
+/// Whether an id stands for no particular person, ignoring case and quotes.
 pub fn is_nobody(id: &str) -> bool {
     let id = id.trim();
     let unquoted = ['"', '\'', '`'].into_iter().find_map(|quote| id.strip_prefix(quote)?.strip_suffix(quote));

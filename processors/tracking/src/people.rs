@@ -1,14 +1,14 @@
-//! Who is who among ids that are settled together: those that links make one person.
+//! Which of the ids that are settled together are one person: those that identity links join.
 //!
-//! A client session that two people share brings their ids together too, and leaves them two people. For example, of
-//! the rows
+//! A client session that two people share also brings their ids together, but they stay two people. For example, given
+//! the edges
 //!
 //! ```text
 //! identity  shop/web/ada   shop/web/anon-1
 //! client    shop/web/ada   shop/web/bob
 //! ```
 //!
-//! `ada` and `anon-1` are one person, `ada`, and `bob` is another one.
+//! `ada` and `anon-1` are one person, `ada`, and `bob` is another person.
 
 use crate::edge::EdgeRow;
 use crate::line::distinct_id;
@@ -18,16 +18,16 @@ use std::collections::{BTreeMap, HashMap};
 /// The people among some ids.
 #[derive(Debug, Default)]
 pub(crate) struct People<'e> {
-    /// The id of the person, by each id that is linked to another.
+    /// The person's id, for each id that is linked to another one.
     by_id: HashMap<&'e str, &'e str>,
 }
 
 impl<'e> People<'e> {
-    /// Reads who is who from edges.
+    /// Reads the people from edges.
     ///
     /// # Errors
     ///
-    /// If one of them is no edge.
+    /// If a row is not an edge.
     pub(crate) fn of(edges: &'e [Vec<Value>]) -> Result<Self, Failure> {
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         let mut groups = Groups::default();
@@ -51,7 +51,7 @@ impl<'e> People<'e> {
         Ok(Self { by_id: by_id.collect() })
     }
 
-    /// The id of the person whose id this is, as `person_id` shows it.
+    /// The id of the person that this id belongs to, as in the column `person_id`.
     pub(crate) fn person_id<'p>(&self, person: &'p str) -> &'p str
     where
         'e: 'p,
@@ -60,20 +60,20 @@ impl<'e> People<'e> {
     }
 }
 
-/// Disjoint sets of numbers.
+/// Disjoint sets of numbers (union-find).
 #[derive(Debug, Default)]
 struct Groups {
     parents: Vec<usize>,
 }
 
 impl Groups {
-    /// Adds a set of a new number.
+    /// Adds a set with a new number.
     fn add(&mut self) -> usize {
         self.parents.push(self.parents.len());
         self.parents.len() - 1
     }
 
-    /// The number that stands for the set of another one. Halves the way to it.
+    /// The representative of a number's set. Shortens the path to it on the way.
     fn root(&mut self, mut number: usize) -> usize {
         while self.parents[number] != number {
             self.parents[number] = self.parents[self.parents[number]];

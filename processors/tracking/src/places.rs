@@ -1,16 +1,16 @@
-//! Where network addresses are, by a file in MaxMind's format (<https://maxmind.github.io/MaxMind-DB/>).
+//! The places of network addresses, from a file in MaxMind's format (<https://maxmind.github.io/MaxMind-DB/>).
 
 use maxminddb::{MaxMindDbError, Reader, geoip2};
 use std::fmt;
 
-/// The network addresses of a file, with the places that it knows for them.
+/// A file of network addresses and their places.
 pub struct Places {
     reader: Reader<Vec<u8>>,
-    /// Another text is another file.
+    /// Identifies the file.
     pub(crate) build: String,
 }
 
-/// Where an address is, as far as the file knows.
+/// The place of an address, as far as the file knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) country: Option<String>,
@@ -19,11 +19,11 @@ pub(crate) struct Place {
 }
 
 impl Places {
-    /// The places of a file.
+    /// Opens such a file.
     ///
     /// # Errors
     ///
-    /// If it is no such file.
+    /// If it is not such a file.
     pub fn new(file: Vec<u8>) -> Result<Self, MaxMindDbError> {
         let reader = Reader::from_source(file)?;
         let about = reader.metadata();
@@ -31,7 +31,7 @@ impl Places {
         Ok(Self { reader, build })
     }
 
-    /// Nothing is known of what is no address, and of one in a part of the file that is damaged.
+    /// The place of an address. Empty if the text is not an address, or its part of the file is damaged.
     pub(crate) fn of(&self, ip: &str) -> Place {
         let found = ip.trim().parse().ok().and_then(|ip| self.reader.lookup(ip).ok());
         let Some(city) = found.and_then(|found| found.decode::<geoip2::City<'_>>().ok()?) else {

@@ -1,4 +1,4 @@
-//! Which ids a person used, and what of theirs came into no session.
+//! Which ids a person used, and how many of their events belong to no session.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::table;
@@ -7,7 +7,7 @@ table! {
     /// one row per id and stretch of activity
     pub static PRESENCE: Table = "activity_presence", Hidden;
 
-    /// An id in one stretch of activity, from which nothing is further than the idle limit away.
+    /// An id in one stretch of activity. Within a stretch, no pause is longer than the idle limit.
     #[derive(Clone, Debug, PartialEq)]
     pub struct PresenceRow<'a> {
         /// smallest of all ids that are settled together, as in activity_lines

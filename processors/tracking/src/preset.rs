@@ -1,75 +1,75 @@
-//! Ways to cut activity into sessions: a table of switches, with a row for each way that is known by a name.
+//! Ways to cut activity into sessions, as sets of switches. Some have a name.
 //!
-//! A row is data. A rule that would need code of its own has no row, such as the cut-off that RudderStack's clients
-//! can be told to use.
+//! A preset is only data. A way that would need code of its own has no preset, for example the cut-off time that can be
+//! configured in RudderStack's clients.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// The switches of one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switches {
-    /// The longest time without activity inside of a session.
+    /// The longest time without activity within a session.
     pub idle: TimeDelta,
     /// How that time is measured.
     pub measure: Measure,
-    /// The longest time from the start of a session to the start of an event in it.
+    /// The longest time from the start of a session to the time of an event in it.
     pub max_length: Option<TimeDelta>,
-    /// Whether another campaign begins a session.
+    /// Which changes of campaign begin a new session.
     pub campaign: Campaigns,
-    /// Another external referrer begins a session.
+    /// Whether a change of the external referrer begins a new session.
     pub splits_on_referrer: bool,
     pub passive: Reach,
     pub ping: Reach,
     pub recording: Reach,
     pub identity: Reach,
-    /// Another calendar day begins a session.
+    /// Whether a new calendar day begins a new session.
     pub splits_on_day: bool,
-    /// Views and events of a session at most.
+    /// The most views and events of a session.
     pub max_actions: Option<u64>,
     pub bounce: Bounce,
-    /// Pings count towards the time that a session lasts.
+    /// Whether pings extend the duration of a session.
     pub ping_lasts: bool,
 }
 
 /// How the time without activity is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// A microsecond more than the limit is too long.
+    /// To the microsecond: one more than the limit is too long.
     Exact,
-    /// Times are whole seconds, and the limit itself is too long.
+    /// Times are cut to whole seconds, and a pause of exactly the limit is too long.
     WholeSeconds,
-    /// The time between is whole minutes, and a minute more than the limit is too long.
+    /// The pause is cut to whole minutes, and one minute more than the limit is too long.
     WholeMinutes,
 }
 
 /// Which campaigns are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Campaigns {
-    /// None: no campaign begins a session.
+    /// None: a campaign never begins a session.
     Ignored,
-    /// Those that differ in any value or click id. A session without one takes one over until its first view.
+    /// Those that differ in any value or click id. A session without a campaign adopts one until its first view.
     ByAll,
-    /// Those that differ in name (else source, else medium) or term. A session without one takes one over at any time.
+    /// Those that differ in name (or source, or medium) or term. A session without a campaign adopts one at any time.
     ByName,
 }
 
-/// What an event does that is neither view nor event.
+/// The effect of an event that is neither a view nor a normal event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It belongs to the session that runs, and changes nothing.
+    /// It belongs to the running session and changes nothing.
     Attaches,
     /// It also keeps the session alive.
     Extends,
-    /// It also begins one, as an event does.
+    /// It also opens a session, as a normal event does.
     Opens,
 }
 
-/// What is a bounce.
+/// What counts as a bounce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bounce {
-    /// One view or click, and gone soon.
+    /// A single view or click, and a short stay.
     Views,
-    /// One view or event of any kind.
+    /// A single view or event of any kind.
     Events,
 }
 
@@ -89,7 +89,7 @@ const DEFAULT: Switches = Switches {
     ping_lasts: true,
 };
 
-/// Time alone ends a session.
+/// Only time ends a session.
 const BY_TIME: Switches =
     Switches { campaign: Campaigns::Ignored, splits_on_referrer: false, max_length: None, ..DEFAULT };
 
@@ -141,7 +141,7 @@ pub const PRESETS: [(&str, Switches); 6] = [
 ];
 
 impl Switches {
-    /// The switches of a name.
+    /// The switches with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, switches)| switches.clone())
     }
@@ -156,7 +156,7 @@ impl Switches {
         last.checked_add_signed(self.idle + more).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The longest time between two events of one session.
+    /// The longest possible time between two neighbouring events of one session.
     pub fn gap(&self) -> TimeDelta {
         match self.measure {
             Measure::Exact | Measure::WholeSeconds => self.idle,
@@ -175,7 +175,7 @@ impl Default for Switches {
 mod tests {
     use super::*;
 
-    /// Whether a session that was active at 10:00:00.000000 plus the first still runs at the second, in microseconds.
+    /// Whether a session that was active at 10:00:00 plus `last` microseconds still runs at 10:00:00 plus `at`.
     fn runs(preset: &str, last: i64, at: i64) -> bool {
         let ten = "2026-03-02T10:00:00Z".parse::<DateTime<Utc>>().unwrap();
         let moment = |micros| ten + TimeDelta::microseconds(micros);

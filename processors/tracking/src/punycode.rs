@@ -1,6 +1,6 @@
-//! Labels of a host name in ASCII: Punycode, RFC 3492.
+//! Host name labels in ASCII: Punycode, RFC 3492.
 //!
-//! Browsers send hosts in this form. Text that people wrote, such as a configuration, can have the letters themselves.
+//! Browsers send hosts in this form. Texts by people, such as a configuration, can contain the Unicode letters.
 
 const BASE: u32 = 36;
 const T_MIN: u32 = 1;
@@ -10,12 +10,13 @@ const DAMP: u32 = 700;
 const INITIAL_BIAS: u32 = 72;
 const INITIAL_N: u32 = 128;
 
-/// The label in ASCII: itself if it is, else `xn--` and its Punycode. `None` if it is too long for a label.
+/// The label in ASCII: unchanged if it is ASCII already, else `xn--` and its Punycode. `None` if it is too long for a
+/// label.
 pub(crate) fn ascii(label: &str) -> Option<String> {
     if label.is_ascii() {
         return Some(label.to_owned());
     }
-    // No label has more letters than a label in ASCII has bytes, so that hostile text costs nothing.
+    // A valid label has at most 63 bytes in ASCII, so a longer text is refused before it takes time.
     let letters: Vec<u32> = label.chars().take(64).map(u32::from).collect();
     if letters.len() > 63 {
         return None;
@@ -47,7 +48,7 @@ pub(crate) fn ascii(label: &str) -> Option<String> {
     (text.len() <= 59).then(|| format!("xn--{text}"))
 }
 
-/// Writes a number of variable length, section 6.3.
+/// Writes a number of variable length (section 6.3).
 fn push_number(text: &mut String, number: u32, bias: u32) {
     let mut rest = number;
     for k in (BASE..).step_by(BASE as usize) {
@@ -61,7 +62,7 @@ fn push_number(text: &mut String, number: u32, bias: u32) {
     text.push(digit(rest));
 }
 
-/// The bias for the next number, section 6.1.
+/// The bias for the next number (section 6.1).
 fn adapted(delta: u32, points: u32, is_first: bool) -> u32 {
     let mut delta = if is_first { delta / DAMP } else { delta / 2 };
     delta += delta / points;
@@ -73,7 +74,7 @@ fn adapted(delta: u32, points: u32, is_first: bool) -> u32 {
     k + (BASE - T_MIN + 1) * delta / (delta + SKEW)
 }
 
-/// The letter of a digit: `a` to `z` are 0 to 25, `0` to `9` are 26 to 35.
+/// The character of a digit: `a` to `z` are 0 to 25, `0` to `9` are 26 to 35.
 fn digit(value: u32) -> char {
     let value = u8::try_from(value).unwrap_or_default();
     char::from(if value < 26 { b'a' + value } else { b'0' + value - 26 })

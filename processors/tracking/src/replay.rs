@@ -1,4 +1,4 @@
-//! Parts of recordings: where they stand. What they show stays in the source file.
+//! Positions of the parts of recordings. Their content stays in the source file.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::table;
@@ -7,7 +7,7 @@ table! {
     /// one row per part of a recording
     pub static REPLAY: Table = "activity_replay", Viewed;
 
-    /// Where a part stands.
+    /// The position of a part.
     #[derive(Clone, Debug, PartialEq)]
     pub struct ReplayRow<'a> {
         /// id that the client gives the person

@@ -1,9 +1,10 @@
-//! When a session begins and ends: rules over the events of one person, in the order of their time.
+//! The rules for the begin and end of sessions. They go through the events of one person in order of time.
 //!
-//! The first view or event opens a session. The next one begins another if one of these holds, tried in this order:
-//! an event of class *end* came, nothing happened for too long (*idle*), the session lasts for too long (*length*),
-//! another calendar day has begun (*day*), it has too many events (*actions*), another *campaign* or another
-//! *referrer* brought the person. [`Switches`](crate::preset::Switches) say which of these count.
+//! The first view or event opens a session. Each following view or event begins a new one if one of these conditions
+//! holds, checked in this order: an event of class *end* came; nothing happened for too long (*idle*); the session is
+//! too long (*length*); a new calendar day has begun (*day*); the session has too many events (*actions*); another
+//! *campaign* or another *referrer* brought the person. [`Switches`](crate::preset::Switches) determine which of these
+//! conditions apply.
 //!
 //! ```text
 //! 10:00 view  /            opens A
@@ -21,35 +22,35 @@ use crate::preset::{Campaigns, Reach, Switches};
 use crate::settings::Settings;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What sessions are found by.
+/// What the rules depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules<'r> {
     pub(crate) settings: &'r Settings,
-    /// Which referrers are external.
+    /// Decides which referrers are external.
     pub(crate) sites: &'r Sites,
-    /// What agent strings say.
+    /// Knows devices by user agent string.
     pub(crate) devices: &'r Devices,
 }
 
-/// A session, as positions in the events of all who are settled together.
+/// A session. Events are given by position among all events that are settled together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found<'l> {
-    /// The name that the client has for it; nothing for one that rules found.
+    /// The name that the client gave it; `None` if rules found it.
     pub(crate) client: Option<&'l str>,
-    /// All of its events, in order.
+    /// All its events, in order.
     pub(crate) members: Vec<usize>,
     /// The first view or event.
     pub(crate) first: usize,
-    /// The last view or event; of those that name the session, where the client does.
+    /// The last view or event. In a session that the client named, only events that name it count.
     pub(crate) last: usize,
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) last_at: DateTime<Utc>,
-    /// Until when an event that names no session belongs to it.
+    /// Events that name no session belong to this one until this time.
     pub(crate) attaches_until: DateTime<Utc>,
     /// The event that ended it.
     pub(crate) end: Option<usize>,
     pub(crate) reason: Reason,
-    /// The view whose campaign or referrer it took over.
+    /// The view whose campaign or referrer it adopted.
     pub(crate) adopted: Option<usize>,
 }
 
@@ -81,7 +82,7 @@ impl Reason {
     }
 }
 
-/// What an event does by its class.
+/// The effect of an event, by its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Opens,
@@ -108,20 +109,20 @@ impl Role {
     }
 }
 
-/// A session while its events are gone through.
+/// A session during the pass over its events.
 struct Running<'l> {
     found: Found<'l>,
-    /// What brought the person, as far as rules compare it.
+    /// The campaign and the referrer that brought the person, as the rules compare them.
     campaign: Option<String>,
     referrer: Option<String>,
     has_view: bool,
     actions: u64,
-    /// The last of them, whatever else kept it alive since.
+    /// The time of the last view or event, not counting others that kept it alive.
     acted_at: DateTime<Utc>,
 }
 
 impl<'l> Found<'l> {
-    /// A session that begins with an event.
+    /// A session that begins with this event.
     pub(crate) fn at(position: usize, line: &Line<'l>, switches: &Switches) -> Self {
         let at = line.row.time;
         Self {
@@ -138,30 +139,30 @@ impl<'l> Found<'l> {
         }
     }
 
-    /// Ends with an event.
+    /// Ends the session with this event.
     pub(crate) fn close(&mut self, position: usize) {
         self.end = Some(position);
         self.reason = Reason::End;
     }
 
-    /// Takes an event that keeps it alive.
+    /// Keeps the session alive until after this event.
     pub(crate) fn extend(&mut self, at: DateTime<Utc>, switches: &Switches) {
         self.last_at = self.last_at.max(at);
         self.attaches_until = self.attaches_until.max(switches.runs_until(at));
     }
 }
 
-/// Those of some sessions that have begun, while events are gone through in the order of their time.
+/// The sessions that have begun, during a pass over events in order of time.
 #[derive(Debug, Default)]
 pub(crate) struct Begun {
-    /// How many have begun.
+    /// The number of sessions that have begun.
     count: usize,
-    /// Those that are not over, by their start, and perhaps others before the last of these.
+    /// Sessions that are not over, ordered by start. Some that are over can be among them.
     running: Vec<usize>,
 }
 
 impl Begun {
-    /// The session that began last and is not over at a time. What is over stays so.
+    /// The session that began last and is not over at this time. A session that is over stays over.
     pub(crate) fn latest(
         &mut self,
         sessions: &[Found<'_>],
@@ -181,7 +182,7 @@ impl Begun {
     }
 }
 
-/// The sessions of one person's events, which are given by their positions, and the positions that belong to none.
+/// The sessions of one person's events, which are given by position, and the positions of events without a session.
 pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules<'_>) -> (Vec<Found<'l>>, Vec<usize>) {
     let switches = &rules.settings.switches;
     let mut sessions: Vec<Running<'l>> = Vec::new();
@@ -206,7 +207,7 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules
                 session.found.members.push(position);
                 session.found.close(position);
             }
-            // What ends no session is in none.
+            // An end that closes no session belongs to none.
             (Role::Ends, _) => without.push(position),
             _ => {}
         }
@@ -216,8 +217,8 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules
     (found, without)
 }
 
-/// Adds events to the latest of the sessions that would go on until their time if no event ended them, and returns
-/// those that belong to none. An event at the very time of a session's first one belongs to it, wherever it stands.
+/// Adds each event to the latest session that would still run at its time, even if an end closed it. Returns the events
+/// that fit none. An event at the exact time of a session's first event belongs to it, wherever it stands in the file.
 pub(crate) fn attach(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>) -> Vec<usize> {
     let (mut begun, mut loose) = (Begun::default(), Vec::new());
     for position in positions {
@@ -240,12 +241,12 @@ impl<'l> Running<'l> {
         session
     }
 
-    /// Whether it runs at the time of an event, so that the event can keep it alive or end it.
+    /// Whether the session runs at the time of an event, so that the event can keep it alive or end it.
     fn runs(&self, line: &Line<'_>) -> bool {
         self.found.end.is_none() && line.row.time <= self.found.attaches_until
     }
 
-    /// Why the session ends before a view or an event.
+    /// Why the session ends before this view or event; `None` if it does not.
     fn ends(&self, line: &Line<'_>, rules: Rules<'_>) -> Option<Reason> {
         let (Settings { switches, zone, .. }, at) = (rules.settings, line.row.time);
         let Found { started_at, attaches_until, end, .. } = self.found;
@@ -270,8 +271,8 @@ impl<'l> Running<'l> {
         }
     }
 
-    /// Whether what brought the person is another one than what brought them first. A session without one takes it
-    /// over until its first view, or whenever it comes.
+    /// Whether a campaign or referrer differs from the one that brought the person first. A session without one adopts
+    /// it, until its first view or at any time.
     fn differs(&self, own: &Option<String>, other: Option<String>, adopts_late: bool) -> bool {
         match (own, other) {
             (_, None) => false,
@@ -291,7 +292,7 @@ impl<'l> Running<'l> {
         }
     }
 
-    /// Notes what brought the person; says whether that is new.
+    /// Notes the campaign and referrer. Returns whether one of them is new.
     fn note(&mut self, line: &Line<'_>, rules: Rules<'_>) -> bool {
         let (campaign, referrer) = (campaign_of(line, rules), referrer_of(line, rules));
         let is_new = campaign.is_some() && self.campaign.is_none() || referrer.is_some() && self.referrer.is_none();
@@ -302,13 +303,13 @@ impl<'l> Running<'l> {
     }
 }
 
-/// The campaign of a view, if campaigns count.
+/// The campaign of a view, if campaigns matter.
 fn campaign_of(line: &Line<'_>, rules: Rules<'_>) -> Option<String> {
     let source = line.row.source.filter(|_| line.class == Class::View)?;
     campaign::mark(source, rules.settings.switches.campaign)
 }
 
-/// The domain of an external referrer of a view, if referrers count.
+/// The domain of a view's external referrer, if referrers matter.
 fn referrer_of(line: &Line<'_>, rules: Rules<'_>) -> Option<String> {
     let counts = rules.settings.switches.splits_on_referrer && line.class == Class::View;
     rules.sites.external(line.row.referrer.filter(|_| counts)?, line.row.url)

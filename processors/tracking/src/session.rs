@@ -1,4 +1,4 @@
-//! An activity session: a stretch of what one person did.
+//! An activity session: what one person did in one visit.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::table;
@@ -7,8 +7,8 @@ table! {
     /// one row per activity session: what a person did, until they were idle for too long or came from elsewhere
     pub static SESSIONS: Table = "activity_sessions", Viewed;
 
-    /// An activity session. Attribution is that of one event, and device and place come from the earliest event that
-    /// has them.
+    /// An activity session. Campaign and referrer are taken from one event; each value of device and place from the
+    /// earliest event that has it.
     #[derive(Clone, Debug, PartialEq)]
     pub struct SessionRow<'a> {
         person: &'a str,

@@ -1,4 +1,4 @@
-//! What a session was seen on and where: the stored values of its events, and those of the session.
+//! The device and place of events and of sessions.
 
 use crate::device::Devices;
 use crate::json::{self, Object};
@@ -6,7 +6,7 @@ use crate::line::Line;
 use sessionmill_contract::activity::{Device, Geo};
 use std::collections::BTreeMap;
 
-/// Device and place as one JSON object; nothing if the log says nothing of them.
+/// Device and place as one JSON object; `None` if the log says nothing about them.
 pub(crate) fn stored(device: &Device<'_>, geo: &Geo<'_>, is_bot: bool) -> Option<String> {
     let mut object = Object::default();
     let screen = device.screen.map(|(width, height)| format!("{width}x{height}"));
@@ -31,11 +31,11 @@ pub(crate) fn stored(device: &Device<'_>, geo: &Geo<'_>, is_bot: bool) -> Option
     object.end()
 }
 
-/// The key that says that the client marks itself as a program.
+/// The key for events whose client marks itself as a program.
 const IS_BOT: &str = "is_bot";
 
-/// Device and place of a session: each value of the earliest event that has it. What no event says of the device is
-/// given by the earliest agent string.
+/// Device and place of a session: each value from the earliest event that has it. Missing values of the device are
+/// derived from the earliest user agent string.
 #[derive(Debug, Default)]
 pub(crate) struct Setting {
     values: BTreeMap<String, String>,
@@ -43,13 +43,13 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// Of the events of a session, in the order of time.
+    /// From the events of a session, in order of time.
     pub(crate) fn of(members: &[&Line<'_>], devices: &Devices) -> Self {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut is_bot = false;
         let mut last = "";
         for text in members.iter().filter_map(|line| line.row.device) {
-            // A client says the same with each event.
+            // A client repeats the same values with each event.
             if text == last {
                 continue;
             }

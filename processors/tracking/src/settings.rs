@@ -1,4 +1,4 @@
-//! What sessions depend on, beside the events.
+//! What sessions depend on, besides the events.
 
 use crate::channel::Rule;
 use crate::erased::Erased;
@@ -12,51 +12,51 @@ pub struct Settings {
     pub switches: Switches,
     pub session_source: SessionSource,
     pub identity: Identity,
-    /// Domains that are not external, beside that of the page.
+    /// Domains that are not external, besides that of the page.
     pub own_domains: Vec<String>,
-    /// Hosts that are not external, beside those of payment and sign-in that are known.
+    /// Hosts that are not external, besides the built-in ones of payment and sign-in services.
     pub excluded_referrers: Vec<String>,
-    /// One view that lasts less is a bounce.
+    /// A single view that lasts a shorter time is a bounce.
     pub bounce_seconds: u64,
     /// Names of events that make a session engaged.
     pub conversions: BTreeSet<String>,
-    /// Where days begin.
+    /// The time zone in which days begin.
     pub zone: Tz,
-    /// Properties of events that are kept.
+    /// The properties of events that are kept.
     pub properties: BTreeSet<String>,
     pub mask: Mask,
-    /// Channels that come before those that are built in.
+    /// Channels that come before the built-in ones.
     pub channels: Vec<Rule>,
-    /// People whose events are passed over.
+    /// People whose events are ignored.
     pub erased: Erased,
 }
 
-/// Which sessions count: those that clients name, or those that rules find.
+/// Whether sessions are those that clients name or those that rules find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionSource {
-    /// Those of clients where they name one, and rules for everything else.
+    /// Clients' sessions where they name one, and rules for all other events.
     #[default]
     Auto,
-    /// Those of clients alone.
+    /// Only clients' sessions.
     Client,
-    /// Rules alone.
+    /// Only rules.
     Computed,
 }
 
-/// Which links between ids join them.
+/// Which links join ids to one person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Identity {
     /// An anonymous id joins the user of its earliest link, unless it is a user itself.
     #[default]
     First,
-    /// All of them do.
+    /// All links.
     Union,
 }
 
 /// What is not stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mask {
-    /// In addresses what follows `?` or `#`, the user, and the parameters of the path.
+    /// In URLs: the query, the fragment, the user and path parameters.
     pub query: bool,
     pub click_ids: bool,
     pub ip: bool,

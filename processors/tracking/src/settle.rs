@@ -1,4 +1,4 @@
-//! Sessions and people from all events of one stretch of activity of everybody who is settled together.
+//! Makes sessions and people from all events of one stretch of activity, of all ids that are settled together.
 
 use crate::line::{Line, LineRow, distinct_id, folder_and_kind};
 use crate::member::MemberRow;
@@ -13,7 +13,7 @@ use sessionmill_contract::{Failure, Inputs, Rows};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-/// Settles one stretch. Its facts are in the order of time, source file, line and part.
+/// Settles one stretch. Its facts are sorted by time, source file, line and part.
 pub(crate) fn settle(key: &str, inputs: Inputs<'_>, rules: Rules<'_>, entities: &mut Rows) -> Result<(), Failure> {
     let people = People::of(inputs.edges)?;
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
@@ -66,7 +66,7 @@ pub(crate) fn settle(key: &str, inputs: Inputs<'_>, rules: Rules<'_>, entities: 
     Ok(())
 }
 
-/// What there is of one id.
+/// The figures of one id.
 struct Tally {
     started_at: DateTime<Utc>,
     last_at: DateTime<Utc>,
@@ -81,8 +81,7 @@ impl Tally {
     }
 }
 
-/// Which events are copies. Of those with one identity the first by source file and line counts, whatever the others
-/// say.
+/// Which events are copies. Of events with the same identity, only the first by source file and line counts.
 fn copies(lines: &[Line<'_>]) -> Vec<bool> {
     let mut is_copy = vec![false; lines.len()];
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(lines.len());

@@ -1,4 +1,4 @@
-//! The columns of one session, from its events.
+//! Computes the columns of one session from its events.
 
 use crate::channel::{self, Arrival};
 use crate::class::Class;
@@ -18,13 +18,13 @@ use serde_json::{Map, Value};
 use sessionmill_contract::Rows;
 use std::collections::HashSet;
 
-/// Two events that are further apart have a pause between them.
+/// If two neighbouring events are further apart, there is a pause between them.
 pub(crate) const PAUSE: TimeDelta = TimeDelta::minutes(10);
 
-/// So much activity is more than a glance.
+/// A session with more activity counts as engaged.
 const ENGAGED: TimeDelta = TimeDelta::seconds(10);
 
-/// Adds the row of a session; returns its id.
+/// Adds the row of a session. Returns its id.
 pub(crate) fn push(
     key: &str,
     session: &Found<'_>,
@@ -36,7 +36,7 @@ pub(crate) fn push(
     let settings = rules.settings;
     let members: Vec<&Line<'_>> = session.members.iter().map(|position| &lines[*position]).collect();
     let first = &lines[session.first];
-    // Whose it is: the last event says so where the client names the session.
+    // The owner of the session. If the client named it, the last event determines the owner.
     let owner = if session.client.is_some() { &lines[session.last] } else { first };
     let (username, kind) = folder_and_kind(first.row.person);
     let acts = || members.iter().copied().filter(|line| matches!(line.class, Class::View | Class::Event));
@@ -164,14 +164,14 @@ fn whole_seconds(time: TimeDelta) -> u64 {
     u64::try_from(time.num_seconds()).unwrap_or_default()
 }
 
-/// The time between neighbouring events without a pause between them. Identifying somebody is no activity.
+/// The time between neighbouring events, without pauses. Events that only identify somebody do not count as activity.
 fn active(members: &[&Line<'_>]) -> TimeDelta {
     let times: Vec<_> = members.iter().filter(|line| line.class != Class::Identity).map(|line| line.row.time).collect();
     let gaps = times.windows(2).map(|pair| pair[1].signed_duration_since(pair[0]));
     gaps.filter(|gap| *gap <= PAUSE).sum()
 }
 
-/// The path of a view: as the log gives it, or that of its address, or the name of a screen or of a directory.
+/// The path of a view: as the log gives it, else that of its URL, else the name of the screen or directory.
 fn path<'l>(line: &Line<'l>) -> Option<&'l str> {
     if line.class != Class::View {
         return None;
@@ -180,8 +180,8 @@ fn path<'l>(line: &Line<'l>) -> Option<&'l str> {
     line.row.path.or_else(|| domain::path(url?)).or(url)
 }
 
-/// The event that says what brought the person: the view whose campaign or referrer the session took over, else the
-/// first view, else the first event that says anything of the kind.
+/// The event that shows what brought the person: the view whose campaign or referrer the session adopted, else the
+/// first view, else the first event with a campaign or referrer.
 fn brought<'m, 'l>(session: &Found<'_>, lines: &'m [Line<'l>], members: &[&'m Line<'l>]) -> Option<&'m Line<'l>> {
     let acts = || members.iter().copied().filter(|line| matches!(line.class, Class::View | Class::Event));
     let adopted = session.adopted.map(|position| &lines[position]);
@@ -190,7 +190,7 @@ fn brought<'m, 'l>(session: &Found<'_>, lines: &'m [Line<'l>], members: &[&'m Li
         .or_else(|| acts().find(|line| line.row.source.is_some() || line.row.referrer.is_some()))
 }
 
-/// By what channel the person came, with the referrer as far as it is external.
+/// The marketing channel. The referrer only counts if it is external.
 fn channel(
     source: &Map<String, Value>,
     referrer: Option<&str>,
@@ -205,7 +205,7 @@ fn channel(
         source: value("source"),
         medium: value("medium"),
         campaign: value("name"),
-        // Who comes from the site itself comes from nowhere else.
+        // A visitor who comes from the site itself has no other referrer.
         referring_domain: from.as_deref().or(referrer.map(|_| domain::DIRECT)),
         has_gclid: source.contains_key("gclid"),
         has_fbclid: source.contains_key("fbclid"),
@@ -216,7 +216,7 @@ fn channel(
     channel::channel(&arrival, &rules.settings.channels).to_owned()
 }
 
-/// Each property that is kept, of the earliest event that has it.
+/// Each kept property, from the earliest event that has it.
 fn properties(members: &[&Line<'_>], rules: Rules<'_>) -> Option<String> {
     let mut missing: Vec<&str> = rules.settings.properties.iter().map(String::as_str).collect();
     let mut found: Vec<(&str, Value)> = Vec::new();

@@ -1,13 +1,13 @@
-//! Events of agents' transcripts. The person is the folder that the transcript is in.
+//! Events in agents' transcripts. The person is the folder that contains the transcript.
 //!
-//! | what a transcript says | what it is |
+//! | in the transcript | as an event |
 //! | --- | --- |
 //! | a prompt | a view; its page is the working directory |
 //! | a response, a tool call, a slash command | an event |
 //! | a failed call of a tool or of the API | passive |
-//! | anything by a subagent | passive; its prompts are its parent's and none of the person's |
+//! | anything by a subagent | passive; its prompts are written by its parent, not by the person |
 //!
-//! What has no time of its own says nothing about when somebody was active.
+//! Records without a time are ignored, because they do not show when somebody was active.
 
 use crate::class::Class;
 use crate::line::{LineRow, person};
@@ -16,19 +16,19 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::{Agent, Event, Rows, SourceFile, Transcript};
 use std::collections::{HashMap, HashSet};
 
-/// The transcripts of one source file.
+/// The transcripts in one source file.
 pub(crate) struct Transcripts<'s> {
     person: String,
-    /// The transcript of records that name none.
+    /// The session of records that name none.
     of_file: &'s str,
-    /// Working directory of the last record that has one.
+    /// The working directory of the last record that has one.
     cwd: Option<Box<str>>,
     line: u64,
-    /// Events of the line so far.
+    /// The number of events of the current line so far.
     parts: u64,
-    /// Responses that were seen: each of their records repeats them.
+    /// Responses that were seen, because several records repeat the same response.
     responses: HashSet<Box<str>>,
-    /// How many events without an identity of their own are alike.
+    /// The number of events without an id, by the properties that they share.
     alike: HashMap<String, u64>,
 }
 
@@ -45,12 +45,12 @@ impl<'s> Transcripts<'s> {
         }
     }
 
-    /// How many ids it holds.
+    /// The number of ids that it holds.
     pub(crate) fn held(&self) -> usize {
         self.responses.len() + self.alike.len()
     }
 
-    /// Adds the row of an event, if there is one; returns how many rows that are.
+    /// Adds the rows of an event. Returns their number.
     pub(crate) fn event(
         &mut self,
         event: &Event<'_>,
@@ -117,8 +117,8 @@ impl<'s> Transcripts<'s> {
     }
 }
 
-/// An identity for an event that has none: its transcript, time and name, and its number among those that are alike. A
-/// copy of the transcript has them in the same order.
+/// An id for an event that has none: its session, time and name, and its number among events with the same. A copy of
+/// the transcript has these events in the same order, and so gets the same ids.
 fn numbered(alike: &mut HashMap<String, u64>, session: &str, at: DateTime<Utc>, name: &str) -> String {
     let key = format!("{session}/{}/{name}", at.timestamp_micros());
     let number = alike.entry(key.clone()).or_default();

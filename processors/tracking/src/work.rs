@@ -1,4 +1,4 @@
-//! Work with agents: what transcripts say as events, and what a session of it has beside others.
+//! Work with agents: the names of its events, and the additional columns of its sessions.
 
 use crate::class::Class;
 use crate::json;
@@ -7,10 +7,10 @@ use crate::summary::PAUSE;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The kind of what transcripts say.
+/// The kind of activity in transcripts.
 pub(crate) const KIND: &str = "agent";
 
-/// Names of events of transcripts.
+/// The names of events in transcripts.
 pub(crate) const PROMPT: &str = "prompt";
 pub(crate) const RESPONSE: &str = "response";
 pub(crate) const TOOL: &str = "tool";
@@ -18,7 +18,7 @@ pub(crate) const TOOL_ERROR: &str = "tool_error";
 pub(crate) const API_ERROR: &str = "api_error";
 pub(crate) const COMMAND: &str = "command";
 
-/// What a session of work has beside others. Subagents' responses, tools and errors are among those of the session.
+/// The additional columns of a session of work. They include responses, tool calls and errors of subagents.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Work {
     pub(crate) prompts: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Of the events of a session, in the order of time.
+    /// From the events of a session, in order of time.
     pub(crate) fn of(members: &[&Line<'_>]) -> Self {
         let count = |name: &str| members.iter().filter(|line| line.row.name == name).count() as u64;
         let projects: BTreeSet<&str> = members.iter().filter_map(|line| line.row.url).collect();
@@ -48,7 +48,7 @@ impl Work {
     }
 }
 
-/// How many transcripts were at work at one time, at most. A transcript is at work from one of its events to the next,
+/// The most transcripts that were active at the same time. A transcript is active from each of its events to the next,
 /// unless there is a pause between them.
 fn parallel(members: &[&Line<'_>]) -> u64 {
     let mut runs: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
@@ -64,7 +64,7 @@ fn parallel(members: &[&Line<'_>]) -> u64 {
             }
         }
     }
-    // A run that ends when another one begins is at work together with it.
+    // A run that ends exactly when another begins overlaps with it.
     let begins = runs.iter().map(|run| (run.0, 0, 1_i64));
     let mut turns: Vec<_> = begins.chain(runs.iter().map(|run| (run.1, 1, -1))).collect();
     turns.sort_unstable();

@@ -1,8 +1,8 @@
-//! The calls of one source file by the ids that their makers gave them, and what becomes of each.
+//! Tool calls of one source file by their ids, and what is known about each.
 //!
-//! Some makers use the same ids in each turn, or in each subagent: a result belongs to the latest call of
-//! its id that has none yet, of the same agent if there is one. A result can stand above its call, since
-//! the order of lines is not that of time.
+//! Call ids are not unique: some providers use the same ids in each turn, or in each subagent. So a result belongs to
+//! the latest call with its id that has no result yet, preferably of the same agent. A result can stand above its call
+//! in the file, since lines are not always in order of time.
 
 use sessionmill_contract::event::Decliner;
 use sessionmill_contract::{Cause, Lines};
@@ -15,38 +15,38 @@ pub(crate) struct Ending {
     pub(crate) is_error: bool,
     pub(crate) declined_by: Option<Decliner>,
     pub(crate) web_searches: u64,
-    /// Why it came to nothing, and what the model was told.
+    /// Why the call failed, and what the model was told.
     pub(crate) cause: Option<Cause>,
     pub(crate) error: Option<Rc<str>>,
     /// What the call changed.
     pub(crate) lines: Option<Lines>,
 }
 
-/// Positions of calls in the list of the file's events.
+/// Calls by their position in the list of the file's tool events.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    /// By the agent that calls, and the id; and by the id alone.
+    /// By agent and id, and also by id alone.
     by_id: HashMap<(Option<Box<str>>, Box<str>), Same>,
     has_result: Vec<bool>,
-    /// Results whose call is still to come.
+    /// Results whose call comes later in the file.
     endings: HashMap<Box<str>, Ending>,
-    /// Subagents whose call is still to come.
+    /// Subagents whose call comes later in the file.
     subagents: HashMap<Box<str>, Rc<str>>,
 }
 
-/// Calls of one id.
+/// Calls with the same id.
 #[derive(Debug, Default)]
 struct Same {
-    /// Without a result, as far as is known here; the latest is last.
+    /// Calls that have no result yet, the latest last.
     open: Vec<usize>,
     latest: usize,
 }
 
-/// The main conversation, or a subagent.
+/// A subagent, or `None` for the main conversation.
 type Agent<'a> = Option<&'a str>;
 
 impl Calls {
-    /// Takes in a call. Returns what was said of it before.
+    /// Adds a call. Returns what was said about it before.
     pub(crate) fn call(&mut self, agent: Agent<'_>, id: &str, position: usize) -> (Option<Ending>, Option<Rc<str>>) {
         let ending = self.endings.remove(id);
         if self.has_result.len() <= position {
@@ -63,7 +63,8 @@ impl Calls {
         (ending, self.subagents.remove(id))
     }
 
-    /// The call that a result is of. A result of none is kept for the call to come; the first one counts.
+    /// The call that a result belongs to. If there is none yet, the result is kept for a later call; the first such
+    /// result counts.
     pub(crate) fn result(&mut self, agent: Agent<'_>, id: &str, ending: Ending) -> Option<usize> {
         let has_result = &mut self.has_result;
         let mut is_known = false;
@@ -95,7 +96,7 @@ impl Calls {
         }
     }
 
-    /// What it holds, in facts, beside the calls themselves.
+    /// Its size, measured in facts, besides the calls themselves.
     pub(crate) fn held(&self) -> usize {
         self.endings.len() + self.subagents.len()
     }

@@ -1,20 +1,20 @@
-//! Short texts that say what a session was about, or what went wrong: without credentials, on one line.
+//! Short texts that describe a session or an error: one line, without credentials.
 
 use sessionmill_contract::mask::mask;
 
-/// Characters of a title.
+/// The most characters of a title.
 const TITLE: usize = 80;
 
-/// Characters of an error.
+/// The most characters of an error.
 const ERROR: usize = 160;
 
-/// Bytes that are looked at: what follows is not shown, however long it is.
+/// The bytes that are searched for a caption; anything after them is ignored.
 const HEAD: usize = 2000;
 
-/// The first line of a text that is not blank, as a title; nothing if there is none.
+/// A title from the first line of a text that is not blank; `None` if there is none.
 ///
 /// A line that only introduces the next one, such as `Implement the following plan:`, says little. So it is joined with
-/// the line that follows, and left out where that is a heading.
+/// the next line, or left out if the next line is a heading.
 pub fn title(text: &str) -> Option<Box<str>> {
     let lines = lines(text);
     let heading = |line: &str| line.trim_start_matches('#').trim_start().to_owned();
@@ -33,7 +33,8 @@ pub(crate) fn error(text: &str) -> Option<Box<str>> {
     (!lines.is_empty()).then(|| shortened(&lines[..lines.len().min(2)].join(": "), ERROR))
 }
 
-/// The lines of the beginning of a text that are not blank, masked as a whole: a secret can spread over lines.
+/// The lines at the beginning of a text that are not blank. The text is masked as a whole, since a credential can span
+/// several lines.
 fn lines(text: &str) -> Vec<String> {
     let end = (0..=HEAD.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let masked = mask(&text[..end]);

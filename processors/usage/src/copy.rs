@@ -1,4 +1,4 @@
-//! A response as one source file tells it: its best line and its earliest one.
+//! A response as one source file has it: its best line, and its earliest one.
 
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
@@ -11,10 +11,10 @@ table! {
     /// responses as each source file tells them, before they are counted once
     pub static COPIES: Table = "usage_copies", Hidden;
 
-    /// A part of a response in one source file. Part 0 is the response, the others are calls that its numbers leave
-    /// out: of advisors (rule 7 of COUNTING), compactions and declined attempts. `line`, `time` and the whereabouts
-    /// are those of the earliest line, all else is that of the best one, which is line `counted_line`. `mcp_server`
-    /// is that of the first call to one.
+    /// A part of a response in one source file. Part 0 is the response itself. The others are calls that its numbers do
+    /// not include: of advisors (rule 7 of COUNTING.md), compactions and declined attempts. `line`, `time`, session,
+    /// project, branch and the like are from the earliest line; everything else is from the best line, which is
+    /// `counted_line`. `mcp_server` is from the first MCP call.
     #[derive(Clone, Debug)]
     pub struct CopyRow<'a> {
         message_id: &'a str,
@@ -51,33 +51,33 @@ table! {
     }
 }
 
-/// A copy that no other source file has is the response.
+/// A copy in the only source file that has the response is stored as the response.
 pub(crate) const ALONE: Alone = Alone {
     columns: &[
         ("counted_file", "session_file"),
         ("web_searches", "web_searches + tool_web_searches"),
         ("copies", "1"),
-        // Rows of older versions do not name advisors.
+        // Rows of older versions have no `part_kind` for advisors.
         ("part_kind", "CASE WHEN part > 0 THEN coalesce(part_kind, 'advisor') END"),
     ],
 };
 
-/// What the file's lines with one message id come to.
+/// What the file's lines with one message id amount to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseCopy {
     pub agent: Option<Rc<str>>,
     pub earliest: Place,
     pub at: Whereabouts,
     pub best: Line,
-    /// Calls that the numbers of the best line leave out: those of advisors, compactions, declined attempts.
+    /// Calls that the numbers of the best line do not include: of advisors, compactions and declined attempts.
     pub advisors: Vec<Part>,
-    /// Searches by the tools that the response called, as far as the file has their results.
+    /// Searches by tools that the response called, as far as the file has their results.
     pub tool_web_searches: u64,
-    /// The server of its first call of one, as far as the file has its calls.
+    /// The server of its first MCP call, as far as the file has its calls.
     pub mcp_server: Option<Rc<str>>,
 }
 
-/// The numbers of one line. They are taken whole: fields of two lines are never mixed.
+/// The numbers of one line. They are used as a whole: fields of two lines are never mixed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     pub line: u64,
@@ -92,7 +92,7 @@ pub struct Line {
     pub inference_geo: Option<Rc<str>>,
 }
 
-/// Tokens of one model.
+/// The tokens of one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     pub kind: PartKind,
@@ -100,18 +100,18 @@ pub struct Part {
     pub usage: Usage,
 }
 
-/// What a part is a call for.
+/// What a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartKind {
     Response,
     Advisor,
     Compaction,
-    /// An attempt that was declined, before another model served the response.
+    /// An attempt that was declined before another model took over.
     Declined,
 }
 
 impl PartKind {
-    /// As the tables name it; the response itself needs no name.
+    /// Its name in the tables; `None` for the response itself.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Response => None,
@@ -122,7 +122,7 @@ impl PartKind {
     }
 }
 
-/// The last names of a file, which the next line mostly has too.
+/// The latest names of a file. The next line mostly has the same ones, so they are shared instead of copied.
 #[derive(Debug, Default)]
 pub(crate) struct Common {
     pub(crate) message_id: Option<Rc<str>>,
@@ -132,7 +132,7 @@ pub(crate) struct Common {
     inference_geo: Option<Rc<str>>,
 }
 
-/// A name, without a copy if it is the last one.
+/// Shares the name if it equals the last one.
 pub(crate) fn common(last: &mut Option<Rc<str>>, name: Option<&str>) -> Option<Rc<str>> {
     let name = name?;
     if last.as_deref() != Some(name) {
@@ -163,8 +163,8 @@ impl Line {
         }
     }
 
-    /// Whether the output count is from the start of the stream, as those of older clients mostly are (rule 11 of
-    /// COUNTING).
+    /// Whether the output count was written at the start of the stream. That is so for most responses of older clients
+    /// (rule 11 of COUNTING.md).
     fn is_placeholder(&self) -> bool {
         let is_honest = |version| parse_version(version).is_none_or(|version| version >= FIRST_HONEST_VERSION);
         let is_honest = self.client_version.as_deref().is_none_or(is_honest);
@@ -175,14 +175,14 @@ impl Line {
 const FIRST_HONEST_VERSION: [u64; 3] = [2, 1, 59];
 const PLACEHOLDER_OUTPUT: u64 = 8;
 
-/// Three numbers, whatever follows them.
+/// The first three numbers of a version.
 fn parse_version(version: &str) -> Option<[u64; 3]> {
     let mut numbers = version.split(['.', '-', '+', ' ']).map(|number| number.parse().ok());
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 
 impl ResponseCopy {
-    /// How it compares to other copies.
+    /// Its rank among copies.
     pub fn rank(&self) -> Rank {
         Rank::new(self.best.side_chain, self.best.stopped, self.parts().map(|part| part.usage))
     }
@@ -191,7 +191,7 @@ impl ResponseCopy {
         std::iter::once(&self.best.part).chain(&self.advisors)
     }
 
-    /// Adds the copy's rows.
+    /// Adds the rows of the copy.
     pub fn push(&self, message_id: &str, rows: &mut Rows) {
         let (best, at) = (&self.best, &self.at);
         for (number, part) in self.parts().enumerate() {
@@ -246,9 +246,9 @@ impl CopyRow<'_> {
     }
 }
 
-/// Which of two copies counts (rule 2 of COUNTING): the main conversation before a side chain, then most output,
-/// then the larger total, with the calls that the line's numbers leave out. Of equals the one that is known to be
-/// complete. The greater one counts.
+/// Decides which of two copies counts; the greater one does (rule 2 of COUNTING.md). In this order: the main
+/// conversation before a side chain; more output; the larger total, including calls that the line's numbers do not
+/// include; a copy that is known to be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     is_main: bool,
@@ -258,7 +258,7 @@ pub struct Rank {
 }
 
 impl Rank {
-    /// `parts` begin with the response itself.
+    /// The first of `parts` is the response itself.
     fn new(side_chain: bool, stopped: bool, parts: impl Iterator<Item = Usage>) -> Self {
         let mut parts = parts.peekable();
         let output = parts.peek().map_or(0, |response| response.output);
@@ -267,19 +267,19 @@ impl Rank {
     }
 }
 
-/// A copy as its rows tell it.
+/// A copy, read from its rows.
 #[derive(Debug)]
 pub(crate) struct Stored<'f> {
     pub(crate) session_file: &'f str,
     pub(crate) username: &'f str,
     /// The response itself.
     pub(crate) response: CopyRow<'f>,
-    /// The calls that its numbers leave out.
+    /// The calls that its numbers do not include.
     pub(crate) calls: Vec<CopyRow<'f>>,
 }
 
 impl<'f> Stored<'f> {
-    /// The copies that rows tell, one per source file.
+    /// The copies in these rows, one per source file.
     pub(crate) fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
         let (mut copies, mut calls) = (Vec::with_capacity(facts.len()), Vec::new());
         for FactRow { session_file, username, values } in facts {

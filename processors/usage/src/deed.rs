@@ -1,15 +1,15 @@
-//! What a call did beside its tokens, as far as its arguments tell: files that it changed, and whether its command
-//! committed, opened a pull request or ran tests.
+//! What a call did besides using tokens, as far as its arguments show: the files that it changed, and whether its
+//! command committed, opened a pull request or ran tests.
 
 use sessionmill_contract::{Edit, Lines, Work};
 
-/// What a call sets out to do. It is done if the call does not fail.
+/// What a call is about to do. It counts as done if the call does not fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deed {
     /// Paths of changed files, one on each line.
     pub files: Option<Box<str>>,
     pub lines: Lines,
-    /// The acts of its command, in the order of [`ACTS`] and with spaces between them.
+    /// The acts of its command, in the order of [`ACTS`], separated by spaces.
     pub acts: Option<Box<str>>,
 }
 
@@ -17,10 +17,10 @@ pub(crate) const TEST: &str = "test";
 pub(crate) const COMMIT: &str = "commit";
 pub(crate) const PULL_REQUEST: &str = "pull_request";
 
-/// What a command can do.
+/// The acts that are recognised.
 const ACTS: [&str; 3] = [TEST, COMMIT, PULL_REQUEST];
 
-/// Programs that run tests, and that others run by their name.
+/// Programs that run tests; other programs can run them by name.
 const TESTERS: [&str; 13] = [
     "ava",
     "ctest",
@@ -37,14 +37,14 @@ const TESTERS: [&str; 13] = [
     "vitest",
 ];
 
-/// Programs that run tests if a word says so: `cargo test`, `npm run test:unit`, `uv run pytest`.
+/// Programs that run tests if one of their arguments says so: `cargo test`, `npm run test:unit`, `uv run pytest`.
 const RUNNERS: [&str; 29] = [
     "bun", "bunx", "bundle", "cargo", "deno", "dotnet", "go", "gradle", "gradlew", "just", "make", "mise", "mix",
     "mvn", "mvnw", "npm", "npx", "nx", "pnpm", "poetry", "python", "python3", "rake", "swift", "task", "turbo", "uv",
     "yarn", "zig",
 ];
 
-/// Programs that run the one behind them, and their options: `timeout -k 5 60 git commit`.
+/// Programs that run another program, with their own options before it: `timeout -k 5 60 git commit`.
 const BEFORE: [&str; 17] = [
     "caffeinate",
     "chronic",
@@ -93,7 +93,7 @@ fn acts(command: &str) -> Option<Box<str>> {
     (!acts.is_empty()).then(|| acts.join(" ").into())
 }
 
-/// The lines of a command, without texts that it hands on: what stands between `<<END` and `END`.
+/// The lines of a command, without here-documents: the text between `<<END` and `END`.
 fn lines(command: &str) -> impl Iterator<Item = &str> {
     let mut end: Option<&str> = None;
     command.lines().filter(move |line| match end {
@@ -112,7 +112,7 @@ fn lines(command: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What one program does.
+/// The act of one program.
 fn act(part: &str) -> Option<&'static str> {
     let is_setting = |word: &&str| word.split_once('=').is_some_and(|(name, _)| !name.starts_with('-'));
     let (mut words, mut is_run) = (part.split_whitespace(), false);
@@ -130,7 +130,7 @@ fn act(part: &str) -> Option<&'static str> {
             while let Some(word) = words.next() {
                 match word {
                     "-C" | "-c" => _ = words.next(),
-                    // A commit that is amended was counted when it was made.
+                    // An amended commit was counted when it was made.
                     "commit" => {
                         return words.all(|word| !matches!(word, "--dry-run" | "--amend")).then_some(COMMIT);
                     }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_told_by_its_programs() {
+    fn the_acts_of_a_command_follow_from_its_programs() {
         for (command, expected) in [
             ("cargo test --workspace -- name", Some("test")),
             ("cd mill && RUST_LOG=debug cargo +nightly nextest run 2>&1 | tail -5", Some("test")),

@@ -1,4 +1,4 @@
-//! The state over one source file: its copies, its tool calls, its summary.
+//! The state over one source file: its responses, its tool calls, its summary.
 
 use crate::call::{Calls, Ending};
 use crate::caption;
@@ -20,42 +20,42 @@ use std::rc::Rc;
 pub struct UsageFold<'s> {
     file: &'s SourceFile,
     agent: Option<Rc<str>>,
-    /// Time of the last record that has one.
+    /// The time of the last record that has one.
     clock: Option<DateTime<Utc>>,
     trail: Trail,
     copies: Keyed<ResponseCopy>,
     tool_events: Keyed<ToolEvent>,
     calls: Calls,
     rounds: Rounds,
-    /// The response of the record at hand, by its position among the copies.
+    /// The response of the current record, as its position among the copies.
     response: Option<usize>,
-    /// Names that responses have in common.
+    /// Names that responses share.
     common: Common,
-    /// The server of the first MCP call, by response, where the response follows its calls.
+    /// The server of the first MCP call by response, for responses that follow their calls.
     mcp_servers: HashMap<Box<str>, Rc<str>>,
     summary: Summary,
-    /// It has events of another family, such as those of a web log.
+    /// Whether it has events of another family, such as those of a web log.
     is_of_others: bool,
-    /// What had no identity of its own so far.
+    /// The number of things without an id so far.
     nameless: u64,
-    /// Calls without an id in the record at hand.
+    /// The number of calls without an id in the current record.
     nameless_calls: u64,
-    /// How many calls without an identity of their own share these properties.
+    /// The number of things without an id, by the properties that they share.
     alike: HashMap<Box<str>, u64>,
-    /// The keys of calls that have a response and no id, by their place in a record.
+    /// The keys of calls that have a response but no id, by their place in a record.
     in_records: HashMap<Box<str>, Box<str>>,
 }
 
-/// The tool whose searches are billed beside the tokens.
+/// The tool whose searches are billed besides the tokens.
 const WEB_SEARCH: &str = "WebSearch";
 
 /// The tool that runs commands.
 const COMMAND: &str = "Bash";
 
-/// Tools that ask the person: it is the person who declines them, whatever the client writes.
+/// Tools that ask a person a question. Only a person can decline them, whatever the client writes.
 const ASKS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
-/// Values by key, in the order in which the keys came.
+/// Values by key, in the order in which the keys were added.
 type Keyed<T> = (HashMap<Box<str>, usize>, Vec<(Box<str>, T)>);
 
 impl<'s> UsageFold<'s> {
@@ -84,8 +84,8 @@ impl<'s> UsageFold<'s> {
     fn begin(&mut self, event: &Event<'_>, transcript: &Transcript<'_>) {
         if let Some(time) = event.time {
             if self.clock.is_none() {
-                // What stands above the file's first time has that time, if it has none of its own: a
-                // subagent's record can have one where the line around it has not.
+                // Records before the first time in the file get that time if they have none of their own. For example,
+                // the record of a subagent can have a time although the line around it has none.
                 self.copies.1.iter_mut().for_each(|(_, copy)| _ = copy.earliest.time.get_or_insert(time));
                 self.tool_events.1.iter_mut().for_each(|(_, event)| _ = event.earliest.time.get_or_insert(time));
             }
@@ -104,8 +104,7 @@ impl<'s> UsageFold<'s> {
         Place { time: event.time.or(self.clock), line: event.line }
     }
 
-    /// A key for a response without an identity of its own: the record's, else its place, which no other
-    /// file can repeat.
+    /// A key for a response without an id: the record's id, else its place, which no other file has.
     fn nameless(&mut self, event: &Event<'_>) -> Box<str> {
         match event.id {
             Some(uuid) => format!("uuid:{uuid}").into(),
@@ -116,22 +115,23 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    /// A key for one of several that are alike: a copy of the file has them in the same order.
+    /// A key for one of several things that are alike. A copy of the file has them in the same order, and so gives them
+    /// the same keys.
     fn numbered(&mut self, alike: String) -> Box<str> {
         let number = self.alike.entry(alike.as_str().into()).or_default();
         *number += 1;
         format!("{alike} #{number}").into()
     }
 
-    /// The session or subagent of a record, which is the same in each copy of the file.
+    /// The session or subagent of a record. It is the same in each copy of the file.
     fn session(&mut self, transcript: &Transcript<'_>) -> String {
         let session = self.trail.at(transcript).session_id.unwrap_or_default();
         format!("session:{}", transcript.agent_id.unwrap_or(&session))
     }
 
-    /// The key of a call: its id is unique within a response, or within a record of none. Without an id it is
-    /// known by its place among those of its response that use the same tool, as it is in each copy; in a record
-    /// of none by the record, else by what makes it equal in a copy.
+    /// The key of a call. A call id is unique within its response, or within its record if there is no response.
+    /// Without an id, the call is numbered among the calls of its response to the same tool; that number is the same in
+    /// each copy. Without a response, it is identified by its record, or else by properties that a copy shares.
     fn call_key(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, call: &ToolCall<'_>) -> Box<str> {
         let tool = call.tool;
         match (call.message_id, call.call_id, event.id) {
@@ -143,7 +143,7 @@ impl<'s> UsageFold<'s> {
             }
             (None, None, Some(uuid)) => self.key_in_record(uuid),
             (Some(response), None, Some(uuid)) => {
-                // A file can repeat a record, which makes no second call.
+                // A file can repeat a record, but that does not make a second call.
                 let in_record = self.key_in_record(uuid);
                 if let Some(key) = self.in_records.get(&in_record) {
                     return key.clone();
@@ -164,7 +164,7 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    /// The key of a call without an id by its place in the record.
+    /// The key of a call without an id, by its place in the record.
     fn key_in_record(&mut self, uuid: &str) -> Box<str> {
         self.nameless_calls += 1;
         format!("uuid:{uuid}:{}", self.nameless_calls).into()
@@ -208,7 +208,7 @@ impl<'s> UsageFold<'s> {
             insert(&mut self.copies, key.into(), new);
             return;
         };
-        // Of equals the first line wins.
+        // If two lines rank equal, the first one wins.
         if new.rank() > copy.rank() {
             (copy.best, copy.advisors) = (new.best, new.advisors);
         }
@@ -218,7 +218,7 @@ impl<'s> UsageFold<'s> {
         copy.mcp_server = copy.mcp_server.take().or(new.mcp_server);
     }
 
-    /// Notes a call or a command; returns its position if it is new.
+    /// Adds a call or a command. Returns its position if it is new.
     fn tool_event(
         &mut self,
         event: &Event<'_>,
@@ -288,7 +288,7 @@ impl<'s> UsageFold<'s> {
             event.is_error = Some(is_error && !(asks && declined_by.is_some()));
             event.web_searches = web_searches;
             event.cause = match cause {
-                // Older clients hand on what a command wrote and not its exit code.
+                // Older clients pass on what a command printed but not its exit code.
                 Some(Cause::Other) if event.what.is_tool(COMMAND) => Some(Cause::Exit),
                 cause => cause,
             };
@@ -297,11 +297,11 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    /// Notes the server with the response that holds the call: that of the message or of the record. A response
-    /// can follow its calls.
+    /// Notes the MCP server at the response that contains the call: the one that the message or the record names. A
+    /// response can follow its calls.
     fn mcp_call(&mut self, message_id: Option<&str>, server: &str) {
         let (index, copies) = &mut self.copies;
-        // A response without an identity is the next one.
+        // A response without an id is the next one.
         let told = message_id.map_or(self.response, |id| index.get(id).copied());
         match told.and_then(|at| copies.get_mut(at)) {
             Some((_, copy)) => _ = copy.mcp_server.get_or_insert_with(|| server.into()),
@@ -313,8 +313,8 @@ impl<'s> UsageFold<'s> {
     }
 }
 
-/// Responses with calls, counted in each conversation. What is tried again stands in one response after the other;
-/// calls of one response are made side by side.
+/// Numbers the responses with calls in each conversation. A repeated attempt is in a later response; the calls of one
+/// response are made in parallel.
 #[derive(Default)]
 struct Rounds(HashMap<Option<Box<str>>, Round>);
 
@@ -326,8 +326,8 @@ struct Round {
 }
 
 impl Rounds {
-    /// The number of the response of a new call, which a subagent made or the main conversation. A call without a
-    /// response is one by itself.
+    /// The number of the response of a new call in a conversation: that of a subagent, or the main one. A call without
+    /// a response gets a number of its own.
     fn of(&mut self, agent: Option<&str>, response: Option<&Rc<str>>) -> u64 {
         let last = self.0.entry(agent.map(Into::into)).or_default();
         if response.is_none() || last.response.as_ref() != response {
@@ -337,12 +337,12 @@ impl Rounds {
     }
 }
 
-/// A time in a key.
+/// A time, for a key.
 fn micros(time: Option<DateTime<Utc>>) -> String {
     time.map_or("-".to_owned(), |time| time.timestamp_micros().to_string())
 }
 
-/// Adds a value under a new key, or gives the value that is there and the new one back.
+/// Adds a value under a new key. If the key exists, returns the existing value and the new one.
 fn insert<T>((index, values): &mut Keyed<T>, key: Box<str>, value: T) -> Option<(&mut T, T)> {
     match index.entry(key) {
         Entry::Occupied(entry) => values.get_mut(*entry.get()).map(|(_, old)| (old, value)),
@@ -365,7 +365,7 @@ impl Fold for UsageFold<'_> {
         match said {
             Agent::Begin => self.begin(event, transcript),
             Agent::Prompt { text } => {
-                // A subagent's prompts are its parent's.
+                // A subagent's prompts are written by its parent.
                 if transcript.agent_id.is_none() {
                     self.summary.prompt(text);
                 }
@@ -423,7 +423,7 @@ impl Fold for UsageFold<'_> {
     }
 
     fn finish(mut self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
-        // A log of web events or of tasks is no session of an agent.
+        // A log of web events or of tasks is not a session of an agent.
         if self.is_of_others && self.agent.is_none() {
             return Ok(());
         }

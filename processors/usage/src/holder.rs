@@ -1,4 +1,5 @@
-//! Who holds a response: listed where several users do, since only the copies of one of them are counted.
+//! The users who have a response. They are listed if there are several, because only the copies of one of them are
+//! counted.
 
 use crate::copy::Stored;
 use chrono::{DateTime, Utc};
@@ -10,7 +11,7 @@ table! {
     /// counted
     pub static SHARED: Table = "usage_shared_responses", Viewed;
 
-    /// A user who holds a response that others hold, too.
+    /// A user who has a response that others have too.
     #[derive(Clone, Debug)]
     pub struct HolderRow<'a> {
         /// as in usage_responses
@@ -30,14 +31,14 @@ table! {
     }
 }
 
-/// What the copies of one user come to.
+/// The copies of one user.
 struct Holder<'c> {
     earliest: &'c Stored<'c>,
     copies: u64,
     output: u64,
 }
 
-/// Adds a row for each user, if there are several. `counted` is the one whose copies are counted.
+/// Adds a row per user, if there are several. `counted` is the user whose copies are counted.
 pub(crate) fn push(message_id: &str, copies: &[Stored<'_>], counted: &str, entities: &mut Rows) {
     if copies.iter().all(|copy| copy.username == counted) {
         return;

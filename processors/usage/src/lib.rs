@@ -1,24 +1,24 @@
 //! Token usage and tool calls of coding agents, counted once.
 //!
-//! A response is repeated: on every line of its content, in the transcripts that resume or fork its
-//! session, in the lines by which a parent follows a subagent. The fold keeps one [`copy`] per source
-//! file and message id; settling all copies of a message id gives one [`response`]. Tool calls go the
-//! same way, by response and call id. The rules are those of COUNTING; they live here, in no query.
+//! A response is repeated: on every line of its content, in transcripts that resume or fork its session, and in the
+//! lines by which a parent follows a subagent. The fold keeps one [`copy`] per source file and message id. Settling all
+//! copies of a message id gives one [`response`]. Tool calls are counted in the same way, by response and call id. The
+//! rules are those of COUNTING.md; they are implemented here and not in queries.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `call` | the calls of one source file by their ids, which can recur |
+//! | `call` | the calls of one source file by their ids, which are not always unique |
 //! | `caption` | short texts: a title, an example of an error |
-//! | [`copy`] | a response as one source file tells it |
+//! | [`copy`] | a response as one source file has it |
 //! | [`response`] | a response, from all its copies |
-//! | [`holder`] | a user who holds a response that others hold, too |
-//! | [`tool_event`] | a tool call or slash command: as a file tells it, and settled |
-//! | [`deed`] | what a call did: changes of files, commits, tests |
+//! | [`holder`] | a user who has a response that others have too |
+//! | [`tool_event`] | a tool call or slash command: in one file, and settled |
+//! | [`deed`] | what a call did: file changes, commits, tests |
 //! | [`session`] | the summary of one source file |
-//! | `names` | what a session is called |
+//! | `names` | the titles of a session |
 //! | [`fold`] | the state over one source file |
-//! | [`place`] | where and when something stands, and which comes first |
-//! | [`whereabouts`] | the session, directory, branch, subagent and turn that it stands in |
+//! | [`place`] | the line and time of something, and which of two comes first |
+//! | [`whereabouts`] | the session, directory, branch, subagent and turn of something |
 
 mod call;
 mod caption;
@@ -38,7 +38,7 @@ pub use caption::title;
 use sessionmill_contract::{Alone, Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 
-/// The processor. It needs nothing from the world.
+/// The processor. It needs nothing from outside.
 #[derive(Debug, Default)]
 pub struct Usage;
 

@@ -1,20 +1,20 @@
-//! What a session is called: by a person, by its client, or by its first prompt.
+//! The titles of a session: given by a person, by its client, or taken from its first prompt.
 
 use crate::caption;
 use sessionmill_contract::{Title, TitleBy};
 use std::collections::HashMap;
 
-/// The names of one source file so far.
+/// The titles of one source file so far.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     first_prompt: Option<Box<str>>,
     by_person: Option<Box<str>>,
     by_client: Option<Box<str>>,
     summary: Option<Box<str>>,
-    /// Summaries above the first record, by the last record of what they are of: clients keep those of other
-    /// conversations there, too.
+    /// Summaries before the first record, by the last record of the conversation that they summarise. Clients also keep
+    /// summaries of other conversations there.
     summaries: HashMap<Box<str>, Box<str>>,
-    /// There was a record with an id.
+    /// Whether there was a record with an id.
     is_begun: bool,
 }
 
@@ -34,7 +34,7 @@ impl Names {
         }
     }
 
-    /// Of names by the same, the last one counts.
+    /// If there are several titles from the same origin, the last one counts.
     pub(crate) fn title(&mut self, Title { text, by }: Title<'_>) {
         let Some(text) = caption::title(text) else { return };
         match by {
@@ -45,7 +45,7 @@ impl Names {
         }
     }
 
-    /// The name that the client has: the person's, else its own, else a summary.
+    /// The title in the client: a person's, else the client's own, else a summary.
     pub(crate) fn client(&self) -> Option<&str> {
         self.by_person.as_deref().or(self.by_client.as_deref()).or(self.summary.as_deref())
     }
@@ -54,7 +54,7 @@ impl Names {
         self.first_prompt.as_deref()
     }
 
-    /// What it holds, in facts.
+    /// Its size, measured in facts.
     pub(crate) fn held(&self) -> usize {
         self.summaries.len()
     }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_gives_is_before_what_the_client_makes() {
+    fn a_title_by_a_person_wins_over_one_by_the_client() {
         let summary = TitleBy::Summary { last: None };
         let all = [("c", TitleBy::Client), ("p", TitleBy::Person), ("d", TitleBy::Client), ("s", summary)];
         assert_eq!(names(&all).client(), Some("p"));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_of_another_conversation_is_no_name_of_this_one() {
+    fn a_summary_of_another_conversation_is_not_a_title_of_this_one() {
         let mut names =
             names(&[("other", TitleBy::Summary { last: Some("u9") }), ("own", TitleBy::Summary { last: Some("u2") })]);
         ["u1", "u2", "u3"].iter().for_each(|id| names.record(Some(id)));

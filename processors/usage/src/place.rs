@@ -1,10 +1,10 @@
-//! Where and when something stands in the logs, and which of two places comes first.
+//! The line and time of something in the logs, and which of two places comes first.
 
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
 
-/// A line of a source file and its time. A record without a time of its own has its neighbour's
-/// (rule 9 of COUNTING); a file without any time has none.
+/// A line of a source file and its time. A record without a time gets that of its neighbour (rule 9 of COUNTING.md). In
+/// a file without any times, there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub time: Option<DateTime<Utc>>,
@@ -12,12 +12,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Order within one file: by time, no time last, then by line.
+    /// The order within one file: by time, without a time last, then by line.
     pub fn order(&self, other: &Self) -> Ordering {
         by_time(self.time, other.time).then(self.line.cmp(&other.line))
     }
 
-    /// Order over files: by time, no time last, then by path, then by line (rule 3 of COUNTING).
+    /// The order over several files: by time, without a time last, then by path, then by line (rule 3 of COUNTING.md).
     pub fn order_over_files(&self, file: &str, other: &Self, other_file: &str) -> Ordering {
         by_time(self.time, other.time).then_with(|| file.cmp(other_file)).then(self.line.cmp(&other.line))
     }

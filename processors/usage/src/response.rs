@@ -10,9 +10,10 @@ table! {
     /// compactions, declined attempts
     pub static RESPONSES: Table = "usage_responses", Viewed;
 
-    /// A part of a response. `session_file`, `username`, `line`, `time` and the whereabouts are those of the earliest
-    /// copy, the numbers those of the winner among the copies of its user, which stands in `counted_file` at
-    /// `counted_line`. `copies` is how many source files hold the response, those of other users included.
+    /// A part of a response. `session_file`, `username`, `line`, `time`, session, project and the like are from the
+    /// earliest copy. The numbers are from the highest-ranked copy of that copy's user, which is in `counted_file` at
+    /// `counted_line`. `copies` is the number of source files that contain the response, including those of other
+    /// users.
     #[derive(Clone, Debug)]
     pub struct ResponseRow<'a> {
         /// message.id, or uuid:… or line:… where the log gives none
@@ -90,13 +91,13 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
     let order =
         |a: &&Stored<'_>, b: &&Stored<'_>| a.earliest().order_over_files(a.session_file, &b.earliest(), b.session_file);
     let Some(earliest) = copies.iter().min_by(order) else { return Ok(()) };
-    // Nobody raises somebody else's bill by repeating an id (rule 2 of COUNTING).
+    // A user must not be able to raise another user's costs by repeating a message id (rule 2 of COUNTING.md).
     let own = || copies.iter().filter(|copy| copy.username == earliest.username);
-    // Of equals the earliest wins, so that the outcome does not depend on the order of the facts.
+    // If copies rank equal, the earliest wins, so that the outcome does not depend on the order of the facts.
     let winner = own().max_by(|a, b| a.rank().cmp(&b.rank()).then(order(b, a))).unwrap_or(earliest);
     holder::push(message_id, &copies, earliest.username, entities);
     let (first, best) = (&earliest.response, &winner.response);
-    // A file can end before the results of its last calls: they are in one that goes on.
+    // A file can end before the results of its last calls. A file that continues it has them.
     let searches_by_tools = own().map(|copy| copy.response.tool_web_searches).max().unwrap_or_default();
     let calling = own().filter(|copy| copy.response.mcp_server.is_some()).min_by(order);
     for (number, part) in winner.parts().enumerate() {
@@ -134,7 +135,7 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
             mcp_server: calling.and_then(|copy| copy.response.mcp_server),
             service_tier: best.service_tier,
             inference_geo: best.inference_geo,
-            // Rows of older versions do not name advisors.
+            // Rows of older versions have no `part_kind` for advisors.
             part_kind: part.part_kind.or(PartKind::Advisor.name()).filter(|_| !whole),
         });
     }

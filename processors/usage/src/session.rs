@@ -14,8 +14,8 @@ table! {
     /// one row per source file; tokens are those of its own copies, so sums over files count what files repeat
     pub static SESSIONS: Table = "usage_sessions", Viewed;
 
-    /// A source file. Tokens are those of its own copies: summed over files they count what is repeated more than
-    /// once, which `usage_responses` does not.
+    /// A source file. Tokens are those of its own copies. Sums over several files therefore count repeated responses
+    /// more than once, unlike `usage_responses`.
     #[derive(Clone, Debug)]
     pub struct SessionRow<'a> {
         /// of the transcript; its name where it gives none
@@ -109,10 +109,10 @@ table! {
     }
 }
 
-/// A longer pause is not active time.
+/// A longer pause does not count as active time.
 const ACTIVE_GAP_MICROS: i64 = 600_000_000;
 
-/// What the fold counts on its way; the rest of the row follows from the file's copies and events.
+/// What the fold counts. The rest of the row is computed from the file's copies and events.
 #[derive(Debug, Default)]
 pub struct Summary {
     prompts: u64,
@@ -125,12 +125,12 @@ pub struct Summary {
     api_auth_errors: u64,
     names: Names,
     pub malformed_lines: u64,
-    /// Microseconds since 1970, in line order, which is not time order.
+    /// Microseconds since 1970, in the order of lines, which need not be the order of time.
     times: Vec<i64>,
     session_id: Option<Box<str>>,
     client_version: Option<Box<str>>,
     remote: Option<Box<str>>,
-    /// The last total per session (rule 10 of COUNTING).
+    /// The last total of each session (rule 10 of COUNTING.md).
     reported: BTreeMap<Option<Rc<str>>, MicroUsd>,
 }
 
@@ -156,7 +156,7 @@ impl Summary {
         self.names.prompt(text);
     }
 
-    /// The client names the session.
+    /// The session gets a title.
     pub fn title(&mut self, title: Title<'_>) {
         self.names.title(title);
     }
@@ -175,7 +175,7 @@ impl Summary {
         self.reported.insert(session_id, total);
     }
 
-    /// What it holds, in facts: a time is a small part of one.
+    /// Its size, measured in facts: a time is only a small part of one.
     pub fn held(&self) -> usize {
         self.times.len() / 32 + self.reported.len() + self.names.held()
     }
@@ -199,7 +199,7 @@ impl Summary {
         let tokens = Tokens::of(copies);
         let calls = Calls::of(tool_events);
         let session_id = self.session_id.as_deref().unwrap_or(file.session_id());
-        // Of another session in the file, the lines say what they cost.
+        // For other sessions in the file, the lines have the costs.
         let is_own = |id: &Option<Rc<str>>| id.as_deref().is_none_or(|id| id == session_id);
         let total = self.reported.iter().filter(|(id, _)| is_own(id)).map(|(_, total)| *total).next_back();
         rows.push(SessionRow {
@@ -257,7 +257,7 @@ struct Tokens<'c> {
     messages: u64,
     usage: Usage,
     reported: Option<MicroUsd>,
-    /// Output tokens and responses.
+    /// Output tokens and number of responses.
     by_model: BTreeMap<&'c str, (u64, u64)>,
 }
 
@@ -281,7 +281,7 @@ impl<'c> Tokens<'c> {
         tokens
     }
 
-    /// The model of most output, then of most responses, then the first by name.
+    /// The model with the most output, then with the most responses, then the first by name.
     fn primary_model(&self) -> Option<&'c str> {
         let best = self.by_model.iter().rev().max_by_key(|(_, weight)| **weight);
         best.map(|(model, _)| *model)

@@ -1,5 +1,4 @@
-//! A tool call or slash command: as one source file tells it, and settled over all files that
-//! repeat it.
+//! A tool call or slash command: in one source file, and settled over all files that repeat it.
 
 use crate::deed::Deed;
 use crate::place::Place;
@@ -13,9 +12,9 @@ table! {
     /// tool calls and slash commands as each source file tells them, before they are counted once
     pub static TOOL_CALLS: Table = "usage_tool_calls", Hidden;
 
-    /// A call in one source file. `event_id` is made of the response and the id of the call, as far as there are
-    /// these: makers are free to use an id again. `is_error` is null while no result is seen. `subagent_id` is the
-    /// subagent that works on the call; `caller_id`, `turn_command` and `turn_skill` say what it was made in.
+    /// A call in one source file. `event_id` consists of the response and the call id, as far as they exist, because
+    /// providers may reuse call ids. `is_error` is null until a result is seen. `subagent_id` is the subagent that
+    /// works on the call; `caller_id`, `turn_command` and `turn_skill` say in what context the call was made.
     #[derive(Clone, Debug)]
     pub struct ToolCallRow<'a> {
         event_id: &'a str,
@@ -53,7 +52,7 @@ table! {
     /// one row per tool call or slash command
     pub static TOOL_EVENTS: Table = "usage_tool_events", Viewed;
 
-    /// A call, with the place of its earliest copy.
+    /// A call, at the place of its earliest copy.
     #[derive(Clone, Debug)]
     pub struct ToolEventRow<'a> {
         /// response and id of the call; without an id its tool and number in the response, or what a copy has in
@@ -124,7 +123,7 @@ table! {
     }
 }
 
-/// A call, or a command, in one file.
+/// A call or a command in one file.
 #[derive(Clone, Debug)]
 pub struct ToolEvent {
     pub agent: Option<Rc<str>>,
@@ -134,23 +133,23 @@ pub struct ToolEvent {
     pub side_chain: bool,
     pub what: What,
     pub is_error: Option<bool>,
-    /// Searches of the web, according to its result.
+    /// The number of web searches, according to its result.
     pub web_searches: u64,
     /// The subagent that works on it.
     pub subagent_id: Option<Rc<str>>,
-    /// Who did not let it through.
+    /// Who declined it.
     pub declined_by: Option<Decliner>,
-    /// Why it came to nothing, and what the model was told.
+    /// Why it failed, and what the model was told.
     pub cause: Option<Cause>,
     pub error: Option<Rc<str>>,
     pub deed: Deed,
     /// What it changed, according to its result.
     pub changed: Option<Lines>,
-    /// The number of its response, of those with calls in the conversation.
+    /// The number of its response among those with calls in the conversation.
     pub round: u64,
 }
 
-/// What was called for.
+/// What was called.
 #[derive(Clone, Debug)]
 pub enum What {
     Tool { tool: Box<str>, skill: Option<Box<str>> },
@@ -174,19 +173,19 @@ impl What {
         }
     }
 
-    /// Whether it is the plain tool of this name.
+    /// Whether it is the ordinary tool with this name.
     pub fn is_tool(&self, name: &str) -> bool {
         matches!(self, Self::Tool { tool, .. } if **tool == *name)
     }
 }
 
 impl ToolEvent {
-    /// What it changes: what its result says, else its arguments.
+    /// What it changed according to its result, or else according to its arguments.
     pub fn lines(&self) -> Lines {
         self.changed.unwrap_or(self.deed.lines)
     }
 
-    /// Adds the event's row.
+    /// Adds the row of the event.
     pub fn push(&self, event_id: &str, rows: &mut Rows) {
         let (kind, tool) = match &self.what {
             What::Tool { tool, .. } => ("tool_use", tool),
@@ -234,9 +233,9 @@ impl ToolEvent {
     }
 }
 
-/// The earliest copy tells what and where; of its user's copies, the earliest one with a result tells how it
-/// ended, the earliest one with a subagent who worked on it. Copies of others change nothing (rule 2 of
-/// COUNTING).
+/// What was called, and where, is taken from the earliest copy. How the call ended is taken from the earliest copy of
+/// the same user that has a result; the subagent, from the earliest that has one. Copies of other users change nothing
+/// (rule 2 of COUNTING.md).
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for fact in facts {
@@ -246,7 +245,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
     copies.sort_by(|a, b| a.1.order_over_files(a.0.session_file, &b.1, b.0.session_file));
     let Some((fact, _, call)) = copies.first() else { return Ok(()) };
     let own = || copies.iter().filter(|(copy, ..)| copy.username == fact.username).map(|(_, _, call)| call);
-    // The copy that says how the call ended also says who declined it, and what it changed.
+    // The copy with the result also says who declined the call and what it changed.
     let ended = own().find(|call| call.is_error.is_some());
     let changed = ended.unwrap_or(call);
     entities.push(ToolEventRow {

@@ -1,28 +1,27 @@
-//! Where in the work of a person a response stands: session, directory, branch, subagent, and the turn
-//! of the conversation.
+//! The context of a response: session, directory, branch, subagent, and the turn of the conversation.
 //!
-//! Everything that a response is told by has one value here or none, so that sums over any of them come
-//! to the total. A turn begins with what a person writes. A slash command that begins one has all of the
-//! turn; a skill has what follows its call, up to the next skill or the end of the turn. A subagent has
-//! turns of its own: what its parent was at is known by the call that started it.
+//! A response has at most one value of each, so that sums over any of them add up to the total. A turn begins when a
+//! person writes something. If it begins with a slash command, the whole turn belongs to that command. A skill gets
+//! what follows its call, up to the next skill or the end of the turn. A subagent has turns of its own; which skill its
+//! parent was using is known from the call that started the subagent.
 
 use sessionmill_contract::{SourceFile, Transcript};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Where something stands.
+/// The context of something.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Whereabouts {
     pub session_id: Option<Rc<str>>,
     pub project: Option<Rc<str>>,
     pub branch: Option<Rc<str>>,
-    /// The subagent that is at work; none in the main conversation.
+    /// The subagent that is working; `None` in the main conversation.
     pub subagent_id: Option<Rc<str>>,
     pub command: Option<Rc<str>>,
     pub skill: Option<Rc<str>>,
 }
 
-/// What the records of a file have said so far; a record that says nothing is where the one before it is.
+/// The context according to the records of a file so far. A record that does not name a value keeps the previous one.
 #[derive(Debug)]
 pub(crate) struct Trail {
     session_id: Rc<str>,
@@ -45,7 +44,7 @@ impl Trail {
         Self { session_id, project: None, branch: None, subagent_id: None, turns: HashMap::new() }
     }
 
-    /// Takes in what a record says.
+    /// Notes what a record says.
     pub(crate) fn follow(&mut self, transcript: &Transcript<'_>) {
         if let Some(session_id) = transcript.session_id.filter(|id| **id != *self.session_id) {
             self.session_id = session_id.into();
@@ -53,7 +52,7 @@ impl Trail {
         if let Some(cwd) = transcript.cwd.filter(|cwd| self.project.as_deref() != Some(*cwd)) {
             self.project = Some(cwd.into());
         }
-        // An empty name is that of no branch.
+        // An empty name means that there is no branch.
         if let Some(branch) = transcript.branch.filter(|branch| self.branch.as_deref().unwrap_or_default() != *branch) {
             self.branch = Some(branch.into()).filter(|branch: &Rc<str>| !branch.is_empty());
         }
@@ -62,12 +61,12 @@ impl Trail {
         }
     }
 
-    /// What it holds, in facts.
+    /// Its size, measured in facts.
     pub(crate) fn held(&self) -> usize {
         self.turns.len()
     }
 
-    /// Where a record stands.
+    /// The context of a record.
     pub(crate) fn at(&mut self, transcript: &Transcript<'_>) -> Whereabouts {
         self.follow(transcript);
         let Turn { command, skill } = self.turns.get(&self.subagent_id).cloned().unwrap_or_default();
@@ -81,7 +80,7 @@ impl Trail {
         }
     }
 
-    /// A turn begins with what a person writes, or with a slash command.
+    /// A turn begins with a prompt or a slash command.
     pub(crate) fn turn(&mut self, transcript: &Transcript<'_>, command: Option<&str>) {
         self.follow(transcript);
         self.turns.insert(self.subagent_id.clone(), Turn { command: command.map(Into::into), skill: None });

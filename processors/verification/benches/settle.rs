@@ -1,17 +1,17 @@
-//! How long claims take to settle, all at once, and to be put into clusters, all of them and one more.
+//! Measures how long claims take to settle all at once, and how long clustering takes, for all claims and for one new
+//! claim.
 //!
-//! `cargo bench -p sessionmill-verification --bench settle -- hostile 20000` settles so many claims of
-//! that material; of both, if none is named. The realistic one has a large vocabulary of which few words
-//! are frequent, and says a third of its statements again in other words; in the hostile one, of twelve
-//! words, nearly everything is near to everything else. The fingerprint stands for all rows: equal ones
-//! mean the same results.
+//! `cargo bench -p sessionmill-verification --bench settle -- hostile 20000` settles 20,000 claims of the hostile
+//! material; without a name, both materials are measured. The realistic one has a large vocabulary with few frequent
+//! words, and repeats a third of its statements in other words. The hostile one has only twelve words, so nearly all
+//! statements are similar. The fingerprint is a hash of all rows: equal fingerprints mean equal results.
 
 use chrono::DateTime;
 use fastrand::Rng;
 use sessionmill_contract::{Columns, FactRow, Inputs, Member, Rows, Table, Value};
 use sessionmill_verification::Detection;
 use sessionmill_verification::claim::CLAIMS;
-use sessionmill_verification::cluster::{TOLD, clusters};
+use sessionmill_verification::cluster::{CLUSTER_INPUTS, clusters};
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::{self, ITEMS};
 use sessionmill_verification::material::Material;
@@ -22,7 +22,7 @@ use std::error::Error;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
-/// Rounds, of which the quickest counts: what else the machine does makes others slower.
+/// The number of rounds. The fastest counts, since other processes can only make rounds slower.
 const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -55,10 +55,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                 settle(Inputs { facts: &facts, edges: &[], reviews: &[] }, &mut rows).map(|()| rows)
             });
             let rows = rows.map_err(|failure| failure.message)?;
-            let mut told = Columns::new(&TOLD);
+            let mut told = Columns::new(&CLUSTER_INPUTS);
             for claim in &claims {
                 told.push(
-                    TOLD.names().iter().map(|name| claim.values[CLAIMS.position(name).unwrap_or_default()].cell()),
+                    CLUSTER_INPUTS
+                        .names()
+                        .iter()
+                        .map(|name| claim.values[CLAIMS.position(name).unwrap_or_default()].cell()),
                 );
             }
             let mut members: Vec<_> = told.rows().map(|values| Member { values, cluster: None }).collect();
@@ -79,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The least time of some rounds, and what the last one made.
+/// The shortest time of several rounds, and the result of the last round.
 fn least<T>(mut make: impl FnMut() -> T) -> (Duration, T) {
     let mut time = || {
         let start = Instant::now();
@@ -101,20 +104,20 @@ fn fingerprint(rows: &Rows) -> u64 {
     hasher.finish()
 }
 
-/// What claims are made of. Of words and entities the first ones are the most frequent.
+/// How claims are generated. The first words and entities are the most frequent.
 struct Recipe {
     words: Vec<String>,
     entities: Vec<String>,
     /// How much more frequent the first ones are: the exponent of Zipf's law.
     skew: f64,
     length: [usize; 2],
-    /// The share of claims that say an earlier one again.
+    /// The share of claims that repeat an earlier one.
     again: f64,
 }
 
 impl Recipe {
     fn realistic() -> Self {
-        // Numbers and negations are as frequent as some content word is.
+        // Numbers and negations are about as frequent as content words.
         let mut words: Vec<_> = (0..6_000).map(pronounceable).collect();
         for (rank, word) in [(40, "not"), (90, "never"), (60, "30"), (75, "14"), (120, "2024"), (200, "90")] {
             words[rank] = word.to_owned();
@@ -194,14 +197,14 @@ impl Recipe {
     }
 }
 
-/// A claim with where it comes from.
+/// A claim, with the file that it comes from.
 struct Claim {
     session_file: String,
     username: String,
     values: Vec<Value>,
 }
 
-/// A word without digits, of its own for every number.
+/// A word without digits, different for every number.
 fn pronounceable(number: usize) -> String {
     const SYLLABLES: [&str; 20] = [
         "ba", "co", "du", "fe", "gi", "ka", "lo", "mu", "ne", "pi", "ra", "so", "tu", "ve", "xi", "za", "bel", "cor",
@@ -216,7 +219,7 @@ fn pronounceable(number: usize) -> String {
     word
 }
 
-/// Numbers of which the lower ones are the more frequent.
+/// Random numbers, of which lower ones are more frequent.
 struct Zipf {
     cumulative: Vec<f64>,
 }

@@ -1,5 +1,5 @@
-//! Prints the sentences of labelled prompts with their features, as JSON lines: what `training/train.py`
-//! makes the weights of. The first line names all features.
+//! Prints the sentences of labelled prompts with their features, as JSON lines. `training/train.py` computes the
+//! weights from this. The first line names all features.
 //!
 //! `cargo run -p sessionmill-verification --example features < PROMPTS.jsonl`
 

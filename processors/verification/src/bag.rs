@@ -1,11 +1,11 @@
-//! Numbers without an order, and how many two such share.
+//! Multisets of numbers, and how many numbers two of them share.
 
 /// A multiset of numbers.
 #[derive(Debug)]
 pub struct Bag {
-    /// The lowest first.
+    /// In ascending order.
     sorted: Vec<u32>,
-    /// A bit for every number, which distinguishes most bags at a fraction of the cost.
+    /// A bit per number. Comparing the bits is much faster and rules out most pairs.
     bits: [u64; 4],
 }
 
@@ -19,7 +19,7 @@ impl Bag {
         Self { sorted: numbers, bits }
     }
 
-    /// The lowest first.
+    /// In ascending order.
     pub fn sorted(&self) -> &[u32] {
         &self.sorted
     }
@@ -32,7 +32,7 @@ impl Bag {
         self.sorted.is_empty()
     }
 
-    /// How many numbers two bags share, each as often as both have it.
+    /// How many numbers two bags share. A number that both contain several times counts as often as both contain it.
     pub fn shared(&self, other: &Self) -> usize {
         let (mut a, mut b) = (&*self.sorted, &*other.sorted);
         let mut count = 0;
@@ -45,24 +45,24 @@ impl Bag {
         count
     }
 
-    /// They share no more than this.
+    /// An upper bound of [`Bag::shared`], from the bits alone.
     pub fn shared_at_most(&self, other: &Self) -> usize {
         let apart: u32 = self.bits.iter().zip(&other.bits).map(|(a, b)| (a ^ b).count_ones()).sum();
         (self.len() + other.len() - apart as usize) / 2
     }
 
-    /// It shares no more than this with numbers of that mask.
+    /// An upper bound of the numbers shared with a bag that has this mask.
     pub fn shared_by_mask(&self, mask: u64) -> usize {
         self.len() - (self::mask(&self.sorted) & !mask).count_ones() as usize
     }
 
-    /// Whether they share this many.
+    /// Whether they share at least this many numbers.
     pub fn share(&self, other: &Self, least: usize) -> bool {
         self.shared_at_most(other) >= least && self.shared(other) >= least
     }
 }
 
-/// A bit for every number: masks without a bit in common are of numbers without one in common.
+/// A mask with a bit per number. If two masks have no bit in common, their bags share no number.
 pub fn mask(numbers: &[u32]) -> u64 {
     numbers.iter().fold(0, |mask, number| mask | 1 << (number % 64))
 }

@@ -1,4 +1,4 @@
-//! A claim on its way into the database: checked against the turn it was found in, and named.
+//! A claim as it is stored: checked against the turn in which it was found, and with an id.
 
 use crate::prompt;
 use crate::{Claim, Role, Turn, View};
@@ -46,14 +46,14 @@ table! {
     }
 }
 
-/// Bytes of a prompt that a person does not type twice.
+/// The bytes of a prompt that is too long for a person to type twice.
 const LONG: usize = 600;
 
-/// A claim with the turn that it was found in.
+/// A claim, with the turn in which it was found.
 #[derive(Debug)]
 pub struct Found {
-    /// `uuid:<record>:<number>`, which a copy of the record in another file repeats, or
-    /// `line:<source file>:<line>:<number>`.
+    /// `uuid:<record>:<number>`, which is the same in a copy of the record in another file; or `line:<source
+    /// file>:<line>:<number>`.
     pub claim_id: String,
     pub claim: Claim,
     pub time: Option<DateTime<Utc>>,
@@ -64,8 +64,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// The claim, or nothing for one that is not what a person said in a fresh turn of the window: a
-    /// model can make up a quote, and a tool can have printed it before. `number` counts the claims of a turn.
+    /// Makes a claim, unless its quote is not text that a person wrote in a fresh turn of the window: a model can
+    /// invent a quote, and a person can paste what a tool printed. `number` counts the claims of a turn.
     pub fn new(file: &SourceFile, view: &View<'_>, mut claim: Claim, number: usize) -> Option<Self> {
         let turn = view.turns.get(claim.turn).filter(|turn| turn.role == Role::Person && claim.turn >= view.fresh)?;
         let start = turn.text.find(&claim.quote)?;
@@ -92,7 +92,7 @@ impl Found {
         })
     }
 
-    /// Adds the claim's row.
+    /// Adds the row of the claim.
     pub fn push(&self, rows: &mut Rows) {
         let Self { claim_id, claim, time, session_id, line, project, template_id } = self;
         let entities = serde_json::Value::from(claim.entities.as_slice()).to_string();

@@ -1,13 +1,12 @@
-//! Which claims have to do with each other. Whatever is made of a claim depends on those of its cluster alone, so that a
-//! new claim among many has only its own cluster settled.
+//! Groups related claims in clusters. The outcome for a claim depends only on its own cluster. So when a new claim
+//! arrives among many, only its cluster is settled again.
 //!
-//! Two claims are in one cluster if
+//! Two claims are in the same cluster if
 //!
-//! - they are in the same words, or say the same in other words, or one corrects the other,
-//! - they stand in the same long prompt,
-//! - or a person or a model has said something about both: directly, or because it was decided on a record of one.
-//!
-//! Or if a chain of such pairs connects them.
+//! - they have the same words, or say the same in other words, or one corrects the other,
+//! - they come from the same long prompt,
+//! - a person or a model has decided something about both of them, or about records from which both come,
+//! - or a chain of such pairs connects them.
 
 use crate::Detection;
 use crate::claim::CLAIMS;
@@ -24,11 +23,11 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 table! {
-    pub static TOLD: Table = "verification_told", Hidden;
+    pub static CLUSTER_INPUTS: Table = "verification_told", Hidden;
 
-    /// What of a claim says where it belongs.
+    /// The parts of a claim that determine its cluster.
     #[derive(Clone, Debug)]
-    pub struct ToldRow<'a> {
+    pub struct ClusterInput<'a> {
         claim_id: &'a str,
         detection_type: &'a str,
         title: &'a str,
@@ -38,14 +37,14 @@ table! {
     }
 }
 
-/// Finds the clusters of claims. Claims whose cluster is known stay together, and are not held against
-/// each other.
+/// Finds the clusters of claims. Claims whose cluster is known stay together and are not compared with each other
+/// again.
 ///
 /// # Errors
 ///
-/// If a row is none of a claim or of a review.
+/// If a row is not a claim or a review.
 pub fn clusters(claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Clusters, Failure> {
-    let told = claims.iter().map(|claim| ToldRow::read(claim.values)).collect::<Result<Vec<_>, _>>()?;
+    let told = claims.iter().map(|claim| ClusterInput::read(claim.values)).collect::<Result<Vec<_>, _>>()?;
     let mut sets = Sets::new(claims.len());
     let (mut known, mut prompts, mut texts) = (HashMap::new(), HashMap::new(), HashMap::new());
     for (number, (claim, told)) in claims.iter().zip(&told).enumerate() {
@@ -60,13 +59,13 @@ pub fn clusters(claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Cluster
     join_alike(claims, &told, &mut sets)?;
     let about = join_reviewed(&told, reviews, &mut sets)?;
 
-    let number = |told: &ToldRow<'_>| {
+    let number = |told: &ClusterInput<'_>| {
         let hash = Sha256::digest([told.title, told.content].join("\0"));
         hash.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
     };
     let mut least: HashMap<usize, i64> = HashMap::new();
     for (at, (claim, told)) in claims.iter().zip(&told).enumerate() {
-        // The number of a known cluster is the least of its claims already.
+        // The number of a known cluster is already the least of its claims.
         let number = claim.cluster.unwrap_or_else(|| number(told));
         least.entry(sets.of(at)).and_modify(|least| *least = number.min(*least)).or_insert(number);
     }
@@ -75,9 +74,9 @@ pub fn clusters(claims: &[Member<'_>], reviews: &[Vec<Value>]) -> Result<Cluster
     Ok(Clusters { of, due })
 }
 
-/// Joins claims that say the same, or of which one corrects the other.
-fn join_alike(claims: &[Member<'_>], told: &[ToldRow<'_>], sets: &mut Sets) -> Result<(), Failure> {
-    // Each text once, those of known clusters first: these are only searched.
+/// Joins claims that say the same, and corrections with what they correct.
+fn join_alike(claims: &[Member<'_>], told: &[ClusterInput<'_>], sets: &mut Sets) -> Result<(), Failure> {
+    // Each text once. Texts of known clusters come first; they are only searched and do not search themselves.
     let mut is_known = HashMap::new();
     for (number, (claim, told)) in claims.iter().zip(told).enumerate() {
         let text = (told.content, told.title, told.entities, told.detection_type == Detection::Correction.name());
@@ -100,7 +99,7 @@ fn join_alike(claims: &[Member<'_>], told: &[ToldRow<'_>], sets: &mut Sets) -> R
     };
     let mut agreeing = Index::new(&wordings, &entities, RELATED);
     let [mut corrected, mut corrections] = [(); 2].map(|()| Index::new(&wordings, &entities, 1));
-    // A new text finds none that lacks all of its rarest words.
+    // A text can only be similar to a new one if it contains one of that text's rarest words.
     let rarest = |text: usize| wordings[text].iter().flat_map(|wording| wording.rarest(LIKE_IF_RELATED));
     let new = (0..texts.len()).filter(|text| !texts[*text].1);
     let sought: HashSet<_> = new.flat_map(rarest).collect();
@@ -125,8 +124,13 @@ fn join_alike(claims: &[Member<'_>], told: &[ToldRow<'_>], sets: &mut Sets) -> R
     Ok(())
 }
 
-/// Joins the claims that each review is about, also through what nobody states. Returns the first of each.
-fn join_reviewed(told: &[ToldRow<'_>], reviews: &[Vec<Value>], sets: &mut Sets) -> Result<HashSet<usize>, Failure> {
+/// Joins the claims that each review is about, even if claims between them no longer exist. Returns the first claim of
+/// each review.
+fn join_reviewed(
+    told: &[ClusterInput<'_>],
+    reviews: &[Vec<Value>],
+    sets: &mut Sets,
+) -> Result<HashSet<usize>, Failure> {
     let mut about = HashSet::new();
     if reviews.is_empty() {
         return Ok(about);
@@ -154,9 +158,9 @@ fn join_reviewed(told: &[ToldRow<'_>], reviews: &[Vec<Value>], sets: &mut Sets) 
     Ok(about)
 }
 
-/// Numbers in disjoint sets.
+/// Disjoint sets of numbers (union-find).
 struct Sets {
-    /// Another one of its set, nearer to the one that stands for all; or itself.
+    /// Another number of the set, nearer to its representative; or the number itself.
     above: Vec<usize>,
 }
 
@@ -171,7 +175,7 @@ impl Sets {
         self.above.len() - 1
     }
 
-    /// The number that stands for the set of one. The way there is halved on the way.
+    /// The representative of a number's set. Shortens the path to it on the way.
     fn of(&mut self, mut number: usize) -> usize {
         while self.above[number] != number {
             self.above[number] = self.above[self.above[number]];
@@ -180,7 +184,7 @@ impl Sets {
         number
     }
 
-    /// Makes the sets of two numbers one.
+    /// Joins the sets of two numbers.
     fn join(&mut self, one: usize, other: usize) {
         let (one, other) = (self.of(one), self.of(other));
         self.above[one.max(other)] = one.min(other);

@@ -1,46 +1,49 @@
-//! How far an item can be trusted: from its evidence, and by how long ago it was. It is computed when
-//! an item is read, so that it is always that of the moment.
+//! How far an item can be trusted, computed from its evidence and its age. It is computed when the item is read, so
+//! that it is always up to date.
 
 use chrono::{DateTime, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What is shown where nobody asks for more: an item of at least this confidence. Of those that one person said once, about
-/// seven in ten are right in sessions that no weight was made from.
+/// The least confidence of items that are shown by default. In sessions that were not used for training, about seven in
+/// ten items that one person said once are right at this confidence.
 pub const SHOWN: f64 = 0.70;
 
-/// What evidence weighs: shares from 0 to 1, except the half-life.
+/// The weights of evidence: shares from 0 to 1, except the half-life.
 ///
-/// The built-in detector tells how likely it finds a claim; a detector that does not has the weight of the kind
-/// instead. Every further session and person takes a share of the doubt away.
+/// The built-in detector gives a likelihood with each claim. For a detector that does not, the weight of the claim's
+/// kind is used instead. Each further session and person reduces the remaining doubt by a share.
+///
+/// For example, at a likelihood of 0.6 the doubt is 0.4. With `per_session = 0.3`, a second session reduces the doubt to
+/// 0.28, so the confidence is 0.72.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Weights {
-    /// Of an item that came up as a correction.
+    /// The weight of a correction.
     #[serde(deserialize_with = "share")]
     pub correction: f64,
-    /// Of one that somebody defined unasked.
+    /// The weight of a definition that nobody asked for.
     #[serde(deserialize_with = "share")]
     pub definition: f64,
-    /// Of one that says how to work.
+    /// The weight of an instruction on how to work.
     #[serde(deserialize_with = "share")]
     pub instruction: f64,
-    /// Of one that was only ever confirmed.
+    /// The weight of an item that was only confirmed.
     #[serde(deserialize_with = "share")]
     pub confirmation: f64,
-    /// The share of the doubt that every session after the first one takes away.
+    /// The share by which each session after the first one reduces the doubt.
     #[serde(deserialize_with = "share")]
     pub per_session: f64,
-    /// The same for every person after the first one.
+    /// The share by which each person after the first one reduces the doubt.
     #[serde(deserialize_with = "share")]
     pub per_verifier: f64,
-    /// The share of the confidence that every correction takes away which the item is contradicted by.
+    /// The share by which each contradicting correction reduces the confidence.
     #[serde(deserialize_with = "share")]
     pub per_contradiction: f64,
-    /// Confidence halves in this number of months.
+    /// The number of months after which confidence has halved.
     #[serde(deserialize_with = "months")]
     pub half_life_months: f64,
-    /// It does not decay below this share of what it was.
+    /// Confidence does not decay below this share of its initial value.
     #[serde(deserialize_with = "share")]
     pub floor: f64,
     #[serde(deserialize_with = "share")]
@@ -83,19 +86,18 @@ pub struct Evidence {
     pub instructions: u64,
     pub sessions: u64,
     pub verifiers: u64,
-    /// Corrections that contradict it.
+    /// Corrections that contradict the item.
     pub contradictions: u64,
-    /// How likely a detector finds the likeliest piece, where it says so.
+    /// The likelihood of the likeliest piece, if the detector gives one.
     pub likelihood: Option<f64>,
     pub last_verified: Option<DateTime<Utc>>,
 }
 
-/// A mean one, in seconds.
+/// An average month, in seconds.
 const MONTH: f64 = 365.25 / 12.0 * 86_400.0;
 
 impl Weights {
-    /// The confidence in an item, from 0 to 1. Evidence without a time does not decay: nobody knows how
-    /// old it is.
+    /// The confidence in an item, from 0 to 1. Evidence without a time does not decay, because its age is unknown.
     pub fn confidence(&self, evidence: &Evidence, now: DateTime<Utc>) -> f64 {
         let kinds = [
             (evidence.corrections, self.correction),
@@ -113,7 +115,7 @@ impl Weights {
     }
 }
 
-/// What is left after all but the first have taken their share.
+/// What is left after each one except the first has taken its share.
 fn left(share: f64, count: u64) -> f64 {
     let further = i32::try_from(count.saturating_sub(1)).unwrap_or(i32::MAX);
     (1.0 - share).powi(further)
@@ -145,7 +147,7 @@ mod tests {
     };
 
     #[test]
-    fn what_a_detector_finds_likely_counts_and_else_the_strongest_kind() {
+    fn the_likelihood_counts_and_without_one_the_strongest_kind() {
         assert_eq!(confidence(ONCE, 0.0), 0.60);
         assert_eq!(confidence(Evidence { corrections: 0, confirmations: 5, ..ONCE }, 0.0), 0.40);
         assert_eq!(confidence(Evidence { instructions: 1, confirmations: 5, corrections: 0, ..ONCE }, 0.0), 0.60);

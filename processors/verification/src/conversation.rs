@@ -1,6 +1,8 @@
-//! The turns of a source file, in windows: prompts and replies, nothing of the tools between them.
+//! The conversation in a source file, cut into windows of turns: prompts and replies, without the tool calls between
+//! them.
 //!
-//! Memory is bounded by one window and the caps on a turn and on what tools printed, not by the file.
+//! Memory is limited by one window, by the limit for a turn, and by the limit for remembered tool output. It does not
+//! grow with the file.
 
 use crate::printed::Printed;
 use crate::prompt::Prompts;
@@ -11,31 +13,31 @@ use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
 use std::borrow::Cow;
 
-/// Bytes that are kept of a turn: the beginning of a prompt, which has the person's words before what
-/// was pasted, and the end of a reply, which is what a person answers.
+/// The most bytes of a turn that are kept. Of a prompt, the beginning is kept: a person's own words come before what
+/// they pasted. Of a reply, the end is kept: that is what the person answers.
 pub const TURN: usize = 16 << 10;
 
-/// Version of what is taken for a turn. A detector that is asked over a network has it in its own version.
+/// The version of the rules for turns. A detector that is asked over a network includes it in its own version.
 pub const VERSION: u32 = 4;
 
-/// Turns as they come.
+/// The turns, as they arrive.
 #[derive(Debug)]
 pub struct Conversation {
     window: Window,
     turns: Vec<Turn>,
     prompts: Prompts,
-    /// The first turn that was in no window before.
+    /// The first turn that was not in an earlier window.
     fresh: usize,
-    /// The last turn is a reply that may go on.
+    /// Whether the last turn is a reply that can continue.
     is_open: bool,
     first_time: Option<DateTime<Utc>>,
     time: Option<DateTime<Utc>>,
     session_id: Box<str>,
     project: Option<Box<str>>,
-    /// The person has refused a tool call or stopped the agent, and said nothing since.
+    /// Whether the person has declined a tool call or stopped the agent, and said nothing since.
     refused: bool,
     printed: Printed,
-    /// A subagent's file, which no person speaks in.
+    /// Whether the file belongs to a subagent, so that no person speaks in it.
     is_subagent: bool,
 }
 
@@ -57,10 +59,10 @@ impl Conversation {
         }
     }
 
-    /// Takes in an event; a window that it completes is shown to `each`.
+    /// Takes an event. If it completes a window, the window is passed to `each`.
     pub fn event(&mut self, event: &Event<'_>, each: &mut dyn FnMut(&View<'_>)) {
         let Said::Agent(transcript, said) = event.said else { return };
-        // The prompt of a subagent was written by its parent.
+        // A subagent's prompt is written by its parent.
         if self.is_subagent || transcript.side_chain || transcript.agent_id.is_some() {
             return;
         }
@@ -93,22 +95,22 @@ impl Conversation {
         }
     }
 
-    /// Turns and prompts that are held.
+    /// The number of turns and prompts that are held.
     pub fn held(&self) -> usize {
         self.turns.len() + self.prompts.len()
     }
 
-    /// What the person asked for so far.
+    /// The prompts so far.
     pub fn prompts(&self) -> &Prompts {
         &self.prompts
     }
 
-    /// The time of what was said before any record had one (rule 9 of COUNTING).
+    /// The time of turns before the first record with a time (rule 9 of COUNTING.md).
     pub fn first_time(&self) -> Option<DateTime<Utc>> {
         self.first_time
     }
 
-    /// Shows the turns that no window has shown yet.
+    /// Passes on the turns that no window has contained yet.
     pub fn end(&mut self, each: &mut dyn FnMut(&View<'_>)) {
         self.close(each);
         if self.fresh < self.turns.len() {
@@ -116,7 +118,7 @@ impl Conversation {
         }
     }
 
-    /// The record's time and session count until a record says otherwise.
+    /// Notes the record's time, session and directory, which hold until a record names others.
     fn whereabouts(&mut self, time: Option<DateTime<Utc>>, transcript: &Transcript<'_>) {
         self.time = time.or(self.time);
         self.first_time = self.first_time.or(time);
@@ -142,7 +144,7 @@ impl Conversation {
         });
     }
 
-    /// Ends the turn at hand, and with it perhaps the window.
+    /// Ends the current turn, and perhaps the window.
     fn close(&mut self, each: &mut dyn FnMut(&View<'_>)) {
         if let Some(turn) = self.turns.last_mut().filter(|turn| turn.role == Role::Assistant) {
             keep_tail(&mut turn.text);
@@ -156,8 +158,8 @@ impl Conversation {
     }
 }
 
-/// What fits into a turn of a text without its secrets. It is masked before it is cut, since what is left of a secret may
-/// not look like one. Of a long text only so much is masked as will do: it is as long as a turn without its secrets, too.
+/// The beginning of a text that fits into a turn, with secrets masked. The text is masked before it is cut, because the
+/// rest of a cut secret may not look like one. Of a long text, only as much is masked as is needed to fill a turn.
 fn beginning(text: &str) -> Cow<'_, str> {
     let mut masked = mask(head(text, 4 * TURN));
     if masked.len() < TURN.min(text.len()) {
@@ -169,13 +171,13 @@ fn beginning(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The first bytes of a text, in whole characters.
+/// The first bytes of a text, cut between characters.
 fn head(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
-/// Drops what stands before the last bytes that fit into a turn, in whole characters.
+/// Keeps the last bytes of a text that fit into a turn, cut between characters.
 fn keep_tail(text: &mut String) {
     let start = (text.len().saturating_sub(TURN)..=text.len()).find(|start| text.is_char_boundary(*start));
     text.drain(..start.unwrap_or_default());
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_refusal_or_an_interruption_refuses() {
+    fn a_prompt_after_a_refusal_or_an_interruption_refuses() {
         let refused = Agent::ToolResult {
             call_id: None,
             is_error: false,

@@ -1,7 +1,7 @@
-//! Finds in a conversation what a person knows and the assistant did not.
+//! The interface of detectors, which find in a conversation what a person knows and the assistant did not.
 //!
-//! A detector sees turns and says claims. It never opens a file or a database; one that asks a model
-//! over a network gets its client in its constructor.
+//! A detector gets turns and returns claims. It never opens a file or a database. A detector that asks a model over a
+//! network gets its client in its constructor.
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, SourceFile};
@@ -9,50 +9,51 @@ use std::ops::Range;
 
 /// A way to find claims.
 pub trait Detector: Send + Sync {
-    /// Name in the configuration.
+    /// The name in the configuration.
     fn name(&self) -> &str;
 
-    /// What can say different claims of the same turns has a different version: every file is due again.
+    /// Must change whenever the detector could return different claims for the same turns. Every file is then processed
+    /// again.
     fn version(&self) -> u32;
 
     fn bound(&self) -> Bound;
 
     fn window(&self) -> Window;
 
-    /// The claims that persons make in the fresh turns of a window of a source file.
+    /// The claims that people make in the fresh turns of a window.
     ///
-    /// Files grow at their end, so all windows of a file but the last one stay what they are.
+    /// A file only grows at its end, so all its windows except the last one stay the same.
     ///
     /// # Errors
     ///
-    /// A failure costs the file's claims of this pass: what an earlier one found stays.
+    /// After a failure, the file gets no new claims in this pass; earlier ones stay.
     fn claims(&self, file: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure>;
 
-    /// Who judges over a network whether the facts contradict each other, where somebody does.
+    /// The judge that decides over a network whether facts contradict each other, if there is one.
     fn judge(&self) -> Option<&dyn Judge> {
         None
     }
 }
 
-/// Says which facts cannot both hold.
+/// Decides which facts cannot both be true.
 pub trait Judge: Send + Sync {
-    /// Who it is, as it stands beside what it says.
+    /// Its name, which is stored with its decisions.
     fn name(&self) -> &str;
 
-    /// The facts that a correction contradicts, by position. It asks once, however many there are.
+    /// The facts that a correction contradicts, by position. Asks a single question, however many facts there are.
     ///
     /// # Errors
     ///
-    /// A failure is no answer: it does not say that nothing is contradicted.
+    /// A failure is not an answer. It does not mean that nothing is contradicted.
     fn contradicted(&self, correction: &str, facts: &[&str]) -> Result<Vec<usize>, Failure>;
 }
 
-/// How a conversation is cut: every window begins `turns - overlap` turns after the one before,
-/// counted from the start of the file.
+/// How a conversation is cut: each window begins `turns - overlap` turns after the previous one, counted from the
+/// beginning of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     pub turns: usize,
-    /// Turns that a window repeats from the one before, as context; fewer than `turns`.
+    /// The number of turns that a window repeats from the previous one as context; less than `turns`.
     pub overlap: usize,
 }
 
@@ -60,7 +61,7 @@ pub struct Window {
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     pub turns: &'a [Turn],
-    /// The first turn that no window before has shown. Claims are about turns from here on.
+    /// The first turn that no earlier window contained. Claims are about turns from here on.
     pub fresh: usize,
 }
 
@@ -70,17 +71,17 @@ pub struct Turn {
     pub role: Role,
     /// What was said, without what the client added. Long turns are cut.
     pub text: String,
-    /// Line of the source file at which it begins.
+    /// The line of the source file where it begins.
     pub line: u64,
-    /// Identity of the record at which it begins. A copy in another file keeps it.
+    /// The id of the record where it begins. A copy in another file has the same id.
     pub uuid: Option<Box<str>>,
     pub time: Option<DateTime<Utc>>,
     pub session_id: Box<str>,
-    /// Working directory at that time.
+    /// The working directory at that time.
     pub project: Option<Box<str>>,
-    /// Before it, the person said no to a tool call, or stopped one.
+    /// Whether the person declined or stopped a tool call just before it.
     pub refuses: bool,
-    /// Where its text has lines that a tool printed before.
+    /// Where its text contains lines that a tool had printed before.
     pub printed: Vec<Range<usize>>,
 }
 
@@ -91,25 +92,25 @@ pub enum Role {
     Assistant,
 }
 
-/// What a person said that is worth knowing.
+/// A statement of a person that is worth keeping.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// Position of the person's turn in the window.
+    /// The position of the person's turn in the window.
     pub turn: usize,
     pub detection: Detection,
     /// At most [`Claim::TITLE`] characters.
     pub title: String,
-    /// The fact, to be understood without the conversation; at most [`Claim::CONTENT`] characters.
+    /// The fact, understandable without the conversation; at most [`Claim::CONTENT`] characters.
     pub content: String,
-    /// What the person wrote, letter by letter; at most [`Claim::QUOTE`] characters.
+    /// What the person wrote, verbatim; at most [`Claim::QUOTE`] characters.
     pub quote: String,
     pub domain: Domain,
     pub scope: Scope,
     /// What the fact is about.
     pub entities: Vec<String>,
-    /// How likely the detector finds it that somebody would write this down, from 0 to 1, where it says so.
+    /// The likelihood that somebody would write this down, from 0 to 1, if the detector gives one.
     pub likelihood: Option<f64>,
-    /// What the detector saw in it, the weightiest first.
+    /// The signs by which the detector recognised it, the most important first.
     pub signs: Vec<String>,
 }
 
@@ -124,7 +125,7 @@ impl Claim {
 pub enum Detection {
     /// The assistant had said something else.
     Correction,
-    /// The assistant had said it.
+    /// The assistant had said the same.
     Confirmation,
     /// Nobody had asked.
     UnpromptedDefinition,
@@ -149,9 +150,9 @@ impl Detection {
 /// For whom a fact holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// How this person likes to work, in any project.
+    /// For this person: how they like to work, in any project.
     Person,
-    /// For all who work on the project.
+    /// For everybody who works on the project.
     Project,
     /// Beyond the project: how a tool, a trade or the world works.
     Domain,
@@ -179,7 +180,7 @@ pub enum Domain {
     Data,
     Operations,
     Infrastructure,
-    /// None of these, or none plainly.
+    /// None of these, or none clearly.
     General,
 }
 

@@ -1,8 +1,8 @@
-//! Hexadecimal digits that stand for a text.
+//! Short hashes of texts, in hexadecimal digits.
 
 use sha2::{Digest, Sha256};
 
-/// The first digits, an even number of them, of the SHA-256 of a text.
+/// The first digits of the SHA-256 of a text. Their number must be even.
 pub(crate) fn digest(text: impl AsRef<[u8]>, digits: usize) -> String {
     hex::encode(&Sha256::digest(text)[..digits / 2])
 }

@@ -1,7 +1,7 @@
-//! What speaks for an item: each piece counts once.
+//! The evidence of an item. Each piece counts once.
 //!
-//! A copy of a conversation is no second piece, whoever has it, and neither is what the same person
-//! says of the same thing again in the same source file.
+//! A copy of a conversation is not a second piece, whoever has the copy. Neither is a repetition of the same fact by
+//! the same person in the same source file.
 
 use crate::Detection;
 use crate::material::Material;
@@ -14,7 +14,7 @@ table! {
     /// one row per item and piece of evidence: a person and a source file, once
     pub static EVIDENCE: Table = "verification_evidence", Viewed;
 
-    /// A piece of evidence. `statement_id` is of what it says in its own words; the quote is in the claim.
+    /// A piece of evidence. `statement_id` is the id of its own wording; the quote is in the claim.
     #[derive(Clone, Debug)]
     pub struct EvidenceRow<'a> {
         /// of knowledge_items
@@ -38,8 +38,8 @@ table! {
     }
 }
 
-/// The pieces of evidence in the statements of an item, oldest first. Of what a person says in a source file the
-/// strongest counts.
+/// The pieces of evidence in the statements of an item, the oldest first. Of several by one person in one source file,
+/// only the strongest counts.
 pub fn of<'m, 'f>(statements: &[usize], material: &'m Material<'f>) -> Vec<&'m Statement<'f>> {
     let mut told = HashSet::new();
     let mut pieces: Vec<&Statement<'_>> = Vec::new();

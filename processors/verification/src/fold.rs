@@ -1,4 +1,4 @@
-//! The state over one source file: its conversation and the claims found in it so far.
+//! The state over one source file: its conversation, and the claims found so far.
 
 use crate::claim::Found;
 use crate::conversation::Conversation;
@@ -10,23 +10,23 @@ use std::collections::HashSet;
 pub struct VerificationFold<'s> {
     conversation: Conversation,
     findings: Findings<'s>,
-    /// Windows, with their first fresh turn, for a detector that is asked when the file has ended: a file
-    /// that is the same as before costs no question.
+    /// Windows, each with its first fresh turn, for a network-bound detector. They are passed to it when the file has
+    /// ended, because an unchanged file is recognised only then and must not cost a request.
     waiting: Vec<(Vec<Turn>, usize)>,
-    /// Bytes of text in them.
+    /// The bytes of text in these windows.
     weight: usize,
 }
 
-/// Bytes of text that wait for a detector: the conversation of a file, not what tools said in it.
+/// The most bytes of text that wait for a detector. Only the conversation counts, not the output of tools.
 const WAITING: usize = 32 << 20;
 
 struct Findings<'s> {
     file: &'s SourceFile,
     detector: &'s dyn Detector,
     found: Vec<Found>,
-    /// A record that a file repeats says what it says once.
+    /// The ids of the claims. A record that the file repeats makes no further claim.
     ids: HashSet<String>,
-    /// The first one ends the search.
+    /// The first failure. It ends the search.
     failure: Option<Failure>,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     use sessionmill_contract::{Agent, Bound, FailureClass, Output, Processor, RowRef, Said, Transcript, Value};
     use std::sync::Mutex;
 
-    /// Claims each fresh prompt as it stands, and notes what it was shown.
+    /// A detector that makes a claim from each fresh prompt, and remembers what it was given.
     #[derive(Default)]
     struct Echo {
         shown: Mutex<Vec<(Vec<String>, usize)>>,
@@ -162,7 +162,7 @@ mod tests {
         (echo, Verification::new(Box::new(echo)))
     }
 
-    /// The claims of a file whose lines alternate: a prompt, a reply.
+    /// The claims of a file whose lines are alternately a prompt and a reply.
     fn claims(processor: &Verification, file: &str, turns: &[&str]) -> Result<Vec<Vec<Value>>, Failure> {
         let file = SourceFile::new(file, "ada");
         let mut fold = processor.open(&file);
@@ -203,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_nobody_wrote_is_no_claim() {
+    fn a_quote_that_nobody_wrote_is_not_a_claim() {
         let (_, processor) = echo(Echo { quote: Some("never said"), ..Echo::default() });
         assert!(claims(&processor, "ada/s.jsonl", &["a", "B"]).unwrap().is_empty());
     }
 
     #[test]
-    fn a_line_that_a_tool_printed_is_no_claim_of_who_pastes_it() {
+    fn a_pasted_line_that_a_tool_printed_is_not_a_claim() {
         let (_, processor) = echo(Echo::default());
         let file = SourceFile::new("ada/s.jsonl", "ada");
         let line = "Invoices are kept for ten years";

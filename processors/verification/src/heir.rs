@@ -1,11 +1,12 @@
-//! What a decision was taken on, and what it holds for once other rules word that otherwise.
+//! Carries decisions over when the wording of an item changes.
 //!
-//! An item is named after its words, so rules of another version, or another model, name it otherwise. A decision
-//! therefore has grounds: the records that its item came from and the words that were quoted. When nobody states the
-//! item any more, the decision holds for what is now stated in one of these records by a quote that overlaps.
+//! An item's id is a hash of its words. So when rules of a new version, or another model, word the same fact
+//! differently, it gets another id. A decision therefore stores its *grounds*: the records from which its item came,
+//! and the words that were quoted. When nobody states the item in its old words any more, the decision applies to its
+//! *heir*: what is now stated in one of these records by an overlapping quote.
 //!
-//! Grounds are digests, for they stay when what somebody said is gone. The digest of a word depends on its record,
-//! whose id nobody guesses, so the words cannot be found by trying.
+//! Grounds are stored as hashes, because they are kept even when what somebody said is deleted. The hash of a word
+//! includes the id of its record, which nobody can guess, so words cannot be found by trying.
 
 use crate::digest::digest;
 use crate::review::{Action, REVIEWS, ReviewRow};
@@ -17,7 +18,8 @@ use std::collections::{HashMap, HashSet};
 table! {
     pub static HEIRS: Table = "verification_heirs", Hidden;
 
-    /// A decision whose item or other item nobody states any more in these words, with what it holds for instead.
+    /// A decision about an item (or another item) that is no longer stated in these words, and what it applies to
+    /// instead.
     #[derive(Clone, Debug)]
     pub struct HeirRow<'a> {
         /// of knowledge_reviews
@@ -29,26 +31,26 @@ table! {
     }
 }
 
-/// Claims that grounds are made of: enough for one of them to be found again.
+/// The most claims in the grounds of a decision: enough to find at least one of them again.
 pub const CLAIMS: usize = 8;
 
-/// Hexadecimal digits of the digest of a record, and of a word in it.
+/// The hexadecimal digits of the hash of a record, and of the hash of a word in it.
 const RECORD: usize = 12;
 const WORD: usize = 6;
 
-/// A claim that a decision is taken on.
+/// A claim on which a decision is based.
 #[derive(Clone, Copy, Debug)]
 pub struct Ground<'c> {
     pub claim_id: &'c str,
     pub quote: &'c str,
-    /// It is evidence of the item, and says it in other words.
+    /// Whether it is evidence of the item in other words.
     pub in_other_words: bool,
 }
 
-/// Marks the ground of a claim in other words.
+/// Marks a claim in other words.
 const OTHER: char = '~';
 
-/// The grounds of a decision: `<record> <word> <word> …` of each claim, separated by `;`. `None` if there is none.
+/// The grounds of a decision: `<record> <word> <word> …` for each claim, separated by `;`. `None` if there are none.
 pub fn grounds<'c>(claims: impl IntoIterator<Item = Ground<'c>>) -> Option<String> {
     let text = |Ground { claim_id, quote, in_other_words }: Ground<'_>| {
         let mark = if in_other_words { OTHER.to_string() } else { String::new() };
@@ -58,36 +60,36 @@ pub fn grounds<'c>(claims: impl IntoIterator<Item = Ground<'c>>) -> Option<Strin
     if grounds.is_empty() { None } else { Some(grounds.join(";")) }
 }
 
-/// The id of a claim without the number that it has in its record.
+/// The id of a claim without its number in the record.
 fn record_id(claim_id: &str) -> &str {
     claim_id.rsplit_once(':').map_or(claim_id, |(record, _)| record)
 }
 
-/// The digest of the record of a claim.
+/// The hash of a claim's record.
 pub fn record(claim_id: &str) -> String {
     digest(record_id(claim_id), RECORD)
 }
 
-/// The words of a quote, in their order. Migration 0045 splits and hashes in the same way.
+/// The hashes of a quote's words, in order. Migration 0045 splits and hashes in the same way.
 fn words(claim_id: &str, quote: &str) -> Vec<String> {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
     let words = quote.split(|c| !is_of_word(c)).filter(|word| !word.is_empty());
     words.map(|word| digest(format!("{} {}", record_id(claim_id), word.to_ascii_lowercase()), WORD)).collect()
 }
 
-/// The decisions as they hold for statements.
+/// Decisions, as they apply to the present statements.
 #[derive(Debug)]
 pub struct Heirs<'r> {
     /// Rows of [`REVIEWS`].
     pub reviews: Cow<'r, [Vec<Value>]>,
-    /// By the number of the decision: the heirs of the item and of the other one.
+    /// By the number of the decision: the heirs of the item and of the other item.
     found: Vec<(i64, [Option<String>; 2])>,
 }
 
 impl<'r> Heirs<'r> {
     /// # Errors
     ///
-    /// If a row is none of a review.
+    /// If a row is not a review.
     pub fn new(statements: &[Statement<'_>], reviews: &'r [Vec<Value>]) -> Result<Self, Failure> {
         let mut heirs = Self { reviews: Cow::Borrowed(reviews), found: Vec::new() };
         let rows = reviews.iter().map(ReviewRow::read).collect::<Result<Vec<_>, _>>()?;
@@ -112,7 +114,7 @@ impl<'r> Heirs<'r> {
                 })
             })
             .collect();
-        // What people decided about the other words themselves counts more than what they decided about the item.
+        // A decision about the new words themselves wins over one that is carried over.
         let of_decisions =
             decisions.iter().zip(&own).map(|((_, row), [item, _])| item.as_deref().unwrap_or(row.item_id));
         let decided: HashSet<&str> = of_decisions.collect();
@@ -136,7 +138,7 @@ impl<'r> Heirs<'r> {
         Ok(heirs)
     }
 
-    /// Adds a row for each decision that holds for something else than it names.
+    /// Adds a row for each decision that applies to something else than it names.
     pub fn push(&self, rows: &mut Rows) {
         for (review_id, [item_id, other_id]) in &self.found {
             let (item_id, other_id) = (item_id.as_deref(), other_id.as_deref());
@@ -153,12 +155,12 @@ fn index<'s, 'f>(statements: &'s [Statement<'f>]) -> HashMap<String, Vec<&'s Sta
     by_record
 }
 
-/// The digests of the records in grounds.
+/// The hashes of the records in grounds.
 pub fn records(grounds: &str) -> impl Iterator<Item = &str> {
     grounds.split(';').filter_map(|ground| ground.strip_prefix(OTHER).unwrap_or(ground).split(' ').next())
 }
 
-/// What the words of a ground state now: of the statements in its record the one whose quote overlaps most.
+/// The heir of a ground: of the present statements in its record, the one whose quote overlaps most.
 fn heir(ground: &str, by_record: &HashMap<String, Vec<&Statement<'_>>>) -> Option<String> {
     let mut parts = ground.split(' ');
     let of_record = by_record.get(parts.next()?)?;
@@ -167,7 +169,7 @@ fn heir(ground: &str, by_record: &HashMap<String, Vec<&Statement<'_>>>) -> Optio
     for statement in of_record {
         let words = words(statement.claim_id, statement.quote);
         let run = longest_run(&quoted, &words);
-        // What is half of the shorter quote is more than a phrase that both happen to have.
+        // Half of the shorter quote is more than a phrase that both happen to contain.
         let overlaps = run > 0 && 2 * run >= quoted.len().min(words.len());
         if overlaps && best.is_none_or(|(most, _)| run > most) {
             best = Some((run, statement));
@@ -176,11 +178,11 @@ fn heir(ground: &str, by_record: &HashMap<String, Vec<&Statement<'_>>>) -> Optio
     best.map(|(_, statement)| statement.id.clone())
 }
 
-/// The most words in a row that two quotes have in common.
+/// The longest run of equal words in two quotes.
 fn longest_run(one: &[&str], other: &[String]) -> usize {
     let (mut runs, mut longest) = (vec![0; other.len() + 1], 0);
     for word in one {
-        // From the end on, so that the run before each is still that of the word before.
+        // Backwards, so that the run before each position still belongs to the previous word.
         for at in (0..other.len()).rev() {
             runs[at + 1] = if *word == other[at] { runs[at] + 1 } else { 0 };
             longest = longest.max(runs[at + 1]);

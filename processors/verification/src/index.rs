@@ -1,31 +1,31 @@
-//! Finds the texts that are like one, without looking at all of them, and without missing any.
+//! An index that finds all texts similar to a given one without comparing it with each.
 //!
-//! Who is about the same things needs less likeness, so an index knows what its texts are about.
+//! Texts about the same entities need less similarity, so the index knows the entities of its texts.
 
 use crate::bag::{self, Bag};
 use crate::wording::{Comparison, KINDS, Stance, Wording, small};
 use std::cell::LazyCell;
 
-/// Texts so like each other, in percent, say the same;
+/// Texts with at least this similarity, in percent, say the same.
 const LIKE: usize = 82;
-/// and so like, if they are related.
+/// The same for related texts, which share entities.
 pub const LIKE_IF_RELATED: usize = 65;
 
-/// Texts that were put into it, by their number among all.
+/// The texts that were added, by number.
 pub struct Index<'m> {
     wordings: &'m [Option<Wording>],
     entities: &'m [Bag],
-    /// The entities that related texts share.
+    /// The number of shared entities from which on texts are related.
     related: usize,
-    /// By each of their rarest words and the kind of their sense, in order.
+    /// By each of a text's rarest words, and by the kind of its sense; in the order of numbers.
     by_word: Vec<[Vec<Entry>; KINDS]>,
 }
 
-/// A text that has a word among its rarest.
+/// A text that has a certain word among its rarest.
 struct Entry {
     number: u32,
     length: u32,
-    /// Its words that are no rarer than this one, and this one.
+    /// The number of its words that are at least as frequent as this one, including it.
     rest: u32,
     /// Masks of its words and of its entities.
     words: u64,
@@ -33,13 +33,13 @@ struct Entry {
 }
 
 impl<'m> Index<'m> {
-    /// One of texts with these words, about these entities.
+    /// An index for texts with these wordings and entities.
     pub fn new(wordings: &'m [Option<Wording>], entities: &'m [Bag], related: usize) -> Self {
         Self { wordings, entities, related, by_word: Vec::new() }
     }
 
-    /// Puts a text into it, after all of a lower number. One that is too short to be like any is left
-    /// out.
+    /// Adds a text. Numbers must be added in ascending order. A text that is too short to be similar to any other is
+    /// left out.
     pub fn insert(&mut self, number: usize) {
         let Some(wording) = &self.wordings[number] else { return };
         let [words, entities] = [wording.bag(), &self.entities[number]].map(|bag| bag::mask(bag.sorted()));
@@ -53,8 +53,8 @@ impl<'m> Index<'m> {
         }
     }
 
-    /// The texts that are like one, and stand so to it; in order. None is looked for before it is asked for, and those
-    /// that do not `count` are left out.
+    /// The texts that are similar to one and agree with or contradict it, in order. They are searched lazily. Texts for
+    /// which `counts` is false are left out.
     pub fn alike<'s>(
         &'s self,
         number: usize,
@@ -80,19 +80,20 @@ impl<'m> Index<'m> {
     }
 }
 
-/// Numbers that are looked at together, at first and at most: who finds soon stops soon, and who does
-/// not is through sooner.
+/// The size of the spans of numbers that are searched together, first and later. A small first span finds near results
+/// soon; larger spans make a full search faster.
 const SPANS: [usize; 2] = [64, 1024];
 
-/// Every text that can be like one, in order, and perhaps others.
+/// Yields, in order, every text that can be similar to one, and possibly others.
 struct Search<'s> {
     probe: Probe<'s>,
-    /// The words that the text has left at each of its rarest, and who has it, as far as not looked at.
+    /// For each of the text's rarest words: the number of words from it on, and the entries that are still to be
+    /// searched.
     lists: Vec<(usize, &'s [Entry])>,
     span: usize,
-    /// The lowest number of the span that was looked at last.
+    /// The lowest number of the current span.
     first: u32,
-    /// What was found in it and not handed on.
+    /// The texts that were found in the span and not returned yet.
     found: [u64; SPANS[1] / 64],
 }
 
@@ -110,7 +111,7 @@ impl<'s> Search<'s> {
         Self { probe, lists, span: SPANS[0], first: 0, found: [0; _] }
     }
 
-    /// Looks at the next span that holds any text; `None` if there is no more.
+    /// Searches the next span that contains any text. `None` if there are no more.
     fn advance(&mut self) -> Option<()> {
         self.first = self.lists.iter().filter_map(|(_, list)| list.first()).map(|entry| entry.number).min()?;
         for (rest, list) in &mut self.lists {
@@ -146,7 +147,7 @@ impl Iterator for Search<'_> {
     }
 }
 
-/// Enough of an entry to rule out most texts that are not looked for.
+/// The properties of the given text by which most entries can be ruled out.
 struct Probe<'s> {
     length: usize,
     /// The mask of its words.
@@ -156,10 +157,10 @@ struct Probe<'s> {
 }
 
 impl Probe<'_> {
-    /// Whether the text of an entry can be like this one.
+    /// Whether the text of an entry can be similar to this one.
     ///
-    /// At the rarest word that two texts share, neither has more words in common with the other than it
-    /// has left. Words that they do not share, as far as masks show them, are not in common either.
+    /// At the rarest word that two texts share, neither can share more words than it has left from there on. Words that
+    /// differ according to the masks are not shared either.
     fn is_near(&self, rest: usize, entry: &Entry) -> bool {
         let length = self.length + entry.length as usize;
         let rest = rest.min(entry.rest as usize);

@@ -1,9 +1,9 @@
-//! Items: what people state, once, however many of them state it.
+//! Items: facts that people state, each stored once, however many people state it.
 //!
-//! Statements are taken oldest first, so that what they come to depends on nothing but them. One in
-//! the very words of an earlier one joins it. Else, unless it corrects something or people decided about
-//! it, it joins the item that says the same in other words; of several the approved one, then the oldest,
-//! then the one of the lowest id. What joins no item is one of its own.
+//! Statements are processed from the oldest on, so that the result depends only on the statements. A statement in the
+//! same words as an earlier one joins its item. Otherwise it joins the item that says the same in other words, unless
+//! it is a correction or people decided about it. If there are several such items, an approved one is preferred, then
+//! the oldest, then the one with the lowest id. A statement that joins no item founds a new one.
 
 use crate::evidence;
 use crate::index::Index;
@@ -69,15 +69,15 @@ table! {
     }
 }
 
-/// Items that share at least this many entities are related.
+/// The number of shared entities from which on items are related.
 pub const RELATED: usize = 2;
 
 /// What one or more statements say.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The statement that it is told in: the oldest one, but for what people merged into it.
+    /// The statement whose words the item has: the oldest, not counting statements that people merged into it.
     pub founder: usize,
-    /// Its statements, oldest first.
+    /// Its statements, the oldest first.
     pub statements: Vec<usize>,
 }
 
@@ -85,7 +85,7 @@ pub struct Item {
 pub fn items(material: &Material<'_>) -> Vec<Item> {
     let mut founded = Standing::ALL.map(|_| Index::new(&material.wordings, &material.entities, RELATED));
     let id = |number: usize| &*material.statements[number].id;
-    // The founder of what each statement joins: by the statement's id, and by its number.
+    // The founder of the item that each statement joins: by the statement's id, and by its number.
     let mut founders: HashMap<&str, usize> = HashMap::new();
     let mut joined = Vec::with_capacity(material.statements.len());
     for (number, Statement { id, .. }) in material.statements.iter().enumerate() {
@@ -109,8 +109,8 @@ pub fn items(material: &Material<'_>) -> Vec<Item> {
     items.into_iter().map(|(founder, statements)| Item { founder, statements }).collect()
 }
 
-/// The founder of the item that a statement joins because both say the same in other words. What was
-/// founded so far is there by its standing.
+/// The founder of the item that a statement joins because both say the same in other words. `founded` contains the
+/// founders so far, by standing.
 fn canonical(material: &Material<'_>, number: usize, founded: &[Index<'_>]) -> Option<usize> {
     let statement = &material.statements[number];
     if statement.detection == Detection::Correction || material.reviews.is_own(&statement.id) {
@@ -119,11 +119,11 @@ fn canonical(material: &Material<'_>, number: usize, founded: &[Index<'_>]) -> O
     founded.iter().find_map(|index| index.alike(number, Stance::Agrees, |_| true).next())
 }
 
-/// The domain that most of the evidence is of. Of several the first in the list of domains, in which the one for what is
-/// plainly of no other comes last.
+/// The domain of most of the evidence. If several have equally many pieces, the first in the list of domains counts;
+/// the general domain is the last in that list.
 fn domain(evidence: &[&Statement<'_>]) -> &'static str {
     let count = |domain: &Domain| evidence.iter().filter(|piece| piece.domain == domain.name()).count();
-    // Of equals the last one is taken.
+    // `max_by_key` returns the last maximum, hence the reversed order.
     Domain::ALL.into_iter().rev().max_by_key(count).unwrap_or(Domain::General).name()
 }
 
@@ -138,7 +138,7 @@ impl Item {
         let sessions: BTreeSet<_> = evidence.iter().map(|piece| piece.session_id).collect();
         let projects: BTreeSet<_> = evidence.iter().map(|piece| piece.project).collect();
         let project = projects.first().copied().flatten().filter(|_| projects.len() == 1);
-        // The first of equals: evidence is in order.
+        // The first of the maxima, because evidence is in order.
         let likeliest = evidence.iter().rev().max_by_key(|piece| piece.likelihood);
         let times = || evidence.iter().filter_map(|piece| piece.time);
         rows.push(ItemRow {

@@ -1,9 +1,9 @@
-//! Corrections that a judge is to be asked about, and the items that each is held against.
+//! Which corrections a judge is asked about, and with which items each is compared.
 //!
-//! A correction is judged once, by one question, against at most [`MOST`] items that were not
-//! rejected: those that share most entities with it, then those whose texts are most like its own,
-//! then the oldest. Of two corrections the one that is judged later is held against the other. One
-//! that nothing can be held against is judged without a question.
+//! A correction is judged once, by a single question, against at most [`MOST`] items that were not rejected. Preferred
+//! are items that share the most entities with it, then those with the most similar texts, then the oldest. A pair of
+//! corrections is compared when the later one is judged. A correction without any item to compare with is recorded as
+//! judged without a question.
 
 use crate::item::{ITEMS, ItemRow};
 use crate::review::{Finding, ReviewRow, Reviews, Standing};
@@ -14,7 +14,7 @@ use sessionmill_contract::{Failure, FailureClass, Inquiry, Row as _, Ruling, Val
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-/// Items that a correction is held against.
+/// The most items with which a correction is compared.
 const MOST: usize = 100;
 
 /// An item that was not rejected.
@@ -27,11 +27,11 @@ struct Fact<'e> {
     first_verified: Option<DateTime<Utc>>,
 }
 
-/// All facts, oldest first.
+/// All facts, the oldest first.
 struct Facts<'e> {
     facts: Vec<Fact<'e>>,
     wordings: Vec<Option<Wording>>,
-    /// Positions of those that are to be judged, in this order.
+    /// The positions of those that are to be judged, in ascending order.
     due: Vec<usize>,
 }
 
@@ -39,7 +39,7 @@ struct Facts<'e> {
 ///
 /// # Errors
 ///
-/// If a row is none of an item or of a review.
+/// If a row is not an item or a review.
 pub fn inquiries<'e>(
     judge: &'e dyn Judge,
     items: &'e [Vec<Value>],
@@ -81,16 +81,16 @@ impl<'e> Fact<'e> {
         })
     }
 
-    /// Entities that two facts name.
+    /// The number of entities that both facts name.
     fn shared(&self, other: &Self) -> usize {
         self.entities.iter().filter(|entity| other.entities.contains(entity)).count()
     }
 }
 
 impl Facts<'_> {
-    /// What a correction is held against, the nearest first.
+    /// The facts with which a correction is compared, the nearest first.
     fn candidates(&self, correction: usize) -> Vec<usize> {
-        // What is judged after this one will be held against it.
+        // Corrections that are judged later will be compared with this one then.
         let comes_later = |fact: usize| fact > correction && self.due.binary_search(&fact).is_ok();
         let likeness = |fact: usize| match (&self.wordings[correction], &self.wordings[fact]) {
             (Some(one), Some(other)) => one.likeness(other),
@@ -128,7 +128,7 @@ impl Facts<'_> {
     }
 }
 
-/// Whether a failure can lie in the question. Any other is asked again by the next pass.
+/// Whether a failure can be caused by the question itself. After any other failure, the next pass asks again.
 fn counts(class: FailureClass) -> bool {
     matches!(class, FailureClass::Permanent | FailureClass::Transient)
 }
@@ -140,7 +140,7 @@ mod tests {
 
     type Answer = fn(&[&str]) -> Result<Vec<usize>, Failure>;
 
-    /// Answers as it is told, and remembers what it was asked.
+    /// A judge that gives a fixed answer and remembers the questions.
     struct Told(Answer, Mutex<Vec<(String, Vec<String>)>>);
 
     impl Told {
@@ -165,7 +165,7 @@ mod tests {
         }
     }
 
-    /// An item that is named for what it says.
+    /// An item whose content is its title.
     fn item(content: &str, kind: Detection, entities: &str, status: Standing, day: i64) -> Vec<Value> {
         let time = DateTime::from_timestamp(86_400 * day, 0).unwrap();
         ItemRow {
@@ -194,7 +194,7 @@ mod tests {
         .values()
     }
 
-    /// Asks all that is to be asked, and numbers the rows of the result.
+    /// Asks all open questions, and numbers the resulting rows.
     fn asked(judge: &Told, items: &[Vec<Value>], reviews: &mut Vec<Vec<Value>>, hour: i64) -> Vec<String> {
         let now = DateTime::from_timestamp(3600 * hour, 0).unwrap();
         let rulings: Vec<_> = inquiries(judge, items, reviews, now).unwrap().into_iter().map(|ask| ask()).collect();

@@ -1,29 +1,29 @@
-//! Knowledge that people confirmed, with the evidence: where somebody corrected the assistant,
-//! confirmed a fact, or defined something unasked.
+//! Knowledge that people confirmed, with the evidence: where somebody corrected the assistant, confirmed a fact, or
+//! defined something without being asked.
 //!
-//! The fold cuts a source file into windows of turns and asks a detector for the claims in them. What
-//! subagents were told was written by a model, so it is no evidence. Settling takes the claims of a
-//! domain that have to do with each other, over all files and people, and what curators decided, and makes items of them. A detector
-//! that asks a model has it judge, between one settling and the next, what corrections contradict.
+//! The fold cuts a source file into windows of turns and asks a detector for the claims in them. Prompts of subagents
+//! are written by a model, so they are not evidence. Settling takes clusters of related claims, from all files and
+//! people, together with the decisions of curators, and makes items of them. Between two settlings, a detector that
+//! uses a model has it judge which items the corrections contradict.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`conversation`] | the turns of a source file, in windows |
 //! | [`printed`] | lines that tools printed, which are no evidence when a person pastes them |
-//! | [`prompt`] | what a person asked for, as a row |
-//! | [`claim`] | what a person said, as a row |
+//! | [`prompt`] | prompts of people, as rows |
+//! | [`claim`] | statements of people, as rows |
 //! | [`fold`] | the state over one source file |
-//! | [`detector`] | what finds claims in a conversation, and judges which contradict each other |
-//! | [`rules`] | the detector that needs no model |
-//! | [`settle`] | claims and reviews become items, evidence and relations |
-//! | [`material`], [`statement`] | all that settling knows; a claim as it takes part |
-//! | [`cluster`] | which claims have to do with each other, and are settled together |
-//! | [`item`], [`evidence`], [`relation`] | what is stated, once; what speaks for it; what is near it or against it |
-//! | [`review`] | what people decided about items, and models found |
-//! | [`heir`] | what a decision holds for once other rules word it otherwise |
+//! | [`detector`] | the interface for finding claims and judging contradictions |
+//! | [`rules`] | the built-in detector, which needs no model |
+//! | [`settle`] | makes items, evidence and relations from claims and reviews |
+//! | [`material`], [`statement`] | the input of settling; a claim in it |
+//! | [`cluster`] | which claims are related and settled together |
+//! | [`item`], [`evidence`], [`relation`] | a fact, stored once; its evidence; contradictions between facts |
+//! | [`review`] | decisions of people about items, and findings of models |
+//! | [`heir`] | what a decision applies to when the wording has changed |
 //! | [`judgement`] | what a model is asked about corrections |
 //! | [`confidence`] | how far an item can be trusted |
-//! | [`wording`], [`bag`], [`index`] | texts as words, how like two are, and which can be like one |
+//! | [`wording`], [`bag`], [`index`] | texts as words, the similarity of two texts, and finding similar ones |
 
 pub mod bag;
 pub mod claim;
@@ -56,20 +56,20 @@ use sessionmill_contract::{
 };
 use std::time::Duration;
 
-/// The processor, with the detector that it asks.
+/// The processor, with its detector.
 pub struct Verification {
     manifest: Manifest,
     detector: Box<dyn Detector>,
     excludes: Box<Excludes>,
 }
 
-/// Whether a person's files are not looked into, by their folder.
+/// Decides, by folder, whether a person's files are ignored.
 pub type Excludes = dyn Fn(&str) -> bool + Send + Sync;
 
-/// The settlement, and the key of all claims.
+/// The name of the settlement, and the key of all claims.
 const KNOWLEDGE: &str = "knowledge";
 
-/// The detector gives the version, and says what time is spent on.
+/// The detector determines `version` and `bound`.
 const MANIFEST: Manifest = Manifest {
     name: "verification",
     version: 0,
@@ -83,7 +83,7 @@ const MANIFEST: Manifest = Manifest {
         key: None,
         edges: None,
         islands: None,
-        clusters: Some(&cluster::TOLD),
+        clusters: Some(&cluster::CLUSTER_INPUTS),
         order: &["session_file"],
         reviews: Some(&review::REVIEWS),
         entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &heir::HEIRS],
@@ -98,7 +98,7 @@ impl Verification {
         Self { manifest, detector, excludes: Box::new(|_| false) }
     }
 
-    /// The same without the files of some people.
+    /// The processor, ignoring the files of some people.
     #[must_use]
     pub fn excluding(self, excludes: Box<Excludes>) -> Self {
         Self { excludes, ..self }

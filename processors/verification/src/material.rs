@@ -1,5 +1,4 @@
-//! What items are made of: statements, compared word by word, and what
-//! people decided.
+//! The input for making items: statements with their wordings and entities, and the decisions of people.
 
 use crate::bag::Bag;
 use crate::review::Reviews;
@@ -8,12 +7,12 @@ use crate::wording::{Wording, wordings};
 use sessionmill_contract::{Failure, Value};
 use std::collections::HashMap;
 
-/// Statements by number, oldest first. All of it follows from the claims and the reviews alone.
+/// Statements by number, the oldest first. Everything is derived from the claims and the reviews.
 #[derive(Debug)]
 pub struct Material<'f> {
     pub statements: Vec<Statement<'f>>,
     pub wordings: Vec<Option<Wording>>,
-    /// What each is about, by number; the rarer of two entities has the lower one.
+    /// The entities of each statement, as numbers; a rarer entity has a lower number.
     pub entities: Vec<Bag>,
     pub reviews: Reviews<'f>,
 }
@@ -21,7 +20,7 @@ pub struct Material<'f> {
 impl<'f> Material<'f> {
     /// # Errors
     ///
-    /// If a row is none of a review.
+    /// If a row is not a review.
     pub fn new(statements: Vec<Statement<'f>>, reviews: &'f [Vec<Value>]) -> Result<Self, Failure> {
         let wordings = wordings(statements.iter().map(|statement| statement.content));
         let entities = numbered(statements.iter().map(|statement| &*statement.entities));
@@ -29,7 +28,7 @@ impl<'f> Material<'f> {
     }
 }
 
-/// What texts are about, in numbers.
+/// The entities of texts, as numbers.
 pub fn numbered<'e>(entities: impl Iterator<Item = &'e [String]> + Clone) -> Vec<Bag> {
     let mut count: HashMap<&str, u32> = HashMap::new();
     for entity in entities.clone().flatten() {

@@ -1,8 +1,8 @@
-//! Lines that tools printed. Who pastes one into a prompt does not say it.
+//! Recognises lines that tools printed. A person who pastes such a line into a prompt does not state it.
 //!
-//! A line is known again from its first letter to its last letter or digit: numbers of lines, indentation, marks of lists
-//! and quotations around it do not count. It is kept as a number, made of the line as JSON has it: of all that tools print,
-//! nothing is read more than once.
+//! A line is recognised by its text from the first letter to the last letter or digit. Line numbers, indentation, list
+//! marks and quotation marks around it do not matter. Each line is stored as a hash of its JSON form, so that tool
+//! output need not be unescaped.
 
 use foldhash::fast::FixedState;
 use memchr::memchr2;
@@ -11,22 +11,22 @@ use std::collections::HashSet;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
-/// Bytes of a line that is said by nobody else: `ok 12 passed` is printed and said alike.
+/// The least bytes of a line that counts. Shorter ones, such as `ok 12 passed`, could also be a person's own words.
 const LEAST: usize = 20;
 
-/// Lines that are kept at least, a number for each: the last ones.
+/// The number of lines that are remembered at least: the latest ones.
 const KEPT: usize = 1 << 16;
 
 /// The lines that tools have printed so far in a session.
 #[derive(Debug, Default)]
 pub struct Printed {
     recent: HashSet<u64>,
-    /// Those before, as many.
+    /// The lines before `recent`, of the same number.
     older: HashSet<u64>,
 }
 
 impl Printed {
-    /// Takes in what a tool answered.
+    /// Adds the output of a tool.
     pub fn add(&mut self, output: Output<'_>) {
         match output {
             Output::Nothing => {}
@@ -40,7 +40,7 @@ impl Printed {
         }
     }
 
-    /// Where a text has such lines.
+    /// Where a text contains such lines.
     pub fn lines_of(&self, text: &str) -> Vec<Range<usize>> {
         if self.recent.is_empty() {
             return Vec::new();
@@ -64,7 +64,7 @@ fn as_json(text: &str) -> Vec<u8> {
     serde_json::Value::from(text).to_string().into_bytes()
 }
 
-/// Hands on the numbers of the lines in the texts of a piece of JSON.
+/// Passes on the hashes of the lines in the texts of a piece of JSON.
 fn numbers(json: &[u8], mut each: impl FnMut(u64)) {
     let (mut start, mut at) = (0, 0);
     while let Some(next) = memchr2(b'"', b'\\', &json[at..]) {
@@ -84,7 +84,7 @@ fn numbers(json: &[u8], mut each: impl FnMut(u64)) {
     number(&json[start..]).into_iter().for_each(each);
 }
 
-/// The number of a line that is long enough.
+/// The hash of a line, if it is long enough.
 fn number(mut line: &[u8]) -> Option<u64> {
     line = loop {
         match line {

@@ -1,8 +1,8 @@
-//! What people ask of an agent, prompt by prompt: what they ask again and again is a candidate for a slash command.
+//! The prompts of people. A prompt that is used again and again is a candidate for a slash command.
 //!
-//! Prompts that ask for the same have the same id, however they are worded around it. For example, "please commit the
-//! changes" and "Commit changes now" are one, and "don't commit" is another one. What only agrees or goes on, such as
-//! "yes, continue", asks for nothing and is left out.
+//! Prompts that ask for the same thing have the same id, even if they differ in filler words. For example, "please
+//! commit the changes" and "Commit changes now" have the same id; "don't commit" has another. A prompt that only agrees
+//! or continues, such as "yes, continue", asks for nothing and is left out.
 
 use crate::Turn;
 use crate::digest::digest;
@@ -33,13 +33,13 @@ table! {
     }
 }
 
-/// Characters of a prompt that are kept.
+/// The number of characters of a prompt that are stored.
 const TEXT: usize = 300;
 
-/// Bytes that identify a prompt.
+/// The number of bytes that identify a prompt.
 const GIST: usize = 4 << 10;
 
-/// Words that change nothing about what is asked for, in order.
+/// Filler words that do not change what is asked for, sorted.
 const EMPTY: [&str; 44] = [
     "a",
     "all",
@@ -87,7 +87,7 @@ const EMPTY: [&str; 44] = [
     "your",
 ];
 
-/// Words that agree, greet or go on.
+/// Words that agree, greet or continue.
 const ASSENT: [&str; 40] = [
     "again",
     "agree",
@@ -137,7 +137,7 @@ pub struct Prompts(Vec<Prompt>);
 
 #[derive(Debug)]
 struct Prompt {
-    /// Nothing for one that asks for nothing: it ends the one before.
+    /// `None` for a prompt that asks for nothing. Such a prompt still ends the previous one.
     id: Option<String>,
     text: String,
     time: Option<DateTime<Utc>>,
@@ -147,7 +147,7 @@ struct Prompt {
 }
 
 impl Prompts {
-    /// Takes in the next turn of the person.
+    /// Adds the next turn of the person.
     pub fn push(&mut self, turn: &Turn) {
         let id = id(&turn.text);
         let text = id.as_ref().map_or_else(String::new, |_| turn.text.chars().take(TEXT).collect());
@@ -155,17 +155,17 @@ impl Prompts {
         self.0.push(Prompt { id, text, time: turn.time, session_id, project, line: turn.line });
     }
 
-    /// How many there are.
+    /// The number of prompts.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no prompts.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds their rows.
+    /// Adds the rows of the prompts.
     pub fn finish(&self, rows: &mut Rows) {
         let until = self.0.iter().skip(1).map(|next| next.time).chain([None]);
         for (Prompt { id, text, time, session_id, project, line }, until) in self.0.iter().zip(until) {
@@ -176,10 +176,11 @@ impl Prompts {
     }
 }
 
-/// The id of all prompts that ask for the same: those of the same words of meaning. Nothing for one that asks for nothing.
+/// The id of all prompts that ask for the same thing, that is, with the same meaningful words. `None` if the prompt
+/// asks for nothing.
 pub fn id(text: &str) -> Option<String> {
     let end = (0..=GIST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    // Of a longer one, no word is cut.
+    // If the prompt is longer, no word is cut.
     let end = if end < text.len() { text[..end].rfind(char::is_whitespace).unwrap_or(end) } else { end };
     let head = text[..end].to_lowercase();
     let words = head.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’')).filter(|word| !word.is_empty());
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn who_agrees_or_goes_on_asks_for_nothing() {
+    fn a_prompt_that_only_agrees_or_continues_asks_for_nothing() {
         for text in ["yes", "OK, continue please", "1.", "go ahead", "thanks, looks good", "👍", ""] {
             assert_eq!(id(text), None, "{text}");
         }

@@ -1,5 +1,5 @@
-//! What a curator should look at: corrections that contradict an item, as their words show or a model has said. Items
-//! that were rejected have no relations.
+//! Relations that a curator should look at: corrections that contradict an item, according to their words or to a
+//! model. Rejected items have no relations.
 
 use crate::Detection;
 use crate::index::Index;
@@ -14,7 +14,7 @@ table! {
     /// one row per correction and item that it contradicts
     pub static RELATIONS: Table = "knowledge_relations", Viewed;
 
-    /// A pair of items. What only a model says has no score.
+    /// A pair of items. A contradiction that only a model found has no score.
     #[derive(Clone, Debug)]
     pub struct RelationRow<'a> {
         /// contradicts
@@ -32,7 +32,7 @@ table! {
     }
 }
 
-/// Items that a correction can contradict as its words show: of more, nobody would look at the rest.
+/// The most items that a correction contradicts according to its words. Nobody would look at more.
 const MOST: usize = 5;
 
 /// Adds the rows of all relations between items.
@@ -54,8 +54,8 @@ pub fn push(items: &[Item], material: &Material<'_>, rows: &mut Rows) {
     }
 }
 
-/// Pairs of a correction and an item that it contradicts, as somebody judged, and who did. What was said
-/// of a statement holds for the item that it is evidence of.
+/// Pairs of a correction and an item that it contradicts according to a judge, with the judge. A finding about a
+/// statement applies to the item of which the statement is evidence.
 fn judged<'m>(items: &[Item], founders: &[usize], material: &'m Material<'_>) -> BTreeMap<(usize, usize), &'m str> {
     let mut pairs = BTreeMap::new();
     let judgements = material.reviews.judgements();
@@ -78,8 +78,8 @@ fn judged<'m>(items: &[Item], founders: &[usize], material: &'m Material<'_>) ->
     pairs
 }
 
-/// Corrections, the items that they contradict, and the likeness of their texts. A correction would
-/// say the same as the item, were it not for a number or a negation.
+/// Corrections, the items that they contradict, and the similarity of their texts. The correction would say the same as
+/// the item if it were not for a number or a negation.
 fn contradictions(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize, u64)> {
     let mut index = Index::new(&material.wordings, &material.entities, 1);
     founders.iter().for_each(|founder| index.insert(*founder));

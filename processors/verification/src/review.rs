@@ -1,8 +1,9 @@
-//! What people decided about items, and what a model said of them: an input beside the claims, which no
-//! reprocessing touches.
+//! Decisions of people about items, and findings of models: an input besides the claims, which processing files again
+//! does not change.
 //!
-//! A review names statements by their id, so it holds as long as somebody states the same, and again
-//! when somebody does after a while. Where other rules word the same otherwise, it holds for their words: see
+//! A review names statements by id. So it applies as long as somebody makes that statement, and again when somebody
+//! makes it later. If other rules word the same fact differently, it applies to the new words: see
+//! [`heir`](crate::heir). A review about a statement that nobody makes any more has no effect, but is kept.
 //! [`heir`](crate::heir). One about a statement that nobody makes any more changes nothing and is kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,7 +15,7 @@ table! {
     /// the last one holds
     pub static REVIEWS: Table = "knowledge_reviews", Public;
 
-    /// A decision or finding, in the order in which they were made; of the same kind the last one holds.
+    /// A decision or a finding, in the order of creation. Of several of the same kind, the last one counts.
     #[derive(Clone, Debug)]
     pub struct ReviewRow<'a> {
         /// decisions are applied in this order
@@ -39,7 +40,7 @@ table! {
 }
 
 impl<'a> ReviewRow<'a> {
-    /// One without grounds, which the store numbers.
+    /// A review without grounds. The store assigns its number.
     pub fn new(
         item_id: &'a str,
         action: &'a str,
@@ -55,13 +56,13 @@ impl<'a> ReviewRow<'a> {
 /// A decision of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The item holds.
+    /// The item is true.
     Approve,
-    /// The item does not hold, and what repeats it does not either.
+    /// The item is not true, and neither is what repeats it.
     Reject,
-    /// The item says the same as another: what speaks for it speaks for that one.
+    /// The item says the same as another one, which gets its evidence.
     Merge,
-    /// The statement is no evidence of another's item, but one of its own.
+    /// The statement is not evidence of another item, but an item of its own.
     Split,
 }
 
@@ -79,14 +80,14 @@ impl Action {
     }
 }
 
-/// What a model said of a correction. It stands where a decision does, and is none: people decide.
+/// A finding of a model about a correction. It is stored like a decision but is not one: people decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It was held against other items; what it contradicts follows.
+    /// The correction was compared with other items. Rows for the contradicted ones follow.
     Judged,
-    /// It and another item cannot both hold.
+    /// The correction and another item cannot both be true.
     Contradicts,
-    /// The model did not answer as it should.
+    /// The model did not give a valid answer.
     Unjudged,
 }
 
@@ -103,7 +104,7 @@ impl Finding {
     }
 }
 
-/// What became of an item. An earlier one takes in what says the same before a later one does.
+/// The state of an item. A statement joins an item with an earlier one of these states first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     Approved,
@@ -125,18 +126,18 @@ impl Standing {
     }
 }
 
-/// The reviews that hold, by id.
+/// The reviews that count, by id.
 #[derive(Debug, Default)]
 pub struct Reviews<'r> {
     verdicts: HashMap<&'r str, Verdict<'r>>,
     places: HashMap<&'r str, Place<'r>>,
-    /// What others were merged into.
+    /// The items that others were merged into.
     targets: HashSet<&'r str>,
     judgements: BTreeMap<&'r str, Judgement<'r>>,
     tries: HashMap<&'r str, Tries<'r>>,
 }
 
-/// The last word on an item.
+/// The last decision about an item.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'r> {
     pub standing: Standing,
@@ -150,7 +151,7 @@ enum Place<'r> {
     OwnNot(&'r str),
 }
 
-/// What the last judge of a correction said.
+/// The findings of the last judge of a correction.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Judgement<'r> {
     pub judge: &'r str,
@@ -158,7 +159,7 @@ pub struct Judgement<'r> {
     pub contradicted: Vec<&'r str>,
 }
 
-/// How often a judge did not answer as it should.
+/// The number of invalid answers of a judge.
 #[derive(Debug)]
 struct Tries<'r> {
     judge: &'r str,
@@ -166,7 +167,7 @@ struct Tries<'r> {
     last: DateTime<Utc>,
 }
 
-/// A judge that fails on a correction is asked again after a day, and this many times in all.
+/// After an invalid answer, the judge is asked again a day later, and at most this many times in total.
 const TRIES: u32 = 3;
 const PAUSE: TimeDelta = TimeDelta::days(1);
 
@@ -175,7 +176,7 @@ impl<'r> Reviews<'r> {
     ///
     /// # Errors
     ///
-    /// If a row is none of a review.
+    /// If a row is not a review.
     pub fn new(rows: &'r [Vec<Value>]) -> Result<Self, Failure> {
         let mut reviews = Self::default();
         for row in rows {
@@ -186,13 +187,13 @@ impl<'r> Reviews<'r> {
         Ok(reviews)
     }
 
-    /// Takes in the next one, or nothing if it says too little.
+    /// Takes the next review. `None` if it lacks something.
     fn take(&mut self, row: ReviewRow<'r>) -> Option<()> {
         let ReviewRow { item_id: item, action, other_id: other, reviewer, reviewed_at, .. } = row;
         if let Some(finding) = Finding::ALL.into_iter().find(|known| action == known.name()) {
             return self.find(finding, item, other, reviewer, reviewed_at);
         }
-        // What a newer program can decide is nothing to this one.
+        // Decisions of a kind that only a newer version knows are ignored.
         let Some(action) = Action::ALL.into_iter().find(|known| action == known.name()) else {
             return Some(());
         };
@@ -224,7 +225,7 @@ impl<'r> Reviews<'r> {
             Finding::Judged | Finding::Contradicts => {
                 let judgement =
                     self.judgements.entry(item).or_insert_with(|| Judgement { judge, contradicted: Vec::new() });
-                // Another judge judges anew; the same one goes on, about the item in another domain.
+                // Another judge starts anew. The same judge continues, for the item in another domain.
                 if judgement.judge != judge {
                     *judgement = Judgement { judge, contradicted: Vec::new() };
                 }
@@ -249,36 +250,36 @@ impl<'r> Reviews<'r> {
         self.verdict(id).map(|verdict| verdict.standing).unwrap_or_default()
     }
 
-    /// What was said of corrections, by their id.
+    /// The judgements about corrections, by id.
     pub fn judgements(&self) -> &BTreeMap<&'r str, Judgement<'r>> {
         &self.judgements
     }
 
-    /// Whether a judge is to be asked about a correction.
+    /// Whether a judge must be asked about a correction.
     pub fn is_due(&self, id: &str, judge: &str, now: DateTime<Utc>) -> bool {
         let is_judged = self.judgements.get(id).is_some_and(|judgement| judgement.judge == judge);
         let tries = self.tries.get(id).filter(|tries| tries.judge == judge);
         let waits = |tries: &Tries<'_>| {
-            // A time to come is one of a clock that was wrong.
+            // A time in the future was stored with a wrong clock.
             tries.count >= TRIES || tries.last <= now && now < tries.last + PAUSE
         };
         !is_judged && !tries.is_some_and(waits)
     }
 
-    /// Whether people decided about the statement: it joins no item by itself, or else an older one that
-    /// says the same would undo what they decided.
+    /// Whether people decided about the statement. Then it does not join another item by itself: otherwise, an older
+    /// statement that says the same could undo the decision.
     pub fn is_own(&self, id: &str) -> bool {
         self.verdicts.contains_key(id) || self.places.contains_key(id) || self.targets.contains(id)
     }
 
-    /// Whether somebody decided that the two are not the same.
+    /// Whether somebody decided that the two are different.
     pub fn are_apart(&self, one: &str, other: &str) -> bool {
         let apart = |from: &str, to: &str| matches!(self.places.get(from), Some(Place::OwnNot(not)) if *not == to);
         apart(one, other) || apart(other, one)
     }
 
-    /// The item that one was merged into, over as many steps as there are; the last of them that
-    /// exists, or none. Items that were merged in a circle stay where they are.
+    /// The item that this one was merged into, over any number of steps: the last one that exists, or `None`. Items
+    /// that were merged in a circle stay separate.
     pub fn target(&self, id: &'r str, exists: impl Fn(&str) -> bool) -> Option<&'r str> {
         let (mut at, mut found) = (id, None);
         for _ in 0..=self.places.len() {
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_program_decides_is_nothing_to_this_one() {
+    fn decisions_of_a_newer_version_are_ignored() {
         let mut unknown = row("a", Finding::Judged, None, "eve", 0);
         unknown[2] = "annul".into();
         assert!(!Reviews::new(&[unknown.clone()]).unwrap().is_own("a"));

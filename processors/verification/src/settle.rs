@@ -1,4 +1,4 @@
-//! Facts and reviews become items, evidence and relations.
+//! Makes items, evidence and relations from claims and reviews.
 
 use crate::heir::{self, Heirs};
 use crate::item::items;
@@ -13,7 +13,7 @@ use std::cell::LazyCell;
 ///
 /// # Errors
 ///
-/// If a row is none of a claim or of a review.
+/// If a row is not a claim or a review.
 pub fn settle(inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let statements = Statement::all(inputs.facts)?;
     let reviews = if are_about(inputs.reviews, &statements) { inputs.reviews } else { &[] };
@@ -28,8 +28,8 @@ pub fn settle(inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether any review is about these statements, or was taken on a record of one: most claims are about nothing that
-/// was ever reviewed, and reading all reviews for each would take longer than all else.
+/// Whether any review is about these statements or their records. Most claims were never reviewed, and parsing all
+/// reviews for each cluster would take longer than everything else.
 fn are_about(reviews: &[Vec<Value>], statements: &[Statement<'_>]) -> bool {
     let [ids, grounds] =
         [["item_id", "other_id"], ["grounds", "other_grounds"]].map(|of| of.map(|c| REVIEWS.position(c)));
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::Detection;
     use crate::claim::{CLAIMS, ClaimRow};
-    use crate::cluster::{TOLD, clusters};
+    use crate::cluster::{CLUSTER_INPUTS, clusters};
     use crate::evidence::{self, EVIDENCE};
     use crate::heir::{Ground, HEIRS};
     use crate::item::{ITEMS, Item};
@@ -61,7 +61,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashSet};
     use unicode_segmentation::UnicodeSegmentation;
 
-    /// A claim with where it comes from.
+    /// A claim, with the file that it comes from.
     #[derive(Clone, Debug)]
     struct Fact {
         session_file: String,
@@ -76,7 +76,7 @@ mod tests {
         columns
     }
 
-    /// Claims as a settlement takes them.
+    /// Claims in the form in which a settlement gets them.
     fn rows<'f>(facts: &'f [Fact], columns: &'f Columns) -> Vec<FactRow<'f>> {
         let row = |(fact, values): (&'f Fact, _)| FactRow {
             session_file: &fact.session_file,
@@ -86,7 +86,7 @@ mod tests {
         facts.iter().zip(columns.rows()).map(row).collect()
     }
 
-    /// A claim of somebody in a source file.
+    /// A claim of a person in a source file.
     fn fact(kind: Detection, content: &str, entities: &[&str], user: &str, file: &str, line: u64) -> Fact {
         let entities = serde_json::json!(entities).to_string();
         let time = DateTime::from_timestamp(86_400 * i64::try_from(line).unwrap(), 0).unwrap();
@@ -148,7 +148,7 @@ mod tests {
     use Detection::{Confirmation, Correction, Instruction, UnpromptedDefinition as Definition};
 
     #[test]
-    fn what_says_the_same_is_evidence_of_the_oldest_item() {
+    fn statements_that_say_the_same_are_evidence_of_the_oldest_item() {
         let facts = [
             fact(Confirmation, ARR_AGAIN, &["ARR"], "bob", "b", 2),
             fact(Definition, ARR, &["ARR"], "ada", "a", 1),
@@ -160,7 +160,7 @@ mod tests {
         let columns = ["item_id", "corrections", "confirmations", "definitions", "verifiers", "last_verified"];
         let expected = [
             format!("{} 1 2 1 3 1970-01-05", id(ARR)),
-            // A correction says something new, unless it is in the very words of an earlier claim.
+            // A correction says something new, unless it has the same words as an earlier claim.
             format!("{} 1 0 0 1 1970-01-06", id(ARR_LOOSE)),
         ];
         assert_eq!(cells(&rows, &ITEMS, &columns), expected);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn less_likeness_is_enough_for_what_shares_two_entities() {
+    fn less_similarity_is_enough_for_statements_that_share_two_entities() {
         let facts = |entities: &[&str]| {
             [
                 fact(Definition, ARR, entities, "ada", "a", 1),
@@ -223,9 +223,9 @@ mod tests {
         let found = |reviews: &[Vec<Value>]| cells(&settled(&facts, reviews), &RELATIONS, &columns);
         let line = |other: &str, rest: &str| format!("{} {} {rest}", id(&days_60), id(other));
         assert_eq!(found(&[]), [line(DAYS_14, "916 1 -")]);
-        // The text that is evidence of another item stands for that one.
+        // A text that is evidence of another item stands for that item.
         assert_eq!(found(&reviews), [line(DAYS_14, "916 1 openai:m-1"), line(ARR, "- 1 openai:m-1")]);
-        // A model that is asked the other way round finds the same contradiction.
+        // A model that is asked in the other direction finds the same contradiction.
         reviews.extend([
             said(5, &id(ARR), Finding::Judged, None),
             said(6, &id(ARR), Finding::Contradicts, Some(&id(&days_60))),
@@ -246,7 +246,7 @@ mod tests {
                 fact
             });
             let mut facts: Vec<_> = numbered.collect();
-            // A copy says nothing more.
+            // A copy adds nothing.
             facts.push(Fact { session_file: "bob/copy.jsonl".into(), ..facts[0].clone() });
             let domains = cells(&settled(&facts, &[]), &ITEMS, &["domain", "definitions"]);
             facts.reverse();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_same_long_prompt_of_several_sessions_is_nobodys_evidence() {
+    fn a_long_prompt_in_several_sessions_is_not_evidence() {
         let of = |template: &str, session: &str, claim: &str, file: &str| {
             let mut fact = fact(Instruction, ARR, &[], "ada", file, 1);
             let cells = [("template_id", template), ("session_id", session), ("claim_id", claim)];
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(items(&facts, &reviews), [line(ARR, "pending 1 1 -"), line(&younger, "rejected 1 0 carol")]);
         reviews.push(review(3, &id(ARR), Action::Merge, Some(&id(&younger))));
         assert_eq!(items(&facts, &reviews), [line(&younger, "rejected 2 1 carol")]);
-        // What the other is merged into is gone for a while.
+        // The item that the other one was merged into is missing for a while.
         let gone = [facts[0].clone(), facts[2].clone()];
         assert_eq!(items(&gone, &reviews), [line(ARR, "pending 1 1 -")]);
         reviews.push(review(4, &id(&younger), Action::Merge, Some(&id(ARR))));
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_decided_holds_when_something_older_says_the_same() {
+    fn a_decision_holds_when_an_older_statement_says_the_same() {
         let older = fact(Confirmation, ARR, &[], "ada", "a", 1);
         let facts = [
             fact(Confirmation, ARR_AGAIN, &[], "bob", "b", 3),
@@ -349,7 +349,7 @@ mod tests {
         }
     }
 
-    /// The same claim as rules of another version make it: worded otherwise, of these words of the person.
+    /// The claim as rules of another version make it: other content, from the given words of the person.
     fn reworded(claim: &Fact, content: &str, quote: &str) -> Fact {
         let mut fact = claim.clone();
         let title: String = content.chars().take(20).collect();
@@ -359,7 +359,7 @@ mod tests {
         fact
     }
 
-    /// A decision with its grounds: the claims of an item and of the other one.
+    /// A decision with its grounds: the claims of an item and of the other item.
     fn grounded(mut review: Vec<Value>, of: [&[(&Fact, bool)]; 2]) -> Vec<Value> {
         let cell = |fact: &'_ Fact, column: &str| fact.values[CLAIMS.position(column).unwrap()].clone();
         for (column, claims) in ["grounds", "other_grounds"].into_iter().zip(of) {
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_holds_for_what_is_worded_otherwise_later() {
+    fn a_decision_carries_over_to_a_later_wording() {
         let old = fact(Confirmation, ARR, &[], "ada", "a", 1);
         let old = reworded(&old, ARR, "Note that ARR counts signed contracts only.");
         let again = reworded(&fact(Confirmation, ARR_AGAIN, &[], "bob", "b", 2), ARR_AGAIN, "ARR counts contracts.");
@@ -400,23 +400,23 @@ mod tests {
         assert_eq!(heirs(&[&old], &[&approve(&[(&old, false)])]), [""; 0]);
         assert_eq!(items(&[&new], &[&approve(&[(&old, false)])]), [line(said, is)]);
         assert_eq!(heirs(&[&new], &[&approve(&[(&old, false)])]), [format!("1 {} -", id(said))]);
-        // Words that somebody still states are meant as they are.
+        // A decision about words that somebody still states applies to these words.
         let other = reworded(&days, said, "ARR counts signed contracts only");
         assert_eq!(items(&[&old, &other], &[&approve(&[(&old, false)])]), [line(ARR, is), line(said, "pending -")]);
-        // Other words of the record are another statement, and so are the same ones of another record.
+        // Other words in the same record are another statement, and so are the same words in another record.
         let apart = reworded(&old, said, "Also, ARR is in euros and counts what was signed.");
         assert_eq!(items(&[&apart], &[&approve(&[(&old, false)])]), [line(said, "pending -")]);
         let elsewhere = reworded(&days, said, "ARR counts signed contracts only");
         assert_eq!(items(&[&elsewhere], &[&approve(&[(&old, false)])]), [line(said, "pending -")]);
         assert_eq!(items(&[&new], &[&review(1, &id(ARR), Action::Approve, None)]), [line(said, "pending -")]);
-        // What overlaps most is meant.
+        // The largest overlap wins.
         let part = reworded(&old, "Contracts are signed", "signed contracts only");
         let mut part = part;
         part.values[CLAIMS.position("claim_id").unwrap()] = "uuid:a-1:1".into();
         let expected = [line("Contracts are signed", "pending -"), line(said, is)];
         assert_eq!(BTreeSet::from_iter(items(&[&new, &part], &[&approve(&[(&old, false)])])), BTreeSet::from(expected));
 
-        // The item is gone, and who said it in other words is not.
+        // The item is gone, and whoever said it in other words still does not state it.
         let newer = reworded(&again, "Contracts count as ARR", "counts contracts");
         let on_both = approve(&[(&old, false), (&again, true)]);
         assert_eq!(items(&[&newer], &[&on_both]), [line("Contracts count as ARR", is)]);
@@ -426,7 +426,7 @@ mod tests {
 
         assert_eq!(items(&[&newer], &[&on_both, &split]), [line("Contracts count as ARR", "pending -")]);
 
-        // Merges name two, and the last decision holds whatever the words were when it was taken.
+        // A merge names two items. The last decision counts, whatever the words were when it was made.
         let merge = review(3, &id(DAYS_14), Action::Merge, Some(&id(ARR)));
         let merge = grounded(merge, [&[(&days, false)], &[(&old, false)]]);
         let days_now = reworded(&days, "Refunds: 14 days", "refund window is 14 days");
@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(items(&[&old], &[&approved, &reject]), [line(ARR, "rejected carol")], "the older rules are back");
     }
 
-    /// A world of claims whose texts are near to each other, and near to the bounds of likeness.
+    /// Random claims with similar texts, close to the limits of similarity.
     fn claims(random: &mut Rng, count: u64) -> Vec<Fact> {
         const WORDS: [&str; 14] = [
             "revenue",
@@ -505,7 +505,7 @@ mod tests {
         pairs.iter().zip(0..).map(|((one, other), n)| review(n, one, action(n), Some(other))).collect()
     }
 
-    /// What the items are, with neither an index nor a shortcut.
+    /// The items, computed without an index or any shortcut.
     fn naive(material: &Material<'_>) -> Vec<Item> {
         let words = |n: usize| -> Vec<String> {
             material.statements[n].content.unicode_words().map(str::to_lowercase).collect()
@@ -552,7 +552,7 @@ mod tests {
     #[test]
     fn the_index_misses_nothing() {
         let (mut joined, mut most) = (0, 0);
-        // The last one is searched in several spans.
+        // The last world is large enough to be searched in several spans.
         for (seed, count) in (0..300).map(|seed| (seed, 60)).chain([(300, 1_500)]) {
             let mut random = Rng::with_seed(seed);
             let facts = claims(&mut random, count);
@@ -568,7 +568,7 @@ mod tests {
         assert!(joined > 3000 && most > 20, "{joined} {most}");
     }
 
-    /// The relations, from every pair of items.
+    /// The relations, computed from every pair of items.
     fn naive_relations(material: &Material<'_>, items: &[Item]) -> Vec<String> {
         let statement = |n: usize| &material.statements[n];
         let standing = |n: usize| material.reviews.standing(&statement(n).id);
@@ -631,17 +631,17 @@ mod tests {
 
     /// The clusters of claims, some of which are known.
     fn clusters_of(facts: &[Fact], known: &[Option<i64>], reviews: &[Vec<Value>]) -> Clusters {
-        let mut columns = Columns::new(&TOLD);
+        let mut columns = Columns::new(&CLUSTER_INPUTS);
         let cell = |fact: &'_ Fact, column: &str| fact.values[CLAIMS.position(column).unwrap()].clone();
         for fact in facts {
-            let values: Vec<_> = TOLD.names().iter().map(|column| cell(fact, column)).collect();
+            let values: Vec<_> = CLUSTER_INPUTS.names().iter().map(|column| cell(fact, column)).collect();
             columns.push(values.iter().map(Value::cell));
         }
         let members = columns.rows().zip(known).map(|(values, cluster)| Member { values, cluster: *cluster });
         clusters(&members.collect::<Vec<_>>(), reviews).unwrap()
     }
 
-    /// Decisions on claims, some of which rules of another version word otherwise.
+    /// Decisions on claims, some of which rules of another version word differently.
     fn decisions(random: &mut Rng, facts: &[Fact]) -> Vec<Vec<Value>> {
         let any = |random: &mut Rng| {
             let fact = &facts[random.usize(..facts.len())];

@@ -1,5 +1,4 @@
-//! A claim as it takes part in settling: read back from its row, named by what it states, and in its
-//! place among all claims.
+//! A claim in settling: read from its row, with the id of what it states, and in its order among all claims.
 
 use crate::Detection;
 use crate::claim::{CLAIMS, ClaimRow};
@@ -12,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 /// What one claim states, and where.
 #[derive(Debug)]
 pub struct Statement<'f> {
-    /// Of all claims that state the same in the same words.
+    /// The same for all claims that state the same in the same words.
     pub id: String,
     pub claim_id: &'f str,
     pub domain: &'f str,
@@ -20,14 +19,14 @@ pub struct Statement<'f> {
     pub title: &'f str,
     pub content: &'f str,
     pub quote: &'f str,
-    /// In lower case, in order.
+    /// In lower case, sorted.
     pub entities: Vec<String>,
     pub time: Option<DateTime<Utc>>,
     pub username: &'f str,
     pub session_file: &'f str,
     pub session_id: &'f str,
     pub line: u64,
-    /// A JSON list, as the claim has it.
+    /// A JSON list, as in the claim.
     pub entities_text: &'f str,
     pub scope: Option<&'f str>,
     pub project: Option<&'f str>,
@@ -38,12 +37,12 @@ pub struct Statement<'f> {
     pub template_id: Option<&'f str>,
 }
 
-/// The id of an item that says this: `kv_` and 12 hexadecimal digits.
+/// The id of an item with this title and content: `kv_` and 12 hexadecimal digits.
 pub fn id(title: &str, content: &str) -> String {
     format!("kv_{}", digest(format!("{title}:{content}"), 12))
 }
 
-/// What a claim is about, in lower case and in order. The text is a JSON list.
+/// The entities in a JSON list, in lower case and sorted.
 pub fn entities(text: &str) -> Option<Vec<String>> {
     let entities: Vec<String> = serde_json::from_str(text).ok()?;
     let mut entities: Vec<_> = entities.iter().map(|entity| entity.to_lowercase()).collect();
@@ -53,12 +52,12 @@ pub fn entities(text: &str) -> Option<Vec<String>> {
 }
 
 impl<'f> Statement<'f> {
-    /// The statements of facts, oldest first. The order depends on the claims alone. What stands in the same long
-    /// prompt of several sessions was written by a tool or a template, and is left out.
+    /// The statements of facts, the oldest first. The order depends only on the claims. A long prompt that occurs in
+    /// several sessions was written by a tool or a template, so its claims are left out.
     ///
     /// # Errors
     ///
-    /// If a row is none of a claim.
+    /// If a row is not a claim.
     pub fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
         let mut all = facts.iter().map(Self::read).collect::<Result<Vec<_>, _>>()?;
         // A copy of a conversation has the same claims under another session id.
@@ -102,8 +101,8 @@ impl<'f> Statement<'f> {
         })
     }
 
-    /// By time, those without one last; then by id, so that of items of one moment the first made is
-    /// the one of the lowest id.
+    /// By time, those without a time last; then by id. So of several items with equal times, the first one has the
+    /// lowest id.
     fn order(&self, other: &Self) -> Ordering {
         let key = |s: &Self| (s.time.is_none(), s.time);
         let place = |s: &Self| {

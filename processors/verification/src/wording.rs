@@ -1,12 +1,12 @@
 //! A text as words, and whether two texts say the same.
 //!
-//! Likeness is the share of words that two texts have in common and in the same order: twice the
-//! longest common subsequence over both lengths, after Unicode's rules for words. It is symmetric,
-//! and no word is left out for being common. Order counts because a wrong likeness does more harm
-//! than a missed one: "A depends on B" is not "B depends on A".
+//! Similarity is the share of words that two texts have in common in the same order: twice the length of their longest
+//! common subsequence of words, divided by the sum of both lengths. Words are separated by Unicode's rules. Similarity
+//! is symmetric, and frequent words count too. Order matters because a wrong match does more harm than a missed one: "A
+//! depends on B" is not "B depends on A".
 //!
-//! Numbers and negations are no matter of likeness: texts that differ in these say different things,
-//! however alike they are.
+//! Numbers and negations are compared exactly: texts that differ in these say different things, however similar they
+//! are.
 
 use crate::bag::Bag;
 use rapidfuzz::distance::lcs_seq;
@@ -14,20 +14,21 @@ use std::collections::HashMap;
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Shorter texts, in characters, are like no other: there is too little to compare.
+/// Texts with fewer characters are never similar to another: there is too little to compare.
 pub const SHORTEST: usize = 40;
 
-/// A word by its number.
+/// A word, by number.
 pub type Word = u32;
 
-/// How the sense of one text is to that of another.
+/// How the sense of one text relates to that of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stance {
     Agrees,
     Contradicts,
 }
 
-/// Kinds of sense: those of all texts that agree with one, or contradict it, are one or two.
+/// The number of kinds of sense. The texts that agree with one, or that contradict it, have only one or two of these
+/// kinds.
 pub const KINDS: usize = 4;
 
 /// The words of a text.
@@ -35,16 +36,16 @@ pub const KINDS: usize = 4;
 pub struct Wording {
     /// In the order of the text.
     words: Vec<Word>,
-    /// The rarest first. The second occurrence of a word in the text counts as another word, and a rarer
-    /// one.
+    /// The rarest first. A second occurrence of a word in the text counts as another, rarer word.
     bag: Bag,
-    /// Numbers that the text asserts, and whether it denies something else: equal for equal ones.
+    /// Identifies the numbers that the text asserts, and whether it negates something else. Equal for texts of equal
+    /// sense.
     sense: u32,
     values: Vec<Word>,
     denies: bool,
 }
 
-/// The wordings of all texts; `None` for one that is too short.
+/// The wordings of all texts; `None` for a text that is too short.
 pub fn wordings<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Option<Wording>> {
     let mut vocabulary = Vocabulary::default();
     let drafts: Vec<_> = texts.map(|text| vocabulary.read(text)).collect();
@@ -53,19 +54,19 @@ pub fn wordings<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Option<Wording>
     drafts.into_iter().map(|draft| Some(Wording::new(draft?, &ranks, &mut senses))).collect()
 }
 
-/// The words of some texts, and how many texts have each.
+/// The words of all texts, and the number of texts that contain each.
 #[derive(Default)]
 struct Vocabulary<'t> {
     words: HashMap<String, (Word, Mark)>,
-    /// The same, as they are written.
+    /// The words as they are written.
     spellings: HashMap<&'t str, (Word, Mark)>,
-    /// Of each word, the numbers of its first, second, … occurrence in a text.
+    /// For each word, the numbers of its first, second, … occurrence in a text.
     occurrences: Vec<Vec<u32>>,
-    /// The texts that have each of these.
+    /// The number of texts that contain each occurrence.
     texts: Vec<u32>,
 }
 
-/// A text, before it is known how rare its words are.
+/// A text before the frequency of its words is known.
 struct Draft {
     words: Vec<(Word, Mark)>,
     occurrences: Vec<u32>,
@@ -102,7 +103,7 @@ impl<'t> Vocabulary<'t> {
         })
     }
 
-    /// The place of each occurrence among all, the rarest first.
+    /// The rank of each occurrence, the rarest first.
     fn ranks(&self) -> Vec<u32> {
         let mut by_rarity: Vec<_> = (0..self.texts.len()).collect();
         by_rarity.sort_by_key(|number| self.texts[*number]);
@@ -114,7 +115,7 @@ impl<'t> Vocabulary<'t> {
     }
 }
 
-/// A count as it is kept.
+/// A count in its stored size.
 pub(crate) fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -128,12 +129,12 @@ impl Wording {
         Self { words: draft.words.into_iter().map(|(word, _)| word).collect(), bag, sense, values, denies }
     }
 
-    /// False only where the likeness is not at least this percentage, at a fraction of the cost.
+    /// A fast check: false only if the similarity is below this percentage.
     pub fn may_be_like(&self, other: &Self, percent: usize) -> bool {
         self.is_enough(other, percent, self.bag.shared_at_most(&other.bag))
     }
 
-    /// Likeness of two texts, in thousandths.
+    /// The similarity of two texts, in thousandths.
     pub fn likeness(&self, other: &Self) -> u64 {
         let common = Comparison::new(self).common(other);
         (2000 * common / self.length(other)) as u64
@@ -144,29 +145,28 @@ impl Wording {
         &self.bag
     }
 
-    /// How many words there are.
+    /// The number of words.
     pub(crate) fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether both assert the same numbers, and deny something or not.
+    /// Whether both assert the same numbers, and both or neither negate something.
     pub fn agrees(&self, other: &Self) -> bool {
         self.sense == other.sense
     }
 
-    /// Whether they cannot both hold: each asserts a number that the other does not, or they differ in
-    /// denying alone.
+    /// Whether both cannot be true: each asserts a number that the other does not, or they differ only in negation.
     pub fn contradicts(&self, other: &Self) -> bool {
         let lacks = |a: &Self, b: &Self| b.values.iter().any(|value| !a.values.contains(value));
         self.sense != other.sense && (self.values == other.values || lacks(self, other) && lacks(other, self))
     }
 
-    /// One of [`KINDS`]: whether the text asserts a number, and whether it denies something.
+    /// One of [`KINDS`]: whether the text asserts a number, and whether it negates something.
     pub fn kind(&self) -> usize {
         2 * usize::from(!self.values.is_empty()) + usize::from(self.denies)
     }
 
-    /// The kinds of all texts that stand so to this one.
+    /// The kinds of all texts that agree with or contradict this one.
     pub fn kinds(&self, stance: Stance) -> Range<usize> {
         let one = |kind: usize| kind..kind + 1;
         match stance {
@@ -176,17 +176,17 @@ impl Wording {
         }
     }
 
-    /// The rarest words of the text: a text so like it has one of them among its own rarest.
+    /// The rarest words of the text. Any text that is similar enough has one of them among its own rarest words.
     ///
-    /// At a likeness of p percent, 200 × common ≥ p × (length + other length), and no more words are in
-    /// common than the other has: so 200 × common ≥ p × (length + common), for either text. What is
-    /// left out here are fewer words than must be common, so these cannot all be among them.
+    /// Why: at a similarity of p percent, 200 × common ≥ p × (length + other length). The number of common words is at
+    /// most the length of the other text, so 200 × common ≥ p × (length + common) holds for either text. The words that
+    /// are left out here are fewer than the words that must be common. So the common words cannot all be among them.
     pub fn rarest(&self, percent: usize) -> &[Word] {
         let least = (percent * self.words.len()).div_ceil(200 - percent);
         &self.bag.sorted()[..=self.words.len() - least]
     }
 
-    /// Whether this many words in common make that likeness.
+    /// Whether this many common words are enough for that similarity.
     fn is_enough(&self, other: &Self, percent: usize, common: usize) -> bool {
         200 * common >= percent * self.length(other)
     }
@@ -196,7 +196,7 @@ impl Wording {
     }
 }
 
-/// A text that is made ready to be compared with many.
+/// A text that is prepared for being compared with many.
 pub struct Comparison<'w> {
     wording: &'w Wording,
     words: lcs_seq::BatchComparator<Word>,
@@ -207,18 +207,18 @@ impl<'w> Comparison<'w> {
         Self { wording, words: lcs_seq::BatchComparator::new(wording.words.iter().copied()) }
     }
 
-    /// Whether the likeness of the text and another is at least this percentage.
+    /// Whether the similarity to another text is at least this percentage.
     pub fn is_like(&self, other: &Wording, percent: usize) -> bool {
         self.wording.may_be_like(other, percent) && self.wording.is_enough(other, percent, self.common(other))
     }
 
-    /// Words in common, in the same order.
+    /// The number of common words in the same order.
     fn common(&self, other: &Wording) -> usize {
         self.words.similarity(other.words.iter().copied())
     }
 }
 
-/// What a word is to the sense of a text.
+/// The meaning of a word for the sense of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
     None,
@@ -245,10 +245,10 @@ impl Mark {
     }
 }
 
-/// A negation denies a value that follows within this many words: "not the 14 days".
+/// A negation applies to a value within this many words after it: "not the 14 days".
 const REACH: usize = 3;
 
-/// The values that are asserted, and whether something else is denied.
+/// The values that are asserted, and whether something else is negated.
 fn sense(marks: impl Iterator<Item = (Word, Mark)>) -> (Vec<Word>, bool) {
     let (mut values, mut denies) = (Vec::new(), false);
     let mut negation = None;

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sealed_is_opened_by_its_key_for_its_session() {
+    fn sealed_data_is_opened_with_its_key_for_its_session() {
         let (seal, other) = (Seal::of(&[7; 32]).unwrap(), Seal::of(&[8; 32]).unwrap());
         let sealed = seal.seal(r#"{"cart":[1]}"#, "a").unwrap();
         assert!(!sealed.contains("cart") && sealed.starts_with(r#"{"sealed":""#), "{sealed}");

@@ -1,23 +1,23 @@
-//! Tells texts that hold no credential, which nearly all are, far faster than a search for one.
+//! A fast check for texts without credentials, which nearly all texts are.
 //!
-//! Each shape has a sign that no text of that shape is without: the word that it begins with, or a long row of bytes of
-//! one kind. What follows the word is looked at with less care than by the search: a sign can be a false one, but no
-//! credential is without. A letter that is not ASCII counts as whatever would make it a sign.
+//! Every form of a credential has a *sign* that no text of that form lacks: the word with which it begins, or a long
+//! run of bytes of one kind. What follows the word is checked less precisely than in the real search. So a sign can be
+//! a false alarm, but no credential is missed. A letter outside ASCII counts as whatever makes the check succeed.
 
 use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;
 
-/// What stands behind the word of a sign.
+/// What must follow the word of a sign.
 #[derive(Clone, Copy)]
 enum Then {
     Anything,
-    /// At least this number of letters, digits, `_` or `-`.
+    /// At least this many letters, digits, `_` or `-`.
     Word(usize),
-    /// Blanks, and at least this number of characters of a token.
+    /// Spaces, and at least this many characters of a token.
     Token(usize),
     /// A name, a colon, a password and an `@`; or a long name and an `@`.
     Password,
-    /// A `:`, `=` or `is`, perhaps behind a quote and blanks, and a word with a digit; or blanks, and a long one.
+    /// A `:`, `=` or `is`, possibly after a quote and spaces, and a word with a digit; or spaces and a long word.
     Value,
 }
 
@@ -74,27 +74,27 @@ const WORDS: [(&str, Then); 53] = [
     ("curl", Then::Anything),
     ("mysql", Then::Anything),
     ("sshpass", Then::Anything),
-    // Two letters that Unicode takes for an `s` and a `k`: a name can be spelled with them.
+    // Two characters that Unicode treats as case variants of `s` and `k`, so a word can be spelled with them.
     ("\u{17f}", Then::Anything),
 ];
 
-/// The other one; it has no place in the list, whose words are compared without case.
+/// The second of them. It cannot be in the list, because the words are compared as ASCII without case.
 const KELVIN: &str = "\u{212a}";
 
-/// The words, in any case.
+/// Finds the words, ignoring case.
 static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words = WORDS.iter().map(|(word, _)| *word);
     AhoCorasick::builder().ascii_case_insensitive(true).build(words.chain([KELVIN])).ok()
 });
 
-/// What a text can hold.
+/// What a text may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
     /// No credential.
     Nothing,
-    /// Long texts and numbers of cards alone.
+    /// Only long random texts and card numbers.
     Row,
-    /// Any.
+    /// Any credential.
     Word,
 }
 
@@ -170,16 +170,16 @@ fn after_blanks(bytes: &[u8]) -> &[u8] {
     &bytes[bytes.iter().take_while(|byte| is_blank(byte)).count()..]
 }
 
-/// Whether the bytes of a kind that it begins with have a digit among them, or are so many that it takes too long to say.
+/// Whether the run of bytes of this kind at the beginning contains a digit, or is too long to check.
 fn has_digit(bytes: &[u8], kind: impl Fn(&u8) -> bool) -> bool {
     const MANY: usize = 64;
     let mut row = bytes.iter().take_while(|byte| kind(byte));
     row.by_ref().take(MANY).any(u8::is_ascii_digit) || row.next().is_some()
 }
 
-/// Whether there is a row of at least `least` bytes of a kind that `is_one` takes.
+/// Whether there is a run of at least `least` bytes of a kind for which `is_one` holds.
 fn has_row(bytes: &[u8], least: usize, kind: fn(u8) -> bool, is_one: impl Fn(&[u8]) -> bool) -> bool {
-    // One of the bytes in such a row is at each multiple of its least length.
+    // Every such run contains a byte at a multiple of `least`, so only these need to be checked.
     let mut at = least - 1;
     while let Some(byte) = bytes.get(at) {
         if !kind(*byte) {
@@ -196,8 +196,8 @@ fn has_row(bytes: &[u8], least: usize, kind: fn(u8) -> bool, is_one: impl Fn(&[u
     false
 }
 
-/// Whether a long word is mixed enough to be random, as a whole or in one of its parts, or can have a number of 256 bits
-/// in it.
+/// Whether there is a long word that is mixed enough to be random, as a whole or in one of its parts, or that may
+/// contain a number of 256 bits.
 fn has_long_word(bytes: &[u8]) -> bool {
     let is_part = |byte: u8| is_word(byte) || byte == b'+' || byte == b'/';
     has_row(bytes, 40, is_part, |row| {
@@ -207,7 +207,7 @@ fn has_long_word(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether digits, with or without a separator between two of them, are as many as those of a card.
+/// Whether there are as many digits as a card has, possibly with single separators between them.
 fn has_card(bytes: &[u8]) -> bool {
     let is_part = |byte: u8| byte.is_ascii_digit() || byte == b' ' || byte == b'-';
     has_row(bytes, 13, is_part, |row| {

@@ -1,8 +1,8 @@
-//! By what channel somebody came: search, a social network, an advertisement, a letter.
+//! The marketing channel of a visit: search, social network, advertisement, email and so on.
 //!
 //! The names and the order of the rules are those of PostHog's channel types, with `AI Assistant` before the organic
-//! ones. Rules of the configuration come first. All values are compared in lower case; an empty value and `null` are
-//! absent.
+//! channels. Rules of the configuration come first. Values are compared in lower case; an empty value and `null` count
+//! as absent.
 //!
 //! ```
 //! use sessionmill_tracking::channel::{Arrival, channel};
@@ -15,8 +15,8 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`rule`] | a channel that the configuration says |
-//! | [`source`] | what sort of place a source or a host is |
+//! | [`rule`] | a channel that the configuration defines |
+//! | [`source`] | the kind of a source or a host |
 
 pub mod rule;
 pub mod source;
@@ -27,24 +27,24 @@ use crate::domain::DIRECT;
 use source::Kind;
 use std::borrow::Cow;
 
-/// With what somebody arrived.
+/// What is known about an arrival.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Arrival<'a> {
     pub source: Option<&'a str>,
     pub medium: Option<&'a str>,
     pub campaign: Option<&'a str>,
-    /// The host of the referrer; `$direct` where the client says that there is none.
+    /// The host of the referrer; `$direct` if the client says that there is none.
     pub referring_domain: Option<&'a str>,
     pub has_gclid: bool,
     pub has_fbclid: bool,
     pub gad_source: Option<&'a str>,
     /// The host of the page on which the visit began.
     pub host: Option<&'a str>,
-    /// Its path.
+    /// The path of that page.
     pub path: Option<&'a str>,
 }
 
-/// The channels that are recognised without any configuration.
+/// The built-in channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     Affiliate,
@@ -97,7 +97,7 @@ impl Channel {
     }
 }
 
-/// The channel of an arrival: of the first rule that holds, else the built-in one.
+/// The channel of an arrival: that of the first matching rule, else the built-in one.
 pub fn channel<'r>(arrival: &Arrival<'_>, rules: &'r [Rule]) -> &'r str {
     match rules.iter().find(|rule| rule.holds(arrival)) {
         Some(rule) => &rule.channel,
@@ -152,19 +152,19 @@ fn built_in(arrival: &Arrival<'_>) -> Channel {
         .unwrap_or(Channel::Unknown)
 }
 
-/// A value in lower case, without allocating where it is.
+/// The value trimmed and in lower case. Allocates only if the value has to change.
 fn folded(value: &str) -> Cow<'_, str> {
     let value = value.trim();
     let is_folded = value.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
     if is_folded { Cow::Borrowed(value) } else { Cow::Owned(value.to_lowercase()) }
 }
 
-/// Whether a medium says that somebody paid.
+/// Whether a medium means that the visit was paid for.
 fn is_paid(medium: &str) -> bool {
     matches!(medium, "cpc" | "cpm" | "cpv" | "cpa" | "ppc" | "retargeting") || medium.starts_with("paid")
 }
 
-/// What a medium says of a visit that was paid for.
+/// The channel that a medium means for a paid visit.
 fn paid_medium(medium: &str) -> Option<Channel> {
     match medium {
         "banner" | "cpm" | "display" | "expandable" | "interstitial" => Some(Channel::Display),
@@ -174,7 +174,7 @@ fn paid_medium(medium: &str) -> Option<Channel> {
     }
 }
 
-/// What a medium says of a visit that was not.
+/// The channel that a medium means for a visit that was not paid for.
 fn organic_medium(medium: &str) -> Option<Channel> {
     Some(match medium {
         "affiliate" | "partnership" | "partnerships" => Channel::Affiliate,
@@ -194,12 +194,12 @@ fn is_social(medium: &str) -> bool {
     matches!(medium, "sm" | "social" | "social media" | "social network" | "social-media" | "social-network")
 }
 
-/// Whether a campaign is about a shop: it holds `shopping`, or `shop` at its beginning or behind anything but the
-/// letters a to d and f to z, which leaves out `workshop` and keeps `eshop`.
+/// Whether a campaign is about a shop. It contains `shopping`, or `shop` at the beginning or after any character except
+/// the letters a to d and f to z. That excludes `workshop` and includes `eshop`.
 fn is_shopping(campaign: &str) -> bool {
     let is_word =
         |before: &str| before.chars().next_back().is_none_or(|letter| letter == 'e' || !letter.is_ascii_lowercase());
-    // A dot of the regular expression takes no line feed.
+    // In the original rule, a regular expression, the dot does not match a line feed.
     !campaign.contains('\n')
         && (campaign.contains("shopping") || campaign.match_indices("shop").any(|(at, _)| is_word(&campaign[..at])))
 }

@@ -1,12 +1,12 @@
-//! Channels that the configuration says, before any other rule.
+//! Channels that the configuration defines. They come before the built-in rules.
 
 use super::Arrival;
 use crate::domain::is_within;
 use serde::{Deserialize, Serialize};
 
-/// A channel of the configuration. Every condition that is given has to hold; of the patterns of one condition, one.
+/// A configured channel. All given conditions must hold; a condition holds if one of its patterns matches.
 ///
-/// A pattern is compared with the whole value, in any case; `*` stands for any text: `spring-*`, `*newsletter*`.
+/// A pattern must match the whole value, ignoring case. `*` stands for any text: `spring-*`, `*newsletter*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
@@ -15,16 +15,16 @@ pub struct Rule {
     pub source: Vec<String>,
     pub medium: Vec<String>,
     pub campaign: Vec<String>,
-    /// Referring hosts, each with those below it; `$direct` for none.
+    /// Hosts of referrers, each including its subdomains; `$direct` for no referrer.
     pub referrer: Vec<String>,
-    /// Hosts of the page on which the visit began, each with those below it.
+    /// Hosts of the page on which the visit began, each including its subdomains.
     pub host: Vec<String>,
-    /// Paths of the page on which the visit began.
+    /// Paths of that page.
     pub path: Vec<String>,
 }
 
 impl Rule {
-    /// Whether a rule has a name and says when it holds.
+    /// Whether the rule has a name and at least one condition.
     pub fn is_complete(&self) -> bool {
         let conditions = [&self.source, &self.medium, &self.campaign, &self.referrer, &self.host, &self.path];
         !self.channel.trim().is_empty() && conditions.iter().any(|patterns| !patterns.is_empty())
@@ -41,7 +41,7 @@ impl Rule {
     }
 }
 
-/// Whether there is no pattern, or a value that one of them fits.
+/// Whether there are no patterns, or one of them matches the value.
 fn says(patterns: &[String], value: Option<&str>, fits: fn(&str, &str) -> bool) -> bool {
     patterns.is_empty()
         || value.is_some_and(|value| {
@@ -50,12 +50,12 @@ fn says(patterns: &[String], value: Option<&str>, fits: fn(&str, &str) -> bool) 
         })
 }
 
-/// Whether a host is the one of the pattern, or below it.
+/// Whether a host matches the pattern or is a subdomain of it.
 fn is_at(pattern: &str, host: &str) -> bool {
     if pattern.contains('*') { matches(pattern, host) } else { is_within(host, pattern) }
 }
 
-/// Whether a pattern with `*` fits a whole value.
+/// Whether a pattern with `*` matches the whole value.
 fn matches(pattern: &str, value: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == value };
     let Some(mut value) = value.strip_prefix(head) else { return false };

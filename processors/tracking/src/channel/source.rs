@@ -1,11 +1,11 @@
-//! What sort of place a campaign's source or a referring host is: search, social network, shop and so on.
+//! The kind of a campaign's source or a referring host: search engine, social network, shop and so on.
 
 use super::Channel;
 use crate::domain::registrable;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Names and hosts by kind.
+/// Names and hosts, by kind.
 const SOURCES: &str = include_str!("sources.txt");
 
 static KINDS: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {
@@ -14,7 +14,7 @@ static KINDS: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {
     for line in SOURCES.lines().filter(|line| !line.starts_with('#')) {
         match line.strip_prefix('[') {
             Some(name) => kind = Kind::named(name.trim_end_matches(']')),
-            // The first of several kinds counts.
+            // If an entry is listed under several kinds, the first counts.
             None => kind.into_iter().for_each(|kind| {
                 line.split_whitespace().for_each(|entry| {
                     kinds.entry(entry).or_insert(kind);
@@ -25,7 +25,7 @@ static KINDS: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {
     kinds
 });
 
-/// A sort of place.
+/// The kind of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     AiAssistant,
@@ -38,8 +38,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a campaign's source or of a host, both in lower case. The longest entry of the list counts that the
-    /// host is or is below of.
+    /// The kind of a campaign's source or of a host, both in lower case. For a host, the longest entry counts that
+    /// equals the host or a parent domain of it.
     pub fn of(source: &str) -> Option<Self> {
         if let Some(kind) = KINDS.get(source) {
             return Some(*kind);
@@ -59,7 +59,7 @@ impl Kind {
         KINDS.get(format!("{label}.*").as_str()).copied()
     }
 
-    /// The channel of a visit that was paid for. None for a kind that is paid for in no way that is known.
+    /// The channel of a paid visit; `None` for a kind without a known paid channel.
     pub fn paid(self) -> Option<Channel> {
         match self {
             Self::Search => Some(Channel::PaidSearch),
@@ -70,7 +70,7 @@ impl Kind {
         }
     }
 
-    /// The channel of a visit that was not.
+    /// The channel of a visit that was not paid for.
     pub fn organic(self) -> Channel {
         match self {
             Self::AiAssistant => Channel::AiAssistant,

@@ -1,4 +1,4 @@
-//! One row for each rule, and for each border between two of them.
+//! One row for each rule, and for each boundary between two of them.
 
 use super::*;
 

@@ -1,8 +1,8 @@
-//! The type of a device, by its operating system and by words of the agent string.
+//! The type of a device, by its operating system and by words in the user agent string.
 //!
-//! A tablet that asks for pages as a desktop, as iPads do, counts as a desktop.
+//! A tablet that requests desktop pages, as iPads do, counts as a desktop.
 
-/// Words of agent strings in lower case, with the type that they mean. The first that is found counts.
+/// Words in user agent strings, in lower case, and the type that each means. The first one found counts.
 const WORDS: [(&str, &[&str]); 5] = [
     (
         "TV",
@@ -57,7 +57,7 @@ const WORDS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Systems that run on desks, by how their names begin.
+/// Prefixes of the names of desktop operating systems.
 const DESKTOP: [&str; 20] = [
     "Windows",
     "Mac OS",
@@ -81,7 +81,7 @@ const DESKTOP: [&str; 20] = [
     "Mandriva",
 ];
 
-/// The type of a device. `os` is the name of the system as uap-core has it.
+/// The type of a device. `os` is the operating system's name in uap-core.
 pub fn of(agent: &str, os: Option<&str>) -> Option<&'static str> {
     let words = agent.to_ascii_lowercase();
     let found = WORDS.iter().find(|(_, names)| names.iter().any(|name| words.contains(name)));
@@ -96,7 +96,7 @@ pub fn of(agent: &str, os: Option<&str>) -> Option<&'static str> {
 
 fn by_system(os: &str) -> Option<&'static str> {
     match os {
-        // Its makers agreed that one that does not say `Mobile` is a tablet.
+        // Device makers agreed that an Android device without `Mobile` in the string is a tablet.
         "Android" => Some("Tablet"),
         "iOS" => Some("Mobile"),
         os => DESKTOP.iter().any(|desktop| os.starts_with(desktop)).then_some("Desktop"),

@@ -1,10 +1,12 @@
-//! What somebody used, by the agent string of the browser: with the rules of uap-core, as `ua-parser` applies them.
+//! The device of a visitor, by the browser's user agent string, according to the rules of uap-core as the crate
+//! `ua-parser` applies them.
 //!
-//! Those rules name browser and operating system; of all test cases of uap-core 0.18 the crate passes 1,460 of 1,460
-//! for browsers and 468 of 468 for systems, and with the names of [`bot`](crate::bot) finds all 70 crawlers among 16,124 devices. They know no types of device, which [`kind`] tells by the system and by a
-//! few words of the string.
+//! Those rules name browser and operating system. The crate passes all test cases of uap-core 0.18: 1,460 for browsers
+//! and 468 for operating systems. Together with the names in [`bot`](crate::bot), it recognises all 70 crawlers among
+//! 16,124 devices. The rules contain no device types; [`kind`] derives these from the operating system and a few words
+//! in the string.
 //!
-//! The rules are compiled when the first agent string comes, and each string is parsed once: agents repeat.
+//! The rules are compiled when the first user agent string arrives. Each string is parsed once, because strings repeat.
 
 pub mod kind;
 
@@ -16,25 +18,25 @@ use std::io::Read;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use ua_parser::{Extractor, Regexes};
 
-/// The rules as JSON; see `uap-core.md` beside them.
+/// The rules as JSON; see `uap-core.md` beside the file.
 const RULES: &[u8] = include_bytes!("uap-core.json.gz");
 
-/// Bytes of an agent string that are looked at. Real ones are shorter.
+/// The most bytes of a user agent string that are used. Real ones are shorter.
 const MAX_AGENT: usize = 1_024;
 
-/// Strings that are kept with their device. Real logs have some hundred.
+/// The most strings that are cached with their device. Real logs contain some hundred.
 const MAX_KEPT: usize = 8_192;
 
-/// `None` only if the embedded rules were damaged, which a test rules out.
+/// `None` only if the embedded rules are damaged; a test excludes that.
 static EXTRACTOR: LazyLock<Option<Extractor<'static>>> = LazyLock::new(|| {
     let mut text = String::new();
     GzDecoder::new(RULES).read_to_string(&mut text).ok()?;
-    // The rules live as long as the program.
+    // The rules are needed until the program ends.
     let rules: Regexes<'static> = serde_json::from_str(String::leak(text)).ok()?;
     rules.try_into().ok()
 });
 
-/// What an agent string says. Absent means that it does not say.
+/// The information in a user agent string. `None` where the string does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// `Desktop`, `Mobile`, `Tablet`, `TV`, `Console` or `Wearable`.
@@ -43,18 +45,18 @@ pub struct Device {
     pub os_version: Option<Box<str>>,
     pub browser: Option<Box<str>>,
     pub browser_version: Option<Box<str>>,
-    /// It calls itself a crawler or another program that nobody sits in front of.
+    /// Whether the string names a crawler or another program without a human user.
     pub is_bot: bool,
 }
 
-/// Devices by agent string.
+/// A cache of devices by user agent string.
 #[derive(Default)]
 pub struct Devices {
     known: RwLock<HashMap<Box<str>, Arc<Device>>>,
 }
 
 impl Devices {
-    /// The device of an agent string.
+    /// The device of a user agent string.
     pub fn of(&self, agent: &str) -> Arc<Device> {
         let agent = beginning(agent);
         if let Some(device) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(agent) {
@@ -76,7 +78,7 @@ impl fmt::Debug for Devices {
     }
 }
 
-/// As much of an agent string as is looked at, in whole letters.
+/// The part of a user agent string that is used, cut between characters.
 fn beginning(agent: &str) -> &str {
     let end = (0..=agent.len().min(MAX_AGENT)).rev().find(|end| agent.is_char_boundary(*end));
     &agent[..end.unwrap_or_default()]
@@ -102,7 +104,7 @@ fn device(agent: &str) -> Device {
     }
 }
 
-/// The parts of a version up to the first that is absent.
+/// A version number up to its first missing part.
 fn version(parts: &[Option<&str>]) -> Option<Box<str>> {
     let parts: Vec<&str> = parts.iter().map_while(|part| part.filter(|part| !part.is_empty())).collect();
     (!parts.is_empty()).then(|| parts.join(".").into())
@@ -112,7 +114,7 @@ fn version(parts: &[Option<&str>]) -> Option<Box<str>> {
 mod tests {
     use super::*;
 
-    /// kind, os, its version, browser, its version
+    /// Kind, operating system and its version, browser and its version.
     type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
     fn row(device: &Device) -> [&str; 5] {

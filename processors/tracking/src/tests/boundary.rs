@@ -1,4 +1,4 @@
-//! When a session ends, for every way to cut.
+//! When a session ends, for each way of cutting.
 
 use super::*;
 use crate::settings::SessionSource;
@@ -10,11 +10,12 @@ fn default(events: &[Web]) -> Vec<String> {
     outlines(Settings::default(), events)
 }
 
-/// Each session with the second at which it closed, and how many events are in none.
+/// Each session with the second at which it closed, and the number of events without a session.
 fn closed(events: &[Web]) -> (Vec<(String, i64)>, u64) {
     let rows = rows(Settings::default(), events);
-    let closed =
-        told(&rows, |session| (outline(session), session.closed_at.signed_duration_since(at(0, 0)).num_seconds()));
+    let closed = each_session(&rows, |session| {
+        (outline(session), session.closed_at.signed_duration_since(at(0, 0)).num_seconds())
+    });
     (closed, people(&rows, |id| id.loose).iter().sum())
 }
 
@@ -83,13 +84,13 @@ fn another_site_begins_a_session_and_the_own_one_does_not() {
 }
 
 #[test]
-fn what_clients_send_by_themselves_opens_and_extends_nothing() {
+fn passive_events_neither_open_nor_extend_a_session() {
     let passive = |seconds| Web::of(Class::Passive, "$pageleave", seconds);
     let events = [passive(0), Web::view(60), passive(29 * MINUTES), Web::view(32 * MINUTES), passive(63 * MINUTES)];
     assert_eq!(default(&events), ["60-60 idle 1/1", "1920-1920 idle 1/1"]);
     let loose = people(&rows(Settings::default(), &events), |id| id.loose);
     assert_eq!(loose.iter().sum::<u64>(), 2);
-    // In PostHog's clients any capture but that of a recording goes on with a session.
+    // In PostHog's clients, any capture other than a recording continues a session.
     assert_eq!(outlines(preset("posthog"), &events), ["0-1920 idle 2/2", "3780-3780 idle 0/0"]);
     let recorded = |seconds| Web::of(Class::Passive, "$snapshot", seconds);
     let events = [recorded(0), Web::view(60), recorded(29 * MINUTES), Web::view(32 * MINUTES)];
@@ -113,7 +114,7 @@ fn pings_keep_alive_where_a_preset_says_so() {
     assert_eq!(outlines(preset("plausible"), &events), ["60-2700 idle 2/2"]);
     assert_eq!(outlines(preset("matomo"), &events), ["60-2700 idle 2/2"]);
     assert_eq!(default(&events), ["60-60 idle 1/1", "2700-2700 idle 1/1"]);
-    let lasts = |name| told(&rows(preset(name), &events[..3]), |session| session.duration_seconds);
+    let lasts = |name| each_session(&rows(preset(name), &events[..3]), |session| session.duration_seconds);
     assert_eq!(lasts("matomo"), [1_140]);
     assert_eq!(lasts("plausible"), [0], "a ping adds no time there");
 }
@@ -124,7 +125,7 @@ fn a_visit_that_began_direct_takes_a_campaign_over_in_matomo() {
     let events = [by(0, None), by(60, Some("spring")), by(120, Some("summer"))];
     assert_eq!(outlines(preset("matomo"), &events), ["0-60 campaign 2/2", "120-120 idle 1/1"]);
     assert_eq!(
-        told(&rows(preset("matomo"), &events), |session| session.utm_campaign.map(str::to_owned)),
+        each_session(&rows(preset("matomo"), &events), |session| session.utm_campaign.map(str::to_owned)),
         [Some("spring".to_owned()), Some("summer".to_owned())]
     );
 }
@@ -181,24 +182,24 @@ fn events_that_name_no_session_keep_that_of_a_client_alive() {
     let leave = Web::of(Class::Passive, "$pageleave", 55 * MINUTES);
     let events = [named.clone(), Web::event(25 * MINUTES), Web::event(40 * MINUTES), leave];
     let rows = rows(Settings::default(), &events);
-    assert_eq!(told(&rows, outline), ["0-2400 client 1/3"]);
+    assert_eq!(each_session(&rows, outline), ["0-2400 client 1/3"]);
     assert_eq!(people(&rows, |id| id.loose), [0]);
     assert_eq!(default(&[named.clone(), Web::event(25 * MINUTES), Web::event(56 * MINUTES)])[1], "3360-3360 idle 0/1");
-    // A ping does so where a preset says so, and what else clients send by themselves does not.
+    // A ping keeps a session alive where a preset says so; other passive events do not.
     let events = |class| [named.clone(), Web::of(class, "$pageleave", 25 * MINUTES), Web::event(40 * MINUTES)];
     assert_eq!(outlines(preset("matomo"), &events(Class::Ping)), ["0-2400 client 1/2"]);
     assert_eq!(outlines(preset("matomo"), &events(Class::Passive)), ["0-0 client 1/1", "2400-2400 idle 0/1"]);
 }
 
 #[test]
-fn what_names_no_session_does_not_go_on_with_one_that_an_end_closed() {
+fn events_that_name_no_session_do_not_continue_one_that_an_end_closed() {
     let named = |seconds| Web::view(seconds).in_session("a");
     let end = |seconds| Web::of(Class::End, "reset", seconds);
     let leave = Web::of(Class::Passive, "$pageleave", 120);
     let ended = ("0-0 end 1/1".to_owned(), 60);
     let after = ("300-300 idle 0/1".to_owned(), 300);
     for end in [end(60), end(60).in_session("a")] {
-        // The first end after the last activity closes it, whether or not it names the session.
+        // The first end after the last activity closes the session, whether or not it names the session.
         let events = [named(0), end, leave.clone(), Web::of(Class::End, "reset", 180), Web::event(300)];
         assert_eq!(closed(&events), (vec![ended.clone(), after.clone()], 1), "the second end ends nothing");
     }

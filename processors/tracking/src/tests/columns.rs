@@ -1,11 +1,11 @@
-//! What a session says.
+//! The columns of a session.
 
 use super::*;
 
 fn one<T>(settings: Settings, events: &[Web], tell: impl Fn(&SessionRow<'_>) -> T) -> T {
-    let mut told = told(&rows(settings, events), tell);
-    assert_eq!(told.len(), 1);
-    told.remove(0)
+    let mut sessions = each_session(&rows(settings, events), tell);
+    assert_eq!(sessions.len(), 1);
+    sessions.remove(0)
 }
 
 fn default<T>(events: &[Web], tell: impl Fn(&SessionRow<'_>) -> T) -> T {
@@ -35,8 +35,8 @@ fn views_come_before_events_at_both_ends() {
 fn copies_count_once_and_the_first_line_counts_whole() {
     let view = |file, url| Web { file, id: Some("e1".to_owned()), ..at_url(Web::view(0), url) };
     let copies = [view("shop/b.jsonl", "https://shop.example/b"), view("shop/a.jsonl", "https://shop.example/a")];
-    let told = |session: &SessionRow<'_>| (session.page_views, session.entry_url.unwrap().to_owned(), session.files);
-    assert_eq!(default(&copies, told), (1, "https://shop.example/a".to_owned(), 1));
+    let counts = |session: &SessionRow<'_>| (session.page_views, session.entry_url.unwrap().to_owned(), session.files);
+    assert_eq!(default(&copies, counts), (1, "https://shop.example/a".to_owned(), 1));
     assert_eq!(people(&rows(Settings::default(), &copies), |id| (id.events, id.copies)), [(1, 1)]);
 }
 
@@ -78,7 +78,7 @@ fn pauses_are_no_activity() {
 }
 
 #[test]
-fn what_brought_somebody_is_one_set_of_values() {
+fn campaign_and_referrer_come_from_one_event() {
     let set = |session: &SessionRow<'_>| {
         let values = [session.utm_campaign, session.gclid, session.referring_domain, session.channel];
         values.map(|value| value.unwrap_or("-").to_owned())
@@ -105,11 +105,11 @@ fn each_value_of_a_device_is_of_the_earliest_event_that_has_it() {
         device(1, Device { os: Some("iOS"), screen: Some((390, 844)), ..Device::default() }),
         device(2, Device { os: Some("Android"), user_agent: Some(IPHONE), ..Device::default() }),
     ];
-    let told = default(&events, |session| {
+    let values = default(&events, |session| {
         let values = [session.device_type, session.os, session.os_version, session.browser, session.screen_resolution];
         values.map(|value| value.unwrap_or("-").to_owned())
     });
-    assert_eq!(told, ["Mobile", "iOS", "17.5", "Mobile Safari", "390x844"]);
+    assert_eq!(values, ["Mobile", "iOS", "17.5", "Mobile Safari", "390x844"]);
     assert!(!default(&events, |session| session.is_bot));
     let bot = Device { user_agent: Some("Mozilla/5.0 (compatible; GPTBot/1.2)"), ..Device::default() };
     assert!(default(&[Web { device: bot, ..Web::view(0) }], |session| session.is_bot));
@@ -132,7 +132,7 @@ fn properties_are_kept_that_the_configuration_names() {
 }
 
 #[test]
-fn what_is_masked_is_not_stored() {
+fn masked_values_are_not_stored() {
     use crate::settings::Mask;
     let view = Web {
         referrer: Some("https://news.example/?id=7"),
@@ -154,12 +154,12 @@ fn what_is_masked_is_not_stored() {
 }
 
 #[test]
-fn times_out_of_the_ordinary_are_kept_and_said() {
+fn unusual_times_are_kept_and_marked() {
     let view = Web { at: "1970-01-01T00:00:00Z".parse().unwrap(), ..Web::view(0) };
     assert!(default(&[view], |session| session.suspect_time));
     assert!(!default(&[Web::view(0)], |session| session.suspect_time));
     let ends = [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC].map(|at| Web { at, ..Web::view(0) });
-    assert_eq!(told(&rows(Settings::default(), &ends), |session| session.suspect_time), [true, true]);
+    assert_eq!(each_session(&rows(Settings::default(), &ends), |session| session.suspect_time), [true, true]);
 }
 
 #[test]
@@ -216,9 +216,9 @@ fn transcripts_are_work() {
         fold.finish(&mut rows).unwrap();
         (file, rows)
     };
-    // A copy of the transcript counts once.
+    // A copy of the transcript does not count again.
     let rows = settled(&tracking, &[fold("ada/a.jsonl"), fold("ada/b.jsonl")], Cut::Islands);
-    let told = told(&rows, |session| {
+    let sessions = each_session(&rows, |session| {
         let counts =
             [session.prompts, session.responses, session.tool_calls, session.errors, session.parallel_transcripts];
         (
@@ -229,5 +229,5 @@ fn transcripts_are_work() {
         )
     });
     let projects = r#"["/src/mill","/src/shop"]"#.to_owned();
-    assert_eq!(told, [("0-400 idle 2/5".to_owned(), [2, 3, 1, 1, 2], projects, true)]);
+    assert_eq!(sessions, [("0-400 idle 2/5".to_owned(), [2, 3, 1, 1, 2], projects, true)]);
 }

@@ -1,4 +1,4 @@
-//! Who is who.
+//! Which ids are one person.
 
 use super::*;
 use crate::edge::EdgeRow;
@@ -26,8 +26,9 @@ fn somebody_who_logs_in_is_one_person_in_one_session() {
     let events = [Web::view(0).by("anon-1"), identify(60, "zoe", "anon-1"), Web::view(90).by("zoe")];
     assert_eq!(who(Settings::default(), &events), ["anon-1 is zoe", "zoe is zoe"]);
     let rows = rows(Settings::default(), &events);
-    let told = told(&rows, |session| format!("{} {} {}", outline(session), session.person_id, session.distinct_id));
-    assert_eq!(told, ["0-90 idle 2/2 zoe anon-1"]);
+    let sessions =
+        each_session(&rows, |session| format!("{} {} {}", outline(session), session.person_id, session.distinct_id));
+    assert_eq!(sessions, ["0-90 idle 2/2 zoe anon-1"]);
 }
 
 #[test]
@@ -70,12 +71,12 @@ fn an_id_of_more_than_a_hundred_users_joins_nobody() {
 fn a_client_session_that_means_nothing_joins_nobody() {
     for (client, sessions) in [("c1", 1), ("undefined", 2), ("0", 2), ("00000000-0000-0000-0000-000000000000", 2)] {
         let events = [Web::view(0).by("zoe").in_session(client), Web::view(60).by("bob").in_session(client)];
-        assert_eq!(told(&rows(Settings::default(), &events), |_| ()).len(), sessions, "{client}");
+        assert_eq!(each_session(&rows(Settings::default(), &events), |_| ()).len(), sessions, "{client}");
     }
     let shared = |people: i64| -> Vec<Web> {
         (0..people).map(|one| Web::view(one).by(&format!("p{one:03}")).in_session("kiosk")).collect()
     };
-    let sessions = |people| told(&rows(Settings::default(), &shared(people)), |_| ()).len();
+    let sessions = |people| each_session(&rows(Settings::default(), &shared(people)), |_| ()).len();
     assert_eq!([sessions(100), sessions(101)], [1, 101]);
 }
 
@@ -91,8 +92,9 @@ fn nobody_joins_nobody() {
 fn folders_are_apart() {
     let other = |event: Web| Web { file: "other/a.jsonl", ..event };
     let events = [identify(0, "zoe", "anon-1"), other(Web::view(0).by("anon-1")), other(Web::view(60).by("zoe"))];
-    let sessions =
-        told(&rows(Settings::default(), &events), |session| format!("{} {}", session.username, session.person_id));
+    let sessions = each_session(&rows(Settings::default(), &events), |session| {
+        format!("{} {}", session.username, session.person_id)
+    });
     assert_eq!(sessions, ["other anon-1", "other zoe"]);
 }
 
@@ -106,8 +108,9 @@ fn two_people_in_one_session_of_a_client_stay_two_people() {
     ];
     assert_eq!(who(Settings::default(), &events), ["anon-1 is anon-1", "bob is bob"]);
     let rows = rows(Settings::default(), &events);
-    let told = told(&rows, |session| format!("{} {} {}", outline(session), session.person_id, session.distinct_id));
-    assert_eq!(told, ["0-60 client 2/2 bob bob", "4000-4000 idle 1/1 anon-1 anon-1", "4000-4000 idle 1/1 bob bob"]);
+    let sessions =
+        each_session(&rows, |session| format!("{} {} {}", outline(session), session.person_id, session.distinct_id));
+    assert_eq!(sessions, ["0-60 client 2/2 bob bob", "4000-4000 idle 1/1 anon-1 anon-1", "4000-4000 idle 1/1 bob bob"]);
 }
 
 #[test]

@@ -241,14 +241,14 @@ fn rows(settings: Settings, events: &[Web]) -> Rows {
     settled(&tracking, &folded(&tracking, &numbered(events)), Cut::Islands)
 }
 
-/// The sessions by their start, each told by a function.
-fn told<T>(rows: &Rows, tell: impl Fn(&SessionRow<'_>) -> T) -> Vec<T> {
+/// The result of a function for each session, ordered by start.
+fn each_session<T>(rows: &Rows, tell: impl Fn(&SessionRow<'_>) -> T) -> Vec<T> {
     let mut sessions: Vec<SessionRow<'_>> = rows.of(&SESSIONS).map(|row| SessionRow::read(row).unwrap()).collect();
     sessions.sort_by_key(|session| (session.started_at, session.person_id, session.session_id));
     sessions.iter().map(tell).collect()
 }
 
-/// The ids of people, each told by a function.
+/// The result of a function for each id of a person.
 fn people<T>(rows: &Rows, tell: impl Fn(&PresenceRow<'_>) -> T) -> Vec<T> {
     rows.of(&PRESENCE).map(|row| tell(&PresenceRow::read(row).unwrap())).collect()
 }
@@ -272,5 +272,5 @@ fn outline(session: &SessionRow<'_>) -> String {
 }
 
 fn outlines(settings: Settings, events: &[Web]) -> Vec<String> {
-    told(&rows(settings, events), outline)
+    each_session(&rows(settings, events), outline)
 }

@@ -100,13 +100,13 @@ fn random_logs_give_the_sessions_of_the_slow_way() {
         let events = log(&mut random, switches);
         let tracking = Tracking::new(settings.clone(), None);
         let rows = settled(&tracking, &folded(&tracking, &events), Cut::Islands);
-        let mut fast = told(&rows, compared);
+        let mut fast = each_session(&rows, compared);
         let mut slow = slow::sessions(&settings, &events);
         fast.sort();
         slow.sort();
         assert_eq!(fast, slow, "{name} {session_source:?} {events:#?}");
         sessions += fast.len();
-        reasons.extend(told(&rows, |session| session.close_reason.to_owned()));
+        reasons.extend(each_session(&rows, |session| session.close_reason.to_owned()));
     }
     assert!(sessions > 4_500, "{sessions}");
     let all = ["campaign", "client", "day", "end", "idle", "referrer"];
@@ -290,7 +290,7 @@ mod slow {
         sessions.into_iter().zip(lasts).collect()
     }
 
-    /// The sessions, told as `compared` does.
+    /// The sessions, in the form of `compared`.
     pub(super) fn sessions(settings: &Settings, events: &[Web]) -> Vec<String> {
         let (switches, people) = (&settings.switches, people(events));
         let events = distinct(events);
@@ -360,14 +360,14 @@ mod slow {
             }
         }
         late.into_iter().for_each(|(session, event)| named[session].1.push(event));
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         let mut tell = |session: &Session<'_>, person: &str, last: DateTime<Utc>| {
             let seconds = |time: DateTime<Utc>| time.signed_duration_since(at(0, 0)).num_seconds();
             let start = session.1.iter().filter(|event| opens(switches, event)).map(|event| event.at).min().unwrap();
             let count = |classes: &[Class]| session.1.iter().filter(|event| classes.contains(&event.class)).count();
             let lasts = |event: &&&Web| switches.ping_lasts || event.class != Class::Ping;
             let seen = session.1.iter().filter(lasts).map(|event| event.at).max().unwrap_or(last);
-            told.push(format!(
+            lines.push(format!(
                 "{person} {}-{} {} {}/{} closed {:?} seen {seen:?}",
                 seconds(start),
                 seconds(last),
@@ -383,7 +383,7 @@ mod slow {
         for (person, (session, last)) in &others {
             tell(session, person, *last);
         }
-        told
+        lines
     }
 
     fn place(event: &Web) -> (DateTime<Utc>, &str, u64) {

@@ -1,4 +1,4 @@
-//! Corrections and confirmations: what a person says to a statement of the assistant.
+//! Corrections and confirmations: a person's answer to a statement of the assistant.
 
 use crate::Detection;
 use crate::rules::Fact;
@@ -38,7 +38,7 @@ pub(super) fn find<'a>(
     let rest = after_talk(rest).unwrap_or(rest);
     // "Both right. Prices are …. And fees are …"
     let goes_on_agreeing = at > 0 && lead == Lead::Nothing && agrees(said.first()?);
-    // "That's wrong. Revenue is …": the fact is the next sentence.
+    // "That's wrong. Revenue is …": the fact is in the next sentence.
     let (to, words) = match said.get(at + 1) {
         Some(next)
             if lead != Lead::Nothing
@@ -61,13 +61,13 @@ pub(super) fn find<'a>(
         if lead == Lead::Nothing && !goes_on_agreeing && !is_general(words) && !obliges(words) {
             return None;
         }
-        // What they both see is so now: "yep, 40 seconds, I see it as well".
+        // A confirmation of something that both see at this moment: "yep, 40 seconds, I see it as well".
         if lead == Lead::Yes && words.iter().any(|word| word.lower == "i" && word.is(Sign::Perception)) {
             return None;
         }
         let statements = statements();
         let comparison = Comparison::of(words, statements)?;
-        // What is said by the way, or of a kind of things in this house, is mostly no answer.
+        // A remark in passing, or about one kind of thing in this company, is mostly not an answer.
         let defines = coins(fact, words, comparison.statement)
             || told.is_some() && strip(words, Sign::WeDefine).is_some()
             || comparison.shared == 0 && at > 0 && definition::find(said, at).is_some()
@@ -80,11 +80,11 @@ pub(super) fn find<'a>(
         let lead = match lead {
             Lead::Nothing if goes_on_agreeing && !objects && comparison.shared > 1 => Lead::Yes,
             Lead::Nothing if goes_on_agreeing && !objects => return None,
-            // "They don't", to what says that they do not.
+            // "They don't", in answer to a statement that they do not.
             Lead::No if denies_in_short(&sentence.words) && has(&comparison.statement.words, Sign::Negation) => {
                 Lead::Yes
             }
-            // "They can", to what says that they cannot.
+            // "They can", in answer to a statement that they cannot.
             Lead::Yes if affirms_in_short(&sentence.words) && has(&comparison.statement.words, Sign::Negation) => {
                 Lead::No
             }
@@ -99,7 +99,7 @@ pub(super) fn find<'a>(
     })
 }
 
-/// "96 rows. Settlement has gone by the quarter hour …": an answer with the statement before it.
+/// "96 rows. Settlement has gone by the quarter hour …": an answer together with the statement before it.
 pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fact<'a> {
     const PREFACE: usize = 30;
     let is_led = said.get(answer.from).is_some_and(|sentence| lead(&sentence.words).0 != Lead::Nothing);
@@ -108,7 +108,7 @@ pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fa
     let theirs = answer.statement.map(|statement| stems(&statement.words)).unwrap_or_default();
     let preface = before.filter(|before| {
         let (lead, words) = lead(&before.words);
-        // It speaks of the same, whoever it is said of: "I just checked, a sev2 is …".
+        // It is about the same subject, whoever says it: "I just checked, a sev2 is …".
         let is_of_it = stems(words).intersection(&theirs).count() > 1;
         if lead == Lead::Nothing && is_of_it && !is_no_statement(before, words) {
             return true;
@@ -122,14 +122,13 @@ pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fa
     }
 }
 
-/// Whether a sentence says what follows from the ones before.
+/// Whether a sentence draws a conclusion from the previous ones.
 pub(super) fn concludes(sentence: &Sentence<'_>) -> bool {
     const SO: [&str; 5] = ["so", "donc", "entonces", "então", "quindi"];
     sentence.words.first().is_some_and(|first| SO.contains(&&*first.lower))
 }
 
-/// Whether the subject stands between quotation marks or before an equals sign, and is none of the statement: a
-/// term that is new to it.
+/// Whether the subject is in quotation marks or before an equals sign, and is not in the statement: a new term.
 fn coins(fact: &Sentence<'_>, words: &[Word], statement: &Sentence<'_>) -> bool {
     const SHORT: usize = 2;
     let theirs = stems(&statement.words);
@@ -139,7 +138,7 @@ fn coins(fact: &Sentence<'_>, words: &[Word], statement: &Sentence<'_>) -> bool 
     words[..end].iter().any(|word| (equals || is_quoted(fact, word)) && is_new(word))
 }
 
-/// A definition as it is, or as the correction that it is: of what the assistant has just told otherwise.
+/// The definition itself; or a correction, if the assistant has just said something else about it.
 pub(super) fn of_what_was_said<'a>(
     definition: Fact<'a>,
     said: &[Sentence<'_>],
@@ -161,7 +160,7 @@ pub(super) fn of_what_was_said<'a>(
     }
 }
 
-/// "Ten days, yes, …": the words without the agreement, where the sentence ends in it.
+/// "Ten days, yes, …": the words without the agreement, if the clause ends with it.
 fn agreed(words: &[Word]) -> Option<&[Word]> {
     const YES: [&str; 8] = ["yes", "yep", "yeah", "ja", "sí", "oui", "sim", "sì"];
     let is_clause = |at: usize| {
@@ -205,7 +204,7 @@ fn only_denies(words: &[Word]) -> bool {
         && !has_stems(words, FACT - 1)
 }
 
-/// Whether a sentence says nothing but that something was right.
+/// Whether a sentence says only that something was right.
 fn only_agrees(sentence: &Sentence<'_>) -> bool {
     let (lead, rest) = lead(&sentence.words);
     lead == Lead::Yes && rest.is_empty() && !sentence.is_question

@@ -1,4 +1,4 @@
-//! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
+//! Statements that define a thing by its class: "A P0 is an outage that …".
 
 use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
@@ -7,10 +7,10 @@ use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name, is_quoted};
 use crate::rules::worth::{MEANING, has_value, worth};
 
-/// The most words of a term that nothing but its class announces.
+/// The most words of a term that is only recognised by its class.
 const TERM: usize = 5;
 
-/// Whether a term is put into a class, and distinguished in it.
+/// Whether a statement puts a term into a class and distinguishes it from others of that class.
 pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     let words = strip_place(words).unwrap_or(words);
     if is_label(words) {
@@ -30,23 +30,24 @@ pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     }
     let is_figure = strip(meaning, Sign::Relation).is_some_and(|of| has_stems(of, MEANING));
     let class = strip_article(meaning);
-    let is_told_apart = class.is_some_and(is_told_apart);
+    let is_distinguished = class.is_some_and(is_distinguished);
     let is_name = bare.iter().any(|word| is_name(sentence, word));
     let is_indefinite = article.is_some() || is_name || is_bare(bare);
     is_figure
-        || is_indefinite && is_told_apart
+        || is_indefinite && is_distinguished
         || is_ours && class.is_some() && has_stems(meaning, MEANING + 1)
         || is_of_its_kind(bare, meaning)
         || is_status(bare, article, meaning)
 }
 
-/// "The one who knows is …": a person is no term.
+/// "The one who knows is …": a person is not a term.
 fn is_person(article: Option<&[Word]>, meaning: &[Word]) -> bool {
     let knows = meaning.iter().take(4).any(|word| word.lower == "who");
     article.is_none() && knows && meaning.first().is_some_and(|first| first.lower == "the")
 }
 
-/// What holds of all things of a kind, or in this house: "Paid pilots aren't revenue until they convert".
+/// A statement about all things of a kind, or about things in this company: "Paid pilots aren't revenue until they
+/// convert".
 pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> bool {
     let Some((subject, predicate)) = split_at(words, Sign::Rules) else { return false };
     let article = strip(subject, Sign::Article);
@@ -59,7 +60,7 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
                 || matches!(&*first.lower, "everything" | "everyone" | "all")
         })
         || is_numbered(sentence, subject);
-    // "Grace period is 30 minutes": a name without an article, of which a value is told.
+    // "Grace period is 30 minutes": a name without an article, with a value.
     let is_named = has_value(predicate)
         && subject.len() < TERM - 1
         && !subject.iter().any(|word| {
@@ -83,7 +84,7 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
             || (is_kind || is_named) && is_bound && worth >= least)
 }
 
-/// "Class A", "ring 0": one of several that go by a letter or a number.
+/// "Class A", "ring 0": one of several that are named by a letter or a number.
 fn is_numbered(sentence: &Sentence<'_>, term: &[Word]) -> bool {
     const LENGTH: usize = 2;
     let [name, .., last] = term else { return false };
@@ -104,12 +105,12 @@ fn strip_place(words: &[Word]) -> Option<&[Word]> {
     (!first.is_mark()).then_some(words.get(end..)?)
 }
 
-/// The words after an article, or after "those", "all", "any": what begins a class.
+/// The words after an article, or after "those", "all", "any": the beginning of a class.
 fn strip_article(meaning: &[Word]) -> Option<&[Word]> {
     const PLURAL: usize = 2;
     let first = meaning.first()?;
     let begins = first.is(Sign::Article) || first.is(Sign::Determiner) || first.is(Sign::Ours) || first.lower == "one";
-    // "accounts without …", "dormant accounts": a class in the plural has none.
+    // "accounts without …", "dormant accounts": a class in the plural has no article.
     let is_plural =
         meaning.iter().take(PLURAL).any(|word| !word.is_stop() && word.lower.ends_with('s') && word.lower.len() > 3);
     if begins {
@@ -121,8 +122,8 @@ fn strip_article(meaning: &[Word]) -> Option<&[Word]> {
     }
 }
 
-/// Whether a class goes on with what distinguishes its members.
-fn is_told_apart(class: &[Word]) -> bool {
+/// Whether a class is followed by what distinguishes its members.
+fn is_distinguished(class: &[Word]) -> bool {
     const HEAD: usize = 5;
     let mut head = class.iter().take(HEAD);
     !class.first().is_some_and(|first| first.is(Sign::Judgement))
@@ -148,7 +149,7 @@ fn is_status(term: &[Word], article: Option<&[Word]>, meaning: &[Word]) -> bool 
     (article.is_some() || is_bare(term)) && is_condition && is_quality && has_stems(meaning, MEANING + 1)
 }
 
-/// Whether a term needs no article: a plural, or a word of the trade.
+/// Whether a term needs no article: a plural, or a word of a trade.
 fn is_bare(term: &[Word]) -> bool {
     let is_plural = |word: Option<&Word>| word.is_some_and(|word| !word.is_stop() && word.lower.ends_with('s'));
     let is_number = |word: &Word| word.is_value() && !word.lower.starts_with(char::is_alphabetic);

@@ -1,5 +1,5 @@
-//! What a person says beside what the assistant said: what they share, what differs, and whether that
-//! makes a correction or a confirmation.
+//! Compares what a person says with what the assistant said: what they share, what differs, and whether that makes it a
+//! correction or a confirmation.
 
 use crate::Detection;
 use crate::rules::answer::calls_right;
@@ -13,62 +13,62 @@ use crate::rules::term::is_a_term;
 use crate::rules::worth::{FACT, has_value, worth};
 use std::collections::BTreeSet;
 
-/// The words that hold what somebody sees rather than knows.
+/// The words in which to look for something that a person sees rather than knows.
 const PERCEPTION: usize = 7;
 
-/// The points that make a correction of what nobody has called wrong.
+/// The points that make a correction of a statement that was not explicitly called wrong.
 const SURE: usize = 7;
 
-/// A fact beside the statement of the assistant that it is about.
+/// A fact, compared with the statement of the assistant that it is about.
 pub(super) struct Comparison<'a> {
-    /// The one that shares most terms with the fact, the later of equals.
+    /// The statement that shares the most terms with the fact; of equals, the last.
     pub(super) statement: &'a Sentence<'a>,
     /// Points for being about the same thing.
     topic: usize,
-    /// Points for saying something else of it.
+    /// Points for saying something different about it.
     difference: usize,
-    /// Terms in common, of which a number counts double.
+    /// The number of shared terms. A number counts twice.
     pub(super) shared: usize,
-    /// Terms of the fact that the statement does not have.
+    /// The number of terms that only the fact has.
     new: usize,
-    /// Numbers and codes of the fact that the statement does not have, where it has others.
+    /// The fact has numbers or codes that the statement lacks, and the statement has others.
     conflicts: bool,
-    /// The same where both are of one unit, or times of day.
+    /// As `conflicts`, with numbers of the same unit or times of day.
     conflicts_in_kind: bool,
-    /// The fact says another thing of the same subject.
+    /// The fact says something else about the same subject.
     replaces: bool,
     /// The fact says where it holds.
     is_local: bool,
-    /// They have a number or a code in common.
+    /// Both contain the same number or code.
     repeats_value: bool,
-    /// One of the two is denied, the other is not.
+    /// Exactly one of the two is negated.
     denies: bool,
-    /// There is a number or a code that only the fact has.
+    /// Only the fact has a certain number or code.
     adds_value: bool,
-    /// The assistant asks, or says that it has guessed.
+    /// The assistant asks a question, or says that it is guessing.
     is_hedged: bool,
-    /// The fact denies or limits something, or says the opposite of a word.
+    /// The fact negates or limits something, or contains the opposite of a word.
     contrasts: bool,
     /// Both begin with the same thing.
     is_of_subject: bool,
-    /// The subject is a word that stands for what the assistant spoke of.
+    /// The subject is a pronoun for what the assistant spoke about.
     points: bool,
     /// Both use words of the same field.
     is_kin: bool,
     /// The assistant said so little that it is clear what an answer is about.
     is_brief: bool,
-    /// It said next to nothing else.
+    /// The assistant said hardly anything else.
     is_sole: bool,
 }
 
 impl<'a> Comparison<'a> {
     pub(super) fn of(words: &[Word], statements: &'a [Sentence<'a>]) -> Option<Self> {
-        /// The most sentences of a reply of which it is clear what an answer is about.
+        /// The most sentences of a reply for which it is clear what an answer is about.
         const BRIEF: usize = 4;
-        /// The words among which the subject is.
+        /// The words in which to look for the subject.
         const SUBJECT: usize = 6;
         let terms = stems(words);
-        // A value in common weighs as much as two words.
+        // A shared value weighs as much as two words.
         let shared = |statement: &Sentence<'_>| {
             if !statement.words.iter().filter_map(Word::stem).any(|stem| terms.contains(stem)) {
                 return 0;
@@ -142,7 +142,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// Whether a sentence goes on about the same statement: "Net 30 is for others only."
+    /// Whether a sentence continues about the same statement: "Net 30 is for others only."
     pub(super) fn goes_on(&self, next: &Sentence<'_>, statements: &[Sentence<'_>], detection: Detection) -> bool {
         let (lead, words) = lead(&next.words);
         let is_more = lead == Lead::Nothing
@@ -159,17 +159,17 @@ impl<'a> Comparison<'a> {
         is_more && is_general(words) && !is_excluded(next, words) && is_near()
     }
 
-    /// Whether words after an agreement take a part of it back.
+    /// Whether words after an agreement take part of it back.
     pub(super) fn objects(&self, words: &[Word]) -> bool {
         self.conflicts || has(words, Sign::Contrast)
     }
 
-    /// Whether the fact cannot be so if the statement is.
+    /// Whether the fact and the statement cannot both be true.
     pub(super) fn differs(&self) -> bool {
         self.contrasts || self.conflicts || self.replaces
     }
 
-    /// Whether a definition is of a thing that the statement says something else of.
+    /// Whether a definition is about a thing of which the statement says something else.
     pub(super) fn sets_right(&self, at: usize, words: &[Word]) -> bool {
         let theirs = stems(&self.statement.words);
         let subject = split_at(words, Sign::Rules).map(|(subject, _)| subject).filter(|subject| is_a_term(subject));
@@ -188,7 +188,7 @@ impl<'a> Comparison<'a> {
         at < 2 && is_of_it && self.differs() && !is_report(self.statement)
     }
 
-    /// "October 1st.": another value and little else, to a statement that is all there was.
+    /// "October 1st.": another value and little else, in answer to a statement that was the whole reply.
     fn answers_shortly(&self, at: usize, words: &[Word]) -> bool {
         const SHORT: usize = 14;
         let begins = words.iter().find(|word| !word.is_stop() || word.is_value()).is_some_and(Word::is_value);
@@ -196,7 +196,7 @@ impl<'a> Comparison<'a> {
         at == 0 && self.is_sole && self.conflicts && is_of_it && begins && words.len() <= SHORT
     }
 
-    /// Whether the first clause has no values but those of the statement: "three weeks in our team, two in others".
+    /// Whether the first clause has only values of the statement: "three weeks in our team, two in others".
     fn echoes(&self, words: &[Word]) -> bool {
         let (ours, theirs) = (values(clause(words).0), values(&self.statement.words));
         !ours.is_empty() && ours.is_subset(&theirs)
@@ -204,7 +204,7 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn detection(&self, lead: Lead, at: usize, words: &[Word]) -> Option<Detection> {
         let Self { topic, difference, shared, new, .. } = *self;
-        // What is said of a thing of the trade is of the trade.
+        // A fact about a thing of a trade belongs to that trade.
         let worth = worth(words) + if self.points || self.replaces { worth(&self.statement.words).min(2) } else { 0 };
         let is_of_work = is_report(self.statement);
         let is_told = self.statement.words.first().is_some_and(|first| first.is(Sign::Personal));
@@ -241,7 +241,7 @@ impl<'a> Comparison<'a> {
         let confirms = match lead {
             Lead::Yes => {
                 let is_sole = self.is_sole && worth > 1 && new + shared >= FACT;
-                // What is of the code, or of a plan, is agreed to in passing.
+                // Agreement to statements about the code or to a plan is only in passing.
                 let is_fact = !is_of_code || has(point(words), Sign::Rules);
                 let is_plan = !self.is_hedged && proposes(&self.statement.words) && !has(words, Sign::Generic);
                 (topic >= 3 && shared > 0 && (worth > 0 || shared > 1 || new == 0 && self.is_hedged) || is_sole)
@@ -274,12 +274,12 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether a number says when something was, rather than how much it is.
+/// Whether a number is a year rather than an amount.
 fn is_year(value: &str) -> bool {
     value.len() == 4 && (value.starts_with("19") || value.starts_with("20"))
 }
 
-/// What the numbers are of: their units; a colon for a time of day.
+/// The kinds of the numbers: their units; a colon for times of day.
 fn kinds(words: &[Word]) -> BTreeSet<&str> {
     let units = words.windows(2).filter(|pair| pair[0].is_value()).filter_map(|pair| pair[1].stem());
     let times = words.iter().filter(|word| word.is_value() && word.lower.contains(':')).map(|_| ":");
@@ -287,7 +287,7 @@ fn kinds(words: &[Word]) -> BTreeSet<&str> {
     units.filter(|unit| !unit.contains([',', '.', '-', ')'])).chain(times).chain(days).collect()
 }
 
-/// Whether the assistant asks what to do, or for something it does not know.
+/// Whether the assistant asks what to do, or for something that it does not know.
 fn is_offer(statement: &Sentence<'_>) -> bool {
     statement.is_question && strip(lead(&statement.words).1, Sign::Question).is_some()
 }

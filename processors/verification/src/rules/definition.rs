@@ -13,16 +13,16 @@ use crate::rules::sign::Sign;
 use crate::rules::term::is_a_term;
 use crate::rules::worth::{MEANING, has_value, worth};
 
-/// The points that make a rule of what nobody has asked for.
+/// The points that make a rule of a statement that nobody asked for.
 const RULE: usize = 4;
 
-/// The points that make one beside a request.
+/// The points that are enough next to a request.
 const BESIDE: usize = 2;
 
 /// The most words of a sentence that explains a term in passing.
 const PASSING: usize = 40;
 
-/// The definition that a sentence holds, with the next one where that goes on about its terms.
+/// The definition in a sentence, together with the next sentence if that continues about its terms.
 pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let found = of(said, at)?;
     let terms = stems(found.words);
@@ -71,15 +71,15 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     after_preamble(words).filter(|words| of(words)).map(|words| definition(at, words))
 }
 
-/// The points that make a rule: fewer beside an order or a question, which it is told for: "List all contracts that
-/// end in May. Evergreen contracts have no end."
+/// The points that make a rule. Fewer are needed next to an order or a question, because the rule explains it: "List
+/// all contracts that end in May. Evergreen contracts have no end."
 fn least(said: &[Sentence<'_>], at: usize) -> usize {
     let mut beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| said.get(at));
     if beside.any(|beside| beside.is_question || is_order(lead(&beside.words).1)) { BESIDE } else { RULE }
 }
 
-/// "One thing you can't know, tenant 0 is …", "… since it is everywhere, 'shadow order' is …": a definition
-/// in a later clause, which must be plain.
+/// "One thing you can't know, tenant 0 is …", "… since it is everywhere, 'shadow order' is …": a definition in a later
+/// clause, which must be clear.
 fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
     const HEAD: usize = 18;
     const WORTH: usize = 3;
@@ -105,8 +105,7 @@ pub(super) fn after_preamble(words: &[Word]) -> Option<&[Word]> {
     (is_plain && !is_order(&words[..colon])).then_some(words.get(colon + 1..)?)
 }
 
-/// "I was sure I'd written it down: …", "While you're at it: …": the words after a colon that the talk
-/// leads up to.
+/// "I was sure I'd written it down: …", "While you're at it: …": the words after a colon that follows such talk.
 pub(super) fn after_talk(words: &[Word]) -> Option<&[Word]> {
     const TALK: usize = 20;
     let colon = words.iter().take(TALK).position(|word| word.lower == ":")?;
@@ -151,7 +150,7 @@ fn at_a_company<'a>(sentence: &Sentence<'_>, words: &'a [Word]) -> Option<&'a [W
     sentence.text.get(name.range.clone())?.starts_with(char::is_uppercase).then_some(rest)
 }
 
-/// Whether one of the sign's phrases stands between a term and its meaning.
+/// Whether a phrase of this sign stands between a term and its meaning.
 fn is_split(words: &[Word], sign: Sign) -> bool {
     split_at(words, sign).is_some_and(|(term, meaning)| is_a_term(term) && has_stems(meaning, MEANING))
 }
@@ -224,7 +223,7 @@ fn covers(words: &[Word]) -> bool {
     })
 }
 
-/// "RMA (return merchandise authorisation)": an acronym beside words that begin with its letters.
+/// "RMA (return merchandise authorisation)": an acronym next to words that begin with its letters.
 fn is_spelt_out(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     let exact = |word: &Word| sentence.text.get(word.range.clone()).unwrap_or_default();
     let letters = |word: &Word| exact(word).chars().filter(|c| c.is_uppercase()).collect::<String>().to_lowercase();

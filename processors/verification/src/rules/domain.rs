@@ -1,21 +1,21 @@
-//! The field of work that a statement belongs to, by its words.
+//! The field of work of a statement, by its words.
 
 use crate::Domain;
 use crate::rules::sentence::Word;
 use crate::rules::sign::Sign;
 
-/// Whether a domain is one of business, rather than of software.
+/// Whether a domain belongs to business rather than to software.
 pub(super) fn is_of_a_trade(domain: Domain) -> bool {
     matches!(domain, Domain::Finance | Domain::Product | Domain::Operations)
 }
 
-/// The domain whose words stand most often in a quote, where they count double, and in what it answers; of
-/// equals the one whose word comes first in the quote, else the first in the list of domains. Where no word
-/// says so, it is none of them.
+/// The domain with the most words in a quote, where each counts twice, and in the statement that it answers. Of equals,
+/// the domain whose word comes first in the quote, then the first in the list of domains. The general domain if there
+/// is no such word.
 pub(super) fn domain_of(quote: &[Word], statement: &[Word]) -> Domain {
     let score = |domain: Domain| {
         let weight = |word: &Word| if word.is(Sign::Common) { 1 } else { 2 };
-        // Names of columns and tables are written like that.
+        // Names of columns and tables are written with underscores.
         let is_of = |word: &&Word| word.marks.is_of(domain) || domain == Domain::Data && word.lower.contains('_');
         let terms = |words: &[Word]| words.iter().filter(is_of).map(weight).sum::<usize>();
         2 * terms(quote) + terms(statement)

@@ -1,19 +1,19 @@
-//! What a statement is about: identifiers, names, acronyms, numbers with their units, terms of the trade.
+//! The entities of a statement: identifiers, names, acronyms, numbers with their units, terms of a trade.
 
 use crate::rules::sentence::Word;
 use std::collections::BTreeSet;
 
-/// Entities of one claim.
+/// The most entities of one claim.
 const ENTITIES: usize = 12;
 
-/// Units of numbers, by their beginnings.
+/// The beginnings of units.
 const UNITS: [&str; 30] = [
     "%", "day", "hour", "minute", "second", "week", "month", "year", "ms", "gb", "mb", "tb", "euro", "dollar", "cent",
     "eur", "usd", "tag", "stunde", "monat", "jahr", "woche", "día", "mes", "hora", "jour", "mois", "heure", "dia",
     "user",
 ];
 
-/// The entities of a statement: words of the text, in its order, each once.
+/// The entities of a statement: words of the text, in order, each once.
 pub(super) fn entities(text: &str, words: &[Word]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -30,7 +30,7 @@ pub(super) fn entities(text: &str, words: &[Word]) -> Vec<String> {
     found
 }
 
-/// The entity that begins at a word, and how many words it takes.
+/// The entity that begins at a word, and its number of words.
 fn entity(text: &str, words: &[Word], at: usize) -> Option<(String, usize)> {
     let word = words.get(at)?;
     let exact = text.get(word.range.clone())?;

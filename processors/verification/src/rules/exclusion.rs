@@ -1,5 +1,5 @@
-//! Statements that are no knowledge: questions, wishes, orders, guesses, jokes, opinions, what is so only
-//! now, what is about the code at hand, somebody else's words, and where files are.
+//! Statements that are not knowledge: questions, wishes, orders, guesses, jokes, opinions, facts about this moment or
+//! about the code at hand, words of other people, and locations of files.
 
 use crate::rules::lexicon::strip;
 use crate::rules::order::{ends_in_an_order, is_order};
@@ -7,20 +7,20 @@ use crate::rules::path::is_path;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems};
 use crate::rules::sign::Sign;
 
-/// Whether a statement, without the words that lead up to it, cannot be knowledge.
+/// Whether a statement, given without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
     let fact = before_a_reason(fact);
     is_no_statement(sentence, fact) || is_personal(fact) || is_of_the_moment(point(fact))
 }
 
-/// The clause that makes the point: what follows may say how it came to that, or what of it.
+/// The clause that makes the point. Later clauses may give reasons or consequences.
 pub(super) fn point(fact: &[Word]) -> &[Word] {
     const POINT: usize = 2;
     let ends = fact.iter().enumerate().filter(|(_, word)| word.is_mark()).map(|(at, _)| &fact[..at]);
     ends.into_iter().find(|clause| has_stems(clause, POINT)).unwrap_or(fact)
 }
 
-/// The words without what a rule is told for: "…, that's why yours are off".
+/// The words without the reason for mentioning a rule: "…, that's why yours are off".
 fn before_a_reason(fact: &[Word]) -> &[Word] {
     const REASONS: [&str; 12] =
         ["you'll", "that's", "which", "because", "hence", "so", "just", "please", "je", "darum", "deshalb", "daher"];
@@ -28,7 +28,7 @@ fn before_a_reason(fact: &[Word]) -> &[Word] {
     fact.windows(2).position(begins).map_or(fact, |at| &fact[..at])
 }
 
-/// Whether the words ask, order, guess, joke, suppose, or are somebody else's.
+/// Whether the words ask, order, guess, joke or suppose, or are words of another person.
 pub(super) fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
     sentence.is_question
         || asks(fact)
@@ -42,7 +42,7 @@ pub(super) fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
         || fact.iter().any(|word| is_path(&sentence.text[word.range.clone()]))
 }
 
-/// Whether the words are of the speaker, of what is so only now, of how somebody finds it, or of the code.
+/// Whether the words are about the speaker, about this moment, about somebody's opinion, or about the code.
 fn is_of_the_moment(fact: &[Word]) -> bool {
     fact.first().is_some_and(|first| matches!(&*first.lower, "you" | "still" | "he" | "she"))
         || is_under_way(fact)
@@ -51,7 +51,7 @@ fn is_of_the_moment(fact: &[Word]) -> bool {
         || is_about_the_code(fact)
 }
 
-/// "Replica 2 is still syncing": what goes on while they speak.
+/// "Replica 2 is still syncing": something that is going on at this moment.
 fn is_under_way(fact: &[Word]) -> bool {
     const SHORTEST: usize = 6;
     let is_doing = |word: &Word| {
@@ -69,8 +69,8 @@ fn is_under_way(fact: &[Word]) -> bool {
     })
 }
 
-/// Whether the speaker talks of their own doings. Some of the words for that mean other things in another
-/// language, which its commonest words tell.
+/// Whether the speaker talks about what they did themselves. Some of the words for that have other meanings in another
+/// language, which is recognised by its most frequent words.
 fn is_personal(fact: &[Word]) -> bool {
     const OTHERS: [(&str, [&str; 9]); 2] = [
         ("i", ["il", "di", "sono", "è", "della", "delle", "gli", "non", "nel"]),
@@ -84,7 +84,7 @@ fn is_personal(fact: &[Word]) -> bool {
     fact.iter().any(|word| word.is(Sign::Personal) && !is_other(word)) || fact.windows(2).any(is_done)
 }
 
-/// Whether a clause asks, although no mark says so: "it worked before, is it the cache".
+/// Whether a clause asks a question without a question mark: "it worked before, is it the cache".
 fn asks(fact: &[Word]) -> bool {
     const ASKS: [&str; 17] = [
         "who", "why", "how", "does", "did", "is", "are", "can", "warum", "wieso", "wer", "pourquoi", "qui", "por",
@@ -97,7 +97,7 @@ fn asks(fact: &[Word]) -> bool {
     fact.split(Word::is_mark).any(is_inverted) || fact.first().is_some_and(|first| ASKS.contains(&&*first.lower))
 }
 
-/// Whether somebody else's words are repeated: announced, or several of them between quotation marks.
+/// Whether words of another person are repeated: they are announced, or several stand in quotation marks.
 fn is_cited(sentence: &Sentence<'_>) -> bool {
     const WORDS: usize = 4;
     let text = sentence.text.get(sentence.range.clone()).unwrap_or_default();
@@ -107,7 +107,7 @@ fn is_cited(sentence: &Sentence<'_>) -> bool {
         || !text.is_ascii() && (between(&['“', '”', '„']) || between(&['«', '»']))
 }
 
-/// Whether somebody says how they like a thing: "that is far too slow", "Lovely, …".
+/// Whether somebody gives an opinion: "that is far too slow", "Lovely, …".
 pub(super) fn judges(fact: &[Word]) -> bool {
     const ADVERBS: usize = 2;
     let (first, rest) = clause(fact);
@@ -120,13 +120,13 @@ pub(super) fn judges(fact: &[Word]) -> bool {
     // "… is what makes it slow"
     let end = fact.iter().rposition(|word| !word.is_mark()).filter(|end| *end > 0 && !fact[end - 1].is_mark());
     let is_complement = has(fact, Sign::Copula) && end.is_some_and(|end| fact[end].is(Sign::Judgement));
-    // "One minute is enough for an appearance" says how much is asked for.
+    // "One minute is enough for an appearance" says how much is required.
     let is_measure = || fact.windows(2).any(|pair| pair[0].lower == "enough" && pair[1].lower == "for");
     let is_excess = first.windows(2).any(|pair| pair[0].lower == "too");
     is_exclaimed || is_complement || is_excess || judged.any(|word| word.is(Sign::Judgement)) && !is_measure()
 }
 
-/// Whether the subject is a part of the program or of its making, or what somebody points at.
+/// Whether the subject is a part of the program or of its development, or something that a person points at.
 pub(super) fn is_about_the_code(fact: &[Word]) -> bool {
     const SUBJECT: usize = 4;
     // "total() returns net"

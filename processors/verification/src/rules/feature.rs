@@ -1,8 +1,8 @@
-//! What is seen of a sentence in a prompt: its cues, its shape, and what it stands beside.
+//! The features of a sentence in a prompt: its cues, its form, and its neighbours.
 //!
-//! A feature is there or not. Its name says what it is, in the table of weights and wherever a claim is
-//! explained. The first features are refusals: what has one of them is no claim, and is not learnt from. Then come
-//! constructions, which say much and are rare, single cues, and the shape.
+//! A sentence either has a feature or not. The name of a feature is used in the table of weights, and wherever a claim
+//! is explained. There are three groups, in this order: *refusals*, which exclude a sentence and are not trained;
+//! *constructions*, which are rare but say much; and single *cues* and forms.
 
 use crate::Detection;
 use crate::rules::class::is_rule;
@@ -16,45 +16,45 @@ use crate::rules::sentence::{Sentence, Word, stems};
 use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
 
-/// A sentence where it stands.
+/// A sentence in its context.
 pub(super) struct Unit<'a> {
     sentence: &'a Sentence<'a>,
     before: Option<&'a Sentence<'a>>,
     after: Option<&'a Sentence<'a>>,
     pub(super) lead: Lead,
-    /// The words from the point on.
+    /// The words after the lead.
     pub(super) words: &'a [Word],
-    /// What its words and phrases are.
+    /// The marks of all its words and phrases.
     marks: Marks,
-    /// Words, without marks.
+    /// The number of words, without punctuation.
     pub(super) length: usize,
-    /// Sentences of the prompt, and the position of this one.
+    /// The number of sentences in the prompt, and the position of this one.
     count: usize,
     at: usize,
-    /// Bytes of the prompt.
+    /// The bytes of the prompt.
     size: usize,
-    /// Some sentence of the prompt asks.
+    /// Whether any sentence of the prompt asks a question.
     asks: bool,
     pub(super) reply: Option<&'a str>,
-    /// Words of meaning that the end of the reply has, too.
+    /// The number of meaningful words that the end of the reply also contains.
     shared: usize,
-    /// What the rules take it for.
+    /// The detection that the rules make of it.
     rules: Option<Detection>,
     pub(super) is_order: bool,
 }
 
-/// What a sentence stands beside.
+/// What surrounds a sentence.
 pub(super) struct Context<'a> {
     pub(super) prompt: &'a str,
-    /// The end of what the assistant said before.
+    /// The end of the assistant's previous reply.
     pub(super) reply: Option<&'a str>,
-    /// Its words of meaning, in order.
+    /// The stems of its meaningful words, sorted.
     pub(super) stems: &'a [&'a str],
 }
 
 type Shape = fn(&Unit<'_>) -> bool;
 
-/// Features by their names.
+/// Features by name.
 const FEATURES: [(&str, Shape); COUNT] = [
     // Refusals.
     ("guess", |u| !u.asks() && u.has(Sign::Unsure)),
@@ -221,18 +221,18 @@ const FEATURES: [(&str, Shape); COUNT] = [
 
 const COUNT: usize = 137;
 
-/// How many of them are refusals, and how many of these are talk about the work, whatever it is about.
+/// The number of refusals, and how many of these are about talk on the work, whatever its subject.
 const REFUSALS: usize = 5;
 const TALK: usize = 4;
 
-/// How many are refusals or constructions.
+/// The number of refusals and constructions together.
 const CONSTRUCTIONS: usize = 41;
 
 const IT: [&str; 9] = ["it", "it's", "its", "they", "they're", "that", "that's", "this", "these"];
 const THINGS: [&str; 9] = ["the", "a", "an", "our", "each", "every", "all", "any", "both"];
 const WE: [&str; 6] = ["we", "we're", "we've", "our", "we'd", "we'll"];
 
-/// A feature by its number.
+/// A feature, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Feature(u8);
 
@@ -295,12 +295,12 @@ impl<'a> Unit<'a> {
         self.sentence.text.get(self.sentence.range.clone()).unwrap_or_default()
     }
 
-    /// Words as they are written.
+    /// The words as they are written.
     fn exact(&self) -> impl Iterator<Item = &'a str> {
         self.sentence.words.iter().filter_map(|word| self.sentence.text.get(word.range.clone()))
     }
 
-    /// Whether the prompt is so long that most of it was pasted.
+    /// Whether the prompt is so long that most of it was probably pasted.
     pub(super) fn is_long(&self) -> bool {
         self.size > 800
     }
@@ -337,7 +337,7 @@ impl<'a> Unit<'a> {
         !self.asks() && !self.begins_as_a_question() && !self.is_order
     }
 
-    /// Nothing of opinions, of what was seen, of faults and requests, and of the moment.
+    /// Contains nothing about opinions, observations, faults, requests or this moment.
     fn is_bare(&self) -> bool {
         let talk = [Sign::Opinion, Sign::Seen, Sign::Fault, Sign::Request, Sign::Moment];
         !talk.into_iter().any(|sign| self.has(sign))
@@ -363,7 +363,7 @@ impl<'a> Unit<'a> {
         self.has(Sign::Checked) || self.text().contains("https://") || self.text().contains("http://")
     }
 
-    /// Whether one of the words is followed by one of the sign, or by an adverb and one of it.
+    /// Whether one of the words is followed by a matching word, with or without an adverb in between.
     fn is_followed(&self, first: impl Fn(&Word) -> bool, then: impl Fn(&Word) -> bool) -> bool {
         let words = &self.sentence.words;
         words.iter().enumerate().any(|(at, word)| {
@@ -442,7 +442,7 @@ impl<'a> Unit<'a> {
         self.exact().any(is_identifier)
     }
 
-    /// Whole sentences without anybody in them, as reviewers and tools write.
+    /// Complete sentences without persons, as reviewers and tools write them.
     pub(super) fn formal(&self) -> bool {
         self.text().starts_with(char::is_uppercase)
             && self.text().ends_with('.')
@@ -450,8 +450,8 @@ impl<'a> Unit<'a> {
             && self.length >= 8
     }
 
-    /// Whether it is talk about the work, or was pasted: names of the program, places, lists, faults, long texts; or is
-    /// refused.
+    /// Whether it is talk about the work or was pasted: it contains names of the program, paths, lists, faults or long
+    /// texts, or is refused.
     pub(super) fn is_of_the_work(&self) -> bool {
         self.exact().any(is_of_a_program)
             || self.text().contains('`')

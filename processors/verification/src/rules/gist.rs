@@ -1,23 +1,23 @@
-//! What a text is about, for whoever asks whether another one says it already.
+//! The gist of a text, to find out whether another text already says the same.
 
 use crate::rules::sentence::{Sentence, Word};
 use crate::rules::sign::Sign;
 use std::collections::BTreeSet;
 
-/// The words of meaning in a text, and whether it denies something.
+/// The meaningful words of a text, and whether it negates something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gist {
     stems: BTreeSet<String>,
     denies: bool,
 }
 
-/// Words that are too few to show what a text is about.
+/// With fewer words, a text's subject cannot be recognised.
 const LEAST: usize = 2;
 
-/// A text covers another one if it has at least this percentage of its words.
+/// A text covers another one if it contains at least this percentage of its words.
 const COVERED: usize = 75;
 
-/// Words that people say to an agent, and write into no file.
+/// Words that people say to an agent but do not write into files.
 const TALK: [&str; 18] = [
     "absolutely",
     "actually",
@@ -49,7 +49,7 @@ impl Gist {
         Self { stems, denies: words.iter().any(|word| word.is(Sign::Negation)) }
     }
 
-    /// Different words of meaning.
+    /// The number of different meaningful words.
     pub fn len(&self) -> usize {
         self.stems.len()
     }
@@ -63,7 +63,7 @@ impl Gist {
         self.covers(other) && other.covers(self)
     }
 
-    /// Whether a text of this gist says what one of another gist says, and perhaps more.
+    /// Whether a text with this gist says at least what the other one says.
     pub fn covers(&self, other: &Self) -> bool {
         let common = self.stems.intersection(&other.stems).count();
         other.len() >= LEAST && self.denies == other.denies && 100 * common >= COVERED * other.len()

@@ -1,4 +1,4 @@
-//! Why a person said it to the model, and for whom it holds.
+//! Why a person said something to the model, and for whom it holds.
 
 use crate::rules::feature::Unit;
 use crate::rules::lead::Lead;
@@ -8,8 +8,8 @@ use crate::rules::sentence::clause;
 use crate::rules::sign::Sign;
 use crate::{Detection, Scope};
 
-/// An instruction if it says what to do; a correction if it denies, or a tool call was refused; a confirmation if it agrees; else a
-/// definition.
+/// An instruction, if the sentence says what to do. A correction, if it negates something or a tool call was declined.
+/// A confirmation, if it agrees. Otherwise a definition.
 pub(super) fn of(unit: &Unit<'_>, refuses: bool) -> Detection {
     let asks_for = [Sign::Taste, Sign::Ensure, Sign::Request, Sign::Memorize].into_iter().any(|sign| unit.has(sign));
     let denies = unit.lead == Lead::No || unit.has(Sign::Denies);
@@ -25,7 +25,7 @@ pub(super) fn of(unit: &Unit<'_>, refuses: bool) -> Detection {
     }
 }
 
-/// A person's if it is a wish of their own; beyond the project if it is of a trade, and of nothing of ours.
+/// For a person, if it is their own wish. Beyond the project, if it is about a trade and not about anything of ours.
 pub(super) fn scope(unit: &Unit<'_>) -> Scope {
     let is_own = unit.has(Sign::Taste) && unit.has(Sign::Style) && !unit.has(Sign::Ours);
     let is_of_a_trade = unit.words.iter().filter(|word| word.marks.is_term()).count() > 1;
@@ -50,17 +50,17 @@ pub(super) fn is_standing(unit: &Unit<'_>) -> bool {
     !is_talk && WORDS.contains(&unit.length) && (is_said && !unit.formal() || orders_henceforth(unit))
 }
 
-/// "From now on, write …", but not "in this project, run …", which may be said of now.
+/// "From now on, write …", but not "in this project, run …", which can be meant for this moment only.
 fn orders_henceforth(unit: &Unit<'_>) -> bool {
     let is_of_a_place = unit.words.get(1).is_some_and(|next| next.lower == "this");
     !is_of_a_place && strip(unit.words, Sign::Henceforth).is_some_and(is_order)
 }
 
-/// Whether it asks to write down what was said where agents look for rules: "Add this to CLAUDE.md".
+/// Whether it asks to write something down where agents look for rules: "Add this to CLAUDE.md".
 pub(super) fn is_note(unit: &Unit<'_>) -> bool {
     const FILES: [&str; 5] = ["claude.md", "agents.md", "gemini.md", "copilot-instructions.md", "cursorrules"];
     const WORDS: usize = 20;
-    // The last part of a link is none.
+    // The last part of a link is not a file.
     let is_file = |word: &str| {
         word == "memory" || !word.contains("://") && word.rsplit('/').next().is_some_and(|name| FILES.contains(&name))
     };

@@ -1,8 +1,8 @@
-//! Precision and recall of the rules over the labelled dialogues of `fixtures/verification`.
+//! Precision and recall of the rules on the labelled dialogues in `fixtures/verification`.
 //!
-//! The rules are made with one part, `tuning.jsonl`, and judged by the other, `judging.jsonl`: what that
-//! misses is counted, and never shown or mended. Once somebody has looked at it, it belongs to the first
-//! part, and another hand writes a new one.
+//! The rules are developed with one part, `tuning.jsonl`, and evaluated with the other, `judging.jsonl`. Mistakes in
+//! the second part are only counted, never shown or fixed. Once somebody has looked at it, it becomes part of the
+//! first, and another person writes a new one.
 //! `cargo test -p sessionmill-verification labelled -- --nocapture` prints the figures.
 
 use crate::rules::Rules;
@@ -13,12 +13,12 @@ use sessionmill_contract::SourceFile;
 const TUNING: &str = include_str!("../../../../fixtures/verification/tuning.jsonl");
 const JUDGING: &str = include_str!("../../../../fixtures/verification/judging.jsonl");
 
-/// Precision and recall that each type must reach, in the order of [`Detection::ALL`]; the dialogues have no
-/// instructions. Much is missed on purpose: what is said like that in real transcripts is mostly no knowledge.
+/// The precision and recall that each type must reach, in the order of [`Detection::ALL`]. The dialogues contain no
+/// instructions. Much is missed on purpose: in real transcripts, statements of that form are mostly not knowledge.
 const TUNING_FLOORS: [(f64, f64); 3] = [(0.97, 0.74), (0.98, 0.75), (0.95, 0.79)];
 const JUDGING_FLOORS: [(f64, f64); 3] = [(0.79, 0.52), (0.97, 0.56), (0.79, 0.62)];
 
-/// What was found of one type.
+/// The counts for one type.
 #[derive(Debug, Default)]
 struct Score {
     right: usize,
@@ -39,9 +39,9 @@ impl Score {
 struct Half {
     dialogues: usize,
     scores: [Score; 4],
-    /// Claims of a labelled domain, and those of them that are in it.
+    /// The number of claims with a labelled domain, and how many of them have the right one.
     domains: (usize, usize),
-    /// Names of the dialogues in which something is wrong.
+    /// Descriptions of the mistakes, with the names of the dialogues.
     mistakes: Vec<String>,
 }
 
@@ -113,7 +113,7 @@ fn print(name: &str, half: &Half) {
     }
 }
 
-/// A part without dialogues reaches any.
+/// Fails if a figure is below its floor. A part without dialogues passes.
 fn assert_floors(name: &str, half: &Half, floors: [(f64, f64); 3]) {
     if half.dialogues == 0 {
         return;

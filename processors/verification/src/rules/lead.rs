@@ -1,20 +1,20 @@
-//! The words before the point of a sentence: agreement, disagreement, politeness.
+//! The lead of a sentence: the words of agreement, disagreement or politeness before its point.
 
 use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Word, clause, has};
 use crate::rules::sign::Sign;
 
-/// What a sentence says to what was said before.
+/// How a sentence responds to what was said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lead {
     No,
     Yes,
-    /// Agreement to a part of it, or to nothing: an objection follows.
+    /// Agrees to a part, or to nothing; an objection follows.
     But,
     Nothing,
 }
 
-/// The lead of a sentence, and its words from the point on.
+/// The lead of a sentence, and the words after it.
 pub(super) fn lead(words: &[Word]) -> (Lead, &[Word]) {
     let (mut lead, mut rest) = (Lead::Nothing, words);
     while let Some((said, after)) = next(rest) {
@@ -29,7 +29,7 @@ pub(super) fn lead(words: &[Word]) -> (Lead, &[Word]) {
     (lead, rest)
 }
 
-/// The next thing that leads up to the point, and the words after it.
+/// The next part of the lead, and the words after it.
 fn next(words: &[Word]) -> Option<(Lead, &[Word])> {
     let first = words.first()?;
     if first.is_mark() {
@@ -68,8 +68,8 @@ fn before_a_mark(words: &[Word], sign: Sign) -> Option<&[Word]> {
     strip(words, sign).filter(|after| after.first().is_none_or(|next| next.is_mark() && next.lower != "="))
 }
 
-/// A clause that says nothing but whether something was right: "you understood that correctly", "that
-/// isn't how it works", "they don't".
+/// A clause that only says whether something was right: "you understood that correctly", "that isn't how it works",
+/// "they don't".
 fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
     const CLAUSE: usize = 8;
     let (clause, after) = clause(words);
@@ -99,7 +99,7 @@ fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
     Some((if agrees { Lead::Yes } else { Lead::No }, after))
 }
 
-/// Whether a sentence begins with what stands for a statement, denied: "they don't, …".
+/// Whether a sentence begins with a short negation that stands for a statement: "they don't, …".
 pub(super) fn denies_in_short(words: &[Word]) -> bool {
     match clause(words).0 {
         [pronoun, aux] => is_elliptic(pronoun, aux) && aux.is(Sign::Negation),
@@ -108,12 +108,12 @@ pub(super) fn denies_in_short(words: &[Word]) -> bool {
     }
 }
 
-/// The same, not denied: "they do, …".
+/// Whether a sentence begins with a short affirmation that stands for a statement: "they do, …".
 pub(super) fn affirms_in_short(words: &[Word]) -> bool {
     matches!(clause(words).0, [pronoun, aux] if is_elliptic(pronoun, aux) && !aux.is(Sign::Negation))
 }
 
-/// What stands for a whole statement: "they do".
+/// Whether two words stand for a whole statement: "they do".
 fn is_elliptic(pronoun: &Word, aux: &Word) -> bool {
     pronoun.is(Sign::Pronoun) && aux.is(Sign::Aux)
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_statement_affirms_or_denies_it() {
+    fn short_answers_affirm_or_deny_a_statement() {
         let said = |text: &str| {
             let words = Sentence::new(text, 0..text.len()).words;
             [affirms_in_short(&words), denies_in_short(&words)]

@@ -1,7 +1,8 @@
-//! What words and phrases are to the rules: their vocabulary, which lies beside this as data.
+//! The vocabulary of the rules, which is stored as data in the folder `lexicon`: words and phrases, and what they are
+//! signs of.
 //!
-//! A file has sections; `[no]` begins the one of the sign [`Sign::No`]. A phrase is one or more words in
-//! lower case, divided by spaces as a sentence divides them.
+//! A file consists of sections; `[no]` begins the section of the sign [`Sign::No`]. A phrase is one or more words in
+//! lower case, separated by spaces in the same way as words of a sentence.
 
 use crate::Domain;
 use crate::rules::sentence::{Word, stem};
@@ -20,18 +21,18 @@ const FILES: [&str; 7] = [
     include_str!("lexicon/words.txt"),
 ];
 
-/// Signs and fields of work, a bit for each.
+/// A set of signs and fields of work, with one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     signs: u128,
     fields: u8,
 }
 
-// Every sign has its bit.
+// Every sign needs a bit.
 const _: () = assert!(SIGNS.len() <= u128::BITS as usize);
 
 impl Marks {
-    /// Of all these words.
+    /// The marks of all these words together.
     pub(super) fn of(words: &[Word]) -> Self {
         let mut all = Self::default();
         words.iter().for_each(|word| all.add(word.marks));
@@ -51,7 +52,7 @@ impl Marks {
         self.fields != 0
     }
 
-    /// Whether two words belong to the same field.
+    /// Whether two words belong to a common field.
     pub(super) fn is_kin(self, other: Self) -> bool {
         self.fields & other.fields != 0
     }
@@ -62,20 +63,20 @@ impl Marks {
     }
 }
 
-/// What begins with a word.
+/// The entries that begin with a word.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
     marks: Marks,
-    /// A number in words, in digits.
+    /// A number word, in digits.
     pub(super) number: Option<&'static str>,
     opposites: Vec<&'static str>,
-    /// The word as it is written in full.
+    /// The full form of an abbreviation.
     pub(super) full: Option<&'static str>,
-    /// Phrases by their further words.
+    /// Phrases, by their further words.
     phrases: Vec<(Vec<&'static str>, Marks)>,
 }
 
-/// Nobody chooses what is in the lexicon, so that a quick hash is enough.
+/// The keys are fixed, so a fast hash without protection against attacks is enough.
 type Entries = HashMap<&'static str, Entry, FixedState>;
 
 static ENTRIES: LazyLock<Entries> = LazyLock::new(|| {
@@ -135,17 +136,17 @@ pub(super) fn oppose(words: &[Word], others: &[Word]) -> bool {
     })
 }
 
-/// A word as the lexicon has it, and what begins with it.
+/// A word as it is in the lexicon, and the entries that begin with it.
 pub(super) fn known(word: &str) -> Option<(&'static str, &'static Entry)> {
     ENTRIES.get_key_value(word).map(|(word, entry)| (*word, entry))
 }
 
-/// What begins with a word.
+/// The entries that begin with a word.
 pub(super) fn entry(word: &str) -> Option<&'static Entry> {
     ENTRIES.get(word)
 }
 
-/// What a word by itself is.
+/// The marks of a single word.
 pub(super) fn marks_of(word: &str, entry: Option<&Entry>) -> Marks {
     let mut found = entry.map(|entry| entry.marks).unwrap_or_default();
     if !found.is_term() && !found.has(Sign::Stop) {
@@ -157,14 +158,15 @@ pub(super) fn marks_of(word: &str, entry: Option<&Entry>) -> Marks {
     found
 }
 
-/// A word without an article or a preposition that is bound to it: `l'acompte`, `dell'ordine`.
+/// A word without an article or preposition that is attached to it: `l'acompte`, `dell'ordine`.
 pub(super) fn bare(word: &str) -> &str {
     const BOUND: usize = 4;
     const WORD: usize = 3;
     word.split_once('\'').filter(|(bound, rest)| bound.len() <= BOUND && rest.len() >= WORD).map_or(word, |(_, w)| w)
 }
 
-/// The fields of what is no term by itself: of a term with an ending, or of a compound that ends in one.
+/// The fields of a word that is not in the lexicon itself: it can be a term with an ending, or a compound that ends
+/// with a term.
 fn fields(word: &str) -> u8 {
     const LONG: usize = 5;
     const ENDING: usize = 3;
@@ -185,7 +187,7 @@ fn fields(word: &str) -> u8 {
     ends.map(of_stem).chain(starts.map(of_compound)).find(|fields| *fields != 0).unwrap_or(0)
 }
 
-/// Marks words with the phrases that begin at them.
+/// Adds to each word the marks of the phrases that begin with it.
 pub(super) fn mark_phrases(words: &mut [Word]) {
     for at in 0..words.len() {
         let Some(entry) = words[at].entry else { continue };
@@ -200,7 +202,7 @@ fn begins(words: &[Word], phrase: &[&str]) -> bool {
     words.len() >= phrase.len() && words.iter().zip(phrase).all(|(word, expected)| word.lower == *expected)
 }
 
-/// The words without the longest phrase of that sign that they begin with.
+/// The words after the longest phrase of that sign with which they begin. `None` if they begin with none.
 pub(super) fn strip(words: &[Word], sign: Sign) -> Option<&[Word]> {
     let first = words.first().filter(|first| first.marks.has(sign))?;
     let entry = first.entry?;
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn every_section_has_a_meaning_and_every_sign_a_section() {
         let sections: BTreeSet<_> = FILES.into_iter().flat_map(phrases).map(|(section, _)| section).collect();
-        // What is general has no words of its own.
+        // The general domain has no words of its own.
         let domains = Domain::ALL.into_iter().filter(|domain| *domain != Domain::General).map(Domain::name);
         let known: BTreeSet<_> =
             SIGNS.iter().map(|(name, _)| *name).chain(domains).chain(["full", "number", "opposite"]).collect();

@@ -1,25 +1,24 @@
-//! Finds claims by rules of language: deterministic, offline, and blind to what is not said
-//! explicitly.
+//! Finds claims by linguistic rules: deterministic, offline, and limited to what is said explicitly.
 //!
-//! A signal phrase is only the start. A correction or a confirmation must be about a statement of the
-//! assistant, with which it shares terms; all must speak the language of a trade; and orders, guesses,
-//! wishes, questions, jokes and remarks about the code at hand are left out.
+//! A signal phrase is only the beginning. A correction or confirmation must be about a statement of the assistant, with
+//! which it shares terms. All claims must use the language of a trade. Orders, guesses, wishes, questions, jokes and
+//! remarks about the code at hand are excluded.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`lexicon`], [`sign`] | words and phrases, and what they are signs of |
-//! | [`passage`] | the sentences that somebody wrote, without code and quotations |
+//! | [`passage`] | the sentences that a person wrote, without code and quotations |
 //! | [`sentence`] | a sentence as words that can be compared |
-//! | [`lead`] | what a sentence says to what was said before |
+//! | [`lead`] | how a sentence responds to what was said before |
 //! | [`answer`], [`comparison`] | corrections and confirmations of what the assistant said |
 //! | [`definition`], [`class`], [`term`] | definitions that nobody asked for |
-//! | [`exclusion`], [`order`], [`path`] | statements that are no knowledge |
-//! | [`mood`] | whether a statement is meant as a rule, as news, as a report, as a proposal |
+//! | [`exclusion`], [`order`], [`path`] | statements that are not knowledge |
+//! | [`mood`] | whether a statement is meant as a rule, as news, as a report or as a proposal |
 //! | [`worth`] | how much a statement reads like knowledge |
-//! | [`feature`], [`model`] | what is seen of a sentence, and how likely that makes it a claim |
+//! | [`feature`], [`model`] | the features of a sentence, and how likely they make it a claim |
 //! | [`kind`] | why a person said it to the model, and for whom it holds |
-//! | [`domain`], [`entity`], [`wording`], [`point`] | a claim's field of work, its terms, its words |
-//! | [`gist`] | whether another text says the same already |
+//! | [`domain`], [`entity`], [`wording`], [`point`] | the field of work, the terms and the words of a claim |
+//! | [`gist`] | whether another text already says the same |
 
 mod answer;
 mod class;
@@ -88,24 +87,24 @@ impl Detector for Rules {
 /// A fact in a turn.
 struct Fact<'a> {
     detection: Detection,
-    /// The sentences that say it, from the signal on.
+    /// The sentences that state it, from the one with the signal on.
     from: usize,
     to: usize,
-    /// Its words, without those that lead up to it.
+    /// Its words, without the lead.
     words: &'a [Word],
-    /// What it answers.
+    /// The statement that it answers.
     statement: Option<&'a Sentence<'a>>,
 }
 
-/// The points that a fact of a trade needs, where the model does not hear it: nearly all that the weights were
-/// made from is talk about software, of which more is asked.
+/// The points of worth that a fact needs if the model does not recognise it. Facts about software need more, since
+/// nearly all training data is about software.
 const TRADE: usize = 1;
 const SOFTWARE: usize = 3;
 
 /// The sign of a claim that asks to write down what the assistant said.
 pub const NOTE: &str = "is to be written down";
 
-/// What the model finds of a sentence, and what it is.
+/// What the model and the rules find out about a sentence.
 struct Weighed {
     finding: model::Finding,
     kind: Detection,
@@ -124,7 +123,7 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
     if said.first().is_some_and(|first| lexicon::strip(&first.words, Sign::RolePlay).is_some()) {
         return Vec::new();
     }
-    // Most prompts say nothing that a reply need be read for.
+    // The reply is parsed only if it is needed; for most prompts it is not.
     let cell = OnceCell::new();
     let read = || reply.map(|reply| passage::sentences(&reply.text)).unwrap_or_default();
     let statements = || cell.get_or_init(read).as_slice();
@@ -152,13 +151,13 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
             at += 1;
             continue;
         }
-        // What goes on with it is one claim.
+        // Neighbouring sentences that are recognised form one claim.
         let to = (at..).take_while(|next| is_heard(*next)).last().unwrap_or(at);
         let lead = lead::lead(&said[at].words).1;
         let words = if lead.is_empty() { &said[at].words } else { lead };
-        // What is to be written down is what the person has just said, else what the assistant said last.
-        let own = || at.checked_sub(1).map(|before| &said[before]).filter(|before| is_told(before));
-        let last = || own().or_else(|| statements().iter().rev().find(|statement| is_told(statement)));
+        // The thing to write down is what the person has just said, or else what the assistant said last.
+        let own = || at.checked_sub(1).map(|before| &said[before]).filter(|before| is_statement(before));
+        let last = || own().or_else(|| statements().iter().rev().find(|statement| is_statement(statement)));
         let statement = if weighed[at].is_note { last() } else { answered(words, statements()) };
         facts.push(Fact { detection: weighed[at].kind, from: at, to, words, statement });
         at = to + 1;
@@ -168,13 +167,13 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
     facts.iter().filter_map(|fact| claim(turn, &prompt.text, &said, fact, &weighed)).collect()
 }
 
-/// Whether the assistant has said it before, word by word: it was pasted.
+/// Whether the assistant said the same words before, so that the person pasted them.
 fn is_echo(quote: &str, before: &[Turn]) -> bool {
     const SHORTEST: usize = 24;
     quote.len() >= SHORTEST && before.iter().any(|turn| turn.role == Role::Assistant && turn.text.contains(quote))
 }
 
-/// The facts that the rules hear in a prompt.
+/// The facts that the rules find in a prompt.
 fn ruled<'a>(said: &'a [Sentence<'a>], statements: &dyn Fn() -> &'a [Sentence<'a>]) -> Vec<Fact<'a>> {
     let mut facts: Vec<Fact<'_>> = Vec::new();
     let mut at = 0;
@@ -183,7 +182,7 @@ fn ruled<'a>(said: &'a [Sentence<'a>], statements: &dyn Fn() -> &'a [Sentence<'a
             let is_free = facts.last().is_none_or(|last| last.to + 1 < at);
             if is_free { answer::with_preface(answer, said) } else { answer }
         });
-        // What follows from a fact is none by itself.
+        // A conclusion from a fact is not a fact by itself.
         let is_fact = |fact: &Fact<'_>| {
             fact.from < at || fact.detection == Detection::Confirmation || !answer::concludes(&said[at])
         };
@@ -195,7 +194,8 @@ fn ruled<'a>(said: &'a [Sentence<'a>], statements: &dyn Fn() -> &'a [Sentence<'a
     facts
 }
 
-/// What is seen of each sentence of a prompt after a reply: the weights are made from the same as is weighed.
+/// Applies `see` to each sentence of a prompt after a reply. Training and detection both use this, so that they see the
+/// same features.
 fn units<T>(
     prompt: &str,
     reply: Option<&str>,
@@ -211,7 +211,7 @@ fn units<T>(
     (0..said.len()).map(|at| see(&feature::Unit::new(said, at, &context, detection(ruled, at)))).collect()
 }
 
-/// What the model finds of a sentence.
+/// What the model finds out about a sentence.
 fn weigh(unit: &feature::Unit<'_>, refuses: bool) -> Weighed {
     Weighed {
         finding: model::find(unit.features()),
@@ -223,13 +223,13 @@ fn weigh(unit: &feature::Unit<'_>, refuses: bool) -> Weighed {
     }
 }
 
-/// What the rules take a sentence for.
+/// The detection that the rules make of a sentence.
 fn detection(ruled: &[Fact<'_>], at: usize) -> Option<Detection> {
     ruled.iter().find(|fact| (fact.from..=fact.to).contains(&at)).map(|fact| fact.detection)
 }
 
-/// Whether a sentence says something, other than what is to be done or is about to be.
-fn is_told(sentence: &Sentence<'_>) -> bool {
+/// Whether a sentence states something, other than what to do or what is about to happen.
+fn is_statement(sentence: &Sentence<'_>) -> bool {
     const WORDS: usize = 4;
     sentence.words.len() >= WORDS && !sentence.is_question && !announces(sentence)
 }
@@ -242,14 +242,14 @@ fn announces(sentence: &Sentence<'_>) -> bool {
     first.is_some_and(|first| BEGINNINGS.contains(&&*first.lower)) || order::is_order(&sentence.words)
 }
 
-/// The statement of the assistant that shares most words of meaning with an answer, the later of equals.
+/// The assistant's statement that shares the most meaningful words with an answer; of equals, the last.
 fn answered<'a>(words: &[Word], statements: &'a [Sentence<'a>]) -> Option<&'a Sentence<'a>> {
     let terms = sentence::stems(words);
     let shared = |statement: &Sentence<'_>| sentence::stems(&statement.words).intersection(&terms).count();
     statements.iter().max_by_key(|statement| shared(statement)).filter(|statement| shared(statement) > 0)
 }
 
-/// The claim of a fact; nothing for one that is longer than a quote may be.
+/// The claim of a fact; `None` if the quote would be too long.
 fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>, weighed: &[Weighed]) -> Option<Claim> {
     let quote = text.get(said.get(fact.from)?.range.start..said.get(fact.to)?.range.end)?;
     // A quotation mark or a bracket before the first word belongs to it.
@@ -278,7 +278,7 @@ fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>, weighe
         domain: domain_of(fact),
         scope: best.scope,
         entities: entity::entities(text, fact.words),
-        // Of the language of a trade the model knows too little.
+        // The model knows too little about the language of trades.
         likelihood: match explicit[..] {
             [] if likelihood < model::RULED => None,
             [] => Some(likelihood),
@@ -292,22 +292,22 @@ fn domain_of(fact: &Fact<'_>) -> Domain {
     domain::domain_of(fact.words, fact.statement.map_or(&[], |statement| &statement.words))
 }
 
-/// The end of a reply: what a person answers.
+/// The end of a reply, which is what a person answers.
 fn tail(text: &str) -> &str {
     const TAIL: usize = 500;
     let start = (text.len().saturating_sub(TAIL)..=text.len()).find(|start| text.is_char_boundary(*start));
     text.get(start.unwrap_or_default()..).unwrap_or_default()
 }
 
-/// A sentence of a prompt, with its features: what the weights are made from.
+/// A sentence of a prompt with its features: training data for the weights.
 #[derive(Debug)]
 pub struct Seen {
-    /// Where it stands in the turn's text.
+    /// Its place in the turn's text.
     pub range: Range<usize>,
     pub features: Vec<&'static str>,
 }
 
-/// The names of all features, and what each is: a refusal, a construction or a cue.
+/// The names of all features, and the group of each: refusal, construction or cue.
 pub fn features() -> impl Iterator<Item = (&'static str, &'static str)> {
     let kind = |feature: feature::Feature| match feature {
         _ if feature.is_refusal() => "refusal",
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_written_down_is_what_was_said_last() {
+    fn a_note_is_about_what_was_said_last() {
         let reply = "Tests failed. Paths are built from the root of the repository. Want me to commit that?";
         let claims = heard(&[reply], "Can you add this to CLAUDE.md?");
         let [claim] = &claims[..] else { panic!("{claims:?}") };
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_done_from_now_on_is_kept() {
+    fn standing_orders_are_kept() {
         let expect = |prompt, kinds: &[Detection]| {
             let found: Vec<_> = heard(&[DONE], prompt).iter().map(|claim| claim.detection).collect();
             assert_eq!(found, kinds, "{prompt}");
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_written_down_is_what_the_assistant_said() {
+    fn a_note_can_be_about_what_the_assistant_said() {
         let claims = heard(
             &["The build fails offline. Paths are relative to the workspace root."],
             "Can you add this to CLAUDE.md?",
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_so_in_one_case_is_refused_unless_it_is_for_all_times() {
+    fn a_single_case_is_refused_unless_it_holds_for_all_times() {
         let said = "we removed the session commands on purpose";
         assert_eq!(heard(&[DONE], &format!("no, in the end {said}")).len(), 1);
         for case in ["if I run it again", "now when I run it again"] {
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_assistant_said_is_pasted() {
+    fn words_of_the_assistant_are_pasted() {
         let said = "no, we dropped the retry helper on purpose";
         assert_eq!(heard(&[DONE], said).len(), 1);
         assert_eq!(heard(&[said, DONE], said), []);

@@ -1,7 +1,7 @@
-//! How likely a sentence is one that somebody would write down: a logistic regression over its features.
+//! The likelihood that somebody would write a sentence down: a logistic regression over its features.
 //!
-//! The weights lie beside this as a table, which `training/train.py` makes from labelled prompts. What
-//! the table does not name weighs nothing.
+//! The weights are in the table `weights.txt`, which `training/train.py` computes from labelled prompts. A feature that
+//! is not in the table has the weight 0.
 
 use crate::rules::feature::Feature;
 use std::collections::HashMap;
@@ -9,16 +9,17 @@ use std::sync::LazyLock;
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::read(include_str!("weights.txt")));
 
-/// From here on a sentence is a claim: three of five of those that were not used for the weights are right.
+/// The likelihood from which on a sentence is a claim. Of such sentences that were not used for training, three in five
+/// are right.
 pub(super) const CLAIM: f64 = 0.40;
 
-/// The same for a sentence in which the rules hear a correction, a confirmation or a definition.
+/// The same for sentences in which the rules find a correction, a confirmation or a definition.
 pub(super) const RULED: f64 = 0.20;
 
-/// What an explicit order to write something down, or to do it from now on, is worth at least.
+/// The least likelihood of an explicit order to write something down, or to do it from now on.
 pub(super) const EXPLICIT: f64 = 0.5;
 
-/// The signs that a claim is explained by.
+/// The number of signs that explain a claim.
 const SIGNS: usize = 4;
 
 /// The table, by features.
@@ -36,15 +37,15 @@ impl Model {
     }
 }
 
-/// What the model finds of a sentence.
+/// The model's result for a sentence.
 pub(super) struct Finding {
     /// From 0 to 1.
     pub(super) likelihood: f64,
-    /// The features that speak for it, the weightiest first.
+    /// The features that speak for it, the most important first.
     pub(super) signs: Vec<&'static str>,
 }
 
-/// What speaks for and against a sentence with these features; nothing speaks for one that is refused.
+/// The result for a sentence with these features. A refused sentence has the likelihood 0.
 pub(super) fn find(features: impl Iterator<Item = Feature>) -> Finding {
     let mut for_it: Vec<_> = Vec::new();
     let mut sum = MODEL.bias;

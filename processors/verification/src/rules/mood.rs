@@ -1,20 +1,20 @@
-//! How a statement is meant: as a rule, as news of what happened, as a report of work, as a proposal.
+//! How a statement is meant: as a rule, as news, as a report of work, or as a proposal.
 
 use crate::rules::sentence::{Sentence, Word, clause, has};
 use crate::rules::sign::Sign;
 use crate::rules::worth::FACT;
 use crate::rules::worth::worth;
 
-/// The words that hold the verb of a simple sentence.
+/// The words in which to look for the verb of a simple sentence.
 const HEAD: usize = 5;
 
-/// Whether the words say how things are, rather than how they were or are wished to be.
+/// Whether the words say how things are in general, rather than how they were or should be.
 pub(super) fn is_general(words: &[Word]) -> bool {
     const RULES: [&str; 2] = ["never", "always"];
     let is_rule = words.iter().any(|word| RULES.contains(&&*word.lower))
         || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
     let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
-    // "… as long as it was announced": what a rule depends on can be past.
+    // "… as long as it was announced": the condition of a rule can be in the past tense.
     let condition =
         main.iter().skip(1).position(|word| word.is(Sign::Condition) || word.lower == "so").map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
@@ -26,8 +26,8 @@ pub(super) fn is_general(words: &[Word]) -> bool {
             && !is_level(words)
 }
 
-/// "Each replicate must be within the limits": what is asked of things, rather than of somebody, or of what the
-/// assistant is to make.
+/// "Each replicate must be within the limits": a duty of things, rather than of a person or of what the assistant
+/// should make.
 pub(super) fn obliges(words: &[Word]) -> bool {
     const MODALS: [&str; 2] = ["should", "must"];
     const PRODUCTS: [&str; 6] = ["report", "reports", "dashboard", "view", "table", "export"];
@@ -42,7 +42,7 @@ pub(super) fn obliges(words: &[Word]) -> bool {
     at > 0 && !words[..at].iter().any(points) && !words.iter().any(is_made) && worth(words) > 1
 }
 
-/// "The disk is at 40 %", "cpu at 5 %": how far something is just now.
+/// "The disk is at 40 %", "cpu at 5 %": a level at this moment.
 fn is_level(words: &[Word]) -> bool {
     let is_at = |three: &[Word]| three[0].lower == "at" && three[1].is_value() && three[2].lower == "%";
     words.split(Word::is_mark).any(|clause| {
@@ -51,7 +51,7 @@ fn is_level(words: &[Word]) -> bool {
     })
 }
 
-/// "They extended it": what somebody did once.
+/// "They extended it": something that somebody did once.
 fn happened(words: &[Word]) -> bool {
     let words: Vec<_> = words.iter().filter(|word| word.lower != "also").take(2).collect();
     matches!(words[..], [who, did] if matches!(&*who.lower, "they" | "he" | "she" | "someone" | "somebody")
@@ -73,26 +73,26 @@ pub(super) fn is_past(words: &[Word]) -> bool {
     has_active(clause(words).0, Sign::Past)
 }
 
-/// Whether one of the words is of the sign, and none that follows a form of "be": "dropped", not "are dropped".
+/// Whether a word has this sign and does not follow a form of "be": "dropped", but not "are dropped".
 fn has_active(words: &[Word], sign: Sign) -> bool {
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&words[before]));
     words.iter().enumerate().any(|(at, word)| word.is(sign) && !is_passive(at))
 }
 
-/// Whether the assistant says what it has done or will do: an answer to that is about the work.
+/// Whether the assistant says what it has done or will do. An answer to that is about the work.
 pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
     const SHORT: usize = 7;
-    // A German participle, and the mark after it.
+    // A German participle, and the punctuation after it.
     const TAIL: usize = 2;
     let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
-    // How something was reckoned is what is taken for so.
+    // How something was calculated is a statement of fact.
     let tail = &statement.words[statement.words.len().saturating_sub(TAIL)..];
     let reckons =
         || has(head, Sign::Reckon) || has(tail, Sign::Reckon) || statement.words.iter().any(|word| word.lower == "=");
     if reckons() && worth(&statement.words) > 0 {
         return false;
     }
-    // "Backups are kept …" is no work of the assistant.
+    // "Backups are kept …" is not work of the assistant.
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
     // "Ids are generated in the browser, …" says more than that something is done.
     let is_short = statement.words.len() <= SHORT;
@@ -106,7 +106,7 @@ pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
         })
 }
 
-/// Whether the assistant says how it would have something, rather than how it is.
+/// Whether the assistant says how it would do something, rather than how it is.
 pub(super) fn proposes(words: &[Word]) -> bool {
     const PROPOSALS: [&str; 8] = ["should", "shall", "let's", "sollte", "debería", "devrait", "deveria", "dovrebbe"];
     words.iter().any(|word| PROPOSALS.contains(&&*word.lower))

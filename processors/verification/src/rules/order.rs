@@ -1,4 +1,4 @@
-//! Orders and wishes: what somebody is to do.
+//! Orders and wishes: what somebody is asked to do.
 
 use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Word, has};
@@ -10,7 +10,7 @@ pub(super) fn is_order(words: &[Word]) -> bool {
     begins_with_an_order(rest) || takes_an_object(rest) || has(words, Sign::Wish)
 }
 
-/// The words after those that may stand before an order.
+/// The words after those that may come before an order.
 fn strip_before(words: &[Word]) -> &[Word] {
     let mut rest = words;
     while let Some(first) = rest.first() {
@@ -31,7 +31,7 @@ fn begins_with_an_order(words: &[Word]) -> bool {
     words.first().is_some_and(|first| first.is(Sign::Order)) && !is_noun
 }
 
-/// Whether the words begin as no statement does: a verb, and at once what it is done to.
+/// Whether the words begin as statements never do: with a verb, directly followed by its object.
 fn takes_an_object(words: &[Word]) -> bool {
     const OBJECTS: [&str; 21] = [
         "the", "an", "it", "them", "this", "these", "those", "all", "my", "our", "your", "its", "their", "me", "us",
@@ -58,7 +58,7 @@ pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
         || words.split(|word| word.lower == ":").skip(1).any(is_order)
 }
 
-/// An order by its first word alone: what follows a mark may be a part of a list.
+/// An order that is recognised by its first word alone. After a comma, such a word may be part of a list.
 fn is_plain_order(words: &[Word]) -> bool {
     let rest = strip_before(words);
     rest.first().is_some_and(|first| first.is(Sign::Order))

@@ -1,9 +1,8 @@
-//! The sentences that somebody wrote in a turn: no code, no quotations, no pasted document, nothing that
-//! a program printed.
+//! The sentences that a person wrote in a turn: without code, quotations, pasted documents, and output of programs.
 
 use crate::rules::sentence::Sentence;
 
-/// Sentences that are looked at: further down in a long turn stands what was pasted.
+/// The most sentences that are used. Later ones in a long turn were probably pasted.
 const SENTENCES: usize = 60;
 
 /// The sentences of a turn, in order.
@@ -30,7 +29,7 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
     sentences
 }
 
-/// Cuts a line into sentences: at marks that end one, where a space follows.
+/// Cuts a line into sentences: at punctuation that ends one and is followed by a space.
 fn cut<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence<'t>>) {
     let mut begin = start;
     let line = &text[start..end];
@@ -55,7 +54,7 @@ fn push<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentenc
     let part = &text[start..end];
     let line = part.trim_start();
     let listed = line.trim_start_matches(['-', '*', '•', '#']);
-    // What is bound to a word belongs to it: "-80 for those".
+    // A minus sign that is attached to a word belongs to it: "-80 for those".
     let bare =
         if listed.starts_with(char::is_alphanumeric) && line.starts_with('-') { line } else { listed.trim_start() };
     let bare = &bare[enumerator(bare)..];
@@ -66,7 +65,7 @@ fn push<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentenc
     }
 }
 
-/// Bytes of the number or letter of an entry of a list: `2. `, `b) `.
+/// The bytes of the number or letter of a list entry: `2. `, `b) `.
 fn enumerator(text: &str) -> usize {
     let mark = text.find(['.', ')']).filter(|at| text[at + 1..].starts_with(' '));
     let is_number = |mark: &str| (1..=2).contains(&mark.len()) && mark.bytes().all(|b| b.is_ascii_digit());
@@ -75,7 +74,7 @@ fn enumerator(text: &str) -> usize {
     mark.filter(|at| is_number(&text[..*at]) || is_letter(*at)).map_or(0, |at| at + 2)
 }
 
-/// Whether a full stop after this belongs to an abbreviation or an item's number.
+/// Whether a full stop after this text belongs to an abbreviation or to the number of an entry.
 fn is_abbreviation(before: &str) -> bool {
     const KNOWN: [&str; 12] = ["e.g", "i.e", "etc", "approx", "vs", "incl", "excl", "z.b", "d.h", "bzw", "ca", "p.ex"];
     let word = before.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
@@ -83,7 +82,7 @@ fn is_abbreviation(before: &str) -> bool {
     KNOWN.contains(&word) || !word.is_empty() && before.trim_start() == word && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether a full stop belongs to a day, as in "am 31. März".
+/// Whether a full stop belongs to a date, as in "am 31. März".
 fn is_day(before: &str, after: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mär", "apr", "mai", "jun", "jul", "aug", "sep", "okt", "nov", "dez"];
     let day = before.rsplit(char::is_whitespace).next().unwrap_or_default();
@@ -93,13 +92,14 @@ fn is_day(before: &str, after: &str) -> bool {
         && MONTHS.iter().any(|month| next.starts_with(month))
 }
 
-/// Whether a document begins: a plan or an issue that was pasted, mostly written by a model.
+/// Whether the line is a heading. Then a document begins, such as a plan or an issue, which was pasted and mostly
+/// written by a model.
 fn is_heading(line: &str) -> bool {
     let text = line.trim_start_matches('#');
     text.len() < line.len() && text.starts_with(' ')
 }
 
-/// Whether a line is a quotation, or looks like what a program printed.
+/// Whether a line is a quotation or looks like output of a program.
 fn is_pasted(line: &str) -> bool {
     const BEGINNINGS: [&str; 26] = [
         ">",

@@ -1,6 +1,6 @@
-//! Places of files.
+//! Paths of files.
 
-/// Whether a word is the place of a file.
+/// Whether a word is the path of a file.
 pub(super) fn is_path(word: &str) -> bool {
     const FOLDERS: [&str; 14] = [
         "src",

@@ -1,6 +1,6 @@
-//! A sentence without what people begin and end it with when they talk to an agent.
+//! Removes from a sentence what people say at its beginning and end when they talk to an agent.
 
-/// How people begin what they ask for.
+/// Beginnings of requests.
 const BEGINNINGS: [&str; 15] = [
     "no",
     "yes",
@@ -19,21 +19,21 @@ const BEGINNINGS: [&str; 15] = [
     "going forward",
 ];
 
-/// Words that go on with such a beginning, which then belongs to what is said: `instead of`.
+/// Words after such a beginning that make it a part of the sentence: `instead of`.
 const GOES_ON: [(&str, &[&str]); 3] = [
     ("instead", &["of"]),
     ("so", &["that", "far", "long", "many", "much"]),
     ("just", &["as", "because", "in", "like"]),
 ];
 
-/// What a `no` without a comma is followed by where it answers something: `no we do`, but not `no tokens are stored`.
+/// Words after a `no` without a comma that show that it is an answer: `no we do`, but not `no tokens are stored`.
 const AFTER_NO: [&str; 41] = [
     "actually", "add", "always", "change", "do", "don't", "he", "i", "i'd", "i'm", "instead", "it", "it's", "just",
     "keep", "leave", "let's", "lets", "make", "never", "not", "please", "pls", "put", "remove", "revert", "she",
     "show", "stop", "that", "that's", "the", "there", "these", "they", "this", "those", "undo", "use", "we", "you",
 ];
 
-/// Further beginnings, which ask for something: what follows with `not` is denied.
+/// Further beginnings, which ask for something. A following `not` negates the request.
 const ASKS: [&str; 11] = [
     "can we",
     "can you",
@@ -48,15 +48,14 @@ const ASKS: [&str; 11] = [
     "lets",
 ];
 
-/// Whether a beginning leads up to what follows it.
+/// Whether a beginning only leads up to what follows.
 fn leads_up(beginning: &str, tail: &str) -> bool {
     let next = tail.trim_start_matches([' ', ',']).split([' ', ',', '.']).next().unwrap_or_default().to_lowercase();
     let goes_on = GOES_ON.iter().any(|(of, words)| *of == beginning && words.contains(&&*next));
     tail.starts_with(',') || !goes_on && (beginning != "no" || AFTER_NO.contains(&&*next))
 }
 
-/// A line without what leads up to its point, without the number that it had in a list of answers, and without a bracket
-/// whose other half is not in it.
+/// A line without its lead, without its number in a list of answers, and without a bracket whose other half is missing.
 pub fn to_the_point(line: &str) -> String {
     let mut rest = line.trim();
     let inner = rest.trim_end_matches('.').strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));

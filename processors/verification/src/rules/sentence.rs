@@ -10,23 +10,23 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(super) struct Sentence<'t> {
     pub(super) text: &'t str,
-    /// Where it stands in the turn's text.
+    /// Its place in the turn's text.
     pub(super) range: Range<usize>,
     pub(super) words: Vec<Word>,
     pub(super) is_question: bool,
 }
 
-/// A word in lower case, or a mark that divides clauses.
+/// A word in lower case, or a punctuation mark that separates clauses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) lower: Cow<'static, str>,
-    /// Where it stands in the turn's text.
+    /// Its place in the turn's text.
     pub(super) range: Range<usize>,
-    /// What it is, and the phrases that begin at it.
+    /// Its marks, and those of the phrases that begin with it.
     pub(super) marks: Marks,
     is_mark: bool,
     is_value: bool,
-    /// What the lexicon knows of it.
+    /// Its entry in the lexicon.
     pub(super) entry: Option<&'static Entry>,
 }
 
@@ -48,13 +48,13 @@ impl Word {
         self.is(Sign::Stop)
     }
 
-    /// Whether it is a number or a code: what two statements about the same thing can differ in.
+    /// Whether it is a number or a code, in which two statements about the same thing can differ.
     pub(super) fn is_value(&self) -> bool {
         self.is_value
     }
 
-    /// Its beginning, so that `invoice` and `invoices` are one; a number in digits. Nothing for a word
-    /// without a meaning of its own.
+    /// The beginning of the word, so that `invoice` and `invoices` count as the same; or a number in digits. `None` for
+    /// a word without a meaning of its own.
     pub(super) fn stem(&self) -> Option<&str> {
         const STEM: usize = 6;
         if let Some(number) = self.number() {
@@ -72,7 +72,7 @@ impl Word {
     }
 }
 
-/// A number without the unit that is bound to it: `72h`, `10ms`.
+/// A number without the unit that is attached to it: `72h`, `10ms`.
 fn amount(word: &str) -> &str {
     const UNIT: usize = 3;
     let number = word.trim_end_matches(|c: char| c.is_ascii_lowercase());
@@ -80,7 +80,7 @@ fn amount(word: &str) -> &str {
     if is_number && !number.is_empty() && word.len() - number.len() <= UNIT { number } else { word }
 }
 
-/// A word without its ending, as far as English has one: `charges`, `charged` and `charging` are one.
+/// A word without its English ending: `charges`, `charged` and `charging` are the same.
 pub(super) fn stem(word: &str) -> &str {
     const SHORTEST: usize = 4;
     let strip = |word: &'_ str, ending: &str| {
@@ -102,8 +102,8 @@ impl<'t> Sentence<'t> {
     }
 }
 
-/// Words and the marks between them. Marks inside a word, such as those of `us-east-1` or `don't`,
-/// are part of it.
+/// Words and the punctuation between them. Punctuation inside a word, as in `us-east-1` or `don't`, belongs to the
+/// word.
 fn words(part: &str, offset: usize) -> Vec<Word> {
     const WORD: usize = 5;
     let mut words = Vec::with_capacity(part.len() / WORD + 1);
@@ -120,7 +120,7 @@ fn words(part: &str, offset: usize) -> Vec<Word> {
         let next = chars.peek().map(|(_, next)| *next);
         let inside = start.is_some() && next.is_some_and(is_letter);
         let binds = inside && matches!(c, '\'' | '’' | '-' | '.' | '/' | '&' | '@' | ':' | ',');
-        // Within a number, as in `10:00` and `1,000`, these divide nothing.
+        // Within a number, as in `10:00` and `1,000`, these separate nothing.
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         let divides = matches!(c, ':' | ',') && !(digit(before) && digit(next));
         let is_minus = c == '-' && start.is_none() && digit(next) && before.is_none_or(char::is_whitespace);
@@ -149,7 +149,7 @@ fn word(part: &str, range: Range<usize>, offset: usize) -> Word {
         _ if exact.is_ascii() => Cow::Owned(exact.to_ascii_lowercase()),
         _ => Cow::Owned(exact.to_lowercase().replace('’', "'")),
     };
-    // Most words are known, and take no memory of their own.
+    // Most words are in the lexicon and need no memory of their own.
     let (lower, entry) = match lexicon::known(&lower) {
         Some((_, Entry { full: Some(full), .. })) => (Cow::Borrowed(*full), lexicon::entry(full)),
         Some((word, entry)) => (Cow::Borrowed(word), Some(entry)),
@@ -161,7 +161,7 @@ fn word(part: &str, range: Range<usize>, offset: usize) -> Word {
     Word { lower, range: range.start + offset..range.end + offset, marks, is_mark, is_value, entry }
 }
 
-/// Where one of a sign's phrases stands among the words: the words before and after.
+/// The words before and after the first phrase of this sign.
 pub(super) fn split_at(words: &[Word], sign: Sign) -> Option<(&[Word], &[Word])> {
     (0..words.len()).find_map(|at| strip(&words[at..], sign).map(|rest| (&words[..at], rest)))
 }
@@ -170,12 +170,12 @@ pub(super) fn has(words: &[Word], sign: Sign) -> bool {
     words.iter().any(|word| word.is(sign))
 }
 
-/// How often a sign's phrases stand among the words.
+/// The number of words that begin a phrase of this sign.
 pub(super) fn count(words: &[Word], sign: Sign) -> usize {
     words.iter().filter(|word| word.is(sign)).count()
 }
 
-/// The words up to the first mark, and those from it on.
+/// The words before the first punctuation mark, and the rest.
 pub(super) fn clause(words: &[Word]) -> (&[Word], &[Word]) {
     words.split_at(words.iter().position(Word::is_mark).unwrap_or(words.len()))
 }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_short_is_the_same_word() {
+    fn an_abbreviation_is_the_same_word() {
         let sentence = Sentence::new("thats prod", 0..10);
         let words: Vec<_> = sentence.words.iter().map(|word| &*word.lower).collect();
         assert_eq!(words, ["that's", "production"]);

@@ -1,5 +1,4 @@
-//! What words and phrases can be a sign of. The files of the lexicon say more about each, in the section
-//! of its name.
+//! What words and phrases can be signs of. The section of a sign in the lexicon files says more about it.
 
 /// What a phrase is a sign of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +105,7 @@ pub(super) enum Sign {
     YesThenMark,
 }
 
-/// The names of their sections.
+/// The names of their sections in the lexicon.
 pub(super) const SIGNS: [(&str, Sign); 100] = [
     ("after_no", Sign::AfterNo),
     ("aim", Sign::Aim),

@@ -1,15 +1,15 @@
-//! The words of a claim: a title, and a text that can be read without the conversation.
+//! The words of a claim: a title, and a text that can be understood without the conversation.
 
 use crate::Claim;
 use crate::rules::point::to_the_point;
 
-/// Beginnings that point to something said before.
+/// Beginnings that refer to something said before.
 const POINTERS: [&str; 24] = [
     "it", "it's", "its", "they", "they're", "their", "there", "that", "that's", "those", "these", "this", "he", "she",
     "which", "one", "es", "sie", "er", "elle", "il", "ils", "eso", "isso",
 ];
 
-/// The fact as a sentence, and what it was said of where it points to that: a note always does.
+/// The fact as a sentence. If it refers to a statement, that statement is added. A note always does.
 pub(super) fn content(fact: &str, statement: Option<&str>, is_note: bool) -> String {
     let fact = to_the_point(&sentence(fact));
     let first = fact.split([' ', ',', '.']).next().unwrap_or_default().to_lowercase();
@@ -25,13 +25,13 @@ pub(super) fn content(fact: &str, statement: Option<&str>, is_note: bool) -> Str
     cut(&text, Claim::CONTENT)
 }
 
-/// The beginning of the fact, in whole words.
+/// The beginning of the fact, cut between words.
 pub(super) fn title(content: &str) -> String {
     let title = content.split(" Said of: ").next().unwrap_or(content);
     cut(title.trim_end_matches('.'), Claim::TITLE)
 }
 
-/// With a capital at its beginning and a full stop at its end, on one line.
+/// The text on one line, with a capital letter at its beginning and a full stop at its end.
 fn sentence(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.trim_end_matches(['.', ';', ':', ',', '!', '?', ' ']);
@@ -45,7 +45,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-/// The beginning, up to a number of characters, in whole words where that is possible.
+/// The beginning of a text, up to a number of characters, cut between words if possible.
 fn cut(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();

@@ -3,13 +3,13 @@
 use crate::rules::sentence::{Word, count, has};
 use crate::rules::sign::Sign;
 
-/// The fewest words of meaning that make a fact.
+/// The fewest meaningful words of a fact.
 pub(super) const FACT: usize = 3;
 
-/// The fewest that explain a term.
+/// The fewest meaningful words that explain a term.
 pub(super) const MEANING: usize = 2;
 
-/// Points for the language of a trade, for values, for the marks of a rule; against talk of the program.
+/// Points for the language of a trade, for values, and for signs of a rule; fewer for talk about the program.
 pub(super) fn worth(words: &[Word]) -> usize {
     let terms = words.iter().filter(|word| word.marks.is_term());
     let trade: usize = terms.map(|word| if word.is(Sign::Common) { 1 } else { 2 }).sum();
