@@ -89,10 +89,8 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     assert_eq!(days(&["--since", "2026-02", "--until", "2026-W05"]), (0, 2));
     assert_eq!(days(&["--since", "2026-02", "--until", "2026-01"]), (64, 0));
     let errors = world.mill(&["errors"]);
-    assert!(errors.status == 64 && errors.stderr.contains("'report errors'"), "{errors:?}");
-    let early = world.mill(&["--timezone", "UTC", "report", "usage", "--by", "day"]);
-    let tip = "tip: options come after the command: sessionmill report usage --by day --timezone UTC\n";
-    assert!(early.status == 64 && early.stderr.contains(tip), "{early:?}");
+    let tip = "\n  tip: a report has that name: sessionmill report errors\n";
+    assert!(errors.status == 64 && errors.stderr.contains(tip), "{errors:?}");
     let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
     let root = world.root();
     let root = root.to_str().unwrap();
@@ -100,6 +98,47 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     let said = world.mill(&["run", "--config", "c.toml"]);
     let expected = "sessionmill: cannot read the configuration `c.toml`: line 5: source `one` is inside `all` and would be counted twice\n";
     assert_eq!((said.status, &*said.stderr), (78, expected));
+}
+
+/// What is given to one command, and is of another, is told where it belongs.
+#[test]
+fn what_another_command_takes_is_told_with_that_command() {
+    let world = World::new();
+    for (args, tip) in [
+        (&["prices", "opus"][..], "another command takes this: sessionmill prices show opus"),
+        (&["tasks", "t-1"], "another command takes this: sessionmill tasks show t-1"),
+        (&["knowledge", "--no-refresh", "kv_1"], "another command takes this: sessionmill knowledge show kv_1"),
+        (&["report", "sessions", "258c"], "another command takes this: sessionmill session 258c"),
+        (&["report", "tasks", "t-1"], "another command takes this: sessionmill tasks show t-1"),
+        (
+            &["config", "--config", "c.toml"],
+            "--config is an option of another command: sessionmill config show, sessionmill config check",
+        ),
+        (
+            &["tasks", "--by", "type"],
+            "--by is an option of another command: sessionmill report tasks, sessionmill tasks remove, sessionmill tasks purge",
+        ),
+        (&["report", "sessions", "--by=user"], "--by is an option of another command: sessionmill report"),
+        (&["prices", "--at", "2026-02-01"], "--at is an option of another command: sessionmill prices show"),
+        (
+            &["report", "--no-refresh", "errors"],
+            "options come after the command: sessionmill report errors --no-refresh",
+        ),
+        (
+            &["--timezone", "UTC", "report", "usage", "--by", "day"],
+            "options come after the command: sessionmill report usage --by day --timezone UTC",
+        ),
+        // What is only spelled wrongly is told by its like.
+        (&["tasks", "shwo"], "a similar subcommand exists: 'show'"),
+        (&["report", "errors", "--limt", "3"], "a similar argument exists: '--limit'"),
+    ] {
+        let said = world.mill(args);
+        let told = said.stderr.lines().filter(|line| line.starts_with("  tip: ")).collect::<Vec<_>>();
+        assert_eq!((said.status, told), (64, vec![&*format!("  tip: {tip}")]), "{args:?}: {}", said.stderr);
+    }
+    // What nobody takes has no tip.
+    let said = world.mill(&["report", "errors", "--colour"]);
+    assert!(said.status == 64 && !said.stderr.contains("tip:"), "{said:?}");
 }
 
 #[test]
@@ -156,7 +195,7 @@ fn a_report_is_json_and_csv_for_programs() {
     let expected = serde_json::json!({
         "by": "day", "as_of": "now", "pending": 0,
         "rows": [row("2026-02-01", 2, 20, 1005, 0.015205), row("2026-02-02", 1, 10, 6, 0.0002)],
-        "totals": row("", 3, 30, 1011, 0.015405), "unpriced": [],
+        "totals": row("", 3, 30, 1011, 0.015405), "unpriced": [], "cache_saved_usd": 0.0,
     });
     assert_eq!(json, expected);
     let said = world.mill(&["report", "--by", "model", "--no-refresh", "--format", "csv"]);

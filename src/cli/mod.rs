@@ -8,6 +8,7 @@ mod daemon;
 mod failures;
 mod forget;
 pub(crate) mod form;
+mod hint;
 mod log;
 pub(crate) mod place;
 mod prices;
@@ -30,7 +31,7 @@ use crate::base::suspension;
 use crate::config::Environment;
 use crate::plugs::{self, Plugs, Resources};
 use crate::store::DatabaseFile;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use form::Form;
 pub(crate) use place::{Database, SourceArgs};
@@ -156,15 +157,16 @@ const START: &str = "overview";
 const REPORT: &str = "report";
 
 fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let matches = match parser(plugs).try_get_matches() {
-        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
-            return start(plugs, std::env::args_os().skip(1)).unwrap_or(Err(error));
+        Err(error) => {
+            let start = if error.kind() == ErrorKind::UnknownArgument { start(plugs, &arguments) } else { None };
+            return start.unwrap_or(Err(error)).map_err(|error| hint::with_hint(&parser(plugs), error, &arguments));
         }
-        Err(error) if error.kind() == ErrorKind::InvalidSubcommand => return Err(with_report(plugs, error)),
-        matches => matches?,
+        Ok(matches) => matches,
     };
     let Some((name, own)) = matches.subcommand() else {
-        return start(plugs, std::iter::empty()).unwrap_or_else(|| {
+        return start(plugs, &[]).unwrap_or_else(|| {
             Err(parser(plugs).error(ErrorKind::MissingSubcommand, "a command is missing; --help shows all"))
         });
     };
@@ -177,42 +179,15 @@ fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
     }
 }
 
-/// Names the report of a name that is no command: `errors` is `report errors`.
-fn with_report(plugs: Plugs, mut error: clap::Error) -> clap::Error {
-    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
-        && plugs.reports().any(|report| report.name() == name)
-    {
-        let command = ContextValue::Strings(vec![format!("{REPORT} {name}")]);
-        error.insert(ContextKind::SuggestedSubcommand, command);
-    }
-    error
-}
-
 /// The start page, if flags are all there is: it takes the same ones without its name.
-fn start(plugs: Plugs, arguments: impl Iterator<Item = OsString>) -> Option<clap::error::Result<Asked>> {
-    let arguments: Vec<_> = arguments.collect();
+fn start(plugs: Plugs, arguments: &[OsString]) -> Option<clap::error::Result<Asked>> {
     let start = plugs.commands().find(|command| command.name() == START)?;
     if arguments.first().is_some_and(|first| !first.as_encoded_bytes().starts_with(b"-")) {
         return None;
     }
     let all = std::iter::once(OsString::from("sessionmill")).chain(arguments.iter().cloned());
     let matches = start.parser().bin_name("sessionmill").try_get_matches_from(all);
-    let matches = matches.map_err(|error| with_order(plugs, error, &arguments));
     Some(matches.map(|matches| Asked::Plug(start, matches)))
-}
-
-/// Puts options behind the command that they stand before.
-fn with_order(plugs: Plugs, mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
-    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg)
-        && parser(plugs).find_subcommand(name).is_some()
-        && let Some(at) = arguments.iter().position(|argument| argument == name.as_str())
-    {
-        let (options, command) = arguments.split_at(at);
-        let words: Vec<_> = command.iter().chain(options).map(|argument| argument.to_string_lossy()).collect();
-        let tip = format!("options come after the command: sessionmill {}", words.join(" "));
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-    }
-    error
 }
 
 /// The parser of the command line: the program's own commands, with those of the processors after `run`.
