@@ -240,6 +240,42 @@ fn activity_is_told_by_everything_that_sessions_have() {
 }
 
 #[test]
+fn activity_is_told_by_two_things() {
+    let world = world();
+    let of = |by: &str, args: &[&str]| {
+        let text = csv(&world, &[&["--by", by], args].concat());
+        let cells = |line: &str| line.split(',').take(3).collect::<Vec<_>>().join(" ");
+        text.lines().map(cells).collect::<Vec<_>>()
+    };
+    let by_user = [
+        "user week sessions",
+        "ada 2026-01-26 1",
+        "ada 2026-02-02 1",
+        "shop/p1 2026-01-26 1",
+        "shop/p1 2026-02-02 1",
+        "shop/p2 2026-02-02 1",
+    ];
+    assert_eq!(of("user,week", &[]), by_user);
+    let by_day = [
+        "weekday project sessions",
+        "Tuesday /home/ada/shop 1",
+        "Sunday /home/ada/hinges 1",
+        "Sunday /home/ada/shop 1",
+    ];
+    assert_eq!(of("weekday,project", &["--kind", "agent"]), by_day);
+    assert_eq!(of("channel,entry", &["--kind", "web"])[1..], ["Direct / 1", "Direct /cans 1", "Organic Search / 1"]);
+    // Each session is once in the total, and compared with those of the days before.
+    let args = ["report", "activity", "--by", "user,week", "--json", "--no-refresh", "--timezone", "UTC"];
+    let json: serde_json::Value = serde_json::from_str(&world.mill(&args).stdout).unwrap();
+    assert_eq!((&json["by"], &json["totals"]["sessions"]), (&"user,week".into(), &5.into()));
+    for by in ["user,user", "user,week,team"] {
+        let said = world.mill(&["report", "activity", "--by", by, "--no-refresh"]);
+        let words = "sessionmill: a row is about one thing, or two different ones\n  hint: --by user,week\n";
+        assert_eq!((said.status, &*said.stderr), (64, words));
+    }
+}
+
+#[test]
 fn sources_and_campaigns_are_one_whatever_the_case_of_their_letters() {
     let world = world();
     let sql =

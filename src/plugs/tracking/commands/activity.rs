@@ -1,6 +1,6 @@
 //! `sessionmill report activity`: who was there, when and for how long.
 
-use crate::base::error::{Result, Status};
+use crate::base::error::{Error, Result, Status};
 use crate::cli::form::{self, Form, Shown};
 use crate::cli::scope::{ReportArgs, ReportSetup, Rows, Usual};
 use crate::cli::{Context, remark};
@@ -21,12 +21,13 @@ use crate::price::Prices;
 /// that of the project.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report activity --by week\n  \
+                  sessionmill report activity --by user,week --period this-month\n  \
                   sessionmill report activity --by channel --kind web --since 2026-02-01\n  \
                   sessionmill report activity --by hour --kind agent --user ada")]
 pub(super) struct Args {
-    /// What a row is about
-    #[arg(long, value_enum, default_value_t = By::Day)]
-    by: By,
+    /// What a row is about; or two of these with a comma between them, such as user,week
+    #[arg(long, value_enum, default_value = "day", value_delimiter = ',')]
+    by: Vec<By>,
 
     #[command(flatten)]
     choice: Choice,
@@ -72,7 +73,10 @@ impl Choice {
 }
 
 pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
-    let rows = if args.by == By::Week { Rows::Weeks } else { Rows::Others };
+    if args.by.len() > 2 || matches!(args.by[..], [one, other] if one == other) {
+        return Err(Error::new(Status::Usage, "a row is about one thing, or two different ones").hint("--by user,week"));
+    }
+    let rows = if args.by.first() == Some(&By::Week) { Rows::Weeks } else { Rows::Others };
     let usual = Usual::of(args.form.format(), rows);
     let setup = args.report.setup(&[tracking::NAME, usage::NAME], usual, context)?;
     let filter = args.choice.filter(&args.report, &setup);
@@ -83,7 +87,7 @@ pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
         let project = usage::report::filter::Filter { project: project.clone(), ..of_all }.resolved(reader)?.project;
         let note = project.as_ref().and_then(|only| only.stood_for("project"));
         let filter = Filter { projects: project.map(|only| only.values().to_vec()), ..filter.clone() };
-        let make = |days| activity::activity(reader, args.by, &Filter { days, ..filter.clone() }, &prices);
+        let make = |days| activity::activity(reader, &args.by, &Filter { days, ..filter.clone() }, &prices);
         let sheet = args.shown.sheet(&setup, make)?;
         let newest = if sheet.rows.is_empty() { filter.newest(reader)? } else { None };
         Ok((sheet, newest, note))

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Result, count};
 use crate::plugs::tracking::NAME;
-use crate::plugs::tracking::report::by::{By, Key};
+use crate::plugs::tracking::report::by::{self, By, Keys};
 use crate::plugs::tracking::report::cost::Costs;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::{self, Visit};
@@ -12,7 +12,7 @@ use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, SPARE, Sheet, freshness, ratio};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 const COLUMNS: [Column; 11] = [
@@ -110,7 +110,7 @@ fn rounded(part: i128, of: i128) -> Option<i128> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
+pub fn activity(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let costs = Costs::read(reader, filter, prices)?;
     let repositories = Repositories::read(reader, &filter.identities)?;
     let (as_of, pending) = freshness(reader, NAME)?;
@@ -120,15 +120,16 @@ pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) ->
 
 /// The same of sessions that are read before.
 pub(super) fn of_visits(
-    by: By,
+    by: &[By],
     filter: &Filter,
     visits: &[Visit],
     repositories: &Repositories,
     costs: &Costs,
 ) -> Sheet {
-    let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
+    let mut sums: BTreeMap<Keys, Sums> = BTreeMap::new();
     let mut total = Sums::default();
     let mut people: HashMap<(bool, String), usize> = HashMap::new();
+    let project = by.iter().position(|by| *by == By::Project);
     let (mut bots, mut shared, mut has_web, mut has_agents) = (0, 0, false, false);
     for visit in visits {
         if visit.is_bot && !filter.bots {
@@ -139,29 +140,28 @@ pub(super) fn of_visits(
         has_web |= !visit.is_agent;
         let next = people.len();
         let person = *people.entry((visit.is_agent, filter.who(visit))).or_insert(next);
-        let keys = by.keys(visit, filter, repositories);
-        shared += u64::from(keys.len() > 1);
-        for key in keys {
-            let cost = match by {
-                By::Project => costs.of_project(&visit.session_id, key.as_ref().map(|key| &*key.name)),
-                _ => costs.of(&visit.session_id),
+        let rows = by::keys(by, visit, filter, repositories);
+        shared += u64::from(rows.len() > 1);
+        for keys in rows {
+            let cost = match project {
+                Some(at) => costs.of_project(&visit.session_id, keys[at].as_ref().map(|key| &*key.name)),
+                None => costs.of(&visit.session_id),
             };
-            sums.entry(key).or_default().add(visit, person, cost);
+            sums.entry(keys).or_default().add(visit, person, cost);
         }
         total.add(visit, person, costs.of(&visit.session_id));
     }
-    let mut sums: Vec<_> = sums.into_iter().collect();
+    let sums = in_order(sums, by);
     let mut steps = Steps::default();
-    if !by.is_time() {
-        // Of equals the first by name.
-        sums.sort_by_key(|(_, sums)| Reverse((sums.sessions, sums.active_seconds)));
+    if !by.iter().any(|by| by.is_time()) {
         let ends = [total.starts.first(), total.starts.last()].map(|start| start.map(|(time, _)| *time));
         steps = Steps::of(filter.days, ends, filter.zone);
     }
     let has_costs = total.cost.is_some_and(|cost| cost > 0);
-    let row = |(key, sums): (Option<Key>, Sums)| {
+    let row = |(keys, sums): (Keys, Sums)| {
         let trend = sums.trend(&steps, has_costs);
-        Row { trend, ..Row::new(key.map(|key| key.name), sums.numbers()) }
+        let mut names = keys.into_iter().map(|key| key.map(|key| key.name));
+        Row { key: names.next().flatten(), then: names.collect(), numbers: sums.numbers(), trend }
     };
     let mut columns = COLUMNS.to_vec();
     columns[VIEWS].title = match (has_web, has_agents) {
@@ -176,14 +176,39 @@ pub(super) fn of_visits(
     if !has_web {
         columns[BOUNCED].rank = SPARE;
     }
+    let mut names = by.iter().map(|by| by.name());
     Sheet {
-        by: by.name(),
+        by: names.next().unwrap_or_default(),
+        then: names.collect(),
         columns: columns.into(),
         rows: sums.into_iter().map(row).collect(),
         totals: total.numbers(),
         notes: notes(bots, shared),
         ..Sheet::default()
     }
+}
+
+/// The rows in the order of the report, level by level: times in theirs, everything else by weight, of equals the first by
+/// name. Rows below the same name stay together.
+fn in_order(sums: BTreeMap<Keys, Sums>, by: &[By]) -> Vec<(Keys, Sums)> {
+    let mut levels: HashMap<Keys, (i128, i128)> = HashMap::new();
+    for (keys, sums) in &sums {
+        for level in 1..=keys.len() {
+            let (sessions, active_seconds) = levels.entry(keys[..level].to_vec()).or_default();
+            *sessions += sums.sessions;
+            *active_seconds += sums.active_seconds;
+        }
+    }
+    let mut rows: Vec<_> = sums.into_iter().collect();
+    rows.sort_by(|(a, _), (b, _)| {
+        let levels = by.iter().enumerate().map(|(level, by)| {
+            let of = |keys: &Keys| levels.get(&keys[..=level]);
+            let by_weight = if by.is_time() { Ordering::Equal } else { of(b).cmp(&of(a)) };
+            by_weight.then_with(|| a[level].cmp(&b[level]))
+        });
+        levels.fold(Ordering::Equal, Ordering::then)
+    });
+    rows
 }
 
 fn notes(bots: u64, shared: u64) -> Vec<String> {

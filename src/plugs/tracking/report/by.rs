@@ -82,8 +82,9 @@ impl By {
         matches!(self, Self::Day | Self::Week | Self::Hour | Self::Weekday)
     }
 
-    /// The rows that a session is in: the names, each after what it is sorted by. Never none.
-    pub(super) fn keys(self, visit: &Visit, filter: &Filter, repositories: &Repositories) -> BTreeSet<Option<Key>> {
+    /// The rows that a session is in, by the key of this place: the names, each after what it is sorted by. Never none.
+    fn keys_at(self, at: usize, visit: &Visit, filter: &Filter, repositories: &Repositories) -> BTreeSet<Option<Key>> {
+        let of_column = visit.names.get(at).cloned().flatten();
         let named = |name: String| Some(Key { place: 0, name });
         let local = visit.started.with_timezone(&filter.zone);
         let key = match self {
@@ -98,15 +99,29 @@ impl By {
             Self::Team if visit.is_agent => filter.identities.team(&visit.username).map(str::to_owned).and_then(named),
             Self::Team => None,
             Self::Project => {
-                let projects = visit.projects();
+                let projects: Vec<String> =
+                    of_column.as_deref().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
                 let asked = projects.iter().filter(|cwd| filter.has_project(cwd));
                 let projects: BTreeSet<_> = asked.map(|cwd| named(repositories.name(cwd).to_owned())).collect();
                 return if projects.is_empty() { BTreeSet::from([None]) } else { projects };
             }
-            _ => visit.name.clone().and_then(named),
+            _ => of_column.and_then(named),
         };
         BTreeSet::from([key])
     }
+}
+
+/// The keys of a row.
+pub(super) type Keys = Vec<Option<Key>>;
+
+/// The rows that a session is in: all combinations of its names. Never none.
+pub(super) fn keys(by: &[By], visit: &Visit, filter: &Filter, repositories: &Repositories) -> Vec<Keys> {
+    by.iter().enumerate().fold(vec![Keys::new()], |rows, (at, by)| {
+        let of_this = by.keys_at(at, visit, filter, repositories);
+        let longer =
+            |row: &Keys| of_this.iter().map(|key| [row, std::slice::from_ref(key)].concat()).collect::<Vec<_>>();
+        rows.iter().flat_map(longer).collect()
+    })
 }
 
 /// The name of a row, and its place among the others where that is not the order of the names.

@@ -39,7 +39,7 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
         return Ok(String::new());
     }
     // Who is known by responses can be without a session.
-    let read = |by| match visits::read(reader, by, filter) {
+    let read = |by: By| match visits::read(reader, &[by], filter) {
         Err(error) if error.status == Status::Usage => Ok(Vec::new()),
         visits => visits,
     };
@@ -68,7 +68,7 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
         week(&rhythm)
     );
     let repositories = Repositories::read(reader, &filter.identities)?;
-    let of = |by, visits: &[Visit]| sheet(&of_visits(by, filter, visits, &repositories, &Costs::default()));
+    let of = |by: By, visits: &[Visit]| sheet(&of_visits(&[by], filter, visits, &repositories, &Costs::default()));
     html += &of(By::User, &visits);
     if has_agents {
         html += &of(By::Project, &visits);

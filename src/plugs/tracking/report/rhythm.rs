@@ -64,7 +64,7 @@ mod tests {
             is_bounce: None,
             is_engaged: false,
             is_bot: false,
-            name: None,
+            names: Vec::new(),
         }
     }
 

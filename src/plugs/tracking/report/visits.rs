@@ -26,15 +26,8 @@ pub(super) struct Visit {
     pub(super) is_bounce: Option<bool>,
     pub(super) is_engaged: bool,
     pub(super) is_bot: bool,
-    /// What the report names it by.
-    pub(super) name: Option<String>,
-}
-
-impl Visit {
-    /// The working directories, where the name is the list of them.
-    pub(super) fn projects(&self) -> Vec<String> {
-        self.name.as_deref().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default()
-    }
+    /// What the report names it by, one for each key.
+    pub(super) names: Vec<Option<String>>,
 }
 
 /// Reads the sessions of a filter in the order of time, those of bots among them.
@@ -42,14 +35,14 @@ impl Visit {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Vec<Visit>> {
+pub(super) fn read(reader: Reader<'_>, by: &[By], filter: &Filter) -> Result<Vec<Visit>> {
     let condition = filter.condition(reader)?;
+    let names: String = by.iter().map(|by| format!(", {}", by.column())).collect();
     let sql = format!(
         "SELECT session_id, kind = 'agent', username, person_id, started_at, seen_until,
              duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot,
-             coalesce(parallel_transcripts, 0), {}
+             coalesce(parallel_transcripts, 0){names}
          FROM activity_sessions WHERE {} ORDER BY started_at, session_id",
-        by.column(),
         condition.clause()
     );
     reader.rows(&sql, &condition.params, |row| {
@@ -67,7 +60,7 @@ pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Vec<Vi
             is_engaged: row.get(10)?,
             is_bot: row.get(11)?,
             parallel: row.integer(12)?,
-            name: row.get(13)?,
+            names: (0..by.len()).map(|at| row.get(13 + at)).collect::<Result<_>>()?,
         })
     })
 }
