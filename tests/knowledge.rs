@@ -250,6 +250,11 @@ fn items_are_listed_and_filtered() {
     assert_eq!(list(&["--min-confidence", "0.25"]), "[arr] [30-days] [14-days]");
     assert_eq!(list(&["--min-confidence", "0.5"]), "[arr] [30-days]");
     assert_eq!(list(&["--min-confidence", "0.7"]), "[arr]");
+    assert_eq!(list(&["--all", "--order", "date"]), "[30-days] [arr] [14-days]");
+    assert_eq!(list(&["--all", "--order", "Evidence"]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&["--all", "--order", "date", "--limit", "2"]), "[30-days] [arr]");
+    let note = "note: 1 of 3 items, those of the most people first; --limit N shows more\n";
+    assert_eq!(knowledge_of(&world, &["--all", "--order", "people", "--limit", "1"]).stderr, note);
     let said = knowledge_of(&world, &["--user", "bop"]);
     assert_eq!((said.status, &*said.stdout), (64, ""));
     assert_eq!(said.stderr, "sessionmill: unknown user `bop`; known: `ada`, `bob`\n  hint: did you mean `bob`?\n");

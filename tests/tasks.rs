@@ -180,6 +180,8 @@ fn tasks_are_listed_as_tables_that_fit() {
     for (args, expected) in [
         (&["--include", "closed"][..], "t-fail t-run t-held t-done"),
         (&["--include", "closed", "--limit", "2"], "t-fail t-run"),
+        (&["--include", "closed", "--order", "duration"], "t-held t-fail t-done t-run"),
+        (&["--include", "closed", "--order", "Duration", "--limit", "1"], "t-held"),
         (&["--status", "failed,active"], "t-fail t-run"),
         (&["--status", "completed"], "t-held t-done"),
         (&["--type", "backup", "--include", "closed"], "t-done"),
@@ -201,6 +203,8 @@ fn tasks_are_listed_as_tables_that_fit() {
     assert_eq!(talk(&said), ["note: no task of type `image_analysys`; did you mean `image_analysis`?"]);
     let said = world.mill(&["tasks", "--include", "closed", "--limit", "1"]);
     assert_eq!(talk(&said), ["note: 1 of 4 tasks, the newest first; --limit N shows more"]);
+    let said = world.mill(&["tasks", "--include", "closed", "--limit", "1", "--order", "duration"]);
+    assert_eq!(talk(&said), ["note: 1 of 4 tasks, the longest first; --limit N shows more"]);
     assert_eq!(
         list(&["--type", "backup", "--include", "closed", "--format", "csv"]),
         "task_id,short_id,task_type,username,user_id,status,attempt,created_at,updated_at,ended_at,closed_at,\
@@ -341,6 +345,17 @@ fn figures_are_told_by_type_status_user_and_day() {
     assert_eq!(keys("status"), ["completed 2", "active 1", "failed 1"]);
     assert_eq!(keys("user"), ["ada 3", "bob 1"]);
     assert_eq!(keys("day"), ["2099-02-01 4"]);
+    let first = ["--order", "failures", "--limit", "1", "--format", "csv", "--by", "user"];
+    assert_eq!(
+        report(&first),
+        "user,tasks,active,failures,p50_ms,p95_ms,oldest_active_ms\nada,3,1,1,2500,12000000,0\n"
+    );
+    let compared = ["--by", "user", "--period", "2099-02-01", "--compare", "2099-01", "--format", "csv"];
+    assert_eq!(
+        report(&compared).lines().nth(2).unwrap(),
+        "bob,1,0,0,250,250,,0,1,",
+        "nothing before: programs have the columns"
+    );
     assert_eq!(
         report(&["--by", "day", "--timezone", "Pacific/Kiritimati", "--user", "bob", "--format", "csv"]),
         "day,tasks,active,failures,p50_ms,p95_ms,oldest_active_ms\n2099-02-01,1,0,0,250,250,\n"

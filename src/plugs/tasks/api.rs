@@ -160,7 +160,7 @@ fn of_user(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 
 fn list(asked: &Asked, reader: Reader<'_>, filter: &Filter, name: impl FnOnce(Tasks) -> Tasks) -> Result<Reply> {
     let mut tasks = Vec::new();
-    session::read(reader, filter, None, |task| {
+    session::read(reader, filter, session::Order::Date, None, |task| {
         if asked.decision(&task.task_id).is_none() && asked.may_see(task.username.as_deref(), Level::Metadata) {
             tasks.push(task);
         }

@@ -1,4 +1,4 @@
-//! `sessionmill tasks`: the tasks, the newest first.
+//! `sessionmill tasks`: the tasks, the newest or the longest first.
 
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::names;
@@ -6,7 +6,7 @@ use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
 use crate::cli::{Context, Form, remark};
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
-use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::plugs::tasks::report::session::{self, Order, TaskSession};
 use crate::plugs::usage::report::filter::Only;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object};
@@ -29,7 +29,11 @@ pub(super) struct List {
     #[arg(long, value_name = "WHAT")]
     include: Option<Include>,
 
-    /// List N tasks, the newest first [default: 50 in a table on a terminal, else all]
+    /// What comes first: the newest, or the longest
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Date)]
+    order: Order,
+
+    /// List N tasks [default: 50 in a table on a terminal, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
@@ -86,7 +90,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let (setup, filter) = args.which.filter(args.include.is_some(), context)?;
     let (tasks, all, types, orphaned, read_before) = setup.read(context, |reader| {
         let mut tasks = Vec::new();
-        session::read(reader, &filter, Some(args.form.most(args.limit, 50)), |task| tasks.push(task))?;
+        session::read(reader, &filter, args.order, Some(args.form.most(args.limit, 50)), |task| tasks.push(task))?;
         let all = session::count(reader, &filter)?;
         let types = if tasks.is_empty() { session::types(reader, filter.now)? } else { Vec::new() };
         let orphaned = match filter.with_closed {
@@ -102,7 +106,11 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let shown = tasks.len() as u64;
     if shown < all {
         let (shown, all) = (thousands(shown.into()), thousands(all.into()));
-        remark(&format!("note: {shown} of {all} tasks, the newest first; --limit N shows more"));
+        let first = match args.order {
+            Order::Date => "the newest",
+            Order::Duration => "the longest",
+        };
+        remark(&format!("note: {shown} of {all} tasks, {first} first; --limit N shows more"));
     }
     if orphaned > 0 {
         remark(&format!("note: {} without an event for long; --status {ORPHANED} lists them", count(orphaned, "task")));

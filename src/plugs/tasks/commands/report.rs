@@ -2,8 +2,10 @@
 
 use super::list::{Which, purged};
 use crate::base::error::{Result, Status};
-use crate::cli::{Context, Form, form, remark};
+use crate::cli::form::{self, Form, Shown};
+use crate::cli::{Context, remark};
 use crate::plugs::tasks::report::figures::{self, By};
+use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session;
 
 /// Tasks by type, status, user or day: how many, how many failed, how long they took
@@ -24,13 +26,17 @@ pub(super) struct Args {
     which: Which,
 
     #[command(flatten)]
+    shown: Shown,
+
+    #[command(flatten)]
     form: Form,
 }
 
 pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
     let (setup, filter) = args.which.filter(true, context)?;
     let (sheet, read_before) = setup.read(context, |reader| {
-        let sheet = figures::figures(reader, args.by, &filter)?;
+        let make = |days| figures::figures(reader, args.by, &Filter { days, ..filter.clone() });
+        let sheet = args.shown.sheet(&setup, make)?;
         let read_before = if sheet.rows.is_empty() { session::read_before(reader)? } else { 0 };
         Ok((sheet, read_before))
     })?;

@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
-use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::plugs::tasks::report::session::{self, Order, TaskSession};
 use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
@@ -113,7 +113,7 @@ fn percentile(sorted: &[i64], percent: usize) -> Option<i128> {
 pub fn figures(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet> {
     let mut groups: BTreeMap<Option<String>, Group> = BTreeMap::new();
     let mut total = Group::default();
-    session::read(reader, filter, None, |task| {
+    session::read(reader, filter, Order::Date, None, |task| {
         groups.entry(by.key(&task, filter)).or_default().add(&task);
         total.add(&task);
     })?;

@@ -7,6 +7,7 @@ use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Utc};
+use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -83,16 +84,40 @@ pub fn text(time: DateTime<Utc>) -> String {
 const COLUMNS: &str = "task_id, short_id, task_type, username, user_id, status, attempt, created_at,
     updated_at, ended_at, closed_at, close_reason, is_held, is_inferred, error, data, session_file, line";
 
-/// Reads tasks, the newest first, and of those that were created at once the first by id.
+/// What a list of tasks begins with: the newest, or the longest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// When they were created
+    #[default]
+    Date,
+    /// From their creation to their end, or until now
+    Duration,
+}
+
+/// Reads tasks in an order; of those that are the same in it the newest first, and of these the first by id.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read(reader: Reader<'_>, filter: &Filter, limit: Option<u32>, mut take: impl FnMut(TaskSession)) -> Result<()> {
+pub fn read(
+    reader: Reader<'_>,
+    filter: &Filter,
+    order: Order,
+    limit: Option<u32>,
+    mut take: impl FnMut(TaskSession),
+) -> Result<()> {
     let condition = filter.condition(reader)?;
     let limit = limit.map(|limit| format!("LIMIT {limit}")).unwrap_or_default();
+    let now = filter.now.timestamp_micros();
+    let order = match order {
+        Order::Date => String::new(),
+        // What ends before it begins takes no time.
+        Order::Duration => format!(
+            "greatest(coalesce(epoch_us(ended_at), epoch_us(closed_at), {now}) - epoch_us(created_at), 0) DESC, "
+        ),
+    };
     let sql = format!(
-        "SELECT {COLUMNS} FROM {} WHERE {} ORDER BY created_at DESC, task_id {limit}",
+        "SELECT {COLUMNS} FROM {} WHERE {} ORDER BY {order}created_at DESC, task_id {limit}",
         at(filter.tasks(), filter.now),
         condition.clause()
     );

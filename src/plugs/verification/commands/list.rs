@@ -8,17 +8,40 @@ use crate::plugs::verification::report::knowledge::{self, Item, Review};
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object, short_number};
 use crate::store::cell::plain;
+use clap::ValueEnum;
 use serde_json::Value;
 use sessionmill_verification::confidence::SHOWN;
 use sessionmill_verification::review::Standing;
+use std::cmp::Reverse;
 
 /// Items that are shown where none is sure.
 const BEST: usize = 5;
+
+/// What a list of items begins with: the most of something, or the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Order {
+    #[default]
+    Confidence,
+    /// When they were last verified
+    Date,
+    /// How often they were said
+    Evidence,
+    /// How many people said so
+    People,
+}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
     which: Which,
+
+    /// What comes first: the newest, or the most of something
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Confidence)]
+    order: Order,
+
+    /// List N items [default: all that are not of little confidence, or the 5 surest]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     #[command(flatten)]
     form: Form,
@@ -48,6 +71,24 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             let left = count(left as u64, "item");
             remark(&format!("note: {left} of lower confidence not shown; `--all` shows them"));
         }
+    }
+    match args.order {
+        // The surest come first as they are.
+        Order::Confidence => {}
+        Order::Date => items.sort_by(|a, b| b.last_verified.cmp(&a.last_verified)),
+        Order::Evidence => items.sort_by_key(|item| Reverse(item.evidence)),
+        Order::People => items.sort_by_key(|item| Reverse(item.verifiers)),
+    }
+    let (all, most) = (items.len(), args.limit.map_or(usize::MAX, |limit| limit as usize));
+    if most < all {
+        let first = match args.order {
+            Order::Confidence => "the surest",
+            Order::Date => "the newest",
+            Order::Evidence => "those with the most evidence",
+            Order::People => "those of the most people",
+        };
+        items.truncate(most);
+        remark(&format!("note: {most} of {all} items, {first} first; --limit N shows more"));
     }
     args.form.list(&Listing {
         rows: &items,
