@@ -148,6 +148,22 @@ fn errors_are_told_by_cause_and_as_loops() {
     assert_eq!((of_loop["cost_usd"].as_f64(), &of_loop["first_seen"]), (Some(0.09), &json!("2026-02-01T10:00:50Z")));
     assert_eq!(find("cause")["example"], "Exit code 101: error");
     assert_eq!(find("tool_error")["example"], Value::Null);
+    // What failed calls of a tool cost, each response once; the call that a person declined is a cause alone.
+    let priced = |args: &[&str], name: &str| {
+        let rows = report(&world, &[&["errors"], args].concat());
+        let told =
+            |row: &Value| format!("{} {} {}", row["kind"].as_str().unwrap_or_default(), row[name], row["cost_usd"]);
+        rows.as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    let of_tools = ["tool_error \"Bash\" 0.09", "tool_error \"Edit\" 0.03", "tool_error \"Read\" 0.03"];
+    assert_eq!(priced(&[], "what")[..3], of_tools);
+    let by_cost = priced(&["--order", "cost"], "what");
+    let first = ["tool_error \"Bash\" 0.09", "cause \"exit\" 0.09", "retry_loop \"Bash: exit\" 0.09", of_tools[1]];
+    assert_eq!(by_cost[..4], first);
+    assert_eq!(by_cost.len(), priced(&[], "what").len());
+    let newest = priced(&["--order", "Date"], "what");
+    assert_eq!(newest[0], "cause \"declined\" 0.03");
+    assert_eq!(priced(&["--order", "count", "--limit", "1"], "what")[0], of_tools[0]);
 }
 
 #[test]
@@ -214,11 +230,15 @@ fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_ma
     let world = world();
     let recurring = |args: &[&str]| {
         let rows = report(&world, &[&["errors"], args].concat());
-        let told =
-            |row: &Value| json!(["tool", "cause", "count", "of", "sessions", "cost_usd"].map(|name| row[name].clone()));
+        let told = |row: &Value| {
+            json!(["tool", "cause", "count", "of", "sessions", "cost_usd", "in_loops"].map(|name| row[name].clone()))
+        };
         rows.as_array().unwrap().iter().map(told).collect::<Vec<_>>()
     };
-    assert_eq!(recurring(&["--by", "project"]), [] as [Value; 0], "three in one session are a loop");
+    // Three in one session recur where they are in a row, which a response with another call breaks.
+    let of_loop = [json!(["Bash", "exit", 3, 5, 1, 0.09, 3])];
+    assert_eq!(recurring(&["--by", "project"]), of_loop);
+    assert_eq!(recurring(&["--by", "user"]), of_loop);
     let other = call(10, "Bash", json!({"command": "make"}), Some("Exit code 2")).replace("\"s1\"", "\"s2\"");
     // One response makes two of the calls.
     let twin = r#"{"type":"tool_use","id":"t2","name":"Bash","input":{"command":"make all"}}]"#;
@@ -229,16 +249,17 @@ fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_ma
     let other = (other + &twins.replace("\"s1\"", "\"s2\"")).replace("\"id\":\"m", "\"id\":\"n");
     world.write("bob/b.jsonl", other.replace("uuid\":\"u", "uuid\":\"v")).pass();
     // Six calls by five responses at 3 cents; a person said no and nothing else recurs.
-    let expected = [json!(["Bash", "exit", 6, 8, 2, 0.15])];
+    let expected = [json!(["Bash", "exit", 6, 8, 2, 0.15, 3])];
     assert_eq!(recurring(&["--by", "project"]), expected);
     let of_mill = ["--by", "project", "--project", "/home/ada/mill", "--since", "2026-02-01"];
     assert_eq!(recurring(&of_mill), expected);
-    assert_eq!(recurring(&["--by", "project", "--user", "ada"]), [] as [Value; 0]);
-    assert_eq!(recurring(&["--by", "user"]), [] as [Value; 0], "nobody has them in two sessions");
+    assert_eq!(recurring(&["--by", "project", "--user", "ada"]), of_loop);
+    assert_eq!(recurring(&["--by", "project", "--user", "bob"]), [] as [Value; 0], "three in one session, two at once");
+    assert_eq!(recurring(&["--by", "user"]), of_loop, "nobody has them in two sessions");
     let said = world.mill(&["report", "errors", "--by", "project", "--no-refresh", "--period", "all"]);
     let [.., row] = &said.stdout.lines().collect::<Vec<_>>()[..] else { panic!("{said:?}") };
     let words =
-        ["/home/ada/mill", "Bash", "the command failed", "6", "8", "2", "$0.15", "say in the instructions how to"];
+        ["/home/ada/mill", "Bash", "the command failed", "6", "8", "2", "3", "$0.15", "say in the instructions how to"];
     assert!(words.iter().all(|word| row.contains(word)), "{row}");
 }
 

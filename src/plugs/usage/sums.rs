@@ -211,8 +211,8 @@ fn one_change_each() -> String {
     )
 }
 
-/// Calls with the columns of their sums.
-fn one_call_each() -> String {
+/// Calls with the columns of their sums, each by itself.
+pub(super) fn one_call_each() -> String {
     let counts = OF_CALLS.map(|(name, sql)| format!("coalesce(({sql})::BIGINT, 0) AS {name}"));
     format!("(SELECT {SAME_OF_CALLS}, message_id, time, {} FROM {CALLS})", counts.join(", "))
 }

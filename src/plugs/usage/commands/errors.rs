@@ -4,7 +4,7 @@ use super::scope::{ReportContext, Scope};
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, remark, screen};
-use crate::plugs::usage::report::errors::{self, Kind, Trouble, meaning};
+use crate::plugs::usage::report::errors::{self, Kind, Order, Trouble, meaning};
 use crate::plugs::usage::report::recurring::{self, Recurring, RecurringBy};
 use crate::report::grid::{Field, bar, sparkline};
 use crate::report::listing::{Listing, object};
@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 /// counts for both. Subagents that made ten times as many responses as usual are listed too, and those that were started and have no
 /// response here: their transcripts are elsewhere, or they ended before they answered.
 ///
-/// With --by, it tells which tool fails for one reason three times or more, in two sessions or more: of a project, a
-/// person or a team, why, how often, at what cost, and what may help.
+/// With --by, it tells which tool fails for one reason three times or more, in two sessions or more or in responses in a row:
+/// of a project, a person or a team, why, how often, at what cost, and what may help.
 ///
 /// Snapshots have no examples unless `titles` of `[publish]` is `all`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,11 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     by: Option<RecurringBy>,
 
-    /// Show N rows of each kind [default: 10 in a table on a terminal, else all]
+    /// What comes first, whatever kind it is of or whose calls it is about: the most of something, or what is newest
+    #[arg(long, value_enum, ignore_case = true)]
+    order: Option<Order>,
+
+    /// Show N rows of each kind, or with --by in all [default: 10 of each kind in a table on a terminal, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
@@ -55,6 +59,9 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     }
     let mut troubles = report
         .read(context, Vec::is_empty, |reader, filter, prices| errors::errors(reader, filter, prices, &errors::ALL))?;
+    if let Some(order) = args.order {
+        order.sort(&mut troubles, |trouble| (trouble.cost, trouble.count, trouble.first_seen.as_deref()));
+    }
     let most = usize::try_from(args.form.most(args.limit, 10)).unwrap_or(usize::MAX);
     let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
     troubles.retain(|trouble| {
@@ -81,7 +88,7 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         (Field::drawing("Trend"), &trend),
         (Field::number("Cost").spare(2), &cost),
         (Field::name("First seen").spare(4), &day),
-        (Field::line("Example").at_least(36).spare(3), &example),
+        (Field::line("Example").at_least(28).spare(3), &example),
     ];
     let has_any = |cell: Cell<'_>| troubles.iter().any(|trouble| !cell(trouble).is_empty());
     let (more, cells): (Vec<_>, Vec<_>) = more.into_iter().filter(|(_, cell)| has_any(cell)).unzip();
@@ -105,32 +112,44 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
 
 /// What fails for one reason in several sessions.
 fn recurring(by: RecurringBy, report: &ReportContext, args: &Args, context: &Context) -> Result<Status> {
-    let rows = report
+    let mut rows = report
         .read(context, Vec::is_empty, |reader, filter, prices| recurring::recurring(reader, by, filter, prices))?;
+    if let Some(order) = args.order {
+        order.sort(&mut rows, |row| (row.cost, row.count, row.first_seen.as_deref()));
+    }
+    let (all, most) = (rows.len(), args.limit.map_or(usize::MAX, |limit| limit as usize));
+    if most < all {
+        rows.truncate(most);
+        remark(&format!("note: {most} of {all} rows; --limit N shows more"));
+    }
     let name = match by {
-        RecurringBy::Project => Field::path("Project"),
+        RecurringBy::Project => Field::project("Project"),
         RecurringBy::User => Field::name("User"),
         RecurringBy::Team => Field::name("Team"),
     };
     let whose = |row: &Recurring| row.name.clone().unwrap_or_else(|| format!("(no {})", by.name()));
+    // A column that would be empty is left out.
+    let has_loops = rows.iter().any(|row| row.in_loops > 0);
+    let fields = [
+        name,
+        Field::name("Tool"),
+        Field::text("Why"),
+        Field::number("Calls"),
+        Field::number("Of").spare(4),
+        Field::number("Sessions").spare(3),
+    ];
+    let more = [Field::number("Cost").spare(1), Field::text("What may help").at_least(20).spare(2)];
+    let in_a_row = has_loops.then(|| Field::number("In a row").spare(5));
     args.form.list(&Listing {
         rows: &rows,
-        empty: "no tool fails for one reason in several sessions",
-        fields: vec![
-            name,
-            Field::name("Tool"),
-            Field::text("Why"),
-            Field::number("Calls"),
-            Field::number("Of").spare(4),
-            Field::number("Sessions").spare(3),
-            Field::number("Cost").spare(1),
-            Field::text("What may help").at_least(20).spare(2),
-        ],
+        empty: "no tool fails for one reason in several sessions, or in several responses in a row",
+        fields: fields.into_iter().chain(in_a_row).chain(more).collect(),
         shown: &|row: &Recurring| {
-            let numbers = [row.count, row.of, row.sessions as i128].map(thousands);
+            let numbers =
+                [row.count, row.of, row.sessions as i128].into_iter().chain(has_loops.then_some(row.in_loops));
             let names = [whose(row), row.tool.clone(), meaning(&row.cause).to_owned()];
             let cost = row.cost.map(money::rounded).unwrap_or_default();
-            names.into_iter().chain(numbers).chain([cost, row.advice.to_owned()]).collect()
+            names.into_iter().chain(numbers.map(thousands)).chain([cost, row.advice.to_owned()]).collect()
         },
         object: &|row: &Recurring| {
             let mut value = object(row);
@@ -139,7 +158,19 @@ fn recurring(by: RecurringBy, report: &ReportContext, args: &Args, context: &Con
             }
             value
         },
-        names: &[by.name(), "tool", "cause", "count", "of", "sessions", "cost_usd", "advice", "example"],
+        names: &[
+            by.name(),
+            "tool",
+            "cause",
+            "count",
+            "of",
+            "sessions",
+            "in_loops",
+            "cost_usd",
+            "advice",
+            "first_seen",
+            "example",
+        ],
         text: plain,
     })
 }

@@ -59,15 +59,34 @@ pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Resul
     Ok(troubles)
 }
 
-/// What the responses cost that made calls which came to nothing, by cause.
-pub(super) fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<HashMap<String, PicoUsd>> {
+/// What the responses cost that made failed calls, by tool, and those that made calls which came to nothing, by cause: with the
+/// kind of trouble, as far as that is asked for.
+pub(super) fn costs(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    kinds: &[Kind],
+) -> Result<HashMap<(Kind, String), PicoUsd>> {
     let Where { clause, params } = filter.of_calls();
-    let join = format!(
-        "JOIN (SELECT DISTINCT message_id, cause FROM {} WHERE {clause} AND cause IS NOT NULL) AS bad USING (message_id)",
-        sums::notable_calls(reader)?
-    );
-    let columns = Columns { join: &join, params: &params, ..Columns::of(&["bad.cause"]).one_by_one() };
-    spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))
+    // Some causes are those of calls that failed and of calls that did not, so that each is a question of its own.
+    let parts = [
+        (Kind::ToolError, format!("tool AS what FROM {} WHERE {clause} AND errors > 0", sums::one_call_each())),
+        (
+            Kind::Cause,
+            format!("cause AS what FROM {} WHERE {clause} AND cause IS NOT NULL", sums::notable_calls(reader)?),
+        ),
+    ];
+    let parts = parts.into_iter().filter(|(kind, _)| kinds.contains(kind));
+    let part = |(kind, part)| format!("SELECT DISTINCT message_id, {} AS is_tool, {part}", kind == Kind::ToolError);
+    let parts: Vec<_> = parts.map(part).collect();
+    if parts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let join = format!("JOIN ({}) AS bad USING (message_id)", parts.join(" UNION ALL "));
+    let params = vec![&*params; parts.len()].concat();
+    let columns = Columns { join: &join, params: &params, ..Columns::of(&["is_tool", "what"]).one_by_one() };
+    let key = |row: &Row<'_>| Ok((if row.get(0)? { Kind::ToolError } else { Kind::Cause }, row.get(1)?));
+    spending::costs(reader, prices, columns, &Where::everything(), key)
 }
 
 /// Calls of a tool that failed, or those that came to nothing for a cause.
@@ -99,7 +118,7 @@ impl Calls {
 /// What the model was told last.
 pub(super) const EXAMPLE: &str = "arg_max(error, (time, error)) FILTER (error <> '')";
 
-/// A temporary table of loops: responses, three or more in a row of those with calls in a conversation, in each of which a
+/// A temporary table of loops, [`LOOPS`]: responses, three or more in a row of those with calls in a conversation, in each of which a
 /// call of the same tool fails for the same cause. Of responses in a row, the number among all and that among those of the
 /// cause differ by the same amount:
 ///
@@ -115,30 +134,39 @@ fn in_loops(calls: &str, clause: &str) -> String {
     // Texts of a conversation in its place would be compared for each call.
     let tried = "hash(session_file, session_id, caller_id, tool, cause)";
     format!(
-        "CREATE OR REPLACE TEMP TABLE usage_loops AS
+        "CREATE OR REPLACE TEMP TABLE {LOOPS} AS
          WITH tries AS (
              SELECT {tried} AS tried, round, min(tool) AS tool, min(cause) AS cause, min(message_id) AS message_id,
-                 max(time) AS time
+                 min(username) AS username, min(project) AS project, max(time) AS time
              FROM {calls} WHERE {clause} AND is_retried AND cause NOT IN ('declined', 'interrupted', 'not_run')
              GROUP BY tried, round),
          counted AS (SELECT *, round - row_number() OVER (PARTITION BY tried ORDER BY round) AS difference FROM tries)
-         SELECT tool, cause, tool || ': ' || cause AS what, message_id, time FROM counted
+         SELECT tool, cause, tool || ': ' || cause AS what, message_id, username, project, time FROM counted
          QUALIFY count(*) OVER (PARTITION BY tried, difference) >= 3"
     )
 }
 
-/// Loops, and what the responses cost that made their calls.
-pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
+/// The name of the table of loops.
+pub(super) const LOOPS: &str = "usage_loops";
+
+/// Makes the table of loops, out of a table of calls, which it returns.
+pub(super) fn find_loops(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     let Where { clause, params } = filter.of_calls();
     let calls = sums::notable_calls(reader)?;
     reader.each(&in_loops(&calls, &clause), &params, |_| Ok(()))?;
+    Ok(calls)
+}
+
+/// Loops, and what the responses cost that made their calls.
+pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
+    let calls = find_loops(reader, filter)?;
     // What was said of calls is read of those in loops alone.
     let sql = format!(
         "
-        WITH loops AS (SELECT what, count(*) AS calls, min(time) AS first FROM usage_loops GROUP BY what),
+        WITH loops AS (SELECT what, count(*) AS calls, min(time) AS first FROM {LOOPS} GROUP BY what),
         examples AS (
             SELECT what, arg_max(error, (said.time, error)) AS example
-            FROM {calls} AS said JOIN usage_loops AS loops
+            FROM {calls} AS said JOIN {LOOPS} AS loops
                 ON loops.time = said.time AND loops.message_id IS NOT DISTINCT FROM said.message_id
                 AND loops.tool = said.tool AND loops.cause = said.cause
             WHERE error <> '' GROUP BY what)
@@ -154,8 +182,8 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
     if loops.is_empty() {
         return Ok(loops);
     }
-    let join = "JOIN (SELECT DISTINCT message_id, what FROM usage_loops) AS loops USING (message_id)";
-    let columns = Columns { join, ..Columns::of(&["loops.what"]).one_by_one() };
+    let join = format!("JOIN (SELECT DISTINCT message_id, what FROM {LOOPS}) AS loops USING (message_id)");
+    let columns = Columns { join: &join, ..Columns::of(&["loops.what"]).one_by_one() };
     let costs: HashMap<String, PicoUsd> =
         spending::costs(reader, prices, columns, &Where::everything(), |row| row.get(0))?;
     for of_loop in &mut loops {

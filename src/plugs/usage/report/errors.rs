@@ -11,8 +11,8 @@ use crate::price::{PicoUsd, Prices};
 use crate::report::money;
 use crate::report::trend::Steps;
 use crate::store::reader::Reader;
+use clap::ValueEnum;
 use serde::{Serialize, Serializer};
-use std::collections::HashMap;
 
 /// One trouble.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -45,8 +45,33 @@ pub(super) fn dollars<S: Serializer>(cost: &Option<PicoUsd>, serializer: S) -> s
     cost.map(money::dollars).serialize(serializer)
 }
 
+/// What a list of troubles begins with: the most of something, or the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    Cost,
+    /// How many there are
+    #[value(alias = "calls")]
+    Count,
+    /// When they were first seen
+    Date,
+}
+
+impl Order {
+    /// Puts rows in this order; what has none of it comes last, and of equals the one that came first.
+    pub fn sort<T>(self, rows: &mut [T], of: impl Fn(&T) -> (Option<PicoUsd>, i128, Option<&str>)) {
+        rows.sort_by(|a, b| {
+            let ((cost, count, time), (of_other, other_count, other_time)) = (of(a), of(b));
+            match self {
+                Self::Cost => of_other.cmp(&cost),
+                Self::Count => other_count.cmp(&count),
+                Self::Date => other_time.cmp(&time),
+            }
+        });
+    }
+}
+
 /// Kinds of trouble, in the order in which they are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Calls of a tool that failed.
@@ -195,21 +220,20 @@ pub(super) fn advice(cause: &str) -> &'static str {
 ///
 /// If the database cannot be read.
 pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices, kinds: &[Kind]) -> Result<Vec<Trouble>> {
-    let costs = |reader: Reader<'_>| match kinds.contains(&Kind::Cause) {
-        true => causes::costs(reader, filter, prices),
-        false => Ok(HashMap::new()),
-    };
+    let costs = |reader: Reader<'_>| causes::costs(reader, filter, prices, kinds);
     let (costs, mut troubles) = reader.both(costs, |reader| {
         let counts = Columns::of(&[]).only(Asked::Counts);
         let uses = spending::read(reader, prices, counts, &filter.condition(), |_| Ok(()), |(), _, _| {})?;
         of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)
     })?;
-    let causes = troubles.iter_mut().filter(|trouble| trouble.kind == Kind::Cause);
-    causes.for_each(|trouble| trouble.cost = costs.get(&trouble.what).copied());
+    for trouble in &mut troubles {
+        let cost = costs.get(&(trouble.kind, trouble.what.clone())).copied();
+        trouble.cost = trouble.cost.or(cost);
+    }
     Ok(troubles)
 }
 
-/// The same where it is known what was used, told in some steps; without what causes cost.
+/// The same where it is known what was used, told in some steps; without what failed calls and causes cost.
 pub(super) fn of_uses(
     reader: Reader<'_>,
     filter: &Filter,

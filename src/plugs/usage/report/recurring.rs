@@ -1,9 +1,10 @@
-//! Calls of a tool that come to nothing for one cause in several sessions: by project, person or team, with what they
-//! cost and what may help.
+//! Calls of a tool that come to nothing for one cause in several sessions, or in several responses in a row: by project,
+//! person or team, with what they cost and what may help.
 
 use crate::base::error::Result;
+use crate::base::utc;
 use crate::plugs::usage::report::by::By;
-use crate::plugs::usage::report::causes::EXAMPLE;
+use crate::plugs::usage::report::causes::{EXAMPLE, LOOPS, find_loops};
 use crate::plugs::usage::report::errors::{advice, dollars};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
@@ -58,6 +59,9 @@ pub struct Recurring {
     /// All calls of the tool.
     pub of: i128,
     pub sessions: usize,
+    /// Responses that are three or more in a row with such a call.
+    pub in_loops: i128,
+    pub first_seen: Option<String>,
     /// List price of the responses that made the calls.
     #[serde(rename = "cost_usd", serialize_with = "dollars")]
     pub cost: Option<PicoUsd>,
@@ -74,6 +78,8 @@ type Place = (Option<String>, String, String);
 struct Calls {
     count: i128,
     sessions: BTreeSet<Option<String>>,
+    in_loops: i128,
+    first: Option<DateTime<Utc>>,
     example: Option<(DateTime<Utc>, String)>,
 }
 
@@ -92,7 +98,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let Where { clause, params } = filter.of_calls();
     let failed = format!("FROM {} WHERE {clause} AND {NOT_BY_ITSELF}", sums::notable_calls(reader)?);
     let sql = format!(
-        "SELECT {column}, tool, cause, session_id, count(*), max(time) FILTER (error <> ''), {EXAMPLE}
+        "SELECT {column}, tool, cause, session_id, count(*), max(time) FILTER (error <> ''), {EXAMPLE}, min(time)
          {failed} GROUP BY ALL"
     );
     let mut bad: BTreeMap<Place, Calls> = BTreeMap::new();
@@ -102,9 +108,17 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
         calls.sessions.insert(row.get(3)?);
         let example = row.time(5)?.zip(row.get(6)?);
         calls.example = calls.example.take().max(example);
+        calls.first = calls.first.into_iter().chain(row.time(7)?).min();
         Ok(())
     })?;
-    bad.retain(|_, calls| calls.count >= CALLS && calls.sessions.len() >= SESSIONS);
+    find_loops(reader, filter)?;
+    let sql = format!("SELECT {column}, tool, cause, count(*) FROM {LOOPS} GROUP BY ALL");
+    reader.each(&sql, &[], |row| {
+        let calls = bad.entry((key.name(row)?, row.get(1)?, row.get(2)?)).or_default();
+        calls.in_loops += row.integer(3)?;
+        Ok(())
+    })?;
+    bad.retain(|_, calls| calls.in_loops > 0 || calls.count >= CALLS && calls.sessions.len() >= SESSIONS);
     if bad.is_empty() {
         return Ok(Vec::new());
     }
@@ -132,6 +146,8 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
                 count: calls.count,
                 of,
                 sessions: calls.sessions.len(),
+                in_loops: calls.in_loops,
+                first_seen: calls.first.map(utc::shortest),
                 cost,
                 example: calls.example.map(|(_, example)| example),
                 name,
