@@ -56,6 +56,26 @@ fn a_page_has_every_figure_in_words() {
 }
 
 #[test]
+fn somebody_has_the_same_colour_in_all_charts_and_on_all_pages() {
+    let world = world();
+    let colours = |page: &str, name: &str| {
+        let end = format!("\"></i>{name}</li>");
+        let ends = page.split(&end).map(|before| &before[before.len() - 2..]);
+        let colours: Vec<_> = ends.map(str::to_owned).collect();
+        colours[..colours.len() - 1].to_vec()
+    };
+    // Charts of spend and tokens, of active time and of sessions. Who spends most is not the first in a list.
+    let both = page(&world, &[]);
+    assert_eq!([colours(&both, "ada"), colours(&both, "bob")], [vec!["s0"; 4], vec!["s5"; 4]]);
+    assert_eq!(colours(&page(&world, &["--user", "bob"]), "bob"), ["s5"; 2]);
+    let person =
+        |name: &str| format!("[[person]]\nemail = \"{name}@example.org\"\nname = \"{name}\"\nfolders = [\"{name}\"]\n");
+    std::fs::write(world.path("people.toml"), person("eve") + &person("bob") + &person("ada")).unwrap();
+    let listed = page(&world, &["--identities", "people.toml"]);
+    assert_eq!([colours(&listed, "ada"), colours(&listed, "bob")], [vec!["s2"; 4], vec!["s1"; 4]]);
+}
+
+#[test]
 fn a_reader_can_switch_to_a_part_of_the_days() {
     let world = world();
     assert!(!page(&world, &[]).contains("<fieldset"), "nothing happened in the last days");

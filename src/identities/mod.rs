@@ -208,6 +208,11 @@ impl Identities {
         self.person(folder).map_or(folder, |person| &person.label)
     }
 
+    /// The place in the file of the person who is called so in reports.
+    pub fn place(&self, label: &str) -> Option<usize> {
+        self.people.iter().position(|person| person.label == label)
+    }
+
     /// Whether a folder belongs to the person with this name or e-mail address, or has this name itself.
     pub fn is_of(&self, folder: &str, name: &str) -> bool {
         folder == name || self.person(folder).is_some_and(|person| person.is(name))

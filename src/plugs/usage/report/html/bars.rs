@@ -3,6 +3,8 @@
 
 use crate::plugs::usage::report::html::table::{self, Kind};
 use crate::plugs::usage::report::html::text::Text;
+use md5::{Digest as _, Md5};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 /// Series with a colour of their own; the others are one.
@@ -25,10 +27,27 @@ pub(super) struct Bars<'a> {
     pub(super) unit: i128,
 }
 
-/// The colours of names that are drawn in a period: those that they have in the whole, where they are among the first; the others
-/// take what is left. So a name keeps its colour when another period is chosen.
-pub(super) fn colours(drawn: &[(String, Vec<i128>)], whole: &[&String]) -> Vec<usize> {
-    let own = |name: &String| whole.iter().take(COLOURS).position(|known| *known == name);
+/// The colours of the first names of the whole. A name has the one that its place in a list says, or else its letters, and the
+/// next free one where that is taken. So it does not depend on what was spent: it stays from one page to the next.
+pub(super) fn own_colours(whole: &[&String], place: impl Fn(&str) -> Option<usize>) -> HashMap<String, usize> {
+    let mut names: Vec<_> = whole.iter().take(COLOURS).map(|name| (place(name).ok_or(name.as_str()), *name)).collect();
+    names.sort();
+    let mut own = HashMap::new();
+    let mut free: BTreeSet<usize> = (0..COLOURS).collect();
+    for (place, name) in names {
+        let wanted = place.unwrap_or_else(|name| Md5::digest(name)[0].into()) % COLOURS;
+        if let Some(colour) = free.range(wanted..).next().or_else(|| free.first()).copied() {
+            free.remove(&colour);
+            own.insert(name.clone(), colour);
+        }
+    }
+    own
+}
+
+/// The colours of names that are drawn in a period: those of their own, where they have one; the others take what is left. So a
+/// name keeps its colour when another period is chosen.
+pub(super) fn colours(drawn: &[(String, Vec<i128>)], own: &HashMap<String, usize>) -> Vec<usize> {
+    let own = |name: &String| own.get(name).copied();
     let taken: Vec<_> = drawn.iter().filter_map(|(name, _)| own(name)).collect();
     let mut free = (0..=COLOURS).filter(|colour| !taken.contains(colour));
     let others = |at: usize| (at >= COLOURS).then_some(COLOURS);
@@ -206,14 +225,31 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_colour_in_every_period() {
-        let whole: Vec<String> = ('a'..='j').map(String::from).collect();
-        let whole: Vec<&String> = whole.iter().collect();
+        let own = ('a'..='g').map(String::from).zip(0..).collect();
         let of = |names: &[&str]| {
-            colours(&names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect::<Vec<_>>(), &whole)
+            colours(&names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect::<Vec<_>>(), &own)
         };
         assert_eq!(of(&["c", "a"]), [2, 0]);
         assert_eq!(of(&["j", "a", "i"]), [1, 0, 2], "what has none of its own takes what is left");
         assert_eq!(of(&["a", "b", "c", "d", "e", "f", "g", "3 others"]), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_name_has_the_same_colour_on_every_page() {
+        let of = |names: &[&str], listed: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let own = own_colours(&names.iter().collect::<Vec<_>>(), |name| listed.iter().position(|one| *one == name));
+            names.iter().map(|name| own.get(name).copied()).collect::<Vec<_>>()
+        };
+        let listed = ["ada", "bob", "eve", "joe", "kim", "lee", "mia"];
+        assert_eq!(of(&["eve", "ada"], &listed), [Some(2), Some(0)], "those of a list by their places");
+        assert_eq!(of(&["eve"], &listed), [Some(2)]);
+        let letters = |name: &str| of(&[name], &[])[0];
+        assert_eq!(of(&["ada", "eve"], &[]), [letters("ada"), letters("eve")], "others by their letters");
+        assert_eq!(of(&["eve", "ada"], &[]), [letters("eve"), letters("ada")], "whatever was spent");
+        let all = of(&["a", "b", "c", "d", "e", "f", "g", "h"], &[]);
+        assert_eq!(all.iter().flatten().collect::<BTreeSet<_>>().len(), COLOURS, "no two have one");
+        assert_eq!(all[COLOURS], None);
     }
 
     #[test]
