@@ -152,7 +152,7 @@ fn what_failed_is_told_by_kind() {
         said(&world, &["report", "errors"]),
         " Kind                     What                 Count   Of     Cost   First seen   Example
 ──────────────────────────────────────────────────────────────────────────────────────────
- failed calls             Bash                     1    1
+ failed calls             Bash                     1    1   $25.00
  unsuccessful calls       the command failed       1    1   $25.00   2026-02-01   no
  lines that are no JSON   ada/a.jsonl              1
  no price                 claude-opus-99           1
@@ -222,6 +222,31 @@ fn what_came_before_the_first_prompt_is_a_row_of_its_own() {
     );
     let shown = said(&world, &["session", "s1"]);
     assert!(shown.contains("(before the first prompt)"), "{shown}");
+}
+
+/// A prompt that only agrees can cost the most, and nobody kept its words.
+#[test]
+fn a_prompt_that_goes_on_is_told_by_the_one_before() {
+    let world = World::new();
+    let prompt = |number: u32, text: &str| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"u{number}\",\"sessionId\":\"s1\",\"timestamp\":\"2026-02-01T10:0{number}:00Z\",\
+             \"message\":{{\"role\":\"user\",\"content\":\"{text}\"}}}}\n"
+        )
+    };
+    let said_by = ["hello", "ok", "Oil the mill", "yes, continue", "Sweep it"];
+    let lines = said_by.iter().zip(1..).map(|(text, number)| {
+        prompt(number, text) + &crate::world::response(&format!("m{number}"), &format!("10:0{number}:30"), 5)
+    });
+    world.write("ada/a.jsonl", lines.collect::<String>());
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let shown = said(&world, &["session", "s1", "--prompts"]);
+    let words = |line: &str| line.split("   ").nth(1).unwrap_or_default().trim().to_owned();
+    let rows: Vec<_> = shown.lines().skip(2).take(5).map(words).collect();
+    assert_eq!(rows, ["hello", "–", "Oil the mill", "(goes on) Oil the mill", "Sweep it"], "{shown}");
+    let json: serde_json::Value = serde_json::from_str(&said(&world, &["session", "s1", "--json"])).unwrap();
+    let words = json["by_prompt"].as_array().unwrap().iter().map(|row| row["prompt"].as_str());
+    assert_eq!(words.collect::<Vec<_>>(), [None, None, Some("Oil the mill"), None, Some("Sweep it")]);
 }
 
 #[test]

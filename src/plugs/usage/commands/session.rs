@@ -61,10 +61,7 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     print(&match format {
         Format::Table => {
             let steps = if *is_brief { String::new() } else { table(&timeline, report.filter.zone, screen()) + "\n" };
-            steps
-                + &prompts(&timeline.prompts, report.filter.zone)
-                + &subagents(&timeline.subagents)
-                + &total(&timeline)
+            steps + &prompts(&timeline, report.filter.zone) + &subagents(&timeline.subagents) + &total(&timeline)
         }
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {
@@ -112,8 +109,31 @@ fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
     written.text
 }
 
+/// The words of each prompt. One that only agrees or goes on has those of the prompt that it follows; of the first prompt, the
+/// title can have what was said.
+fn words_of(Timeline { prompts, facts, .. }: &Timeline) -> Vec<String> {
+    let is_said = facts.title_source.as_deref() == Some("prompt");
+    let mut first = facts.title.clone().filter(|_| is_said);
+    let mut last: Option<String> = None;
+    let words = prompts.iter().map(|prompt| match prompt {
+        Prompt { time: None, .. } => "(before the first prompt)".to_owned(),
+        Prompt { words, .. } => {
+            let first = first.take();
+            last = words.clone().or_else(|| last.clone());
+            match (words, first, &last) {
+                (Some(words), ..) => words.clone(),
+                (None, Some(title), _) => title,
+                (None, None, Some(last)) => format!("(goes on) {last}"),
+                (None, None, None) => "–".to_owned(),
+            }
+        }
+    });
+    words.collect()
+}
+
 /// What came of each prompt.
-fn prompts(prompts: &[Prompt], zone: Tz) -> String {
+fn prompts(timeline: &Timeline, zone: Tz) -> String {
+    let prompts = &timeline.prompts;
     if prompts.iter().all(|prompt| prompt.time.is_none()) {
         return String::new();
     }
@@ -130,14 +150,10 @@ fn prompts(prompts: &[Prompt], zone: Tz) -> String {
         Field::number("Active").spare(2),
         Field::number("Cost"),
     ];
-    let row = |prompt: &Prompt| {
-        let words = match prompt {
-            Prompt { time: None, .. } => "(before the first prompt)",
-            Prompt { words, .. } => words.as_deref().unwrap_or("–"),
-        };
+    let row = |(prompt, words): (&Prompt, String)| {
         let cells = [
             prompt.time.map(|time| time.with_timezone(&zone).format("%m-%d %H:%M").to_string()).unwrap_or_default(),
-            words.to_owned(),
+            words,
             thousands(prompt.responses),
             render::short(prompt.total_tokens),
             thousands(prompt.calls.into()),
@@ -148,7 +164,7 @@ fn prompts(prompts: &[Prompt], zone: Tz) -> String {
         cells.into_iter().chain(most.map(|most| bar(prompt.cost.unwrap_or_default(), most))).collect::<Vec<_>>()
     };
     let fields: Vec<_> = fields.into_iter().chain(most.map(|_| Field::drawing(""))).collect();
-    grid(&fields, &prompts.iter().map(row).collect::<Vec<_>>(), screen()).text + "\n"
+    grid(&fields, &prompts.iter().zip(words_of(timeline)).map(row).collect::<Vec<_>>(), screen()).text + "\n"
 }
 
 /// The subagents as a tree, each with what it cost alone and with those that it called.
