@@ -123,7 +123,7 @@ fn rows_are_ordered_limited_and_compared() {
     );
     assert_eq!(figures(&json["totals"]), "null 1.50005 0.55008 1.727");
     assert_eq!(said_of.stderr, "note: cost is compared with that of 2026-02-03\n");
-    let table = said(&world, &["report", "--by", "user", "--period", "2026-02-10", "--compare", "7d"]).stdout;
+    let table = said(&world, &["report", "--by", "user", "--period", "2026-02-10", "--compare", "2026-02-03"]).stdout;
     assert!(table.contains("Before   Difference   Change"), "{table}");
     let wrong = world.mill(&["report", "--no-refresh", "--order", "costs"]);
     assert!(wrong.status == 64 && wrong.stderr.contains("did you mean `cost_usd`?"), "{wrong:?}");
@@ -143,14 +143,26 @@ fn rows_are_ordered_limited_and_compared() {
         ["\"2026-02-09\" 1.00005 -1.00005", "\"2026-02-10\" 0.55008 0.94997"]
     );
     assert_eq!(figures(&json["totals"]), "null 1.55013 -0.05008");
-    let new = ["report", "--compare", "2026-02-09", "--period", "2026-02-10", "--by", "user", "--order", "change"];
+    let new = ["report", "--compare", "2026-02-02", "--period", "2026-02-10", "--by", "user", "--order", "change"];
     let new = said(&world, &new).stdout;
     let row = new.lines().nth(2).unwrap().split_whitespace().collect::<Vec<_>>();
     assert!(row.starts_with(&["bob"]) && row.ends_with(&["$0.00", "$1.50", "new"]), "{new}");
     assert_eq!(by_day.stderr, "note: cost is compared with that of the day before\n");
+    // Beside days with nothing, there is nothing to compare: a table says so, and programs get the columns.
+    for (args, note) in [
+        (&["--by", "user", "--compare", "2025"][..], "nothing to compare with from 2025-01-01 to 2025-12-31"),
+        (&["--by", "month", "--compare"], "nothing to compare with: no month has another one before it"),
+    ] {
+        let table = said(&world, &[&["report"], args].concat());
+        let head = table.stdout.lines().next().unwrap();
+        assert!(head.ends_with("Total    Cost") && table.stderr == format!("note: {note}\n"), "{table:?}");
+        let csv = said(&world, &[&["report", "--csv"], args].concat());
+        let head = csv.stdout.lines().next().unwrap();
+        assert!(head.ends_with("cost_usd,reported_cost_usd,before,difference,change"), "{head}");
+    }
     // Days that go on until today are as many before.
     let begun = said(&world, &["report", "--by", "user", "--since", "2026-02-01", "--compare"]).stderr;
-    assert!(begun.contains(" with that of 20") && begun.contains("to 2026-01-31"), "{begun}");
+    assert!(begun.contains("nothing to compare with from 20") && begun.contains("to 2026-01-31"), "{begun}");
     let endless = world.mill(&["report", "--by", "user", "--no-refresh", "--compare"]);
     assert!(endless.status == 64 && endless.stderr.contains("there are no days before all days"), "{endless:?}");
 }
@@ -298,6 +310,33 @@ fn the_start_page_agrees_with_the_other_commands() {
 }
 
 #[test]
+fn what_caches_save_is_told_in_the_digest_and_to_programs() {
+    let world = World::new();
+    let line = response("m1", "10:00:00", 0);
+    let cached = "\"cache_creation_input_tokens\":50000,\"cache_read_input_tokens\":100000,\"input_tokens\"";
+    world.write("ada/a.jsonl", line.replace("\"input_tokens\"", cached));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    // At $5 for a million, $6.25 written and $0.50 read: 150,000 would be $0.75, and are $0.3125 and $0.05.
+    let json: Value = serde_json::from_str(&said(&world, &["report", "--json"]).stdout).unwrap();
+    assert_eq!(json["cache_saved_usd"], 0.3875);
+    let digest = said(&world, &["digest", "--period", "2026-02-01"]).stdout;
+    assert!(digest.contains("\n$0.36; nothing in 2026-01-31; caches saved $0.39\n"), "{digest}");
+    let digest = said(&world, &["digest", "--period", "2026-02-01", "--json"]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&digest).unwrap()["cache_saved_usd"], 0.3875);
+    let explained = said(&world, &["report", "--explain"]).stderr;
+    assert!(
+        explained.contains("\ncaches saved $0.39, beside what the same prompts would cost without a cache\n"),
+        "{explained}"
+    );
+    // What is written and never read costs more than it saves.
+    let written = line.replace("\"input_tokens\"", "\"cache_creation_input_tokens\":100000,\"input_tokens\"");
+    world.write("ada/a.jsonl", written.replace("m1", "m2"));
+    assert_eq!(world.mill(&["run"]).status, 0);
+    let digest = said(&world, &["digest", "--period", "2026-02-01"]).stdout;
+    assert!(digest.contains("; caches cost $0.13 more than they saved\n"), "{digest}");
+}
+
+#[test]
 fn a_week_that_the_days_cut_is_told() {
     let world = World::new();
     world.write("ada/a.jsonl", crate::world::response("m1", "10:00:00", 5));
@@ -339,6 +378,14 @@ fn budgets_say_what_is_left_and_warn() {
     );
     let table = of(&["report", "budgets", "--no-refresh"]).stdout;
     assert!(table.contains("   -$1.00        $0.00   "), "{table}");
+    let long = BUDGETS
+        .replace("\"nobody\"", "\"what nobody asked for and everybody wants to have\"")
+        .replace("month = 10\n", "month = 1e6\n");
+    std::fs::write(world.path("long.toml"), long).unwrap();
+    let narrow = world.terminal(80, &["report", "budgets", "--no-refresh", "--config", "long.toml"], &[]).stdout;
+    let table: Vec<_> = narrow.lines().take_while(|line| !line.starts_with("note: ")).collect();
+    assert!(table.iter().all(|line| line.chars().count() <= 80), "{narrow}");
+    assert!(["State", "Spent", "Used", "Left", "Forecast"].iter().all(|title| table[0].contains(title)), "{narrow}");
     let page = of(&["overview", "--no-refresh"]).stdout;
     assert!(page.contains("\nbudget    all: $6.00 of $5.00 spent (120 %)"), "{page}");
     // One whose name is known for nothing counts nothing, which is no reason to be calm.

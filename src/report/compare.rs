@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::{Result, count};
 use crate::base::zone::Period;
-use crate::report::{Column, Row, Sheet, Unit, ratio};
+use crate::report::{Column, Row, Sheet, UNSEEN, Unit, ratio};
 use chrono::{Months, NaiveDate, TimeDelta, Weekday};
 use std::collections::BTreeMap;
 
@@ -38,8 +38,11 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     }
     let was = total_before(sheet, before, at);
     sheet.totals.extend(since(total(sheet, at), was));
-    add_columns(sheet, at);
-    sheet.notes.push(format!("{} is compared with that of {then}{}", what(sheet, at), longer(days, then)));
+    let note = match add_columns(sheet, at) {
+        true => format!("{} is compared with that of {then}{}", what(sheet, at), longer(days, then)),
+        false => format!("nothing to compare with {}", then.within()),
+    };
+    sheet.notes.push(note);
 }
 
 fn total(sheet: &Sheet, at: usize) -> Option<i128> {
@@ -191,7 +194,9 @@ impl Times {
             None => None,
         };
         sheet.totals.extend(since(total(sheet, at), was));
-        add_columns(sheet, at);
+        if !add_columns(sheet, at) {
+            note = format!("nothing to compare with: no {} has another one before it", self.period.name());
+        }
         sheet.notes.push(note);
         Ok(())
     }
@@ -206,13 +211,20 @@ fn since(now: Option<i128>, was: Option<i128>) -> [Option<i128>; 3] {
     [was, was.map(|was| now.unwrap_or_default() - was), change(now, was)]
 }
 
-fn add_columns(sheet: &mut Sheet, at: usize) {
+/// Adds the columns of what the rows already have at their ends. Where there was nothing before, only programs get them: a
+/// table would say three times that everything is new. Returns whether there was anything.
+fn add_columns(sheet: &mut Sheet, at: usize) -> bool {
     let unit = sheet.columns[at].unit;
+    let before = sheet.columns.len();
+    let numbers = sheet.rows.iter().map(|row| &row.numbers).chain([&sheet.totals]);
+    let has_any = numbers.filter_map(|numbers| numbers.get(before).copied().flatten()).any(|was| was != 0);
+    let rank = |rank| if has_any { rank } else { UNSEEN };
     sheet.columns.to_mut().extend([
-        Column { name: "before", title: "Before", unit, rank: 0 },
-        Column { name: "difference", title: "Difference", unit, rank: DIFFERENCE },
-        Column { name: "change", title: "Change", unit: Unit::Change, rank: 0 },
+        Column { name: "before", title: "Before", unit, rank: rank(0) },
+        Column { name: "difference", title: "Difference", unit, rank: rank(DIFFERENCE) },
+        Column { name: "change", title: "Change", unit: Unit::Change, rank: rank(0) },
     ]);
+    has_any
 }
 
 fn what(sheet: &Sheet, at: usize) -> String {
@@ -298,6 +310,23 @@ mod tests {
                 row("Total", 35, Some(27), Some(296_296)),
             ]
         );
+    }
+
+    #[test]
+    fn a_table_has_no_comparison_with_nothing() {
+        let days = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
+        let (now, then) = (days("2026-03-02", "2026-03-03"), days("2026-02-23", "2026-02-24"));
+        let ranks = |was: &[(&str, i128)]| {
+            let mut sheet = sheet("user", &[("ada", 30)]);
+            compare(&mut sheet, &self::sheet("user", was), now, then);
+            let ranks = sheet.columns.iter().map(|column| column.rank).collect::<Vec<_>>();
+            (ranks, sheet.notes.concat(), sheet.rows[0].numbers[1..].to_vec())
+        };
+        let nothing = "nothing to compare with from 2026-02-23 to 2026-02-24".to_owned();
+        assert_eq!(ranks(&[]), (vec![0, UNSEEN, UNSEEN, UNSEEN], nothing, vec![Some(0), Some(30), Some(NEW)]));
+        let note = "cost is compared with that of 2026-02-23 to 2026-02-24".to_owned();
+        let numbers = vec![Some(20), Some(10), Some(500_000)];
+        assert_eq!(ranks(&[("ada", 20)]), (vec![0, 0, DIFFERENCE, 0], note, numbers));
     }
 
     #[test]

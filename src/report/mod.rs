@@ -16,6 +16,7 @@ pub mod trend;
 use crate::base::error::Result;
 use crate::base::names;
 use crate::base::utc;
+use crate::price::PicoUsd;
 use crate::store::reader::Reader;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -39,6 +40,8 @@ pub struct Sheet {
     pub as_of: Option<String>,
     /// Source files that wait for a next pass, because of a limit or a failure.
     pub pending: i64,
+    /// What caches saved, where that is known.
+    pub saved: Option<PicoUsd>,
     /// Models that have no price, and their responses.
     pub unpriced: Vec<(String, i128)>,
     /// What a reader should know before trusting a figure.
@@ -61,6 +64,9 @@ pub struct Column {
 
 /// The rank of a column that a table also does without where it has nothing but zeros.
 pub const SPARE: u8 = u8::MAX;
+
+/// The rank of a column that is for programs alone.
+pub const UNSEEN: u8 = u8::MAX - 1;
 
 /// What the numbers of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,10 +196,11 @@ impl Sheet {
         if self.totals.is_empty() { self.rows.iter().any(|row| has_any(&row.numbers)) } else { has_any(&self.totals) }
     }
 
-    /// Leaves out all columns but some, and of these what has nothing.
+    /// Leaves out all columns but some, and of these what has nothing or is for programs alone.
     pub fn keep(&mut self, names: &[&str]) {
+        let is_asked = |column: &Column| names.contains(&column.name) && column.rank != UNSEEN;
         let is_kept: Vec<_> =
-            (0..self.columns.len()).map(|at| names.contains(&self.columns[at].name) && self.has_any(at)).collect();
+            (0..self.columns.len()).map(|at| is_asked(&self.columns[at]) && self.has_any(at)).collect();
         let kept = |at: usize| is_kept.get(at).copied().unwrap_or_default();
         for numbers in self.rows.iter_mut().map(|row| &mut row.numbers).chain([&mut self.totals]) {
             let mut at = 0..;
@@ -258,6 +265,9 @@ impl Sheet {
             "totals": cells(&self.totals),
             "unpriced": self.unpriced.iter().map(unpriced).collect::<Vec<_>>(),
         });
+        if let Some(saved) = self.saved {
+            json["cache_saved_usd"] = json!(money::dollars(saved));
+        }
         if !self.explanation.is_empty() {
             json["explanation"] = json!(self.explanation);
         }

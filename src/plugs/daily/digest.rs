@@ -28,6 +28,8 @@ pub(super) struct Digest {
     pub(super) about: Vec<String>,
     pub(super) cost: Option<PicoUsd>,
     pub(super) cost_before: Option<PicoUsd>,
+    /// By caches.
+    pub(super) saved: Option<PicoUsd>,
     pub(super) sections: Vec<Section>,
     /// Of the month of today, if some of the days are of it.
     pub(super) budgets: Vec<BudgetStatus>,
@@ -114,6 +116,7 @@ impl Digest {
             at.and_then(|at| sheet.totals.get(at).copied().flatten())
         };
         let (cost, cost_before, as_of) = (total(&spend, "cost_usd"), total(&projects, "before"), spend.as_of.clone());
+        let saved = spend.saved;
         let is_empty = total(&spend, "responses").unwrap_or_default() == 0;
         let mut projects = movers(projects);
         if is_empty {
@@ -141,7 +144,7 @@ impl Digest {
             false => Vec::new(),
         };
         let about = whole.names().map(|(what, _, only)| format!("{what} {}", only.name)).collect();
-        Ok(Self { days, before, about, cost, cost_before, sections, budgets, is_empty, as_of })
+        Ok(Self { days, before, about, cost, cost_before, saved, sections, budgets, is_empty, as_of })
     }
 
     pub(super) fn change(&self) -> Option<i128> {

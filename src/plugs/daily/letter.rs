@@ -11,6 +11,7 @@ use crate::cli::terminal::fitted;
 use crate::cli::{Context, print, remark, screen};
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::plugs::usage::report::html;
+use crate::plugs::usage::report::spending::saved_words;
 use crate::plugs::{usage, verification};
 use crate::price::Prices;
 use crate::report::csv::Texts;
@@ -118,16 +119,18 @@ fn heading(digest: &Digest) -> String {
     format!("Digest of {}{about}", digest.days)
 }
 
-/// `$412.00, +12 % on $367.00 of 2026-02-16 to 2026-02-22`.
+/// `$412.00, +12 % on $367.00 of 2026-02-16 to 2026-02-22; caches saved $1,204.00`.
 fn spent(digest: &Digest) -> String {
     let Some(cost) = digest.cost else { return "nothing with a price".to_owned() };
     let cost = money::rounded(cost);
-    match (digest.change(), digest.cost_before) {
+    let spent = match (digest.change(), digest.cost_before) {
         (Some(change), Some(before)) if before > 0 => {
             format!("{cost}, {} on {} of {}", render::change(change), money::rounded(before), digest.before)
         }
         _ => format!("{cost}; nothing {}", digest.before.within()),
-    }
+    };
+    let saved = digest.saved.filter(|saved| *saved != 0).map(|saved| format!("; {}", saved_words(saved)));
+    spent + &saved.unwrap_or_default()
 }
 
 fn words(digest: &Digest, screen: Screen) -> Result<String> {
@@ -188,6 +191,7 @@ fn object(digest: &Digest) -> Value {
     json!({
         "period": days(digest.days), "before": days(digest.before), "about": digest.about, "as_of": digest.as_of,
         "cost_usd": digest.cost.map(money::dollars), "before_cost_usd": digest.cost_before.map(money::dollars),
+        "cache_saved_usd": digest.saved.map(money::dollars),
         "change": digest.change().and_then(crate::report::compare::number),
         "budgets": digest.budgets.iter().map(super::budget::BudgetStatus::json).collect::<Vec<_>>(),
         "sections": digest.sections.iter().map(section).collect::<Vec<_>>(),

@@ -195,6 +195,8 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     }
     let mut sheet = usage::usage(reader, &[by], &filter, &prices)?;
     sheet.explanation.clear();
+    // It is of all rows, also of those that are hidden.
+    sheet.saved = None;
     if is_guarded {
         let people = people::of_rows(reader, by, &filter)?;
         guard(&mut sheet, &people, asked);

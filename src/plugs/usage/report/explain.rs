@@ -5,7 +5,7 @@ use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending::{Spent, Used, Uses, model_name};
+use crate::plugs::usage::report::spending::{self, Spent, Used, Uses, model_name};
 use crate::plugs::usage::sums::Responses;
 use crate::price::{ONCE, Price, Prices};
 use crate::report::money;
@@ -53,6 +53,8 @@ pub(super) fn explain(
         "reported: what clients say themselves, on lines and for whole sessions where these begin; never part of the cost"
             .to_owned(),
     ];
+    let saved = spending::saved(uses).map(spending::saved_words);
+    said.extend(saved.map(|saved| format!("{saved}, beside what the same prompts would cost without a cache")));
     said.extend(left_out::of(reader)?.into_iter().map(|LeftOut { reason, files, example }| {
         let (files, example) = (count(files.cast_unsigned(), "file"), printable(&example));
         format!("not counted: {files}, such as `{example}`: {}", printable(&reason))

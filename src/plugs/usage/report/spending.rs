@@ -5,7 +5,8 @@ use crate::base::error::Result;
 use crate::plugs::usage::costs::PRICES;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::sums::{FAST, Responses};
-use crate::price::{Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, UnitCosts, place};
+use crate::price::{Bill, Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, UnitCosts, place};
+use crate::report::money;
 use crate::store::lookup;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
@@ -66,6 +67,27 @@ impl Used<'_> {
     /// price at all.
     pub fn missing(&self) -> Option<String> {
         self.price?.lacks(&self.terms, self.above)
+    }
+
+    /// What the same prompts would cost more without a cache.
+    pub fn saved(&self) -> Option<PicoUsd> {
+        let Self { price, terms, above, spent, .. } = self;
+        let sent = spent.tokens.input + spent.tokens.cache_write + spent.tokens.cache_read;
+        let tokens = Tokens { input: sent, cache_write: 0, cache_write_1h: 0, cache_read: 0, ..spent.tokens };
+        Some((*price)?.cost(&Bill { tokens, terms: terms.clone(), above: *above })? - spent.cost?)
+    }
+}
+
+/// What caches saved of all that was used and has a price.
+pub(in crate::plugs) fn saved(uses: &Uses<'_>) -> Option<PicoUsd> {
+    uses.values().flatten().filter_map(Used::saved).reduce(|a, b| a + b)
+}
+
+/// The same in words: what is written to a cache and never read costs more than it saves.
+pub(in crate::plugs) fn saved_words(saved: PicoUsd) -> String {
+    match saved {
+        0.. => format!("caches saved {}", money::rounded(saved)),
+        _ => format!("caches cost {} more than they saved", money::rounded(-saved)),
     }
 }
 

@@ -190,6 +190,7 @@ fn sheet(
         rows: rows.collect(),
         totals: total.numbers(),
         notes: notes(&total.spent, &unpriced),
+        saved: spending::saved(uses),
         explanation: explain::explain(reader, &total.spent, uses, prices, filter)?,
         unpriced,
         ..Sheet::default()

@@ -102,10 +102,10 @@ fn of_period(
         html += "<p>There are no responses to report.</p>\n";
     } else {
         html += &sections::tiles(period, whole);
-        html += &sections::over_time(period, whole);
+        html += &sections::over_time(period, whole, &filter.identities);
         html += &sections::work(period);
         html += &sections::cache(period);
-        html += &sections::activity(period, whole);
+        html += &sections::activity(period, whole, &filter.identities);
         let (sessions, [tools, outcomes]) = reader.both(
             |reader| drilldown::html(reader, filter, prices, period, titles),
             |reader| Ok([tools(reader, filter, period)?, outcomes(reader, filter, period)?]),

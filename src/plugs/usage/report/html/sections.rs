@@ -1,15 +1,16 @@
 //! The parts of the page that follow from the days of a period: sums, charts over time, caches, activity.
 
 use crate::base::error::thousands;
-use crate::plugs::usage::report::html::bars::{Bars, COLOURS, colours};
+use crate::identities::Identities;
+use crate::plugs::usage::report::html::bars::{Bars, COLOURS, colours, own_colours};
 use crate::plugs::usage::report::html::figures::{Activity, OverTime, Series, Sums, ranked};
 use crate::plugs::usage::report::html::period::Period;
 use crate::plugs::usage::report::html::table::Kind::{Numbers, Spare, Words};
 use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::html::{MOST, calendar, cost, left_out, percent, totals};
-use crate::plugs::usage::report::spending::{Spent, Used, model_name};
-use crate::price::{Bill, PicoUsd, Tokens};
+use crate::plugs::usage::report::spending::{Spent, Used, model_name, saved};
+use crate::price::Tokens;
 use crate::report::compare::{NEW, change};
 use crate::report::money;
 use crate::report::render::{self, hours, short, tenths};
@@ -22,14 +23,13 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     let Spent { responses, tokens, cost: spent, .. } = &figures.all.total;
     let mut all = Activity::default();
     figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
-    let saved = || figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
     let before = || {
         let before = whole.figures.all.within(period.before?).total.cost;
         let change = change(*spent, before).filter(|change| *change != NEW)?;
         Some(format!("{} on {} before", render::change(change), cost(before)))
     };
     let beside = match period.is_whole() {
-        true => format!("{} saved by caches", money::rounded(saved())),
+        true => format!("{} saved by caches", money::rounded(saved(&figures.uses).unwrap_or_default())),
         false => before().unwrap_or_else(|| "nothing in the days before".to_owned()),
     };
     let people = crate::base::error::count(figures.people.len() as u64, "person");
@@ -49,7 +49,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
 }
 
 /// Cost and tokens by model and by person.
-pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>) -> String {
+pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>, identities: &Identities) -> String {
     let figures = &of.figures;
     let bars = figures.bars(of.days);
     let mut html = String::new();
@@ -64,7 +64,8 @@ pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>) -> String {
         for ((by, all), series) in of_whole.into_iter().zip([&figures.models, figures.series(by)]) {
             let title = format!("{title} by {by}");
             let series = drawn(series, &bars, number);
-            let colours = colours(&series, &names(all));
+            let place = |name: &str| if by == "person" { identities.place(name) } else { None };
+            let colours = colours(&series, &own_colours(&names(all), place));
             html +=
                 &Bars { title: &title, period: bars.period.name(), bars: &bars.names, series, colours, told, unit: 1 }
                     .html();
@@ -137,7 +138,7 @@ pub(super) fn cache(of: &Period<'_>) -> String {
     let rows = ranked(&figures.models).into_iter().take(MOST).map(|(name, Sums { total, .. })| {
         let tokens = &total.tokens;
         let uses = figures.uses.iter().filter(|(model, _)| model_name(model.as_deref()) == name);
-        let saved = uses.flat_map(|(_, uses)| uses).filter_map(saved).reduce(|a, b| a + b);
+        let saved = uses.flat_map(|(_, uses)| uses).filter_map(Used::saved).reduce(|a, b| a + b);
         let reads = match tokens.cache_write {
             0 => "–".to_owned(),
             // In tenths, rounded.
@@ -156,20 +157,12 @@ pub(super) fn cache(of: &Period<'_>) -> String {
     format!("<h2 id=\"{anchor}\">Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
 }
 
-/// What the same prompts would cost more without a cache.
-fn saved(used: &Used<'_>) -> Option<PicoUsd> {
-    let Used { price, terms, above, spent, .. } = used;
-    let tokens =
-        Tokens { input: prompt(&spent.tokens), cache_write: 0, cache_write_1h: 0, cache_read: 0, ..spent.tokens };
-    Some((*price)?.cost(&Bill { tokens, terms: terms.clone(), above: *above })? - spent.cost?)
-}
-
 fn prompt(tokens: &Tokens) -> i128 {
     tokens.input + tokens.cache_write + tokens.cache_read
 }
 
 /// Sessions and active time by person, and the calendar.
-pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
+pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>, identities: &Identities) -> String {
     let figures = &of.figures;
     let bars = figures.bars(of.days);
     // In the order of the other charts, so that a person has one colour.
@@ -187,7 +180,8 @@ pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
         drawn
     };
     let chart = |title, series: Vec<_>, told, unit| {
-        let colours = colours(&series, &names(&whole.figures.people));
+        let own = own_colours(&names(&whole.figures.people), |name| identities.place(name));
+        let colours = colours(&series, &own);
         Bars { title, period: bars.period.name(), bars: &bars.names, series, colours, told, unit }.html()
     };
     let rows = people.iter().take(MOST).map(|(name, days)| {
