@@ -304,6 +304,19 @@ fn clones_of_several_people_are_one_project() {
     expect(&world, &["--by", "project"], &[("*/mill", 111), ("/Users/bob/oil", 1000)]);
     expect(&world, &["--by", "user", "--project", "*/mill"], &[("ada", 11), ("bob", 100)]);
     expect(&world, &["--by", "user", "--project", "/home/ada/src/mill"], &[("ada", 1)]);
+    // What a terminal shows, which is as much as tells projects apart, and what a narrow one has cut: both are names.
+    let args = ["report", "--by", "project", "--period", "all", "--no-refresh", "--timezone", "UTC"];
+    let shown = world.terminal(120, &args, &[]).stdout;
+    let names = shown.lines().skip(2).take(2).map(|line| line.split_whitespace().next().unwrap().to_owned());
+    assert_eq!(names.collect::<Vec<_>>(), ["oil", "mill"], "{shown}");
+    for (name, project, output) in [
+        ("oil", "/Users/bob/oil", 1000),
+        ("mill", "*/mill", 111),
+        ("…b/oil", "/Users/bob/oil", 1000),
+        ("bob/oil", "/Users/bob/oil", 1000),
+    ] {
+        expect(&world, &["--by", "project", "--project", name], &[(project, output)]);
+    }
     let sql = "SELECT repository, sum(output_tokens)::BIGINT AS output FROM usage_costs GROUP BY 1 ORDER BY 1";
     let said = world.mill(&["query", sql, "--format", "csv"]);
     assert_eq!(said.stdout, "repository,output\n*/mill,111\n/Users/bob/oil,1000\n", "{said:?}");

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// The reports, by the names of their files, and what is asked for.
-const REPORTS: [(&str, &[&str]); 22] = [
+const REPORTS: [(&str, &[&str]); 24] = [
     ("day", &["report"]),
     ("week", &["report", "--by", "week"]),
     ("hour", &["report", "--by", "hour"]),
@@ -29,6 +29,8 @@ const REPORTS: [(&str, &[&str]); 22] = [
     ("outcomes-user", &["report", "outcomes", "--by", "user"]),
     ("activity-day", &["report", "activity"]),
     ("activity-user", &["report", "activity", "--by", "user"]),
+    ("activity-week-user", &["report", "activity", "--by", "week,user"]),
+    ("errors-user", &["report", "errors", "--by", "user"]),
     ("verification", &["report", "verification"]),
     ("tasks", &["report", "tasks"]),
     ("timeline", &["timeline", "ada", "--kind", "activity"]),

@@ -71,18 +71,18 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 pub enum Fit {
     /// It is a prefix of the known name or of one of its parts: `opus-4` of `claude-opus-4-6`.
     Beginning,
-    /// It is a pattern that matches the known name or a tail of its parts, or it is the last part of a path.
+    /// It is a pattern that matches the known name or a tail of its parts, or it is the last parts of a path.
     Pattern,
     Whole,
 }
 
 /// How well a short name matches a known one; `None` if it does not. A part begins after any character that is not a
-/// letter or digit. Case is ignored.
+/// letter or digit. Case is ignored. A name that a table has cut, and that has a `…`, is taken as a pattern.
 pub fn fit(name: &str, known: &str) -> Option<Fit> {
     if name == known {
         return Some(Fit::Whole);
     }
-    let (name, known) = (name.to_lowercase(), known.to_lowercase());
+    let (name, known) = (name.to_lowercase().replace('…', "*"), known.to_lowercase());
     let parts =
         known.char_indices().filter(|(_, c)| !c.is_alphanumeric() && *c != '*').map(|(at, c)| at + c.len_utf8());
     let mut ends = std::iter::once(0).chain(parts).filter_map(|at| known.get(at..)).filter(|end| !end.is_empty());
@@ -90,7 +90,7 @@ pub fn fit(name: &str, known: &str) -> Option<Fit> {
         None
     } else if name.contains('*') {
         ends.any(|end| fits(&name, end)).then_some(Fit::Pattern)
-    } else if known.rsplit('/').next() == Some(&name) {
+    } else if known.strip_suffix(&name).is_some_and(|before| before.is_empty() || before.ends_with('/')) {
         Some(Fit::Pattern)
     } else {
         ends.any(|end| end.starts_with(&name)).then_some(Fit::Beginning)
@@ -149,7 +149,11 @@ mod tests {
             ("pus", "claude-opus-4-6", None),
             ("shop", "/home/ada/shop", Some(Fit::Pattern)),
             ("shop", "/home/ada/shop-old", Some(Fit::Beginning)),
-            ("ada/shop", "/home/ada/shop", Some(Fit::Beginning)),
+            ("ada/shop", "/home/ada/shop", Some(Fit::Pattern)),
+            ("ada/shop", "/home/ada/shop-old", Some(Fit::Beginning)),
+            ("a/shop", "/home/ada/shop", None),
+            ("…da/shop", "/home/ada/shop", Some(Fit::Pattern)),
+            ("claude-opus…", "claude-opus-4-6", Some(Fit::Pattern)),
             ("ada", "Ada Lovelace", Some(Fit::Beginning)),
             ("love", "Ada Lovelace", Some(Fit::Beginning)),
             ("", "ada", None),

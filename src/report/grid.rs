@@ -7,7 +7,7 @@ use crate::report::listing::Written;
 use crate::report::screen::{Screen, Tone};
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A column.
@@ -34,6 +34,8 @@ enum Kind {
     Line,
     /// Folders, which share their beginning.
     Path,
+    /// The same, and names of several folders: a terminal shows as many of their last parts as distinguish them.
+    Project,
     /// Numbers below a title that may take several lines.
     Number,
     /// Numbers of which every one is bad.
@@ -50,6 +52,9 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// Text and paths keep so much; a path less, and text no more, where no column can go any more.
 const FLOOR: usize = 16;
 const TIGHT: usize = 8;
+
+/// The longest name that a text keeps whole.
+const NAME: usize = 32;
 
 /// Letters of an id that are always shown.
 const ID: usize = 8;
@@ -76,6 +81,10 @@ impl Field {
 
     pub fn path(title: &str) -> Self {
         Self { kind: Kind::Path, ..Self::name(title) }
+    }
+
+    pub fn project(title: &str) -> Self {
+        Self { kind: Kind::Project, ..Self::name(title) }
     }
 
     pub fn number(title: &str) -> Self {
@@ -123,9 +132,11 @@ impl Field {
     }
 }
 
-/// Whether a number says that there is nothing: `0`, `$0.00`, `0 min`, `–`.
+/// Whether a number says that there is nothing: `0`, `$0.00`, `0 min`, `–`. A word such as `new` says something.
 fn is_nothing(cell: &str) -> bool {
-    !cell.contains(|c: char| c.is_ascii_digit() && c != '0')
+    let is_number = cell.contains(|c: char| c.is_ascii_digit());
+    let has_any = cell.contains(|c: char| c.is_ascii_digit() && c != '0');
+    if is_number { !has_any } else { matches!(cell, "" | "–") }
 }
 
 /// A bar for a part of a whole, in eighths of a column. What is more than nothing can be seen.
@@ -162,6 +173,8 @@ pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[Stri
     if screen.is_terminal {
         let ids = fields.iter().enumerate().filter(|(_, field)| field.kind == Kind::Id);
         ids.for_each(|(at, _)| shorten(&mut rows, at));
+        let projects = fields.iter().enumerate().filter(|(_, field)| field.kind == Kind::Project);
+        projects.for_each(|(at, _)| keep_last_parts(&mut rows, at));
     }
     let widths = widths(fields, &rows, screen.width);
     let cells = |row: &[String], tone: Option<Tone>| -> Vec<Cell> {
@@ -206,6 +219,31 @@ fn shorten(rows: &mut [Vec<String>], at: usize) {
     }
 }
 
+/// Leaves of each path of a column the last parts that tell it apart.
+fn keep_last_parts(rows: &mut [Vec<String>], at: usize) {
+    let short = told_apart(rows.iter().filter_map(|row| row.get(at)).map(String::as_str));
+    for path in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
+        if let Some(short) = short.get(path) {
+            path.clone_from(short);
+        }
+    }
+}
+
+/// The last parts of each path that no other path ends with: as many as tell it from the others.
+pub fn told_apart<'p>(paths: impl Iterator<Item = &'p str>) -> HashMap<String, String> {
+    let paths: BTreeSet<&str> = paths.collect();
+    let mut number: HashMap<&str, usize> = HashMap::new();
+    paths.iter().flat_map(|path| ends(path)).for_each(|end| *number.entry(end).or_default() += 1);
+    let short = |path: &str| ends(path).filter(|end| number.get(end) == Some(&1)).last().unwrap_or(path).to_owned();
+    paths.iter().map(|path| ((*path).to_owned(), short(path))).collect()
+}
+
+/// The ends of a path from each of its parts on, the longest first.
+fn ends(path: &str) -> impl Iterator<Item = &str> {
+    let begins = path.match_indices('/').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(begins).filter_map(|at| path.get(at..)).filter(|end| !end.is_empty())
+}
+
 /// The table's lines, with a rule above the totals.
 fn ruled(table: &Table, totals: bool) -> String {
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
@@ -226,10 +264,18 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     let cells = |at: usize| column(at).map(|cell| cell.width()).max().unwrap_or_default();
     let natural: Vec<usize> = (0..fields.len()).map(|at| cells(at).max(fields[at].title.width())).collect();
     let least = |at: usize, is_tight: bool| match fields[at].kind {
-        Kind::Path => natural[at].min(if is_tight { TIGHT } else { FLOOR }.max(fields[at].title.width())),
+        Kind::Path | Kind::Project => {
+            natural[at].min(if is_tight { TIGHT } else { FLOOR }.max(fields[at].title.width()))
+        }
         Kind::Name | Kind::Id | Kind::State | Kind::Drawing => natural[at],
-        Kind::Text | Kind::Line => {
-            natural[at].min(if is_tight { FLOOR } else { fields[at].floor }.max(fields[at].title.width()))
+        Kind::Text | Kind::Line if is_tight => natural[at].min(FLOOR.max(fields[at].title.width())),
+        Kind::Line => natural[at].min(fields[at].floor.max(fields[at].title.width())),
+        Kind::Text => {
+            // Of a text that is wrapped, names stay whole; paths, and scripts without blanks, can be cut.
+            let is_name = |word: &&str| !word.contains('/') && word.width() == word.chars().count();
+            let words = column(at).flat_map(|cell| cell.split_whitespace()).filter(is_name);
+            let name = words.map(UnicodeWidthStr::width).max().unwrap_or_default().min(NAME);
+            natural[at].min(fields[at].floor.max(fields[at].title.width()).max(name))
         }
         Kind::Number | Kind::Failures => {
             fields[at].title.split(' ').map(UnicodeWidthStr::width).fold(cells(at), usize::max)
@@ -256,10 +302,13 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     let mut room = width.saturating_sub(taken(&shown, is_tight));
     let mut widths = vec![None; fields.len()];
     names.iter().for_each(|at| widths[*at] = Some(natural[*at]));
-    // All have the least; those that want little more take that, and the others share the rest.
-    giving.sort_by_key(|at| natural[*at] - floor(*at));
+    // All have the least. What is left goes to what is read whole, and then to lines, which are cut anyway. Of either, those that
+    // want little more take that, and the others share the rest.
+    let is_line = |at: usize| fields[at].kind == Kind::Line;
+    giving.sort_by_key(|at| (is_line(*at), natural[*at] - floor(*at)));
     for (done, at) in giving.iter().enumerate() {
-        let (wanted, share) = (natural[*at] - floor(*at), room / (giving.len() - done));
+        let others = giving[done..].iter().filter(|other| is_line(**other) == is_line(*at)).count();
+        let (wanted, share) = (natural[*at] - floor(*at), room / others);
         // A title that does not fit into one line takes several, however wide they are.
         let more = if wanted > share && fields[*at].is_number() { 0 } else { wanted.min(share) };
         room -= more;
@@ -273,7 +322,7 @@ impl Field {
         match self.kind {
             _ if cell.width() <= width => Cow::Borrowed(cell),
             Kind::Name | Kind::Id | Kind::State | Kind::Drawing => Cow::Borrowed(cell),
-            Kind::Path => Cow::Owned(ending(cell, width)),
+            Kind::Path | Kind::Project => Cow::Owned(ending(cell, width)),
             Kind::Line => Cow::Owned(beginning(cell, width)),
             Kind::Text | Kind::Number | Kind::Failures => Cow::Owned(wrapped(cell, width)),
         }
@@ -445,6 +494,21 @@ mod tests {
         let terminal = Screen { is_terminal: true, ..wide(None) };
         assert_eq!(ids(terminal), ["0198c2aa-5e5", "0198c2aa-5e7", "s1"]);
         assert_eq!(ids(wide(Some(80))), ["0198c2aa-5e55-4a00", "0198c2aa-5e77-4a00", "s1"]);
+    }
+
+    #[test]
+    fn a_terminal_shows_as_many_parts_of_a_project_as_tell_it_apart() {
+        let fields = [Field::project("Project")];
+        let names =
+            ["/home/ada/shop", "/home/bob/mill", "*/mill", "example.org/ada/oil", "spotting", "/home/ada/shop/web"];
+        let rows = names.map(|name| vec![name.to_owned()]);
+        let shown = |screen: Screen| {
+            let text = grid(&fields, &rows, screen).text;
+            text.lines().skip(2).map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+        };
+        let terminal = Screen { is_terminal: true, ..wide(None) };
+        assert_eq!(shown(terminal), ["shop", "bob/mill", "*/mill", "oil", "spotting", "web"]);
+        assert_eq!(shown(wide(Some(80))), names);
     }
 
     #[test]

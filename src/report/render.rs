@@ -6,7 +6,7 @@ use crate::report::csv::{self, CsvCell, Texts};
 use crate::report::grid::{Field, bar, sparkline, with_totals};
 use crate::report::listing::Written;
 use crate::report::screen::Screen;
-use crate::report::{Column, SPARE, Sheet, Unit, compare, money, ratio};
+use crate::report::{Column, SPARE, Sheet, UNSEEN, Unit, compare, money, ratio};
 use clap::ValueEnum;
 use std::io::Write;
 use unicode_width::UnicodeWidthStr;
@@ -88,7 +88,8 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
     };
     // Folders share their beginning, sentences are read; any other key is a name, which is to be copied.
     let key = |name: &'static str| match name {
-        "project" | "path" => Field::path(&title(name)),
+        "project" => Field::project(&title(name)),
+        "path" => Field::path(&title(name)),
         "problem" | "item" => Field::text(&title(name)),
         "session" => Field::id(&title(name)),
         _ => Field::name(&title(name)),
@@ -165,9 +166,13 @@ fn key_words(name: &str, key: Option<&str>) -> String {
     }
 }
 
-/// Whether a column has something in it, or is never left out for having nothing.
+/// Whether a column has something in it for people, or is never left out for having nothing.
 fn has_any(sheet: &Sheet, at: usize) -> bool {
-    sheet.columns[at].rank != SPARE || sheet.has_any(at)
+    match sheet.columns[at].rank {
+        UNSEEN => false,
+        SPARE => sheet.has_any(at),
+        _ => true,
+    }
 }
 
 fn title(name: &str) -> String {

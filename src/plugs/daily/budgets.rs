@@ -38,7 +38,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
         rows: &standings,
         empty: "no budgets: a `[[budget]]` with a `name` and `month = 500`, in US dollars, in the configuration sets one",
         fields: vec![
-            Field::name("Budget"),
+            Field::text("Budget"),
             Field::state("State"),
             Field::number("Month").spare(3),
             Field::number("Spent"),

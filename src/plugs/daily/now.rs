@@ -1,6 +1,5 @@
 //! What the live view shows: today's work by session, project, person or model, and the last hour.
 
-use super::overview;
 use crate::base::days::Span;
 use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
@@ -9,7 +8,7 @@ use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, Session};
 use crate::plugs::usage::report::spending::{self, Columns, Spent, model_name};
 use crate::price::Prices;
-use crate::report::grid::beginning;
+use crate::report::grid::{beginning, told_apart};
 use crate::report::money;
 use crate::report::render::short;
 use crate::store::reader::Reader;
@@ -148,16 +147,18 @@ impl Now {
             group.sessions += 1;
             group.last = group.last.max(session.ended);
         };
+        let projects = told_apart(self.sessions.iter().filter_map(|session| session.project.as_deref()));
         for session in &self.sessions {
-            let project = session.project.clone().unwrap_or_else(|| "(none)".to_owned());
+            let project = session.project.as_ref().and_then(|project| projects.get(project));
+            let project = project.map_or("(none)", String::as_str);
             let id: String = session.id.chars().take(ID.into()).collect();
-            let place = [id, overview::ending(&project).to_owned(), session.user.clone()];
+            let place = [id, project.to_owned(), session.user.clone()];
             match by {
                 By::Session => {
                     let title = session.facts.title.as_deref().unwrap_or("(no title)");
                     add([title, &session.id], &session.spent, session, &place);
                 }
-                By::Project => add([&project, ""], &session.spent, session, &place),
+                By::Project => add([project, ""], &session.spent, session, &place),
                 By::User => add([&session.user, ""], &session.spent, session, &place),
                 By::Model => {
                     for (model, spent) in &session.models {

@@ -280,7 +280,7 @@ impl Page {
             let mut cells = vec![
                 session.facts.title.clone().unwrap_or_else(|| "(no title)".to_owned()),
                 session.id.clone(),
-                session.project.as_deref().map(ending).unwrap_or_default().to_owned(),
+                session.project.clone().unwrap_or_default(),
             ];
             cells.extend(has_others.then(|| session.user.clone()));
             cells.push(match is_running(session) {
@@ -291,7 +291,7 @@ impl Page {
             cells
         };
         let rows: Vec<_> = shown.into_iter().map(row).collect();
-        let mut fields = vec![Field::line("Title"), Field::id("Session"), Field::path("Project").spare(1)];
+        let mut fields = vec![Field::line("Title"), Field::id("Session"), Field::project("Project").spare(1)];
         fields.extend(has_others.then(|| Field::name("User").spare(2)));
         // What runs is what this page is for.
         fields.extend([Field::state("Last"), Field::number("Cost")]);
@@ -385,9 +385,4 @@ impl Page {
         };
         words + &self.end(health, screen)
     }
-}
-
-/// The last part of a path.
-pub(super) fn ending(path: &str) -> &str {
-    path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
 }

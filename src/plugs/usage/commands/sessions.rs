@@ -78,7 +78,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     // What the list is in the order of has room.
     let spare = |order: Order, field: Field, rank| if args.order == order { field } else { field.spare(rank) };
     let fields = [
-        Field::path("Project").spare(3),
+        Field::project("Project").spare(3),
         spare(Order::Date, Field::name("Started"), 1),
         spare(Order::Duration, Field::number("Active"), 2),
         spare(Order::Responses, Field::number("Responses"), 8),
@@ -106,7 +106,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
         empty: "nothing to report",
         fields: names.chain(fields).chain(stopped).chain(most.map(|_| Field::drawing(""))).collect(),
         shown: &|session: &Session| {
-            let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
+            let title = has_titles.then(|| session.facts.title.clone().unwrap_or_else(|| "(no title)".to_owned()));
             let user = has_others.then(|| session.user.clone());
             let cells = [
                 session.project.clone().unwrap_or_default(),
