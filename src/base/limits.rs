@@ -59,7 +59,7 @@ impl Halt {
 pub struct Allowance<'p> {
     clock: &'p Clock,
     limits: &'p Limits,
-    /// Files that may still be looked into.
+    /// Files that may still be read.
     left: AtomicU64,
     /// Why the pass ends, other than by its limits. The first reason stays.
     halted: OnceLock<Halt>,

@@ -177,7 +177,6 @@ fn behind(text: &[u8], at: usize) -> Option<&u8> {
 /// To find them without a loop, the first backslash of each run is added to the run. The addition carries a bit to the
 /// first byte after the run. If the run begins at an even bit and that byte is at an odd bit, or the other way round,
 /// the length of the run is odd.
-/// at an even bit and that byte stands at an odd one, or the other way round, the run is of odd length.
 #[inline]
 fn escaped(backslash: u64, carry: &mut bool) -> u64 {
     let first = u64::from(*carry);

@@ -21,9 +21,9 @@ pub struct Summary {
 /// Messages about a run that are not about one file.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
 pub struct Notices {
-    /// Somebody must act.
+    /// Problems that someone must act on. They make the run fail.
     pub alarms: Vec<String>,
-    /// Somebody should know.
+    /// Other problems.
     pub warnings: Vec<String>,
 }
 

@@ -74,7 +74,7 @@ enum Entry {
     /// A source file, or something else with the name of one.
     Transcript(FileType, Stat),
     Link,
-    /// It may be a folder, but the system does not tell.
+    /// It may be a folder, but the file system does not say.
     Unseen(Errno),
     /// Another file.
     File,

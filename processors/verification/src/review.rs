@@ -4,7 +4,6 @@
 //! A review names statements by id. So it applies as long as somebody makes that statement, and again when somebody
 //! makes it later. If other rules word the same fact differently, it applies to the new words: see
 //! [`heir`](crate::heir). A review about a statement that nobody makes any more has no effect, but is kept.
-//! [`heir`](crate::heir). One about a statement that nobody makes any more changes nothing and is kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, Row as _, Value, table};

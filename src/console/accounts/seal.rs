@@ -3,7 +3,6 @@
 //! The encrypted form is JSON, `{"sealed": "…"}`, because the column of some back ends accepts only JSON. The
 //! ciphertext is bound to the session's public id: copied to another session, it cannot be decrypted. Data written
 //! before a key was configured is still readable.
-//! one it cannot be opened. What was written before there was a key is read as it is.
 
 use super::StoreError;
 use super::secret::random;

@@ -1,8 +1,8 @@
 //! Tool calls and their results.
 //!
 //! A call belongs to the response whose token count follows. Call ids are not always unique: some providers use the
-//! same ids in each turn, and without token counts one response cannot be told from the next. So an id that occurs
-//! again after its result is treated as a new call.
+//! same ids in each turn, and without token counts one response cannot be distinguished from the next. So an id that
+//! occurs again after its result is treated as a new call.
 
 use super::collab::Collab;
 use super::record::Payload;

@@ -1,4 +1,4 @@
-//! Sessions from logs, as the store has the processor make them.
+//! Sessions that the processor makes from logs, called in the order in which the store calls it.
 //!
 //! | module | what it tests |
 //! | --- | --- |
@@ -47,14 +47,14 @@ struct Web {
     properties: &'static str,
 }
 
-/// 10:00 on a Monday, and so many seconds and microseconds.
+/// 10:00 on a Monday, plus `seconds` and `micros`.
 fn at(seconds: i64, micros: i64) -> DateTime<Utc> {
     let ten = "2026-03-02T10:00:00Z".parse::<DateTime<Utc>>().unwrap();
     ten + TimeDelta::seconds(seconds) + TimeDelta::microseconds(micros)
 }
 
 impl Web {
-    /// A view by Ada, so many seconds after ten.
+    /// A page view by Ada, `seconds` after 10:00.
     fn view(seconds: i64) -> Self {
         Self {
             file: "shop/a.jsonl",
@@ -184,7 +184,7 @@ fn by_key<'f>(
     keys
 }
 
-/// Cuts the facts of a key wherever nothing is for longer than the gap, and no client session is torn.
+/// Cuts the facts of a key at each pause longer than `gap`, except inside a client session.
 fn islands<'i, 'f>(facts: &'i [FactRow<'f>], gap: TimeDelta) -> Vec<&'i [FactRow<'f>]> {
     let line = |fact: &FactRow<'f>| LineRow::read(fact.values).unwrap();
     let time = |fact: &FactRow<'f>| line(fact).time;

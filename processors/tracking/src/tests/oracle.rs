@@ -1,5 +1,5 @@
-//! Random logs against a second implementation, which is slow and keeps no state: whatever the order of files and
-//! lines, with copies, late lines, links and client sessions, in islands or not.
+//! Compares the sessions of random logs with those of a second implementation, which is slow and keeps no state. The
+//! logs have copies, late lines, links and client sessions, and are read in any order, as one island or as several.
 
 use super::*;
 use crate::preset::{Campaigns, PRESETS, Reach};
@@ -159,7 +159,7 @@ mod slow {
     fn distinct(events: &[Web]) -> Vec<&Web> {
         let is_first = |event: &&Web| {
             let is_earlier = |other: &Web| other.id == event.id && (other.file, other.line) < (event.file, event.line);
-            // A copy counts among all who are settled together; whoever has the same id has it here.
+            // The processor compares ids only among people it settles together. Here, events with one id always are.
             event.id.is_none() || !events.iter().any(is_earlier)
         };
         let mut events: Vec<&Web> = events.iter().filter(is_first).collect();
@@ -243,7 +243,7 @@ mod slow {
         session.1.iter().filter(keeps).map(|event| event.at).max().unwrap()
     }
 
-    /// The sessions of one person by rules, each with the last sign that somebody was there.
+    /// The sessions of one person by rules, each with the time of the last event that shows activity.
     fn computed<'e>(settings: &Settings, events: &[&'e Web]) -> Vec<(Session<'e>, DateTime<Utc>)> {
         let switches = &settings.switches;
         let mut sessions: Vec<Session<'e>> = Vec::new();
@@ -272,7 +272,7 @@ mod slow {
                 }
             }
         }
-        // What comes after an end belongs to the session and keeps it no more alive.
+        // An event after an end belongs to the session but does not extend it.
         let lasts: Vec<_> = sessions.iter().map(|session| last(switches, session)).collect();
         for event in events {
             let running = sessions.iter_mut().zip(&lasts).rfind(|(session, _)| {
@@ -295,7 +295,7 @@ mod slow {
         let (switches, people) = (&settings.switches, people(events));
         let events = distinct(events);
         let names_count = settings.session_source != SessionSource::Computed;
-        // Nobody shares no client session with anybody.
+        // A client session of unknown people is not that of a known person, even if its name is the same.
         let name = |event: &Web| {
             let client = event.client.clone().filter(|_| names_count)?;
             Some((client, is_nobody(&event.who)))
@@ -320,7 +320,7 @@ mod slow {
         let is_in_named =
             |event: &Web| named.iter().any(|session| session.1.iter().any(|other| std::ptr::eq(*other, event)));
         let rest: Vec<&Web> = events.iter().copied().filter(|event| !is_in_named(event)).collect();
-        // The session that began last, of those of the person of an event that go on until its time.
+        // Of the sessions of the event's person that are running at its time: the one that began last.
         let latest = |named: &[Session<'_>], event: &Web, until: &dyn Fn(&Session<'_>) -> DateTime<Utc>| {
             let is_running = |session: &Session<'_>| {
                 owner(session) == people[&*event.who] && start(session) <= event.at && event.at <= until(session)
@@ -347,7 +347,7 @@ mod slow {
                 others.extend(computed(settings, events).into_iter().map(|session| (*person, session)));
             }
         }
-        // What a client sends by itself belongs to a session that is closed, if none goes on.
+        // What a client sends without a person belongs to a closed session if none is running.
         let is_by_itself = |event: &&Web| !opens(switches, event) && event.class != Class::End;
         let is_in_other =
             |event: &Web| others.iter().any(|(_, (session, _))| session.1.iter().any(|e| std::ptr::eq(*e, event)));
@@ -390,7 +390,7 @@ mod slow {
         (event.at, event.file, event.line)
     }
 
-    /// The events that keep a session alive that its client names. What comes before it opens is none.
+    /// The events that extend a session named by its client. Events before the one that opens it do not.
     fn keeping<'s, 'e>(switches: &Switches, session: &'s Session<'e>) -> impl Iterator<Item = &'e Web> + use<'s, 'e> {
         let switches = switches.clone();
         let start = session.1.iter().find(|event| opens(&switches, event)).unwrap().at;
