@@ -502,7 +502,7 @@ layout = \"user\"
             ("[[source]\n", "line 1: `[[source]` lacks its closing bracket; for example: [[source]]"),
             (
                 "database = \"C:\\data\"",
-                "line 1: invalid backslash in `database = \"C:\\data\"`; text with backslashes goes in single quotes: '\\…'",
+                "line 1: unknown backslash escape in `database = \"C:\\data\"`; text with backslashes goes in single quotes: '\\…'",
             ),
             (
                 "daemon.allow_uids = [7, 8",

@@ -36,7 +36,7 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
         }
         _ if is("duplicate key") => (format!("`{}` is set twice", quoted(key)), Some("keep one of them".to_owned())),
         _ if is("escape") || is("unicode value") => (
-            format!("invalid backslash in `{shown}`"),
+            format!("unknown backslash escape in `{shown}`"),
             Some("text with backslashes goes in single quotes: '\\…'".to_owned()),
         ),
         _ if is("unclosed array") => (format!("the list that begins in `{shown}` lacks its closing `]`"), None),
