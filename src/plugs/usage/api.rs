@@ -1,8 +1,8 @@
-//! Questions of the HTTP API about usage: the same figures as those of the command line.
+//! Usage in the HTTP API: the same figures as on the command line.
 //!
-//! Who sees no more of others than sums gets rows of several people only. A row of fewer is merged with the other such
-//! rows; their sum is shown if it is of enough people, and else left out of the totals, too: what is missing between
-//! the rows and the total would tell it.
+//! A viewer who may see only aggregates of other people gets no row with fewer than `min_group` people, unless the row
+//! is only about the viewer. All smaller rows are merged into one row, `(others)`. If even this row has too few people,
+//! it is left out of the totals, too. Otherwise a viewer could compute it: the total minus the visible rows.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -139,11 +139,11 @@ fn sessions_schema(schemas: &mut Schemas) -> Schema {
     schema_of::<Sessions>(schemas)
 }
 
-/// What stands for rows of too few people.
+/// The key of the row that small rows are merged into.
 const MERGED: &str = "(others)";
 
-/// What is asked for, or why it makes no sense. Names that nobody has match nothing: otherwise it could be told what
-/// others have. Only an unknown user is no user.
+/// The filter of a request, or an error reply. An unknown team, project, model or agent matches nothing and is not an
+/// error: suggestions would reveal the names of others. An unknown user is not found.
 fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, Reply>> {
     let (since, until) = match (asked.day("since"), asked.day("until")) {
         (Ok(since), Ok(until)) => (since, until),
@@ -165,7 +165,8 @@ fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filte
     Ok(if filter.user.as_ref().is_none_or(is_somebody) { Ok(filter) } else { Err(Reply::NotFound) })
 }
 
-/// The same for what tells people or projects apart: who may not see that of others asks about their own.
+/// The same for reports that tell people or projects apart. A viewer who may not see these details of others gets only
+/// their own.
 fn own(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, Reply>> {
     let mut asked = asked.clone();
     if asked.viewer.others < Level::Metadata {
@@ -195,22 +196,22 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     }
     let mut sheet = usage::usage(reader, &[by], &filter, &prices)?;
     sheet.explanation.clear();
-    // It is of all rows, also of those that are hidden.
+    // This amount is over all rows, including hidden ones.
     sheet.saved = None;
     if is_guarded {
         let people = people::of_rows(reader, by, &filter)?;
         guard(&mut sheet, &people, asked);
     } else if by == By::User {
-        // Nobody is ranked by what they cost.
+        // In order of names, so that people are not ranked by cost.
         sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
     Ok(Reply::Found(sheet.json()))
 }
 
-/// Rows by session that an answer has at most: each takes some kilobytes until it is sent.
+/// The most rows of an answer by session. Each row takes a few kilobytes of memory until it is sent.
 const ROWS: u64 = 20_000;
 
-/// Refuses an answer that would have too many rows. Of all that rows can be about, only sessions are so many.
+/// Refuses a request whose answer would have too many rows. Only reports by session can be that long.
 fn check(by: By, filter: &Filter, reader: Reader<'_>) -> Result<Option<Reply>> {
     if by != By::Session {
         return Ok(None);
@@ -223,7 +224,7 @@ fn check(by: By, filter: &Filter, reader: Reader<'_>) -> Result<Option<Reply>> {
     Ok((rows > ROWS).then(|| Reply::TooLarge(why())))
 }
 
-/// Merges rows of too few people.
+/// Merges rows of too few people, as described at the top of this file.
 fn guard(sheet: &mut Sheet, people: &BTreeMap<Option<String>, BTreeSet<String>>, asked: &Asked) {
     let enough = asked.min_group as usize;
     let nobody = BTreeSet::new();
@@ -238,14 +239,15 @@ fn guard(sheet: &mut Sheet, people: &BTreeMap<Option<String>, BTreeSet<String>>,
     if !hidden.is_empty() && merged.len() >= enough {
         sheet.rows.push(Row::new(Some(MERGED.to_owned()), sum(&hidden, sheet.columns.len())));
     } else if !hidden.is_empty() {
-        // Without rows as if there were none: what is hidden is not told by a total of another form.
+        // If no row is left, the totals look like those of an empty report. A different form would reveal that there
+        // are hidden rows.
         let nothing = |column: &Column| (column.unit == Unit::Count).then_some(0);
         sheet.totals = match sheet.rows.is_empty() {
             true => sheet.columns.iter().map(nothing).collect(),
             false => sum(&sheet.rows, sheet.columns.len()),
         };
     }
-    // Names models by their responses, whoever had them.
+    // These lists name models of hidden rows, too.
     sheet.unpriced.clear();
     sheet.notes.clear();
 }
@@ -269,7 +271,7 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let mut folders =
         if sessions.is_empty() { BTreeMap::new() } else { folders(reader, &of_page.clause, &of_page.params)? };
     let object = |mut session: Session| {
-        // Somebody else can have written the first prompt.
+        // Another person can have written the first prompt.
         let folders = folders.remove(&session.id).unwrap_or_default();
         if !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content)) {
             session.facts.hide_prompt();
@@ -281,7 +283,8 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
 }
 
-/// The folders in which sessions of a condition have anything, by their ids: a file can tell of several sessions.
+/// The folders that have anything of the sessions of a condition, by session id. One file can have records of several
+/// sessions.
 fn folders(reader: Reader<'_>, condition: &str, params: &[Param]) -> Result<BTreeMap<String, Vec<String>>> {
     let told = ["usage_responses", "usage_sessions", "usage_tool_events"].map(str::to_owned);
     let told: Vec<_> = told.into_iter().chain(prompts::told(reader)?).collect();
@@ -325,7 +328,7 @@ mod tests {
 
     const COLUMNS: [Column; 1] = [Column::count("responses", "Responses")];
 
-    /// What a member sees of days on which these people had one response each.
+    /// What a viewer with `Level::Aggregate` sees of days on which these people had one response each.
     fn seen(days: &[&[&str]]) -> (Vec<(String, i128)>, Option<i128>) {
         let mut asked = Asked::of(Viewer {
             name: "ada".into(),

@@ -1,7 +1,7 @@
-//! What responses cost and whose repository a folder is, as tables for SQL: `usage_prices` has what a token costs
-//! for each model and each way in which its requests are billed, `usage_repositories` the project or repository of each
-//! working directory. The view `usage_costs` joins both. Reports use the same prices and the same rule for
-//! repositories; a test holds the view against every report.
+//! Tables of prices and repositories, for SQL. `usage_prices` has what a token costs for each model and each way in
+//! which its requests are billed. `usage_repositories` has the project or repository of each working directory. The
+//! view `usage_costs` joins both with the responses. Reports use the same prices and the same rule for repositories; a
+//! test compares the view with every report.
 
 use crate::base::error::Result;
 use crate::config::Config;
@@ -11,16 +11,16 @@ use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
 use crate::store::lookup::{Cells, Lookup, Rows as Made};
 use chrono::NaiveDate;
 
-/// The table of prices, which has a row at least for each model and each way in which its requests are billed.
+/// The table of prices. It has at least one row for each model and each way in which its requests are billed.
 pub(super) const PRICES: &str = "usage_prices";
 
-/// Models, and how their requests are billed as far as the log says it. Fast mode is none of an advisor's call.
+/// Models, and how their requests are billed according to the log. `fast` of a call of an advisor is false here.
 const BILLED: &str = "
     SELECT DISTINCT model, fast::VARCHAR, service_tier, inference_geo
     FROM facts.usage_sums WHERE model IS NOT NULL";
 
-/// Working directories. The git remote of a file is that of the directory in which it begins, and of those in it: work
-/// can go on in another repository.
+/// Working directories, each with the git remote of its source file. The remote belongs to the directory where the file
+/// starts, and to directories below. Later directories of a file can be in other repositories, so they get no remote.
 const PROJECTS: &str = r"
     WITH begun AS (
         SELECT session_file, remote, arg_min(project, line) AS directory
@@ -56,10 +56,10 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
     };
     let of_models = move |values: &[Cells]| values.iter().flat_map(&of_model).collect();
     let made = Made::About { values: BILLED, about: Box::new(of_models) };
-    // The other tables are made of the sums.
+    // The other tables are made from the tables of sums, so these come first.
     let [of_responses, of_calls] = sums;
     let mut lookups = vec![of_responses, of_calls, Lookup { name: PRICES, settings, rows: made }];
-    // Where identities cannot be read, the table stays as it is, as `people` does.
+    // If the identities cannot be read, the table is left unchanged, as the table `people` is.
     if let Ok(identities) = Identities::given(config.identities.as_deref()) {
         let settings = identities.settings();
         let of_projects = move |values: &[Cells]| {
@@ -75,7 +75,7 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
     Ok(lookups)
 }
 
-/// The prices of a model under some terms.
+/// A model and how its requests are billed, with the prices to look them up in.
 struct Rows<'p> {
     prices: &'p Prices,
     model: &'p str,
@@ -83,8 +83,8 @@ struct Rows<'p> {
 }
 
 impl Rows<'_> {
-    /// One row for each time, length of prompt and time of day that has a price of its own. The columns are those of
-    /// `usage_prices` after the values.
+    /// One row for each combination of period, prompt size and peak hours that has its own price. The columns are those
+    /// of `usage_prices` that follow the values of [`BILLED`].
     fn all(&self) -> Vec<Cells> {
         let mut eras: Vec<(Option<NaiveDate>, Option<&Price>)> = Vec::new();
         for day in std::iter::once(None).chain(self.prices.days().into_iter().map(Some)) {
@@ -137,7 +137,7 @@ fn cells(unit: Option<UnitCosts>) -> [Option<String>; 6] {
     [input, output, cache_write_5m, cache_write_1h, cache_read, web_search].map(|cost| Some(dollars(cost)))
 }
 
-/// An exact decimal.
+/// The exact amount as a decimal of US dollars.
 fn dollars(cost: PicoUsd) -> String {
     format!("{}.{:012}", cost / 1_000_000_000_000, cost % 1_000_000_000_000)
 }

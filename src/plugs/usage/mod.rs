@@ -2,11 +2,11 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`report`] | questions to its tables |
-//! | `sums` | responses added up, as a table that is kept in step |
-//! | `costs` | what responses cost and whose repository a folder is, for SQL |
+//! | [`report`] | queries on its tables |
+//! | `sums` | pre-aggregated responses and calls, kept up to date |
+//! | `costs` | tables of prices and repositories, for SQL |
 //! | `commands` | reports and commands of the command line |
-//! | `api` | questions of the HTTP API |
+//! | `api` | calls of the HTTP API |
 
 #[cfg(feature = "console")]
 mod api;

@@ -1,4 +1,4 @@
-//! What working directories are called in reports and in SQL.
+//! The project names of working directories, in reports and in SQL.
 
 use crate::base::error::Result;
 use crate::identities::Identities;
@@ -7,16 +7,17 @@ use crate::store::reader::Reader;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The projects of the working directories that a database has.
+/// The projects of the working directories in the database.
 #[derive(Debug)]
 pub(in crate::plugs) struct Repositories {
     identities: Arc<Identities>,
-    /// As the last run found them: which directories are clones of one repository follows from all of them.
+    /// The projects that the last run found. A run looks at all directories together to see which are clones of one
+    /// repository.
     known: HashMap<String, String>,
 }
 
 impl Repositories {
-    /// Reads the projects, and names them as these identities do.
+    /// Reads the projects. `identities` can override their names.
     ///
     /// # Errors
     ///
@@ -29,8 +30,8 @@ impl Repositories {
         Ok(Self { identities: identities.clone(), known: known.into_iter().collect() })
     }
 
-    /// The project of a working directory: as the identities name it, else as the last run did, else the repository, as
-    /// far as the path tells.
+    /// The project of a working directory. The name in the identities comes first, then the project that the last run
+    /// found, then the repository as guessed from the path.
     pub(in crate::plugs) fn name<'a>(&'a self, cwd: &'a str) -> &'a str {
         let known = || self.known.get(cwd).map(String::as_str);
         self.identities.project(cwd).or_else(known).unwrap_or_else(|| repository(cwd))

@@ -1,21 +1,21 @@
-//! Responses and calls added up, as tables that are kept in step: most questions add up millions of them, and one row
-//! stands for about six responses, or four calls. Of calls that came to nothing, and of those that started subagents, which
-//! are few, there is a table of their own.
+//! Pre-aggregated tables of responses and tool calls, which each pass keeps up to date. Reports read these tables
+//! instead of millions of single rows: a row stands for about six responses, or for four calls. Unsuccessful calls and
+//! calls that start subagents are few; they are copied to a table of their own, one row each.
 //!
-//! The responses of a source file are one row where they are in the same five minutes and share all columns that
-//! reports group and choose by. The table has the names of `usage_responses`, so that a question reads the one as
-//! well as the other:
+//! Two responses of a source file share a row if they are in the same five minutes and have the same values in all
+//! columns that reports group and filter by. For example, 40 responses of one session, model and branch between 10:00
+//! and 10:05 are one row. The table has the column names of `usage_responses`, so the same query can read either:
 //!
-//! | column | in the table | of one response |
+//! | column | in the table | for a single response |
 //! | --- | --- | --- |
-//! | `time` | beginning of the five minutes | its time |
-//! | `first_time`, `last_time` | of the responses in the row | its time |
-//! | `responses` and other counts | how many there are | 1 or 0 |
-//! | tokens | their sum | its own |
+//! | `time` | start of the five minutes | its time |
+//! | `first_time`, `last_time` | times of the first and last response in the row | its time |
+//! | `responses` and other counts | the number of responses | 1 or 0 |
+//! | tokens | the sum | its own number |
 //!
-//! Whoever asks for something that the table does not tell, such as the minute of a response, or for a time within the
-//! five minutes, reads the responses. So does everybody as long as the table is behind: between the commit of
-//! some files and the end of the pass, and where a process was killed there.
+//! A query reads the single responses if it needs more detail, such as the exact minute, or if its time range begins or
+//! ends within five minutes of a row. All queries do so while the table is out of date: from the commit of some files
+//! until the end of the pass, or until the next pass if the process was killed in between.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -27,31 +27,31 @@ use sessionmill_contract::Sensitive;
 use sessionmill_usage::copy::COPIES;
 use sessionmill_usage::tool_event::TOOL_CALLS;
 
-/// The tables, in schema `facts`.
+/// Names of the tables in schema `facts`.
 const TABLE: &str = "usage_sums";
 const CALL_SUMS: &str = "usage_call_sums";
 const NOTABLE_CALLS: &str = "usage_notable_calls";
-/// What the model was told by calls that came to nothing, as in the facts that it is copied from.
+/// The message that the model got for an unsuccessful call. As private as the column that it is copied from.
 pub(super) const PRIVATE: Private = Private { table: NOTABLE_CALLS, column: "error", kind: Sensitive::Content };
 const FILE_CHANGES: &str = "usage_file_changes";
 
-/// Seconds whose responses are added up. Days and quarters of an hour begin with a multiple, and no pause within is
-/// too long to be active time.
+/// The length in seconds of the period that a row of responses covers. Days and quarters of an hour start at a multiple
+/// of it, and it is shorter than the longest pause that counts as active time.
 pub(in crate::plugs) const SECONDS: i64 = 300;
 
 const QUARTER: i64 = 900;
 
-/// Whether a response is billed as fast.
+/// Whether a response is billed as fast. A call of an advisor never is.
 pub(super) const FAST: &str = "fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction')";
 
-/// The size of a response's prompt, which its price can depend on.
+/// The size of a response's prompt in tokens. Prices can depend on it.
 const PROMPT: &str = "input_tokens + cache_creation_input_tokens + cache_read_input_tokens";
 
-/// What the rows are alike in, beside their time.
+/// The columns that all responses of a row have in common, besides the time.
 const SAME: &str = "session_file, username, session_id, project, side_chain, model, fast, service_tier, inference_geo,
     above, agent, branch, subagent_id, command, skill, mcp_server";
 
-/// What is added up. No count of tokens is so large that a file could have more of them than fit into 64 bits.
+/// The columns that are added up. The sums over a file fit into 64 bits.
 const ADDED: [&str; 13] = [
     "responses",
     "placeholders",
@@ -68,13 +68,14 @@ const ADDED: [&str; 13] = [
     "web_searches",
 ];
 
-/// The columns of the table of sums of calls that are one row where they are the same, beside the quarter of an hour.
+/// The columns that all calls of a row have in common, besides the quarter of an hour.
 const SAME_OF_CALLS: &str = "session_file, username, session_id, project, agent, tool";
 
-/// The same of changes of files.
+/// The same for changes to files.
 const SAME_OF_CHANGES: &str = "session_file, username, session_id, project, agent, file";
 
-/// What is added up of calls, and what one call counts, in SQL. A call that failed, or that has no result, has done nothing.
+/// The columns that are added up for calls, each with the SQL for a single call. A call counts as done if it has a
+/// result, did not fail, and was not declined.
 const OF_CALLS: [(&str, &str); 9] = [
     ("calls", "true"),
     ("errors", "is_error"),
@@ -87,21 +88,23 @@ const OF_CALLS: [(&str, &str); 9] = [
     ("failed_test_runs", "cause = 'exit' AND acts LIKE '%test%'"),
 ];
 
-/// Calls, with whether each is done. Slash commands are none.
+/// Calls, each with whether it is done. Slash commands are left out.
 const CALLS: &str = "(SELECT *, is_error IS NOT DISTINCT FROM false AND declined_by IS NULL AS is_done
     FROM usage_tool_events WHERE kind <> 'slash_command')";
 
-/// Calls that came to nothing, and those that started subagents.
+/// Unsuccessful calls (those with a cause), and calls that start subagents.
 const NOTABLE: &str =
     "(FROM usage_tool_events WHERE (cause IS NOT NULL AND kind <> 'slash_command') OR kind = 'subagent')";
 
-/// Whether a conversation has three calls of the same tool and cause, this one among them, in five responses of which it
-/// made the third: where it has not, the call is in no loop of three.
+/// Whether a call can be part of a retry loop of three. A loop has calls of the same tool and cause in three
+/// consecutive responses. If the call is in response 7, all of them are in responses 5 to 9. So the condition counts
+/// such calls within two responses before and after. It is necessary but not sufficient: calls in responses 5, 7 and 9
+/// also meet it.
 const IS_RETRIED: &str = "count(*) OVER (PARTITION BY session_file, session_id, caller_id, tool, cause ORDER BY round
     RANGE BETWEEN 2 PRECEDING AND 2 FOLLOWING) >= 3 AS is_retried";
 
-/// How the tables are made: those of responses, and those of calls. The first is made anew where prices begin to depend on
-/// other sizes of a prompt.
+/// The definitions of the tables: first the table of responses, then those of calls. The table of responses is rebuilt
+/// when prices depend on other prompt sizes than before.
 pub(super) fn lookups(prices: &Prices) -> [Lookup; 2] {
     let added = ADDED.map(|column| format!("coalesce(sum({column}), 0)::BIGINT"));
     let responses = ByFile {
@@ -137,8 +140,8 @@ pub(super) fn lookups(prices: &Prices) -> [Lookup; 2] {
     ]
 }
 
-/// The beginning of some seconds with a time in them, in SQL. Times before 1970, which none is meant to be, stay apart: they
-/// would be rounded in the other direction.
+/// SQL for the start of the period of this many seconds that a time is in. Integer division rounds times before 1970 up
+/// instead of down, so they keep their own time. No valid log contains such times.
 fn begin(seconds: i64) -> String {
     let micros = seconds * 1_000_000;
     format!("if(epoch_us(time) > 0, make_timestamp(epoch_us(time) // {micros} * {micros}), time) AS begin")
@@ -148,7 +151,8 @@ fn settings(prices: &Prices) -> String {
     format!("{:?}", prices.thresholds())
 }
 
-/// Whether no time of a condition is within parts of so many seconds.
+/// Whether every time in a condition is at the start of a period of this many seconds, so that the condition cuts
+/// through none.
 fn has_whole(condition: &Where, seconds: i64) -> bool {
     condition.params.iter().all(|param| match param {
         Param::Time(time) => time.timestamp() % seconds == 0 && time.timestamp_subsec_nanos() == 0,
@@ -156,22 +160,23 @@ fn has_whole(condition: &Where, seconds: i64) -> bool {
     })
 }
 
-/// What a question about responses reads.
+/// The table that a query about responses reads.
 pub(in crate::plugs) struct Responses {
-    /// A table, in SQL.
+    /// A table, as SQL.
     pub(in crate::plugs) table: String,
-    /// It is that of the sums, which tells apart at least the sizes of prompts that were asked for.
+    /// Whether `table` is the pre-aggregated table. It may distinguish more prompt sizes than the query needs.
     pub(super) is_added_up: bool,
 }
 
 impl Responses {
-    /// Each response by itself.
+    /// Each response as a row.
     pub(super) fn one_by_one(prices: Option<&Prices>) -> Self {
         Self { table: responses(&prices.map(Prices::thresholds).unwrap_or_default()), is_added_up: false }
     }
 
-    /// Added up, where the table of sums is up to date, and no time of a condition is within five minutes of it. Of two
-    /// tables of prices, the first is that of all which are known, and the other has those that the question needs.
+    /// The pre-aggregated table if it is up to date and the condition does not cut through its periods; else the single
+    /// responses. Of the two sets of prices, the first has all known prices, which the table was built for; the second
+    /// has only those that the query needs.
     pub(in crate::plugs) fn added_up(
         reader: Reader<'_>,
         condition: &Where,
@@ -185,24 +190,24 @@ impl Responses {
     }
 }
 
-/// What a question about calls of tools reads: their sums, or a table of the same columns where these are behind or do not
-/// tell what is asked for.
+/// The table that a query about tool calls reads: the sums if they are up to date and have what the filter needs, else
+/// a subquery with the same columns.
 pub(in crate::plugs) fn calls(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     Ok(if are_added_up(reader, filter)? { format!("facts.{CALL_SUMS}") } else { one_call_each() })
 }
 
-/// What a question about changed files reads, in the same way.
+/// The same for changed files.
 pub(super) fn file_changes(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     Ok(if are_added_up(reader, filter)? { format!("facts.{FILE_CHANGES}") } else { one_change_each() })
 }
 
-/// Whether the sums of calls tell what a filter asks for. The model of a call is that of its response.
+/// Whether the sums of calls can answer a filter. They do not have the model of a call, which is that of its response.
 fn are_added_up(reader: Reader<'_>, filter: &Filter) -> Result<bool> {
     let are_told = filter.model.is_none() && has_whole(&filter.of_calls(), QUARTER);
     Ok(are_told && lookup::is_in_step(reader, TOOL_CALLS.name, None)?)
 }
 
-/// Changes of files, each by one call.
+/// One row for each file that a call changed.
 fn one_change_each() -> String {
     format!(
         "(SELECT session_file, username, session_id, project, agent, message_id, time, 1 AS changes,
@@ -211,18 +216,18 @@ fn one_change_each() -> String {
     )
 }
 
-/// Calls with the columns of their sums, each by itself.
+/// One row for each call, with the columns of the sums.
 pub(super) fn one_call_each() -> String {
     let counts = OF_CALLS.map(|(name, sql)| format!("coalesce(({sql})::BIGINT, 0) AS {name}"));
     format!("(SELECT {SAME_OF_CALLS}, message_id, time, {} FROM {CALLS})", counts.join(", "))
 }
 
-/// The sums of all that is added up of calls, in SQL.
+/// SQL for the sums of all columns in [`OF_CALLS`].
 pub(super) fn sums_of_calls() -> String {
     OF_CALLS.map(|(name, _)| format!("coalesce(sum({name}), 0)::BIGINT")).join(", ")
 }
 
-/// Calls that came to nothing, and those that started subagents, as a table of SQL.
+/// Unsuccessful calls and calls that start subagents, as a table in SQL.
 pub(in crate::plugs) fn notable_calls(reader: Reader<'_>) -> Result<String> {
     Ok(match lookup::is_in_step(reader, TOOL_CALLS.name, None)? {
         true => format!("facts.{NOTABLE_CALLS}"),
@@ -230,7 +235,7 @@ pub(in crate::plugs) fn notable_calls(reader: Reader<'_>) -> Result<String> {
     })
 }
 
-/// Responses with the columns of the table.
+/// One row for each response, with the columns of the pre-aggregated table.
 fn responses(thresholds: &[u64]) -> String {
     let cases: String = thresholds.iter().rev().map(|above| format!(" WHEN {PROMPT} > {above} THEN {above}")).collect();
     let above = if cases.is_empty() { "0".to_owned() } else { format!("CASE{cases} ELSE 0 END") };

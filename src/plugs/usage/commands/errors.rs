@@ -1,4 +1,4 @@
-//! `sessionmill report errors`: what failed, and what is wrong with the data.
+//! `sessionmill report errors`: what failed, and problems with the data.
 
 use super::scope::{ReportContext, Scope};
 use crate::base::error::{Result, Status, thousands};
@@ -49,7 +49,7 @@ pub(super) struct Args {
     form: Form,
 }
 
-/// What a table shows in a column.
+/// Writes the cell of a table column.
 type Cell<'c> = &'c dyn Fn(&Trouble) -> String;
 
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
@@ -79,7 +79,7 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
     let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();
     let example = |trouble: &Trouble| text(&trouble.example);
-    // A column that would be empty is left out.
+    // Columns that would be empty are left out.
     let part = |trouble: &Trouble| trouble.of.map(|of| bar(trouble.count, of)).filter(|_| screen().is_terminal);
     let part = |trouble: &Trouble| part(trouble).unwrap_or_default();
     let trend = |trouble: &Trouble| if screen().is_terminal { sparkline(&trouble.trend) } else { String::new() };
@@ -110,7 +110,7 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-/// What fails for one reason in several sessions.
+/// `report errors --by`: what fails for the same reason in several sessions.
 fn recurring(by: RecurringBy, report: &ReportContext, args: &Args, context: &Context) -> Result<Status> {
     let mut rows = report
         .read(context, Vec::is_empty, |reader, filter, prices| recurring::recurring(reader, by, filter, prices))?;

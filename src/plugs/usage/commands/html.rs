@@ -62,14 +62,14 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// A file in a folder of its own, which nobody else can read.
+/// A file in a new folder, which only this user can read.
 fn temporary() -> Result<PathBuf> {
     let folder = tempfile::Builder::new().prefix("sessionmill-").tempdir();
     let folder = folder.map_err(|error| Error::cannot("make", "a temporary folder", error))?;
     Ok(folder.keep().join("usage.html"))
 }
 
-/// Whether a file is the database, or one that DuckDB keeps beside it under a longer name.
+/// Whether a file is the database, or a file that DuckDB keeps beside it, whose name starts with that of the database.
 fn is_of(file: &Path, database: &Path) -> bool {
     let folder = |path: &Path| std::path::absolute(path).ok()?.parent()?.canonicalize().ok();
     let (Some(name), Some(of)) = (file.file_name(), database.file_name()) else { return false };

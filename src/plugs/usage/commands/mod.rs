@@ -1,4 +1,4 @@
-//! Reports of usage, and the commands that are short for one.
+//! Reports of usage, and commands that are shortcuts for them.
 //!
 //! | module | noun |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! `sessionmill report outcomes`: what came of the work, and what it cost.
+//! `sessionmill report outcomes`: the results of the work, and what they cost.
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status};

@@ -1,4 +1,4 @@
-//! `sessionmill report`: what was used, by whom and when.
+//! `sessionmill report`: who used what, and when.
 
 use super::scope::Scope;
 use crate::base::error::{Error, Result, Status};
@@ -92,7 +92,7 @@ pub(super) struct Options {
     pub(super) explain: bool,
 }
 
-/// The report that is made if no other one is named.
+/// The report to make if no subcommand is given.
 pub(super) fn any(args: &Args, context: &Context) -> Result<Status> {
     usage(&args.usage, context)
 }
@@ -102,7 +102,7 @@ pub(super) fn usage(args: &Usage, context: &Context) -> Result<Status> {
 }
 
 impl Options {
-    /// The format; `None` if that is the JSON of ccusage.
+    /// The format; `None` for the JSON of ccusage.
     pub(super) fn format(&self) -> Option<Format> {
         match self.format {
             _ if self.json => Some(Format::Json),

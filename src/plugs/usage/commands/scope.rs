@@ -1,4 +1,4 @@
-//! The part of all usage that a report is about: flags that reports share.
+//! Flags that several reports share: the part of all usage that a report is about.
 
 use crate::base::error::Result;
 use crate::cli::form::Shown;
@@ -33,7 +33,7 @@ pub(super) struct Scope {
     agent: Option<String>,
 }
 
-/// What a report of usage is made from.
+/// Everything that a report of usage is made from.
 pub(super) struct ReportContext {
     pub(super) setup: ReportSetup,
     pub(super) filter: Filter,
@@ -45,7 +45,7 @@ impl Scope {
         self.report_of(&[NAME], usual, context)
     }
 
-    /// The same with what further processors make.
+    /// The same for a report that also reads tables of other processors.
     pub(super) fn report_of(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportContext> {
         let setup = self.report.setup(processors, usual, context)?;
         let only = |name: &Option<String>| name.clone().map(Only::short);
@@ -64,7 +64,8 @@ impl Scope {
 }
 
 impl ReportContext {
-    /// Makes a report, and says which days and names it is about where that is not what was written.
+    /// Makes a report. Prints the days and names that it is about where they differ from the flags, for example after a
+    /// short name was resolved.
     pub(super) fn read<T>(
         &self,
         context: &Context,
@@ -82,7 +83,7 @@ impl ReportContext {
         Ok(made)
     }
 
-    /// The same for a sheet, as it is to be shown.
+    /// The same for a sheet, prepared as the flags say.
     pub(super) fn sheet(
         &self,
         shown: &Shown,

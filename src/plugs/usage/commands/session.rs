@@ -74,8 +74,8 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-/// Time, tokens and cost of every step, and its line. Where there is no room for all of it, numbers and times are
-/// short, and the line goes before anything that is counted.
+/// The table of steps: time, tokens, cost and line of each. On a narrow screen, numbers and times are shortened, and
+/// the line is dropped before any number.
 fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
     let fields = [
         Field::name("Time"),
@@ -109,8 +109,8 @@ fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
     written.text
 }
 
-/// The words of each prompt. One that only agrees or goes on has those of the prompt that it follows; of the first prompt, the
-/// title can have what was said.
+/// The words of each prompt. A prompt that only agrees or continues gets those of the prompt before. If the first
+/// prompt has no words, the session's title is used if it comes from a prompt.
 fn words_of(Timeline { prompts, facts, .. }: &Timeline) -> Vec<String> {
     let is_said = facts.title_source.as_deref() == Some("prompt");
     let mut first = facts.title.clone().filter(|_| is_said);
@@ -131,13 +131,13 @@ fn words_of(Timeline { prompts, facts, .. }: &Timeline) -> Vec<String> {
     words.collect()
 }
 
-/// What came of each prompt.
+/// The table of prompts, and what followed each.
 fn prompts(timeline: &Timeline, zone: Tz) -> String {
     let prompts = &timeline.prompts;
     if prompts.iter().all(|prompt| prompt.time.is_none()) {
         return String::new();
     }
-    // A screen has room for what each is beside the costliest; programs can work it out.
+    // On a terminal, a bar compares each row with the costliest. Programs can compute this.
     let most = prompts.iter().filter_map(|prompt| prompt.cost).max();
     let most = most.filter(|_| screen().is_terminal && prompts.len() > 1);
     let fields = [
@@ -167,7 +167,7 @@ fn prompts(timeline: &Timeline, zone: Tz) -> String {
     grid(&fields, &prompts.iter().zip(words_of(timeline)).map(row).collect::<Vec<_>>(), screen()).text + "\n"
 }
 
-/// The subagents as a tree, each with what it cost alone and with those that it called.
+/// The subagents as a tree, each with its own cost and its cost with the subagents that it called.
 fn subagents(family: &[Member]) -> String {
     if family.is_empty() {
         return String::new();
@@ -192,7 +192,7 @@ fn subagents(family: &[Member]) -> String {
     grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), screen()).text + "\n"
 }
 
-/// What all steps come to.
+/// The totals of all steps.
 fn total(Timeline { total, outcome, facts, .. }: &Timeline) -> String {
     let number = |number: i128, noun| count(number.try_into().unwrap_or_default(), noun);
     let cost = total.cost.map_or_else(|| "no price".to_owned(), money::rounded);
@@ -202,10 +202,10 @@ fn total(Timeline { total, outcome, facts, .. }: &Timeline) -> String {
     format!("Total  {cost}, {tokens} tokens, {responses}\n       {prompts}, {calls}, {failed} failed; {stopped}\n")
 }
 
-/// As much as is shown of what a model was told of a call that came to nothing.
+/// The most characters that are shown of the message that a model got for an unsuccessful call.
 const SAID: usize = 100;
 
-/// How a step is written.
+/// How times and numbers are written.
 struct Form {
     time: &'static str,
     number: fn(i128) -> String,

@@ -1,4 +1,4 @@
-//! `sessionmill report sessions`: what each session cost, and how long somebody was at it.
+//! `sessionmill report sessions`: the cost and the active time of each session.
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
@@ -69,13 +69,13 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let begun = |time: Option<DateTime<Utc>>| {
         time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
     };
-    // A list without a name in it has no column for them, nor one without an interruption.
+    // Columns that would be empty are left out.
     let has_stops = sessions.iter().any(|session| session.facts.interruptions > 0);
     let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
-    // Where all are of one person, nobody needs to read so in every row.
+    // If all sessions are of one person, the column of users is left out.
     let has_others = sessions.iter().any(|session| session.user != sessions[0].user);
     let user = has_others.then(|| Field::name("User").spare(4));
-    // What the list is in the order of has room.
+    // The column that the list is sorted by is never dropped.
     let spare = |order: Order, field: Field, rank| if args.order == order { field } else { field.spare(rank) };
     let fields = [
         Field::project("Project").spare(3),
@@ -98,7 +98,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let stopped = Field::number("Interrupted");
     let stopped = has_stops.then(|| if args.interrupted { stopped } else { stopped.spare(6) });
     let names = title.into_iter().chain([Field::id("Session")]).chain(user);
-    // A screen has room for what each is beside the costliest; programs can work it out.
+    // On a terminal, a bar compares each row with the costliest. Programs can compute this.
     let most = sessions.iter().filter_map(|session| session.spent.cost).max();
     let most = most.filter(|_| screen().is_terminal && sessions.len() > 1);
     args.form.list(&Listing {

@@ -1,7 +1,10 @@
-//! How long somebody was at it: the time between responses, without long pauses.
+//! Active time: the time between responses, without pauses longer than [`LONG`].
 //!
-//! Five minutes of somebody's work are one stretch: no pause in it is long. So the database puts
-//! stretches in their order, and not all responses.
+//! The database first reduces the responses of a person to *stretches*: five minutes, with the times of the first and
+//! last response in them. Five minutes cannot contain a long pause. So only the pauses between stretches need to be
+//! looked at, and the database sorts stretches instead of all responses. For example, responses at 10:00, 10:03, 10:08
+//! and 10:30 are the stretches 10:00 to 10:03, 10:08 and 10:30: the active time is 3 + 5 minutes, and the pause of 22
+//! minutes does not count.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -11,18 +14,18 @@ use crate::store::reader::{Param, Reader, Row};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
-/// Whose work is looked at: SQL expressions, and what is read beside the responses for them.
+/// What active time is grouped by: SQL expressions, and what is joined with the responses to evaluate them.
 pub(super) struct Whose<'w> {
     pub(super) who: &'w [&'w str],
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
-    /// Active time is told apart by days of this zone: each has the number of a quarter of an hour within the day. Without a zone
-    /// the number is 0.
+    /// The time zone by whose days active time is split. Each group then has a quarter of an hour (counted since 1970)
+    /// of its day. Without a zone, this number is 0.
     pub(super) zone: Option<Tz>,
 }
 
-/// Reads the active time of everybody, in microseconds, by the day on which it ended, as [`Whose::zone`] says. What has no
-/// time, and is nobody's by the first expression, is in none.
+/// Reads active time in microseconds, by group and by the day on which it ended, as [`Whose::zone`] says. Responses
+/// without a time, or for which the first expression is NULL, are not counted.
 pub(super) fn read<K>(
     reader: Reader<'_>,
     whose: &Whose<'_>,
@@ -38,7 +41,7 @@ pub(super) fn read<K>(
     })
 }
 
-/// The question for it: whose it is, the quarter of an hour and the active time.
+/// The query: the group, the quarter of an hour, and the active time.
 fn sql(reader: Reader<'_>, Whose { who, join, zone, .. }: &Whose<'_>, condition: &Where) -> Result<String> {
     let quarter = match zone {
         None => "0::BIGINT",
@@ -51,7 +54,7 @@ fn sql(reader: Reader<'_>, Whose { who, join, zone, .. }: &Whose<'_>, condition:
     let responses = Responses::added_up(reader, condition, None)?.table;
     let alike: Vec<_> =
         (0..who.len()).map(|at| format!("stretches.who_{at} IS NOT DISTINCT FROM numbers.who_{at}")).collect();
-    // Stretches are put in order by a number, which takes half as long as by names.
+    // Sorting stretches by a number for the group takes half as long as by names.
     Ok(format!(
         "WITH stretches AS MATERIALIZED (
              SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
@@ -79,9 +82,11 @@ const SESSIONS: Whose<'static> = Whose { who: &["session_id"], join: "", params:
 
 /// The ids of the sessions of a condition with the longest active time.
 ///
-/// To put the stretches of all sessions in their order takes longer than anything else of a report. So the active time is
-/// worked out for a few sessions that can have a long one, and then only for those that can have a longer one: no
-/// session has more than the time from its first response to its last one, or than a stretch and a pause for each row.
+/// Sorting the stretches of all sessions takes longer than any other part of a report. So this first computes an upper
+/// bound for each session: the time from its first to its last response, or a stretch and a pause for each of its rows,
+/// whichever is less. It computes the active time of the sessions with the highest bounds. The shortest active time
+/// among the best of these is a limit: sessions with a bound below it cannot be in the result, and only the others are
+/// sorted.
 pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
     let likely = most.max(64);
     let active_of = |ids: &str| {
@@ -119,7 +124,7 @@ pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<Activ
     Ok(active)
 }
 
-/// Whose a response is, in SQL: what somebody does in two folders at a time counts once.
+/// SQL that gives the person of a response. Work of a person in two folders at the same time counts once.
 pub(super) struct People {
     pub(super) person: &'static str,
     pub(super) join: String,
@@ -149,10 +154,10 @@ impl People {
     }
 }
 
-/// A longer pause is not active time.
+/// The longest pause that counts as active time, in microseconds.
 pub(super) const LONG: i64 = 600_000_000;
 
-/// A third of a quarter of an hour, and no longer than a pause may be.
+/// The length of a stretch in microseconds. It divides a quarter of an hour, and is shorter than [`LONG`].
 const STRETCH: i64 = SECONDS * 1_000_000;
 
 #[cfg(test)]
@@ -171,7 +176,7 @@ mod tests {
     fn the_longest_sessions_are_those_of_all_sessions() {
         let connection = duckdb::Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();
-        // Many are open for long with little work in it, and some have the same active time.
+        // Many sessions are long but have little work in them, and some have the same active time.
         let responses = "SELECT setseed(0.5);
             INSERT INTO usage_responses (session_id, time)
             SELECT 's' || session, make_timestamp(1770000000000000 + (step * (session % 7) * 400 + (random() * 900)::BIGINT) * 1000000)
@@ -196,7 +201,7 @@ mod tests {
         let reader = Reader::new(&connection);
         connection.execute_batch(SCHEMA).unwrap();
         let mut random = fastrand::Rng::with_seed(1);
-        // Of many lengths, those at the bounds among them.
+        // Pauses of many lengths, including those at the limits.
         let steps = [0, 1, 299_999_999, 300_000_000, LONG - 1, LONG, LONG + 1, 900_000_000, 7_000_000_000];
         for session in ["a", "b", "c"] {
             let mut time = 1_770_000_000_000_000;
@@ -226,7 +231,7 @@ mod tests {
         })
         .unwrap();
         found.retain(|_, micros| *micros > 0);
-        // By days, by hours, and not by time at all, it is the same sum.
+        // The sum is the same by days, by hours, and without a zone.
         let sum = |zone: Option<Tz>| {
             let (mut sum, whose) = (0, Whose { zone, ..whose });
             read(reader, &whose, &everything, id, |_, quarter, micros| {

@@ -1,4 +1,4 @@
-//! Billing windows: five hours from the hour in which somebody begins to work.
+//! Billing windows: five hours, from the start of the hour in which work begins.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -12,39 +12,40 @@ use std::collections::{BTreeMap, HashMap};
 /// One window, and what was spent in it.
 #[derive(Debug)]
 pub struct Block {
-    /// A full hour.
+    /// The start of the window: a full hour.
     pub start: DateTime<Utc>,
-    /// The first and the last response.
+    /// Times of the first and the last response.
     pub first: DateTime<Utc>,
     pub last: DateTime<Utc>,
     pub spent: Spent,
     pub models: BTreeMap<String, Spent>,
 }
 
-/// Length of a window; a pause that is longer ends it too.
+/// The length of a window. A pause longer than this also ends a window.
 pub const WINDOW: TimeDelta = TimeDelta::hours(5);
 
-/// Whose responses share windows.
+/// Which responses share windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accounts {
     /// Each person has an account.
     People,
-    /// All have the same, as ccusage takes it.
+    /// All people share one account, as in ccusage.
     One,
 }
 
-/// A window as all responses of an account make it, whatever days and models are asked for.
+/// A window, computed from all responses of an account: the days and models of the filter do not change where it
+/// begins.
 struct Window {
     start: DateTime<Utc>,
     first: DateTime<Utc>,
     last: DateTime<Utc>,
 }
 
-/// Responses of one hour, its end included but not its beginning: the database adds up by these, which no
-/// window cuts through.
+/// The group of a response: one hour, without its start but with its end. Windows begin and end at such limits, so no
+/// group belongs to two windows.
 const HOUR: &str = "(epoch_us(time) - 1) // 3600000000";
 
-/// Reads the windows with what a filter asks for in them, in order. What has no time is in none.
+/// Reads the windows in order, each with the responses that match the filter. Responses without a time are left out.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a report can be about.
+//! What the rows of a usage report can be grouped by.
 
 use clap::ValueEnum;
 
@@ -44,7 +44,7 @@ pub enum By {
 }
 
 impl By {
-    /// In JSON and CSV.
+    /// The name in JSON and CSV.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Day => "day",

@@ -1,4 +1,4 @@
-//! The report of tool calls by tool. Slash commands are none: people type them.
+//! The report of tool calls by tool. Slash commands do not count, because people type them.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -13,7 +13,7 @@ const CALLS: [Column; 4] = [
     Column::count("sessions", "Sessions").spare(),
 ];
 
-/// Calls, those that failed, sessions.
+/// Calls, failed calls, and sessions.
 const SUMS: &str = "coalesce(sum(calls), 0), coalesce(sum(errors), 0), count(DISTINCT session_id)";
 
 /// Makes the report.
@@ -39,7 +39,7 @@ pub(super) fn rows(reader: Reader<'_>, filter: &Filter) -> Result<Vec<report::Ro
     reader.rows(&sql, &params, row)
 }
 
-/// The numbers of all tools: sessions of several tools are in several rows.
+/// The totals over all tools. A session that used several tools counts once.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub(in crate::plugs) fn totals(reader: Reader<'_>, filter: &Filter) -> Result<Ve
     reader.one(&sql, &params, |row| numbers(row, 0))
 }
 
-/// In the order of [`CALLS`], from a column on.
+/// The numbers in the order of [`CALLS`], starting at this column.
 fn numbers(row: &Row<'_>, from: usize) -> Result<Vec<Option<i128>>> {
     let [calls, errors, sessions] = [0, 1, 2].map(|column| row.integer(from + column));
     let (calls, errors) = (calls?, errors?);

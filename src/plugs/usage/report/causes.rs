@@ -1,5 +1,5 @@
-//! Why calls of tools came to nothing, what was tried again and again, which files were changed again and again, which
-//! subagents ran on, and which left nothing.
+//! Causes of unsuccessful tool calls, retry loops, files that were changed again and again, runaway subagents, and
+//! subagents without a response.
 
 use super::errors::{Kind, Trouble};
 use crate::base::error::Result;
@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-/// Failed calls by tool, and the causes of calls that came to nothing; of each the most frequent first.
+/// Failed calls by tool, and unsuccessful calls by cause; the most frequent of each first.
 pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
     let step = steps.sql("time");
@@ -59,8 +59,8 @@ pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Resul
     Ok(troubles)
 }
 
-/// What the responses cost that made failed calls, by tool, and those that made calls which came to nothing, by cause: with the
-/// kind of trouble, as far as that is asked for.
+/// The cost of responses with failed calls, by tool, and of responses with unsuccessful calls, by cause; only of the
+/// given kinds of trouble.
 pub(super) fn costs(
     reader: Reader<'_>,
     filter: &Filter,
@@ -68,7 +68,7 @@ pub(super) fn costs(
     kinds: &[Kind],
 ) -> Result<HashMap<(Kind, String), PicoUsd>> {
     let Where { clause, params } = filter.of_calls();
-    // Some causes are those of calls that failed and of calls that did not, so that each is a question of its own.
+    // Some causes occur in calls that failed and in calls that did not, so tools and causes are queried separately.
     let parts = [
         (Kind::ToolError, format!("tool AS what FROM {} WHERE {clause} AND errors > 0", sums::one_call_each())),
         (
@@ -89,7 +89,7 @@ pub(super) fn costs(
     spending::costs(reader, prices, columns, &Where::everything(), key)
 }
 
-/// Calls of a tool that failed, or those that came to nothing for a cause.
+/// Failed calls of a tool, or unsuccessful calls with the same cause.
 #[derive(Default)]
 struct Calls {
     count: i128,
@@ -115,12 +115,13 @@ impl Calls {
     }
 }
 
-/// What the model was told last.
+/// The last error message that the model got.
 pub(super) const EXAMPLE: &str = "arg_max(error, (time, error)) FILTER (error <> '')";
 
-/// A temporary table of loops, [`LOOPS`]: responses, three or more in a row of those with calls in a conversation, in each of which a
-/// call of the same tool fails for the same cause. Of responses in a row, the number among all and that among those of the
-/// cause differ by the same amount:
+/// Creates [`LOOPS`], a temporary table of retry loops. A loop is three or more consecutive responses with calls in a
+/// conversation, in each of which a call of the same tool fails for the same cause. Among consecutive responses, two
+/// numbers grow together: the number of the response, and its number among the responses with that cause. So their
+/// difference is constant:
 ///
 /// ```text
 /// response             1   2   3   4   5
@@ -129,9 +130,10 @@ pub(super) const EXAMPLE: &str = "arg_max(error, (time, error)) FILTER (error <>
 /// difference           0   0       1   1
 /// ```
 ///
-/// These are two loops of two, and so none. Calls of one response are made side by side: none of them is a second try.
+/// These are two loops of two responses, so neither counts. Calls of one response are made at the same time, so one of
+/// them is not a retry of another.
 fn in_loops(calls: &str, clause: &str) -> String {
-    // Texts of a conversation in its place would be compared for each call.
+    // A hash is compared faster than the texts that identify a conversation.
     let tried = "hash(session_file, session_id, caller_id, tool, cause)";
     format!(
         "CREATE OR REPLACE TEMP TABLE {LOOPS} AS
@@ -146,10 +148,10 @@ fn in_loops(calls: &str, clause: &str) -> String {
     )
 }
 
-/// The name of the table of loops.
+/// The name of the temporary table of retry loops.
 pub(super) const LOOPS: &str = "usage_loops";
 
-/// Makes the table of loops, out of a table of calls, which it returns.
+/// Creates the table of retry loops. Returns the table of calls that it was made from.
 pub(super) fn find_loops(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     let Where { clause, params } = filter.of_calls();
     let calls = sums::notable_calls(reader)?;
@@ -157,10 +159,10 @@ pub(super) fn find_loops(reader: Reader<'_>, filter: &Filter) -> Result<String> 
     Ok(calls)
 }
 
-/// Loops, and what the responses cost that made their calls.
+/// Retry loops, with the cost of the responses that made their calls.
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let calls = find_loops(reader, filter)?;
-    // What was said of calls is read of those in loops alone.
+    // Error messages are read only for calls in loops.
     let sql = format!(
         "
         WITH loops AS (SELECT what, count(*) AS calls, min(time) AS first FROM {LOOPS} GROUP BY what),
@@ -192,7 +194,7 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
     Ok(loops)
 }
 
-/// Files that were changed at least three times in one session.
+/// Files that were changed at least three times in one session, at most ten.
 pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
     let sql = format!(
@@ -208,11 +210,11 @@ pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Tr
 /// The session and the id of a subagent.
 type Subagent = (Option<String>, String);
 
-/// A subagent ran on that made at least this number of responses, and at least this number of times the median.
+/// A runaway subagent made at least `RESPONSES` responses and at least `TIMES` times the median.
 const RESPONSES: i128 = 30;
 const TIMES: i128 = 10;
 
-/// Subagents that ran on: the ten with the most responses, and what they cost. `of` is the usual number of responses.
+/// The ten runaway subagents with the most responses, and their costs. `of` is the median.
 pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.condition();
     let responses = Responses::added_up(reader, &filter.condition(), None)?.table;
@@ -255,8 +257,8 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
     Ok(runaways.into_iter().map(&mut trouble).collect())
 }
 
-/// Subagents that were started and have no response in the database, by session: their transcripts are elsewhere, or they
-/// ended before they answered.
+/// Subagents that were started and have no response in the database, by session. Either their transcripts are not in
+/// the sources, or they ended before they answered.
 pub(super) fn missing(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
     let responses = Responses::added_up(reader, &Where::everything(), None)?.table;

@@ -1,6 +1,6 @@
-//! Reports in the shape of JSON that programs around ccusage read, with our figures.
+//! Reports as JSON in the form of ccusage, for programs that read it. The figures are ours.
 //!
-//! Weeks begin on Sunday there, and a cost is a number: what has no price adds nothing to it.
+//! In this form, weeks begin on Sunday, and a cost is always a number: usage without a price adds 0.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// A day, week, month or session on its way.
+/// The sums of a day, week, month or session while it is read.
 #[derive(Default)]
 struct Entry {
     spent: Spent,
@@ -79,7 +79,7 @@ fn sums(spent: &Spent) -> Map<String, Value> {
 ///
 /// # Errors
 ///
-/// If there is no such report in this shape, or the database cannot be read.
+/// If ccusage has no such report, or the database cannot be read.
 pub fn report(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices, now: DateTime<Utc>) -> Result<Value> {
     let (list, key, period) = match by {
         By::Day => ("daily", "date", Period::Day),
@@ -144,13 +144,13 @@ fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Valu
     Ok(json!({"sessions": list, "totals": totals(entries.values())}))
 }
 
-/// The folder of a source file: below its user, if there is one.
+/// The folder of a source file, without the first part, which is the user.
 fn project(file: &str) -> &str {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     folder.split_once('/').map_or(folder, |(_, below)| below)
 }
 
-/// The windows, with the pauses between them that are longer than one.
+/// The windows, and the gaps between them that are longer than a window.
 fn with_gaps(blocks: &[Block], now: DateTime<Utc>) -> Value {
     let mut list = Vec::new();
     let mut last: Option<DateTime<Utc>> = None;
@@ -190,7 +190,7 @@ fn window(id: &str, start: DateTime<Utc>, end: DateTime<Utc>, spent: &Spent) -> 
         "totalTokens": count(spent.tokens.total()),
         "costUSD": cost(spent),
         "models": [],
-        // A forecast is no count.
+        // These fields are forecasts, which sessionmill does not make.
         "burnRate": null,
         "projection": null,
     })

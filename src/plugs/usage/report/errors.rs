@@ -1,4 +1,4 @@
-//! What failed, and what is wrong with the data: each kind of trouble, counted.
+//! What failed, and problems with the data, as counts of each kind of trouble.
 
 use crate::base::days::Days;
 use crate::base::error::{Result, count};
@@ -14,23 +14,23 @@ use crate::store::reader::Reader;
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
-/// One trouble.
+/// Troubles of the same kind about the same thing.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     pub kind: Kind,
     /// The tool, source file, type, model or class of failure.
     pub what: String,
     pub count: i128,
-    /// Of how many, where that is known.
+    /// The number that `count` is a part of, if known.
     pub of: Option<i128>,
-    /// When it happened first, of what is told by its cause.
+    /// When it happened first. Only known for troubles with a cause.
     pub first_seen: Option<String>,
-    /// The newest of what the model was told then.
+    /// The newest error message that the model got for it.
     pub example: Option<String>,
     /// List price of the responses that made the calls.
     #[serde(rename = "cost_usd", serialize_with = "dollars")]
     pub cost: Option<PicoUsd>,
-    /// How many there were step by step in the days of the report, of calls of tools.
+    /// Counts for each step of the report's days, for tool calls.
     #[serde(skip)]
     pub trend: Vec<i128>,
 }
@@ -57,7 +57,8 @@ pub enum Order {
 }
 
 impl Order {
-    /// Puts rows in this order; what has none of it comes last, and of equals the one that came first.
+    /// Sorts rows, given their cost, count and time. Rows without the value come last; rows with equal values keep
+    /// their order.
     pub fn sort<T>(self, rows: &mut [T], of: impl Fn(&T) -> (Option<PicoUsd>, i128, Option<&str>)) {
         rows.sort_by(|a, b| {
             let ((cost, count, time), (of_other, other_count, other_time)) = (of(a), of(b));
@@ -70,34 +71,35 @@ impl Order {
     }
 }
 
-/// Kinds of trouble, in the order in which they are told.
+/// Kinds of trouble, in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Calls of a tool that failed.
+    /// Failed calls of a tool.
     ToolError,
-    /// Calls that came to nothing for this cause, of all calls.
+    /// Unsuccessful calls with this cause, out of all calls.
     Cause,
-    /// Responses in a row, three at least, with calls of the same tool that failed for the same cause.
+    /// Three or more consecutive responses with calls of the same tool that failed for the same cause.
     RetryLoop,
-    /// Changes of a file in one session, where that is at least three: the ten files of most changes.
+    /// Changes to a file in one session, if at least three. Only the ten files with the most changes are listed.
     EditedAgain,
-    /// Subagents that made ten times as many responses as usual, and thirty at least: the ten of most responses.
+    /// Subagents that made at least ten times the median number of responses, and at least thirty. Only the ten with
+    /// the most responses are listed.
     #[serde(rename = "runaway_subagent")]
     Runaway,
     /// Subagents of a session that were started and have no response in the database.
     MissingSubagent,
-    /// Answers of the API that are errors, in a source file.
+    /// Errors from the API, by source file.
     ApiError,
-    /// The same by cause.
+    /// Errors from the API, by cause.
     ApiCause,
-    /// Source files that a processor could not deal with, by processor and class; as it stands now.
+    /// Source files that a processor failed on, by processor and class of error; the current state.
     FailedFile,
-    /// Lines of a source file that are no JSON.
+    /// Lines of a source file that are not valid JSON.
     MalformedLine,
-    /// Records of a type that no rule is known for.
+    /// Records of a type without a rule.
     UnknownLine,
-    /// Responses of a model whose output count is from the start of the stream.
+    /// Responses of a model with a placeholder as output count, written when the stream started.
     Placeholder,
     /// Responses of a model without a price.
     Unpriced,
@@ -121,7 +123,7 @@ pub const ALL: [Kind; 13] = [
 ];
 
 impl Kind {
-    /// What people see.
+    /// The title in tables.
     pub fn words(self) -> &'static str {
         match self {
             Self::ToolError => "failed calls",
@@ -140,7 +142,7 @@ impl Kind {
         }
     }
 
-    /// In JSON and CSV.
+    /// The name in JSON and CSV.
     pub fn name(self) -> &'static str {
         match self {
             Self::ToolError => "tool_error",
@@ -161,7 +163,7 @@ impl Kind {
 }
 
 impl Trouble {
-    /// What people see of what happened; a loop is told by its tool and cause.
+    /// The text in tables. A retry loop is described by its tool and cause.
     pub fn words(&self) -> String {
         match self.kind {
             Kind::Cause | Kind::ApiCause => meaning(&self.what).to_owned(),
@@ -175,8 +177,8 @@ impl Trouble {
     }
 }
 
-/// What the causes mean, by their ids, and what may help where a cause recurs. Instructions are those of the project, such
-/// as CLAUDE.md and AGENTS.md.
+/// The ids of causes, with what each means and advice against a recurring cause. "Instructions" are those of the
+/// project, such as CLAUDE.md and AGENTS.md.
 const CAUSES: [(&str, &str, &str); 16] = [
     ("declined", "a person said no", "allow what is always fine; say in the instructions what is not wanted"),
     ("interrupted", "a person stopped the turn", ""),
@@ -209,12 +211,12 @@ pub fn meaning(cause: &str) -> &str {
     known(cause).map_or(cause, |(_, words, _)| words)
 }
 
-/// What may help where a cause recurs.
+/// Advice against a recurring cause; empty if there is none.
 pub(super) fn advice(cause: &str) -> &'static str {
     known(cause).map(|(.., advice)| advice).unwrap_or_default()
 }
 
-/// Reads the troubles of some kinds: by kind, then the most frequent first.
+/// Reads the troubles of these kinds: by kind, then the most frequent first.
 ///
 /// # Errors
 ///
@@ -233,7 +235,8 @@ pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices, kinds: &[Kin
     Ok(troubles)
 }
 
-/// The same where it is known what was used, told in some steps; without what failed calls and causes cost.
+/// The same for usage that was read already, with counts per step. The costs of failed calls and of causes are not
+/// filled in.
 pub(super) fn of_uses(
     reader: Reader<'_>,
     filter: &Filter,
@@ -257,7 +260,7 @@ pub(super) fn of_uses(
     Ok(troubles)
 }
 
-/// Those of other kinds than loops, which are asked for beside them, and than those that the used models tell.
+/// Troubles of kinds that neither come from the usage of models nor are retry loops, which are read separately.
 fn others(
     reader: Reader<'_>,
     filter: &Filter,
@@ -303,7 +306,7 @@ fn placeholders(uses: &Uses<'_>) -> Vec<Trouble> {
     placeholders
 }
 
-/// A condition on source files. Of a project, those of the sessions that were there.
+/// A condition on source files. With a project or a model, it selects the files of sessions that have such responses.
 fn on_files(reader: Reader<'_>, filter: &Filter) -> Result<Where> {
     let mut condition = Filter { project: None, model: None, ..filter.clone() }.condition();
     if filter.project.is_some() || filter.model.is_some() {
@@ -316,10 +319,10 @@ fn on_files(reader: Reader<'_>, filter: &Filter) -> Result<Where> {
     Ok(condition)
 }
 
-/// Source files, with the time that is taken for that of all that is counted in them.
+/// Source files. All counts of a file are dated at the start of the file.
 const FILES: &str = "(SELECT *, started AS time FROM usage_sessions)";
 
-/// Counts of source files, and what they come to by cause.
+/// Counts of source files, and the same counts by cause.
 fn of_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     const COUNTS: [(Kind, &str, &str); 5] = [
         (Kind::ApiError, "", "api_errors"),
@@ -364,7 +367,7 @@ fn failed_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     reader.rows(&sql, &params, |row| Ok(Trouble::new(Kind::FailedFile, row.get(0)?, row.integer(1)?, None)))
 }
 
-/// A file without a session, which has no time, has lines of unknown types, too.
+/// The outer join keeps unknown lines of files without a session, and so without a time.
 fn unknown_lines(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     let Where { clause, params } = on_files(reader, filter)?;
     let sql = format!(

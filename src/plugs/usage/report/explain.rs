@@ -1,4 +1,4 @@
-//! How the figures of a usage report came about: what was counted and left out, and by which prices.
+//! How the figures of a usage report are computed: what was counted, what was left out, and which prices apply.
 
 use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
@@ -16,7 +16,7 @@ use sessionmill_usage::Usage;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The sentences.
+/// The explanation, as sentences.
 pub(super) fn explain(
     reader: Reader<'_>,
     total: &Spent,
@@ -62,7 +62,7 @@ pub(super) fn explain(
     said.extend(people(reader, filter)?);
     let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
     priced.sort_by_key(|(model, used)| (*model, used.day, used.above, &used.terms));
-    // Days and sizes of prompts at which the same price applies are one use of it.
+    // Days and prompt sizes with the same price are shown together.
     let mut uses: Vec<(&Option<String>, std::result::Result<String, String>, Spent)> = Vec::new();
     for (model, used) in priced {
         let rate = rate(used, prices);
@@ -75,7 +75,7 @@ pub(super) fn explain(
     Ok(said)
 }
 
-/// What counts beside the responses that leave it out, where there is something.
+/// Names compactions and declined attempts, which are counted apart from responses; empty if there are none.
 fn left_out(total: &Spent) -> String {
     let kinds = [(total.compactions, "compaction"), (total.declined, "declined attempt")];
     let kinds = kinds.into_iter().filter(|(number, _)| *number > 0);
@@ -84,7 +84,7 @@ fn left_out(total: &Spent) -> String {
     if said.is_empty() { String::new() } else { format!("; {} beside their responses", said.join(" and ")) }
 }
 
-/// Says how many subagents were started and have no response in the database, if there are any.
+/// Says how many subagents were started and have no response in the database, if any.
 ///
 /// # Errors
 ///
@@ -97,8 +97,8 @@ pub fn missing(reader: Reader<'_>, filter: &Filter) -> Result<Option<String>> {
     }))
 }
 
-/// Where the responses come from: how much is of source files that are not there any more, and which responses
-/// several users hold. It reads more than the report itself.
+/// Where the responses come from: how much is from source files that have been deleted, and which responses are in the
+/// files of several users. This reads more data than the report itself.
 ///
 /// # Errors
 ///
@@ -149,7 +149,7 @@ pub fn sources(reader: Reader<'_>, filter: &Filter) -> Result<[String; 3]> {
     ])
 }
 
-/// How many folders are somebody's, where there are identities.
+/// How many folders belong to people in the identities, if there are any.
 fn people(reader: Reader<'_>, filter: &Filter) -> Result<Option<String>> {
     if filter.identities.is_empty() {
         return Ok(None);
@@ -170,7 +170,7 @@ fn people(reader: Reader<'_>, filter: &Filter) -> Result<Option<String>> {
     )))
 }
 
-/// The price that applied; else the mode, tier or place that has none.
+/// The price that applied, else the mode, tier or place that has no price.
 fn rate(used: &Used<'_>, prices: &Prices) -> std::result::Result<String, String> {
     match (used.price, used.missing()) {
         (Some(_), Some(missing)) if missing == "fast mode" => Err(" in fast mode".to_owned()),
@@ -180,7 +180,7 @@ fn rate(used: &Used<'_>, prices: &Prices) -> std::result::Result<String, String>
     }
 }
 
-/// The sentence of one price.
+/// The sentence about the use of one price.
 fn use_of(model: Option<&str>, rate: std::result::Result<String, String>, spent: &Spent) -> String {
     let model = printable(model_name(model));
     let amount = format!("{} tokens", thousands(spent.tokens.total()));
@@ -190,7 +190,7 @@ fn use_of(model: Option<&str>, rate: std::result::Result<String, String>, spent:
     }
 }
 
-/// The row that applied, and the rates of it that did.
+/// The row of the price table that applied, with its rates.
 fn row(price: &Price, used: &Used<'_>, prices: &Prices) -> String {
     let configured = prices.rows().any(|(row, configured)| configured && std::ptr::eq(row, price));
     let long = price.band(used.above);

@@ -1,4 +1,4 @@
-//! What there is to know of a session beside its tokens: what it was called, how it went, what came of it.
+//! Facts about a session besides its tokens: its title, prompts and interruptions, and the outcome of its calls.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -7,7 +7,7 @@ use crate::plugs::usage::sums;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
-/// What the transcripts of a session tell.
+/// Facts from the transcripts of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub title: Option<String>,
@@ -21,7 +21,7 @@ pub struct Facts {
 
 #[cfg(feature = "console")]
 impl Facts {
-    /// For who may not see what people write: a title that is from a prompt is content.
+    /// Removes a title that comes from a prompt, for viewers who may not see what people write.
     pub(in crate::plugs::usage) fn hide_prompt(&mut self) {
         if self.title_source.as_deref() == Some("prompt") {
             (self.title, self.title_source) = (None, None);
@@ -29,7 +29,7 @@ impl Facts {
     }
 }
 
-/// What came of calls. Each call counts once, however many files repeat it.
+/// The outcome of tool calls. Each call counts once, even if several files contain it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
     pub calls: u64,
@@ -45,7 +45,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Reads the [sums](crate::plugs::usage::sums::sums_of_calls), which begin at a column.
+    /// Reads the [sums](crate::plugs::usage::sums::sums_of_calls), starting at this column.
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self> {
         let number = |at: usize| row.count(first + at);
         Ok(Self {
@@ -63,14 +63,16 @@ impl Outcome {
     }
 }
 
-/// A session, and whose folder tells of it.
+/// A session id, and the folder whose transcripts contain the session.
 pub(in crate::plugs) type Place = (String, String);
 
-/// What the transcripts of sessions tell, by session and folder: what somebody else's transcript of the same id says is
-/// theirs. The condition is about the ids alone. Files that go on with a session repeat what came before, so that of several
-/// the one that tells most counts. A name of the client is that of the newest file that has one.
+/// Facts of sessions by session and folder. Another person can have a transcript with the same session id; its facts
+/// belong to that person. The condition must be about session ids only. When a session is resumed, the new file repeats
+/// the old records, so the highest number of any file counts. A title from the client is taken from the newest file
+/// that has one.
 pub(in crate::plugs) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
-    // A file without a time counts where no other has a title. The source is that of the title that is taken.
+    // A file without a time is used only if no other file has a title. `title_source` is that of the title that was
+    // chosen.
     let sql = format!(
         "
         SELECT session_id, username, coalesce(client, prompt),
@@ -107,7 +109,8 @@ pub(in crate::plugs) fn facts(reader: Reader<'_>, Where { clause, params }: &Whe
     Ok(facts)
 }
 
-/// The first slash commands of sessions; of very many sessions none.
+/// The first slash commands of sessions; empty for more than [`NAMED`] sessions, because a slash command matters only
+/// as a title of last resort.
 fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(Place, String)>> {
     let ids: Vec<_> = ids.collect();
     if ids.is_empty() || ids.len() > NAMED {
@@ -121,7 +124,7 @@ fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Resul
     reader.rows(&sql, &params, |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))
 }
 
-/// What came of the calls of each session, for the sessions of a condition on calls.
+/// The outcome of calls by session. The condition is about calls.
 pub(super) fn outcomes(
     reader: Reader<'_>,
     filter: &Filter,

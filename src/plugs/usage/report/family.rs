@@ -1,4 +1,5 @@
-//! The subagents of a session as a tree: who called whom, what each cost, and what it cost with those that it called.
+//! The subagents of a session as a tree: who called whom, with the cost of each, alone and with the subagents that it
+//! called.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
@@ -14,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Member {
     pub id: String,
     pub kind: Option<String>,
-    /// The subagent that called it; `None` for the main conversation.
+    /// The subagent that called this one; `None` if the main conversation did.
     pub by: Option<String>,
-    /// How many subagents are above it.
+    /// The number of subagents above this one.
     pub depth: usize,
     pub spent: Spent,
-    /// With those that it called.
+    /// Its cost, including the subagents that it called.
     pub total: Option<PicoUsd>,
 }
 
@@ -34,8 +35,8 @@ impl Member {
     }
 }
 
-/// The subagents of a session, each followed by those that it called, in the order in which they were called. One
-/// that no call tells of is called by the main conversation.
+/// The subagents of a session, each followed by those that it called, in the order of the calls. A subagent without a
+/// known call is placed below the main conversation.
 pub(super) fn family(reader: Reader<'_>, prices: &Prices, of_session: &Where) -> Result<Vec<Member>> {
     let mut spent: BTreeMap<String, Spent> = BTreeMap::new();
     spending::read(
@@ -60,8 +61,8 @@ pub(super) fn family(reader: Reader<'_>, prices: &Prices, of_session: &Where) ->
     Ok(tree(&all, &spent))
 }
 
-/// Puts each subagent behind the one that called it. A log can say that they called each other in a circle: those are
-/// left to the main conversation.
+/// Places each subagent behind its caller. If a log says that subagents called each other in a circle, they are placed
+/// below the main conversation.
 fn tree(all: &[(String, Option<String>, Option<String>)], spent: &BTreeMap<String, Spent>) -> Vec<Member> {
     let callers: HashMap<&str, Option<&str>> = all.iter().map(|(id, _, by)| (id.as_str(), by.as_deref())).collect();
     let by = |id: &str| callers.get(id).copied().flatten().filter(|by| callers.contains_key(by));
@@ -93,7 +94,7 @@ fn tree(all: &[(String, Option<String>, Option<String>)], spent: &BTreeMap<Strin
         });
         push(Some(id), depth + 1, &mut rest);
     }
-    // From the last to the first, so that all that one called is added up before it.
+    // From last to first, so that the total of a subagent is complete before it is added to its caller's.
     for position in (0..family.len()).rev() {
         let caller = family[..position].iter().rposition(|above| above.depth < family[position].depth);
         if let Some(caller) = caller.filter(|_| family[position].depth > 0) {

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Days and names; what is `None` is not asked for.
+/// Days and names. `None` means no restriction.
 #[derive(Clone, Debug)]
 pub struct Filter {
     pub days: Days,
@@ -26,24 +26,24 @@ pub struct Filter {
     pub model: Option<Only>,
     pub agent: Option<Only>,
     pub zone: Tz,
-    /// Whose folders are whose.
+    /// Which folder belongs to which person.
     pub identities: Arc<Identities>,
 }
 
-/// A name that is asked for, and what the database has for it: nothing, if the name is unknown. Until that is asked, the
-/// name itself.
+/// A name from a flag or request, and the values of the database that match it: none if the name is unknown. Before
+/// [`Filter::resolved`], the only value is the name itself.
 #[derive(Clone, Debug)]
 pub struct Only {
     pub name: String,
     values: Vec<String>,
-    /// The name can be a pattern, or the beginning of others.
+    /// Whether the name may be a pattern or the beginning of a name.
     is_short: bool,
-    /// What those are called that it is short for.
+    /// The full names that a short name stands for; empty if it is a full name.
     pub stands_for: Vec<String>,
 }
 
 impl Only {
-    /// Whether the database has anything for it.
+    /// Whether the database has a matching value.
     pub fn is_known(&self) -> bool {
         !self.values.is_empty()
     }
@@ -56,16 +56,16 @@ impl From<String> for Only {
 }
 
 impl Only {
-    /// A name as people write it for short.
+    /// A name that may be shortened, as on the command line.
     pub fn short(name: String) -> Self {
         Self { is_short: true, ..name.into() }
     }
 
-    /// The folders of a user, among those that are known; whole names only, unless it is short.
+    /// The folders in `known` that belong to a user. Unless the name may be shortened, only full names match.
     ///
     /// # Errors
     ///
-    /// If it is short and fits nobody.
+    /// If a short name matches nobody.
     pub(in crate::plugs) fn folders(&self, identities: &Identities, known: &[String]) -> Result<Vec<String>> {
         if self.is_short {
             return identities.meant(&self.name, known);
@@ -73,7 +73,7 @@ impl Only {
         Ok(known.iter().filter(|folder| identities.is_of(folder, &self.name)).cloned().collect())
     }
 
-    /// The texts that fit best; whole ones only, unless it is short.
+    /// The best matches in `known`. Unless the name may be shortened, only full names match.
     pub(in crate::plugs) fn texts(&self, known: &[String], is_whole: impl Fn(&str) -> bool) -> Vec<String> {
         names::best(known, |text| match is_whole(text) {
             true => Some(Fit::Whole),
@@ -82,35 +82,35 @@ impl Only {
         })
     }
 
-    /// Whom a short name stands for, in words, where it is nobody's whole one.
+    /// Says which people a short name stands for; `None` if it is a full name.
     pub(in crate::plugs) fn people(&self, identities: &Identities, folders: &[String]) -> Option<String> {
         let is_whole = !self.is_short || folders.iter().any(|folder| identities.is_of(folder, &self.name));
         let labels: BTreeSet<_> = folders.iter().map(|folder| identities.label(folder)).collect();
         (!is_whole).then(|| self.note("user", labels.into_iter()))
     }
 
-    /// What the database has for it.
+    /// The matching values in the database.
     pub(in crate::plugs) fn values(&self) -> &[String] {
         &self.values
     }
 
-    /// Says what a resolved name stands for, where it is short for others.
+    /// Says which names a resolved short name stands for; `None` if it is a full name.
     pub(in crate::plugs) fn stood_for(&self, what: &str) -> Option<String> {
         (!self.stands_for.is_empty()).then(|| self.note(what, self.stands_for.iter().map(String::as_str)))
     }
 
-    /// Says what a short name stands for.
+    /// The sentence that says what a short name stands for.
     pub(in crate::plugs) fn note<'n>(&self, what: &str, names: impl Iterator<Item = &'n str>) -> String {
         let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
         format!("note: {what} `{}` is {}", self.name, names.join(", "))
     }
 }
 
-/// What the database has to be named: read once, however many filters ask.
+/// The names in the database, read once for any number of filters.
 pub struct Names<'r> {
     reader: Reader<'r>,
     repositories: Option<Repositories>,
-    /// By what is named, and whether it is for short.
+    /// By kind of name, and whether the name may be shortened.
     known: HashMap<(&'static str, bool), Vec<String>>,
 }
 
@@ -124,7 +124,7 @@ impl<'r> Names<'r> {
             self.repositories = Some(Repositories::read(self.reader, identities)?);
         }
         if !self.known.contains_key(&(what, is_short)) {
-            // Who has transcripts is somebody, with responses or without.
+            // People with transcripts can be named even if they have no responses.
             let others = match what {
                 "user" if is_short => "UNION SELECT split_part(session_file, '/', 1) FROM session_files",
                 _ => "",
@@ -150,16 +150,17 @@ impl Where {
         Self { clause: "true".to_owned(), params: Vec::new() }
     }
 
-    /// The same of sessions in which somebody interrupted the agent.
+    /// Restricted to sessions in which a person interrupted the agent.
     #[must_use]
     pub(in crate::plugs) fn of_interrupted(mut self) -> Self {
         self.clause += " AND session_id IN (SELECT session_id FROM usage_sessions WHERE interruptions > 0)";
         self
     }
 
-    /// The same of some sessions.
+    /// Restricted to some sessions.
     pub(in crate::plugs) fn of_sessions<'i>(mut self, ids: impl ExactSizeIterator<Item = &'i str>) -> Self {
-        // As rows, not as a list: DuckDB compares each id with a list one by one, and looks it up among rows.
+        // The ids are rows, not a list: DuckDB compares an id with the items of a list one by one, but joins rows by
+        // hash.
         self.clause = format!("({}) AND session_id IN (VALUES {})", self.clause, vec!["(?)"; ids.len()].join(", "));
         self.params.extend(ids.map(Param::from));
         self
@@ -167,7 +168,7 @@ impl Where {
 }
 
 impl Filter {
-    /// What is asked for by name: what it is, the column that has it, the name.
+    /// The names that are asked for: kind, column, name.
     pub(in crate::plugs) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
         [
             ("user", "username", &self.user),
@@ -180,32 +181,32 @@ impl Filter {
         .filter_map(|(what, column, only)| Some((what, column, only.as_ref()?)))
     }
 
-    /// The columns that say what is asked for by name.
+    /// The columns of the names that are asked for.
     pub(in crate::plugs) fn columns(&self) -> impl Iterator<Item = &'static str> {
         self.names().map(|(_, column, _)| column)
     }
 
-    /// Everything.
+    /// A filter without restrictions.
     pub fn of_all(zone: Tz, identities: Arc<Identities>) -> Self {
         let (user, team, project, model, agent) = (None, None, None, None, None);
         Self { days: Days::default(), user, team, project, model, agent, zone, identities }
     }
 
-    /// Whether it leaves anything out.
+    /// Whether there is any restriction.
     pub fn is_narrow(&self) -> bool {
         !self.days.is_all() || self.names().next().is_some()
     }
 
-    /// The same with what the database has for the names.
+    /// Looks up the names in the database.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read, or has nothing for a short name: then with the nearest ones that it has.
+    /// If the database cannot be read, or nothing matches a short name. That error suggests the nearest known names.
     pub fn resolved(&self, reader: Reader<'_>) -> Result<Self> {
         self.resolved_by(&mut Names::new(reader))
     }
 
-    /// The same where others are asked, too.
+    /// The same with names that several filters share.
     ///
     /// # Errors
     ///
@@ -240,7 +241,8 @@ impl Filter {
         Ok(filter)
     }
 
-    /// The steps that a row is drawn in: of the days that are asked for, or of those with usage.
+    /// The steps of the small charts in rows. They divide the days of the filter, or the days with usage if it has
+    /// none.
     ///
     /// # Errors
     ///
@@ -258,7 +260,7 @@ impl Filter {
         Ok(Steps::of(self.days, used, self.zone))
     }
 
-    /// When the last response was made of which the names tell, whatever the days.
+    /// The time of the last response that matches the names, on any day.
     ///
     /// # Errors
     ///
@@ -270,12 +272,12 @@ impl Filter {
         reader.one(&sql, &condition.params, |row| row.time(0))
     }
 
-    /// How a name fits a value of a column.
+    /// How well a name matches a value of a column.
     fn fit(&self, what: &str, only: &Only, value: &str, repositories: Option<&Repositories>) -> Option<Fit> {
         let name = &only.name;
         let is_whole = match what {
             "user" => self.identities.is_of(value, name),
-            // A directory can be asked for in any spelling, and can be stored in one of an older version.
+            // A directory can be spelled in several ways, and an older version may have stored another spelling.
             "project" => self.answers(what, &spelled(value), repositories).contains(&Some(&spelled(name))),
             _ => self.answers(what, value, repositories).contains(&Some(name)),
         };
@@ -292,7 +294,7 @@ impl Filter {
         if only.is_short { short() } else { None }
     }
 
-    /// The names that a value of a column answers to, first that which reports tell it by.
+    /// The names that match a value of a column. The first is the one that reports use.
     fn answers<'a>(
         &'a self,
         what: &str,
@@ -307,7 +309,8 @@ impl Filter {
         }
     }
 
-    /// Whether what is of a folder and a working directory is asked for, as far as these tell; of a resolved filter.
+    /// Whether a folder and a working directory match the names of a resolved filter. Teams are checked by their
+    /// folders; models and agents are not checked.
     pub(in crate::plugs) fn is_of(&self, folder: &str, project: Option<&str>) -> bool {
         self.names().all(|(_, column, Only { values, .. })| match column {
             "username" => values.iter().any(|value| value == folder),
@@ -320,7 +323,7 @@ impl Filter {
         self.condition_by(|column, values| format!("{column} IN ({values})"))
     }
 
-    /// The same of calls of tools: their model is that of the response that made them.
+    /// The condition for tool calls. The model of a call is that of the response that made it.
     pub(in crate::plugs) fn of_calls(&self) -> Where {
         self.condition_by(|column, values| match column {
             "model" => {

@@ -1,8 +1,7 @@
-//! What the rows of a report are about: the columns that a query groups by, and the name that each of its
-//! groups has in the report.
+//! Keys of a report: the columns that a query groups by, and how the values of a group become a name in the report.
 //!
-//! Every response is in exactly one row, which may be that of what has no name. So the sum over the rows
-//! is the total, whatever they are about.
+//! Every response is in exactly one row. Responses without a name share a row, too, so the rows always add up to the
+//! total.
 
 use crate::base::error::Result;
 use crate::base::zone::Period;
@@ -15,19 +14,19 @@ use crate::plugs::usage::repositories::Repositories;
 use crate::store::reader::{Reader, Row};
 use chrono_tz::Tz;
 
-/// Columns, and how they become a name.
+/// The columns of a key, and how their values become a name.
 pub(super) struct Key<'f> {
     keys: &'static [&'static str],
     naming: Naming<'f>,
-    /// The place of the first column in a row.
+    /// The index of its first column in a row of the query.
     first: usize,
 }
 
-/// Several keys at a time, whose columns follow each other.
+/// Several keys, with their columns one after the other.
 pub(super) struct Keys<'f>(Vec<Key<'f>>);
 
 impl<'f> Keys<'f> {
-    /// The keys of a report; `None` if one of them is none of responses.
+    /// The keys of a report; `None` if one of them does not group responses.
     pub(super) fn of(by: &[By], reader: Reader<'_>, filter: &'f Filter) -> Result<Option<Self>> {
         let mut keys: Vec<Key<'f>> = Vec::new();
         for by in by {
@@ -47,7 +46,7 @@ impl<'f> Keys<'f> {
         self.0.iter_mut().map(|key| key.name(row)).collect()
     }
 
-    /// Of each key, whether its rows are in the order of time.
+    /// For each key, whether its rows are sorted by time.
     pub(super) fn are_times(&self) -> Vec<bool> {
         self.0.iter().map(Key::is_time).collect()
     }
@@ -61,15 +60,15 @@ enum Naming<'f> {
     User(&'f Identities),
     Team(&'f Identities),
     Project(Repositories),
-    /// Of the subagent.
+    /// The type of the subagent.
     Kind(Starts),
-    /// The value, else that of whoever started the subagent.
+    /// The command or skill of the response, else that of whoever started the subagent.
     Command(Starts),
     Skill(Starts),
 }
 
 impl<'f> Key<'f> {
-    /// The key of a report; `None` for those that are not made of responses by groups.
+    /// The key of a report; `None` for reports that are not made by grouping responses.
     pub(super) fn of(by: By, reader: Reader<'_>, filter: &'f Filter) -> Result<Option<Self>> {
         let period = |period| Naming::Period(Names::new(period, filter.zone));
         let (keys, naming): (&[&str], _) = match by {
@@ -98,7 +97,7 @@ impl<'f> Key<'f> {
         self.keys
     }
 
-    /// Whether rows are in the order of time, not of weight.
+    /// Whether rows are sorted by time instead of by usage.
     pub(super) fn is_time(&self) -> bool {
         matches!(self.naming, Naming::Period(_) | Naming::Hour(_))
     }

@@ -1,4 +1,4 @@
-//! Questions to the tables of usage: tokens and their cost, tool calls, sessions.
+//! Queries on the tables of usage: tokens and their cost, tool calls, sessions.
 
 mod active;
 pub mod block;

@@ -1,7 +1,7 @@
-//! The report of what came of the work: lines, files, commits, pull requests, tests, and what they cost.
+//! The report of outcomes: lines, files, commits, pull requests and tests, and what they cost.
 //!
-//! It says what transcripts show. A commit that somebody makes by hand is in none, and a line that is written twice
-//! counts twice.
+//! It contains only what transcripts show. A commit that a person makes by hand is in no transcript, and a line that an
+//! agent writes twice counts twice.
 
 use crate::base::error::Result;
 use crate::base::zone::Period;
@@ -67,15 +67,15 @@ const COLUMNS: [Column; 12] = [
     Column::money("cost_per_active_hour_usd", "Per hour").rank(5),
 ];
 
-/// A row on its way.
+/// The sums of a row while it is read.
 #[derive(Default)]
 struct Sums {
     outcome: Outcome,
-    /// Changed files, each with whose it is: one that is changed again and again is one file.
+    /// Changed files, each with its owner, so that a file that is changed several times counts once.
     files: HashSet<String>,
     spent: Spent,
     costs: Trend,
-    /// Sessions that somebody interrupted.
+    /// Sessions that a person interrupted.
     interrupted: HashSet<String>,
     active_micros: i128,
 }
@@ -91,12 +91,12 @@ impl Sums {
         sum.failed_test_runs += outcome.failed_test_runs;
     }
 
-    /// In the order of [`COLUMNS`].
+    /// The numbers in the order of [`COLUMNS`].
     fn numbers(&self) -> Vec<Option<i128>> {
         self.numbers_with([self.files.len(), self.interrupted.len()])
     }
 
-    /// The same with numbers of files and of interrupted sessions.
+    /// The same with these numbers of files and interrupted sessions.
     fn numbers_with(&self, [files, interrupted]: [usize; 2]) -> Vec<Option<i128>> {
         const HOUR: i128 = 3_600_000_000;
         let Self { outcome, spent, active_micros, .. } = self;
@@ -119,10 +119,10 @@ impl Sums {
     }
 }
 
-/// What rows cost, and how that came about step by step.
+/// The cost of each row, and its course over the steps of the report.
 pub(super) type Costs = BTreeMap<Option<String>, (Spent, Trend)>;
 
-/// Makes the report. A file or a session that several rows have counts in each of them, and once in the total.
+/// Makes the report. A file or session that is in several rows counts in each of them, and once in the total.
 ///
 /// # Errors
 ///
@@ -147,7 +147,7 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     of_costs(reader, by, filter, costs, &steps, None)
 }
 
-/// The same with costs that are read before, and with the active time of all people where that is known.
+/// The same with costs that were read already, and the active time of all people if it is known already.
 pub(super) fn of_costs(
     reader: Reader<'_>,
     by: OutcomesBy,
@@ -179,7 +179,7 @@ pub(super) fn of_costs(
         sums.sort_by_key(|(_, sums)| Reverse((sums.spent.cost.unwrap_or_default(), sums.outcome.lines_added)));
     }
     let (as_of, pending) = freshness(reader, NAME)?;
-    // Lines, which matter where nothing has a cost, are told by no step.
+    // Changed lines are not known by step, so without costs there is no trend.
     let has_costs = total.spent.cost.is_some_and(|cost| cost > 0);
     let row = |(key, sums): (Option<String>, Sums)| {
         let trend = if has_costs { steps.numbers(&sums.costs) } else { Vec::new() };
@@ -197,7 +197,7 @@ pub(super) fn of_costs(
     })
 }
 
-/// Adds what came of the calls, and which sessions were interrupted.
+/// Adds the outcomes of calls, and the interrupted sessions.
 fn add_calls(
     reader: Reader<'_>,
     filter: &Filter,
@@ -213,7 +213,7 @@ fn add_calls(
         Ok(())
     })?;
     let Where { clause, params } = &filter.of_calls();
-    // Most calls only look: those that change nothing and run nothing are in no figure of this report.
+    // Most calls only read. Calls that change nothing and run nothing are in no figure of this report.
     let sql = format!(
         "SELECT {keys}, {} FROM {} WHERE {clause}
              AND (lines_added > 0 OR lines_removed > 0 OR commits > 0 OR pull_requests > 0 OR test_runs > 0)
@@ -236,8 +236,8 @@ fn add_calls(
     Ok(())
 }
 
-/// Reads the active time of each row, and that of all people, which is the same whatever the rows
-/// are: what a person does in two projects at a time is in both rows, and once in the sum.
+/// Reads the active time of each row, and the active time of all people. Work of a person in two projects at the same
+/// time is in the rows of both projects, but counts once in the sum. So the sum is the same, whatever the rows are.
 fn active(
     reader: Reader<'_>,
     by: By,
@@ -259,7 +259,7 @@ fn active(
         By::Project => Some(Repositories::read(reader, &filter.identities)?),
         _ => None,
     };
-    // A person's folders are all of one team.
+    // All folders of a person are of the same team.
     let folders: BTreeMap<String, String> = match by {
         By::Team => {
             let responses = Responses::added_up(reader, &Where::everything(), None)?.table;

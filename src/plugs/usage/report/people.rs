@@ -1,4 +1,4 @@
-//! The people behind each row of a report: their folders.
+//! The people behind each row of a report, as their folders.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::by::By;
@@ -8,8 +8,8 @@ use crate::plugs::usage::sums::Responses;
 use crate::store::reader::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The folders by the name of the row; people with several folders count once, under the first. Nothing for reports
-/// that are not made of responses by groups.
+/// The folders behind each row, by the row's name. A person with several folders counts once, as the first of them.
+/// Empty for reports that are not made by grouping responses.
 ///
 /// # Errors
 ///

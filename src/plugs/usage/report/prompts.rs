@@ -1,5 +1,5 @@
-//! A session prompt by prompt: what each asked for, and what came of it until the next one. What came before the first
-//! prompt is a row, too, so that the rows add up to the session.
+//! A session prompt by prompt: what each asked for, and what followed until the next one. What came before the first
+//! prompt is a row of its own, so that the rows add up to the session.
 
 use crate::base::error::Result;
 use crate::base::utc;
@@ -12,28 +12,29 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sessionmill_usage::title;
 
-/// A prompt or slash command of a person, and what came of it.
+/// A prompt or slash command, and what followed.
 #[derive(Debug, Default)]
 pub struct Prompt {
-    /// `None` of what came before the first prompt.
+    /// `None` for what came before the first prompt.
     pub time: Option<DateTime<Utc>>,
-    /// The first words, without credentials. What only agrees or goes on has none, and who may not see them.
+    /// The first words, without credentials. `None` for a prompt that only agrees or continues, and for viewers who may
+    /// not see what people write.
     pub words: Option<String>,
     pub responses: i128,
     pub total_tokens: i128,
     pub cost: Option<PicoUsd>,
     pub calls: u64,
     pub errors: u64,
-    /// Time between responses, without long pauses, from this prompt to the next one.
+    /// Active time in microseconds from this prompt to the next one.
     pub active_micros: i128,
 }
 
-/// Reads the prompts of a session in their order, and puts its steps, which are in theirs, below them. A step without a
-/// time comes before the first prompt, as far as anybody knows.
+/// Reads the prompts of a session in order, and assigns its steps to them. The steps must be sorted by time. A step
+/// without a time is assigned to the row before the first prompt.
 pub(super) fn prompts(reader: Reader<'_>, session_id: &str, steps: &[Step]) -> Result<Vec<Prompt>> {
     let begun = begun(reader, session_id)?;
     let mut prompts: Vec<Prompt> = std::iter::once(Prompt::default()).chain(begun).collect();
-    // When the last response was, and below which prompt.
+    // The time of the last response, and the index of its prompt.
     let mut last: Option<(DateTime<Utc>, usize)> = None;
     for step in steps {
         let is_before = |prompt: &Prompt| prompt.time.is_none_or(|time| step.time.is_some_and(|of| time <= of));
@@ -43,7 +44,7 @@ pub(super) fn prompts(reader: Reader<'_>, session_id: &str, steps: &[Step]) -> R
                 if let Some(((before, of), time)) = last.zip(step.time) {
                     let pause = (time - before).num_microseconds().filter(|pause| (0..=LONG).contains(pause));
                     let pause = i128::from(pause.unwrap_or_default());
-                    // Until the next prompt, somebody was at the answer to the one before.
+                    // A pause that contains a prompt is split there: the time before it belongs to the previous prompt.
                     let since = prompts[at].time.and_then(|said| (time - said).num_microseconds());
                     let since = since.map_or(pause, |since| pause.min(since.into()));
                     prompts[at].active_micros += since;
@@ -66,22 +67,22 @@ pub(super) fn prompts(reader: Reader<'_>, session_id: &str, steps: &[Step]) -> R
     Ok(prompts.split_off(usize::from(is_empty)))
 }
 
-/// Whether anything is known of prompts.
+/// Whether the database has the tables of prompts.
 fn are_known(reader: Reader<'_>) -> Result<bool> {
     let sql = "SELECT count(*) = 2 FROM duckdb_tables() WHERE schema_name = 'facts'
                    AND table_name IN ('activity_lines', 'verification_prompts')";
     reader.one(sql, &[], |row| row.get(0))
 }
 
-/// A table of SQL that tells in which folders sessions have prompts, if anything is known of them.
+/// SQL for a table of the sessions that have prompts, with their folders; `None` without the tables of prompts.
 #[cfg(feature = "console")]
 pub(in crate::plugs::usage) fn told(reader: Reader<'_>) -> Result<Option<String>> {
     let told = "(SELECT transcript AS session_id, username FROM facts.activity_lines WHERE transcript IS NOT NULL)";
     Ok(are_known(reader)?.then(|| told.to_owned()))
 }
 
-/// The prompts, each once, however many files repeat it. Nothing is known of them where nothing looks for activity, and
-/// none of their words where nothing looks for knowledge.
+/// The prompts, each once, even if several files contain it. Empty without the processor `tracking`, and without words
+/// where the processor `verification` does not run.
 fn begun(reader: Reader<'_>, session_id: &str) -> Result<Vec<Prompt>> {
     if !are_known(reader)? {
         return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! Calls of a tool that come to nothing for one cause in several sessions, or in several responses in a row: by project,
-//! person or team, with what they cost and what may help.
+//! Unsuccessful calls of a tool with the same cause in several sessions, or in several consecutive responses, by
+//! project, person or team, with their cost and advice.
 
 use crate::base::error::Result;
 use crate::base::utc;
@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Fewer calls, or calls in fewer sessions, can be an accident.
+/// The minimum of calls and of sessions. Fewer can be an accident.
 const CALLS: i128 = 3;
 const SESSIONS: usize = 2;
 
@@ -46,26 +46,26 @@ impl RecurringBy {
     }
 }
 
-/// What fails again and again.
+/// A tool and a cause that recur.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Recurring {
-    /// Of the project, person or team.
+    /// The name of the project, person or team.
     #[serde(skip)]
     pub name: Option<String>,
     pub tool: String,
     pub cause: String,
-    /// Calls that came to nothing.
+    /// Unsuccessful calls.
     pub count: i128,
     /// All calls of the tool.
     pub of: i128,
     pub sessions: usize,
-    /// Responses that are three or more in a row with such a call.
+    /// The number of responses with such a call that are in retry loops: three or more in a row.
     pub in_loops: i128,
     pub first_seen: Option<String>,
     /// List price of the responses that made the calls.
     #[serde(rename = "cost_usd", serialize_with = "dollars")]
     pub cost: Option<PicoUsd>,
-    /// The newest of what the model was told then.
+    /// The newest error message that the model got.
     pub example: Option<String>,
     pub advice: &'static str,
 }
@@ -73,7 +73,7 @@ pub struct Recurring {
 /// A project, person or team; a tool; a cause.
 type Place = (Option<String>, String, String);
 
-/// What is added up of a place.
+/// The calls of a [`Place`].
 #[derive(Default)]
 struct Calls {
     count: i128,
@@ -83,16 +83,16 @@ struct Calls {
     example: Option<(DateTime<Utc>, String)>,
 }
 
-/// Calls that nobody can do anything about: somebody stopped the turn, or a call beside it failed.
+/// Leaves out calls that nobody can improve: a person stopped the turn, or another call of the response failed.
 const NOT_BY_ITSELF: &str = "cause NOT IN ('interrupted', 'not_run')";
 
-/// Reads what recurs: by name, what recurs most first.
+/// Reads recurring failures by name, the most frequent first.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
 pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &Prices) -> Result<Vec<Recurring>> {
-    // These names are those of responses too, so there is a key.
+    // Responses can be grouped by all of these names, so there is a key.
     let Some(mut key) = Key::of(by.by(), reader, filter)? else { return Ok(Vec::new()) };
     let column = key.columns().join(", ");
     let Where { clause, params } = filter.of_calls();
@@ -156,7 +156,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
             }
         })
         .collect();
-    // What has no name comes last.
+    // The row without a name comes last.
     rows.sort_by(|a, b| (a.name.is_none(), &a.name, b.count).cmp(&(b.name.is_none(), &b.name, a.count)));
     Ok(rows)
 }

@@ -1,4 +1,4 @@
-//! What the clients themselves say that it cost: shown beside the computed cost, never added to it.
+//! Costs that the clients themselves report. They are shown beside the computed cost, and never added to it.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -6,11 +6,13 @@ use crate::plugs::usage::report::period;
 use crate::price::PicoUsd;
 use crate::store::reader::{Reader, Row};
 
-/// Keys that a client's total for a session can be told by: a session has no one project or model.
+/// Keys that a client's total for a session can be grouped by. A session can have several projects and models, so its
+/// total has neither.
 const WHOLE: [&str; 5] = [period::QUARTER, period::HOUR, period::DAY, "username", "session_id"];
 
-/// Reads the reported costs of a condition, by some columns. A session's own total counts where the
-/// session begins, and stands for the costs of its lines.
+/// Reads the reported costs of a condition, grouped by some columns. If a client reports a total for a session, the
+/// total replaces the costs of single responses, and counts at the time the session began. A report by or about a
+/// project or model leaves such sessions out.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
+//! Sessions, including their subagents: cost, active time, and failed calls.
 
 use crate::base::error::Result;
 use crate::base::utc;
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Default)]
 pub struct Session {
     pub id: String,
-    /// The person, else the folder.
+    /// The person, or the folder if the person is unknown.
     pub user: String,
     /// Project of the first response.
     pub project: Option<String>,
@@ -38,7 +38,7 @@ pub struct Session {
     pub spent: Spent,
     pub models: BTreeMap<Option<String>, Spent>,
     pub facts: Facts,
-    /// Of tools, MCP servers and subagents.
+    /// Results of calls of tools, MCP servers and subagents.
     pub outcome: Outcome,
 }
 
@@ -64,14 +64,14 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Part {
     pub sessions: Vec<Session>,
-    /// How many there are in the list.
+    /// The number of sessions in the whole list.
     pub all: usize,
 }
 
-/// The order of [`spending::ranked`] in which the costliest come first.
+/// The order by cost, for [`spending::ranked`].
 const BY_COST: &str = "cost DESC NULLS LAST, tokens DESC, key";
 
-/// A session, as far as its responses tell it when they are added up.
+/// The cost of a session, from the sums of its responses.
 #[derive(Debug, Default)]
 struct Cost {
     id: String,
@@ -79,7 +79,7 @@ struct Cost {
     models: BTreeMap<Option<String>, Spent>,
 }
 
-/// Reads all sessions, the costliest first. What has no session id is in none.
+/// Reads all sessions, the costliest first. Responses without a session id are left out.
 ///
 /// # Errors
 ///
@@ -88,8 +88,8 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
     Ok(part(reader, filter, &filter.condition(), prices, Order::Cost, [0, usize::MAX])?.sessions)
 }
 
-/// Reads a page of a list of sessions: `most` of them, from the one at `from` on. The condition is that of the filter, or
-/// one that leaves out more.
+/// Reads a page of a list of sessions: at most `most`, starting at index `from`. The condition is that of the filter,
+/// or a narrower one.
 ///
 /// # Errors
 ///
@@ -107,7 +107,7 @@ pub(in crate::plugs) fn part(
         Order::Tokens => format!("tokens DESC, {BY_COST}"),
         Order::Responses => format!("responses DESC, {BY_COST}"),
         Order::Date => format!("begun DESC NULLS LAST, {BY_COST}"),
-        // The responses of a session do not tell these.
+        // These orders need more than the responses, so the ids are sorted here.
         Order::Duration | Order::Calls | Order::Failed => {
             let (mut ids, all) = spending::ranked(reader, prices, "session_id", condition, BY_COST, [0, usize::MAX])?;
             if order_by == Order::Duration {
@@ -126,10 +126,10 @@ pub(in crate::plugs) fn part(
     Ok(Part { sessions: of_ids(reader, filter, condition, prices, &ids, all)?, all })
 }
 
-/// Up to this number of sessions are asked for by their ids; of more, all are read.
+/// Up to this number, sessions are selected by their ids. For more, all sessions are read.
 pub(super) const NAMED: usize = 500;
 
-/// A condition of `all` sessions, for some of them.
+/// Restricts a condition to some ids out of the `all` sessions that match it, if there are few.
 fn named(condition: Where, ids: &[String], all: usize) -> Where {
     match ids.len() {
         some if some < all && some <= NAMED => condition.of_sessions(ids.iter().map(String::as_str)),
@@ -137,7 +137,7 @@ fn named(condition: Where, ids: &[String], all: usize) -> Where {
     }
 }
 
-/// Reads all sessions without active time and without what came of the calls.
+/// Reads all sessions without active time and without the outcome of calls.
 ///
 /// # Errors
 ///
@@ -150,7 +150,7 @@ pub fn brief(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec
     Ok(with_costs(begun, costs))
 }
 
-/// What the sessions of a condition cost, the costliest first.
+/// The costs of the sessions of a condition, the costliest first.
 fn costs(reader: Reader<'_>, condition: &Where, prices: &Prices) -> Result<Vec<Cost>> {
     let mut costs: HashMap<String, Cost> = HashMap::new();
     type Key = Option<String>;
@@ -167,7 +167,7 @@ fn costs(reader: Reader<'_>, condition: &Where, prices: &Prices) -> Result<Vec<C
     Ok(costs)
 }
 
-/// The ids of the costliest sessions of a condition, and how many there are.
+/// The ids of the costliest sessions of a condition, and the number of all its sessions.
 pub(super) fn costliest(
     reader: Reader<'_>,
     prices: &Prices,
@@ -177,7 +177,7 @@ pub(super) fn costliest(
     spending::ranked(reader, prices, "session_id", condition, BY_COST, [0, most])
 }
 
-/// Sessions that have these ids, in their order, of a condition that has `all` sessions.
+/// The sessions with these ids, in this order. `all` is the number of sessions that match the condition.
 pub(super) fn of_ids(
     reader: Reader<'_>,
     filter: &Filter,
@@ -207,7 +207,7 @@ pub(super) fn of_ids(
     Ok(sessions)
 }
 
-/// How many sessions of a condition began, by the folder of their first response and the [day] of it.
+/// The number of sessions that began, by the folder of their first response and its [day].
 ///
 /// [day]: quarter_of_day
 pub(super) fn begins(
@@ -234,7 +234,7 @@ pub(super) fn begins(
     })
 }
 
-/// Sessions with their titles, and where and when they began, by their ids.
+/// Sessions by id, with their facts, and where and when they began.
 fn begun(
     reader: Reader<'_>,
     filter: &Filter,
@@ -244,7 +244,7 @@ fn begun(
 ) -> Result<HashMap<String, Session>> {
     let mut facts = facts::facts(reader, &named(Where::everything(), ids, all))?;
     let Where { clause, params } = named(condition.clone(), ids, all);
-    // The responses of all sessions are read twice rather than kept.
+    // For many sessions, reading the responses twice is cheaper than keeping them in memory.
     let kept = if ids.len() <= NAMED { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     let sql = format!(
         "WITH chosen AS {kept} (
@@ -275,7 +275,7 @@ fn begun(
     Ok(begun)
 }
 
-/// Sessions with what they cost, in the order of that.
+/// Sessions with their costs, in the order of `costs`.
 fn with_costs(mut begun: HashMap<String, Session>, costs: impl IntoIterator<Item = Cost>) -> Vec<Session> {
     let session = |Cost { id, spent, models }: Cost| {
         let begun = begun.remove(&id)?;
@@ -284,7 +284,7 @@ fn with_costs(mut begun: HashMap<String, Session>, costs: impl IntoIterator<Item
     costs.into_iter().filter_map(session).collect()
 }
 
-/// Names of the cells of a session, in JSON and CSV.
+/// The names of a session's fields in JSON and CSV.
 pub const CELLS: [&str; 28] = [
     "session",
     "user",
@@ -317,7 +317,7 @@ pub const CELLS: [&str; 28] = [
 ];
 
 impl Session {
-    /// In the order of [`CELLS`].
+    /// The values of a session in the order of [`CELLS`].
     pub fn cells(&self) -> [Value; CELLS.len()] {
         let time = |time: Option<DateTime<Utc>>| json!(time.map(utc::shortest));
         [

@@ -1,5 +1,5 @@
-//! What responses cost. The database adds up those that are billed alike, the price comes here: so a
-//! cost does not depend on how a report groups.
+//! The cost of responses. The database adds up the tokens of responses that are billed alike, and the sums are
+//! multiplied by the prices here. So a cost does not depend on how a report groups.
 
 use crate::base::error::Result;
 use crate::plugs::usage::costs::PRICES;
@@ -13,29 +13,29 @@ use chrono::NaiveDate;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Asked over responses.
+/// Sums over responses.
 #[derive(Clone, Debug, Default)]
 pub struct Spent {
-    /// Calls of advisors are none of their own.
+    /// Without calls of advisors, compactions and declined attempts.
     pub responses: i128,
     pub tokens: Tokens,
-    /// Of what has a price; `None` if nothing has.
+    /// The cost of everything that has a price; `None` if nothing has one.
     pub cost: Option<PicoUsd>,
-    /// Responses whose output count is from the start of the stream.
+    /// Responses whose output count is a placeholder from the start of the stream.
     pub placeholders: i128,
-    /// Source files that hold a response, added up.
+    /// The number of source files that contain each response, added up.
     pub copies: i128,
     pub advisor_calls: i128,
-    /// Summaries that the server made of a conversation, beside its response.
+    /// Summaries of a conversation that the server made in addition to the response.
     pub compactions: i128,
-    /// Attempts that were declined, before another model served the response.
+    /// Attempts that a model declined, before another model gave the response.
     pub declined: i128,
-    /// Responses, calls of advisors and attempts among these that have no price.
+    /// Responses, calls of advisors and declined attempts without a price.
     pub unpriced: i128,
 }
 
 impl Spent {
-    /// Adds another sum.
+    /// Adds other sums.
     pub fn add(&mut self, other: &Self) {
         self.responses += other.responses;
         self.tokens += &other.tokens;
@@ -49,27 +49,27 @@ impl Spent {
     }
 }
 
-/// What was used of one price, or of a model without one.
+/// The usage of one price, or of a model without one.
 #[derive(Clone, Debug)]
 pub struct Used<'p> {
     pub price: Option<&'p Price>,
-    /// Since when, if the table has a price that begins then.
+    /// The first day of the price's period; `None` for the earliest period.
     pub day: Option<NaiveDate>,
     pub terms: Terms,
     pub above: u64,
-    /// `None` without a price.
+    /// The cost per token; `None` without a price.
     unit: Option<UnitCosts>,
     pub spent: Spent,
 }
 
 impl Used<'_> {
-    /// What the price has no multiplier for, such as `fast mode`; `None` if it lacks nothing, or there is no
-    /// price at all.
+    /// What the price has no multiplier for, such as `fast mode`; `None` if it lacks nothing, or if there is no price
+    /// at all.
     pub fn missing(&self) -> Option<String> {
         self.price?.lacks(&self.terms, self.above)
     }
 
-    /// What the same prompts would cost more without a cache.
+    /// How much more the same prompts would have cost without a cache, in trillionths of a dollar.
     pub fn saved(&self) -> Option<PicoUsd> {
         let Self { price, terms, above, spent, .. } = self;
         let sent = spent.tokens.input + spent.tokens.cache_write + spent.tokens.cache_read;
@@ -78,12 +78,12 @@ impl Used<'_> {
     }
 }
 
-/// What caches saved of all that was used and has a price.
+/// The amount that caches saved, over all usage with a price.
 pub(in crate::plugs) fn saved(uses: &Uses<'_>) -> Option<PicoUsd> {
     uses.values().flatten().filter_map(Used::saved).reduce(|a, b| a + b)
 }
 
-/// The same in words: what is written to a cache and never read costs more than it saves.
+/// The amount in words. It can be negative: writing to a cache that is never read costs more than it saves.
 pub(in crate::plugs) fn saved_words(saved: PicoUsd) -> String {
     match saved {
         0.. => format!("caches saved {}", money::rounded(saved)),
@@ -91,38 +91,38 @@ pub(in crate::plugs) fn saved_words(saved: PicoUsd) -> String {
     }
 }
 
-/// What was used of each model, as the logs spell it.
+/// The usage of each model, as the logs spell it.
 pub type Uses<'p> = HashMap<Option<String>, Vec<Used<'p>>>;
 
-/// What people see of a model.
+/// The name of a model as shown to people.
 pub(in crate::plugs) fn model_name(model: Option<&str>) -> &str {
     model.unwrap_or("(no model)")
 }
 
-/// What responses are grouped by: expressions over the [sums](crate::plugs::usage::sums), and what is read beside the
-/// responses for them.
+/// What responses are grouped by: expressions over the [sums](crate::plugs::usage::sums), and what is joined with the
+/// responses to evaluate them.
 pub(in crate::plugs) struct Columns<'k> {
     pub(in crate::plugs) keys: &'k [&'k str],
     pub(in crate::plugs) join: &'k str,
-    /// Of what is joined.
+    /// The parameters of `join`.
     pub(in crate::plugs) params: &'k [Param],
     pub(in crate::plugs) asked: Asked,
-    /// The expressions are over each response by itself.
+    /// The expressions need each response as a row of its own.
     pub(in crate::plugs) one_by_one: bool,
 }
 
-/// What is added up. What is left out is 0 in each [`Spent`], and the database need not read it.
+/// Which sums are needed. Other fields of [`Spent`] are 0, and the database need not read their columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::plugs) enum Asked {
     All,
-    /// What tokens cost, these, and the number of responses.
+    /// Tokens, their cost, and the number of responses.
     Costs,
     /// Numbers of responses, with and without a price.
     Counts,
 }
 
 impl<'k> Columns<'k> {
-    /// Nothing is read beside the responses for these.
+    /// Columns without a join.
     pub(in crate::plugs) fn of(keys: &'k [&'k str]) -> Self {
         Self { keys, join: "", params: &[], asked: Asked::All, one_by_one: false }
     }
@@ -144,7 +144,7 @@ impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
     }
 }
 
-/// What is added up, and who asks for it.
+/// The sums, and which [`Asked`] needs each of them.
 const SUMS: [(&str, &[Asked]); 13] = {
     use Asked::{All, Costs, Counts};
     [
@@ -164,14 +164,14 @@ const SUMS: [(&str, &[Asked]); 13] = {
     ]
 };
 
-/// The tier and the place of a response, with the names that mean the same as none.
+/// The tier and the place of a response. Names of the default are NULL.
 const TIER: &str = "nullif(service_tier, 'standard')";
 const GEO: &str = "nullif(nullif(inference_geo, 'not_available'), 'global')";
 
-/// What responses are billed by, and how a query tells it.
+/// What the price of a response depends on, and how a query finds it.
 struct Billing<'p> {
     prices: &'p Prices,
-    /// Those of the models that there are.
+    /// The prices of the models that are in the database.
     asked: Prices,
     ways: Vec<Way>,
     responses: Responses,
@@ -188,7 +188,8 @@ struct Way {
 impl<'p> Billing<'p> {
     fn read(reader: Reader<'_>, prices: &'p Prices, condition: &Where, one_by_one: bool) -> Result<Self> {
         let Where { clause, params } = condition;
-        // To find the ways takes as long as to add up, so they are taken from the table of prices, which has them all.
+        // Searching the responses for the ways takes as long as adding them up, so the ways are read from the table of
+        // prices, which has all of them.
         let sql = match lookup::is_in_step(reader, PRICES, None)? {
             true => (format!("SELECT DISTINCT model, fast, {TIER}, {GEO} FROM {PRICES}"), &[][..]),
             false => {
@@ -207,7 +208,7 @@ impl<'p> Billing<'p> {
         Ok(Self { prices, asked, ways, responses })
     }
 
-    /// What a query groups by beside the model, by these names; `None` for what is the same for all.
+    /// The columns that a query groups by besides the model; `None` for a column that has the same value in all groups.
     fn columns(&self) -> [(&'static str, Option<String>); 6] {
         let Self { asked, ways, .. } = self;
         let above = match self.responses.is_added_up {
@@ -225,10 +226,10 @@ impl<'p> Billing<'p> {
         ]
     }
 
-    /// What each way costs, as a table of SQL with its parameters: a row for each time, length of prompt and time of day.
-    /// What has no price has no row.
+    /// The unit costs of each way as a table in SQL, with its parameters: a row for each combination of period, prompt
+    /// size and peak hours. A way without a price has no row.
     fn rates(&self) -> (String, Vec<Param>) {
-        // The first row says what the columns are, and fits nothing.
+        // The first row only defines the types of the columns, and matches nothing.
         let none = "NULL::VARCHAR, 0::INTEGER, 0::BIGINT, false, NULL::VARCHAR, NULL::VARCHAR, false";
         let mut rows = vec![format!("({none}{})", ", 0::HUGEINT".repeat(6))];
         let mut params = Vec::new();
@@ -257,9 +258,9 @@ impl<'p> Billing<'p> {
     }
 }
 
-/// The keys of some groups in an order of what they come to, and how many groups there are. The order is of SQL, over
-/// `key`, `cost` (null without a price), `tokens`, `responses` and `begun`. To work it out in the database spares to hand on sums of each
-/// group: there can be a hundred thousand.
+/// The keys of some groups in an order, and the number of all groups. The order is SQL over `key`, `cost` (NULL without
+/// a price), `tokens`, `responses` and `begun`. The database computes the costs and sorts, so that it need not hand
+/// over the sums of each group: there can be 100,000.
 ///
 /// # Errors
 ///
@@ -272,7 +273,7 @@ pub(in crate::plugs) fn ranked(
     order: &str,
     [from, most]: [usize; 2],
 ) -> Result<(Vec<String>, usize)> {
-    // As many as DuckDB can count.
+    // The most that DuckDB accepts as a limit.
     let most = u32::try_from(most).unwrap_or(u32::MAX);
     let billing = Billing::read(reader, prices, condition, false)?;
     let (rates, of_rates) = billing.rates();
@@ -314,8 +315,8 @@ pub(in crate::plugs) fn ranked(
     Ok((keys, all))
 }
 
-/// Reads the responses of a condition in groups that share the values of some columns, and hands on
-/// each with the columns. Returns what was used of which price.
+/// Reads the responses of a condition in groups with the same values of some columns, and calls `each` for each group.
+/// Returns the usage of each price.
 ///
 /// # Errors
 ///
@@ -330,7 +331,8 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
 ) -> Result<Uses<'p>> {
     let Columns { keys, join, params, asked, one_by_one } = columns.into();
     let billing = Billing::read(reader, prices, condition, one_by_one)?;
-    // Neither what nobody asks for nor what is the same for all is a column: of many rows, each takes a while to be read.
+    // Columns that nobody needs, or that have the same value in all groups, are left out: with many rows, each column
+    // takes a while to read.
     let mut selected: Vec<String> = keys.iter().copied().map(str::to_owned).collect();
     let mut select = |sql: Option<String>| {
         sql.map(|sql| {
@@ -370,7 +372,8 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
         let [input, output, cache_write, cache_write_1h, cache_read, web_searches, responses, rest @ ..] = sum;
         let [placeholders, advisor_calls, compactions, declined, reasoning, copies] = rest;
         let tokens = Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, reasoning };
-        // To find the price takes longer than all else that is done with a row.
+        // Finding the price takes longer than everything else that is done with a row, so it is done once for each way
+        // of billing.
         let used = match known.get_mut(&billed) {
             Some(used) => used,
             None => known.entry(billed.clone()).or_insert(billed.used(prices, &days)),
@@ -388,8 +391,8 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     Ok(by_model(known))
 }
 
-/// What the responses of a condition cost, in groups that share the values of some columns. A group without a price has no
-/// cost, and so no entry.
+/// The cost of the responses of a condition, in groups with the same values of some columns. A group without a price
+/// has no entry.
 ///
 /// # Errors
 ///
@@ -411,7 +414,7 @@ pub(in crate::plugs) fn costs<'k, K: Eq + Hash>(
     Ok(costs)
 }
 
-/// What a group of responses is billed by, as the database has it.
+/// What the price of a group of responses depends on, as stored in the database.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Billed {
     model: Option<String>,
@@ -424,7 +427,7 @@ struct Billed {
 }
 
 impl Billed {
-    /// Nothing yet, at the price of it.
+    /// An empty use of the price that applies.
     fn used<'p>(&self, prices: &'p Prices, days: &[NaiveDate]) -> Used<'p> {
         let Self { model, era, above, fast, tier, geo, peak } = self;
         let (fast, peak, above) = (*fast, *peak, *above);
@@ -442,7 +445,7 @@ impl Billed {
     }
 }
 
-/// What was used of each model, with what is billed alike in one: several words mean the standard tier, for one.
+/// The usage of each model. Uses that are billed alike are merged: for example, several words mean the standard tier.
 fn by_model(known: HashMap<Billed, Used<'_>>) -> Uses<'_> {
     let mut uses = Uses::new();
     for (Billed { model, .. }, used) in known {
@@ -457,8 +460,8 @@ fn by_model(known: HashMap<Billed, Used<'_>>) -> Uses<'_> {
     uses
 }
 
-/// The number of the price days that a response is not before. One without a time is the newest. The newest day
-/// comes first: most responses are after it, and need no second comparison.
+/// The period of prices that a response is in: the number of price days up to its time. A response without a time is in
+/// the newest period. The newest day is tested first, because most responses are after it.
 fn era(prices: &Prices) -> Option<String> {
     let days = prices.days();
     let cases = days.iter().enumerate().rev();
@@ -468,14 +471,14 @@ fn era(prices: &Prices) -> Option<String> {
     (last > 0).then(|| format!("(CASE{cases} WHEN time IS NULL THEN {last} ELSE 0 END)::INTEGER"))
 }
 
-/// Whether a response is at peak hours, where a price rises then. One without a time is not.
+/// Whether a response is in peak hours, if any price depends on them. A response without a time is not.
 fn peak(prices: &Prices) -> Option<String> {
     let hours = PEAK_HOURS.map(|hour| hour.to_string()).join(", ");
     let has_peak = prices.rows().any(|(row, _)| row.times.peak.is_some());
     has_peak.then(|| format!("coalesce(isodow(time) < 6 AND hour(time) IN ({hours}), false)"))
 }
 
-/// The highest threshold that a prompt is above, of those of some prices among all that the sums tell apart.
+/// The highest threshold of these prices that a prompt is above. `above` in the sums can distinguish more thresholds.
 fn above(prices: &Prices) -> Option<String> {
     let thresholds = prices.thresholds();
     let cases: String = thresholds.iter().rev().map(|above| format!(" WHEN above >= {above} THEN {above}")).collect();

@@ -1,7 +1,7 @@
-//! Responses by subagents: of which type these are, and what those who called them were at.
+//! Responses by subagent: its type, and the slash command and skill that it was started for.
 //!
-//! A query groups by subagent, and the calls that started them are looked up here: there are few of them, and to join
-//! every response with them takes as long as everything else that a report asks.
+//! A query groups by subagent, and the calls that started subagents are looked up here. There are few such calls, and
+//! joining them with every response would take as long as the rest of a report.
 
 use crate::base::error::Result;
 use crate::plugs::usage::sums;
@@ -9,14 +9,15 @@ use crate::store::reader::Reader;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// The subagent of a response, as [`Starts`] knows it. Ids are unique within a session.
+/// The subagent of a response, as a key of [`Starts`]. Ids are unique within a session.
 pub(super) const ID: &str = "CASE WHEN subagent_id IS NOT NULL THEN coalesce(session_id, '') || ' ' || subagent_id END";
 
 /// The calls that started subagents, by session and id.
 #[derive(Default)]
 pub(super) struct Starts(HashMap<String, Start>);
 
-/// What a subagent was called as, and what whoever called it was at. There are many subagents of few kinds.
+/// The type of a subagent, and the command and skill of its caller. Texts are shared, because there are many subagents
+/// of few types.
 #[derive(Clone, Default)]
 pub(super) struct Start {
     kind: Option<Rc<str>>,
@@ -24,12 +25,12 @@ pub(super) struct Start {
     pub(super) skill: Option<Rc<str>>,
 }
 
-/// So deep they call each other at most; a log can say that they do so in a circle.
+/// The deepest nesting of subagents that is followed. A log can say that they call each other in a circle.
 const DEEPEST: usize = 64;
 
 impl Starts {
     pub(super) fn read(reader: Reader<'_>) -> Result<Self> {
-        // As the view `usage_subagents` has it.
+        // The same rule as in the view `usage_subagents`.
         let sql = format!(
             "SELECT session_id || ' ' || subagent_id, of_type, command, skill, session_id || ' ' || caller FROM (
                  SELECT session_id, subagent_id, unnest(arg_min(
@@ -53,7 +54,7 @@ impl Starts {
         Ok(Self::with_callers(starts, &callers))
     }
 
-    /// Adds what a subagent that was called by another one was at.
+    /// Gives a subagent that was called by another one the command and skill of its callers.
     fn with_callers(mut starts: HashMap<String, Start>, callers: &HashMap<String, String>) -> Self {
         let known = |id: &String| starts.get(id).cloned();
         let at_work = |id: &String| {
@@ -74,8 +75,8 @@ impl Starts {
         self.0.get(subagent?)
     }
 
-    /// The type of the subagent that a response is by: that of its call; for a client's own, such as
-    /// `acompact-1a2b3c`, what the id begins with. None in the main conversation.
+    /// The type of the subagent that made a response, from the call that started it. A subagent of the client itself,
+    /// such as `acompact-1a2b3c`, has its type in its id. `None` in the main conversation.
     pub(super) fn kind<'k>(&'k self, subagent: Option<&'k str>, side_chain: bool) -> Option<&'k str> {
         let told = self.of(subagent).and_then(|start| start.kind.as_deref());
         let own = || subagent.and_then(|id| id.rsplit_once(' ')).and_then(|(_, id)| clients(id)).unwrap_or("(unknown)");
@@ -83,7 +84,7 @@ impl Starts {
     }
 }
 
-/// A name, once for all that have it.
+/// Returns the stored copy of a name, so that equal names share memory.
 fn shared(names: &mut HashSet<Rc<str>>, name: &str) -> Rc<str> {
     names.get(name).cloned().unwrap_or_else(|| {
         let name = Rc::<str>::from(name);
@@ -92,7 +93,7 @@ fn shared(names: &mut HashSet<Rc<str>>, name: &str) -> Rc<str> {
     })
 }
 
-/// What a client has a subagent of its own for: `compact` of `acompact-1a2b3c`.
+/// The purpose of a client's own subagent: `compact` for `acompact-1a2b3c`.
 fn clients(id: &str) -> Option<&str> {
     let (name, number) = id.strip_prefix('a')?.rsplit_once('-')?;
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

@@ -1,4 +1,4 @@
-//! One session, response by response and call by call, each with the line that tells of it.
+//! A session step by step: each response and each call, with the line of the transcript that contains it.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
@@ -16,7 +16,7 @@ use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-/// What happened, in order of time.
+/// The session, with its steps in order of time.
 #[derive(Debug)]
 pub struct Timeline {
     pub session_id: String,
@@ -24,21 +24,21 @@ pub struct Timeline {
     pub steps: Vec<Step>,
     pub subagents: Vec<Member>,
     pub prompts: Vec<Prompt>,
-    /// Of all steps.
+    /// The sums of all steps.
     pub total: Spent,
     pub outcome: Outcome,
 }
 
-/// A response, or a call of a tool.
+/// A response or a tool call.
 #[derive(Debug)]
 pub struct Step {
     pub time: Option<DateTime<Utc>>,
-    /// The person, else the folder.
+    /// The person, or the folder if the person is unknown.
     pub user: String,
-    /// Source file and line that tell of it.
+    /// The source file and line that contain the step.
     pub file: String,
     pub line: i64,
-    /// The subagent that it is of; `None` for the main conversation.
+    /// The subagent that made the step; `None` for the main conversation.
     pub subagent: Option<String>,
     pub what: What,
 }
@@ -47,21 +47,21 @@ pub struct Step {
 pub enum What {
     Response {
         model: Option<String>,
-        /// None where it is a call beside a response, such as that of an advisor.
+        /// 0 for a call in addition to a response, such as a call of an advisor.
         responses: i128,
         tokens: Tokens,
         cost: Option<PicoUsd>,
     },
-    /// `failed` is `None` while no result is seen. Of what came to nothing, `cause` says why, and `error` what the model
-    /// was told then.
+    /// `failed` is `None` while there is no result. For an unsuccessful call, `cause` says why, and `error` is the
+    /// message that the model got.
     Call { kind: String, tool: String, failed: Option<bool>, cause: Option<String>, error: Option<String> },
 }
 
-/// Reads the session of an id, or of the beginning of one, whole. The filter knows the people.
+/// Reads a whole session, given by its id or the beginning of it. Only the people of the filter are used.
 ///
 /// # Errors
 ///
-/// If there is none or more than one, or the database cannot be read.
+/// If no session or more than one matches, or the database cannot be read.
 pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices) -> Result<Timeline> {
     let session_id = find(reader, key)?;
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
@@ -86,7 +86,7 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
         steps.push(step(place(row)?, what));
         Ok(())
     })?;
-    // A response stands before the calls that are on its line.
+    // A response comes before the calls on its line.
     steps.sort_by(|a, b| {
         let order = |step: &Step| (step.time.is_none(), step.time, matches!(step.what, What::Call { .. }), step.line);
         order(a).cmp(&order(b)).then_with(|| a.file.cmp(&b.file)).then_with(|| name(a).cmp(&name(b)))
@@ -112,7 +112,7 @@ fn step((time, user, file, line, subagent): Place, what: What) -> Step {
     Step { time: time.and_then(DateTime::from_timestamp_micros), user, file, line, subagent, what }
 }
 
-/// Tells steps of one line apart.
+/// Orders steps of the same line.
 fn name(step: &Step) -> (&str, i128) {
     match &step.what {
         What::Response { model, tokens, .. } => (model.as_deref().unwrap_or_default(), tokens.total()),
@@ -131,7 +131,7 @@ fn find(reader: Reader<'_>, key: &str) -> Result<String> {
     })
 }
 
-/// Names of the cells of a step in CSV; in JSON those that it has.
+/// The names of a step's fields in CSV. In JSON, a step has only those that apply.
 pub const CELLS: [&str; 17] = [
     "time",
     "user",
@@ -153,7 +153,7 @@ pub const CELLS: [&str; 17] = [
 ];
 
 impl Timeline {
-    /// Says how many subagents have no response in the database, if there are any.
+    /// Says how many subagents have no response in the database, if any.
     pub fn missing(&self) -> Option<String> {
         let missing = self.subagents.iter().filter(|member| member.spent.responses == 0).count();
         let of = count(self.subagents.len() as u64, "subagent");
@@ -165,7 +165,7 @@ impl Timeline {
         })
     }
 
-    /// For who may not see what people write.
+    /// Removes titles, prompts and error messages, for viewers who may not see what people write.
     #[cfg(feature = "console")]
     pub(in crate::plugs::usage) fn hide_prompts(&mut self) {
         self.facts.hide_prompt();
@@ -207,7 +207,7 @@ impl Step {
                 json["output_tokens"] = number(tokens.output);
                 json["cache_creation_input_tokens"] = number(tokens.cache_write);
                 json["cache_read_input_tokens"] = number(tokens.cache_read);
-                // What the model had before it when it answered.
+                // The size of the prompt.
                 json["context_tokens"] = number(tokens.input + tokens.cache_write + tokens.cache_read);
                 json["cost_usd"] = json!(cost.map(money::dollars));
             }

@@ -1,5 +1,5 @@
-//! The usage report: tokens and their cost by day, person, model and so on. Queries add up; what is
-//! counted once was decided when it was settled.
+//! The usage report: tokens and their cost by day, person, model and so on. The queries only add up. Responses that are
+//! in several files were reduced to one when they were stored.
 
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::printable::printable;
@@ -30,7 +30,7 @@ const COLUMNS: [Column; 10] = [
     Column::money("reported_cost_usd", "Reported").spare(),
 ];
 
-/// A row on its way.
+/// The sums of a row while it is read.
 #[derive(Default)]
 struct Sums {
     spent: Spent,
@@ -40,7 +40,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// In the order of [`COLUMNS`].
+    /// The numbers in the order of [`COLUMNS`].
     fn numbers(&self) -> Vec<Option<i128>> {
         let Spent { responses, tokens, cost, .. } = &self.spent;
         vec![
@@ -62,8 +62,8 @@ impl Sums {
     }
 }
 
-/// Adds what follows from other columns: which part of what was sent came from a cache, and what a response cost.
-/// Programs can work it out themselves.
+/// Adds columns that are computed from others: the share of the prompt that came from a cache, and the cost per
+/// response. Only for people; programs can compute them.
 pub(in crate::plugs) fn add_derived(sheet: &mut Sheet) {
     let each = Column::money("cost_per_response_usd", "Per response").spare();
     sheet.insert("reported_cost_usd", each, |number| {
@@ -93,7 +93,7 @@ pub fn usage(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) ->
     Ok(sheet)
 }
 
-/// Sums by their keys, each of which has the same number of names.
+/// Sums by the names of their keys. All groups have the same number of names.
 type Groups = BTreeMap<Vec<Option<String>>, Sums>;
 
 fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Result<Sheet> {
@@ -103,7 +103,7 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
     };
     let mut groups = Groups::new();
     let columns = keys.columns();
-    // Rows of one time have no steps.
+    // Rows that are periods of time have no trend.
     let steps = if keys.are_times().contains(&true) { Steps::default() } else { filter.steps(reader)? };
     let step = steps.sql("time");
     let with_step: Vec<&str> = columns.iter().copied().chain([step.as_str()]).collect();
@@ -140,8 +140,8 @@ fn blocks(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Sheet>
     sheet(reader, &[By::Block], groups.into_iter().collect(), &Steps::default(), &uses, filter, prices)
 }
 
-/// The groups in the order of the report, level by level: times in theirs, everything else by weight, of equals the
-/// first by name. Groups below the same name stay together.
+/// The groups in the order of the report, level by level: periods by time, everything else by usage, then by name.
+/// Groups that share the names of the upper levels stay together.
 fn in_order(groups: Groups, are_times: &[bool]) -> Vec<(Vec<Option<String>>, Sums)> {
     let weight = |spent: &Spent| (spent.cost.unwrap_or_default(), spent.tokens.total());
     let mut levels: HashMap<Vec<Option<String>>, Spent> = HashMap::new();
@@ -197,7 +197,7 @@ fn sheet(
     })
 }
 
-/// Models without a price, and modes, tiers and places without one, with their responses, in order.
+/// Models without a price, and modes, tiers and places without one, with their numbers of responses, sorted by name.
 pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
     for (model, uses) in uses {
@@ -212,7 +212,7 @@ pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
     unpriced.into_iter().collect()
 }
 
-/// Says which models have no price, if there are any.
+/// Says which models have no price, if any.
 pub(in crate::plugs) fn without_price(unpriced: &[(String, i128)]) -> Option<String> {
     let responses = |responses: i128| count(u64::try_from(responses).unwrap_or_default(), "response");
     let models = unpriced.iter().map(|(model, number)| format!("`{}` ({})", printable(model), responses(*number)));
@@ -224,7 +224,7 @@ pub(in crate::plugs) fn without_price(unpriced: &[(String, i128)]) -> Option<Str
 fn notes(total: &Spent, unpriced: &[(String, i128)]) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(without_price(unpriced));
-    // Rule 11 of COUNTING: say so instead of pretending.
+    // The notes name what is missing in the figures.
     if total.placeholders > 0 {
         notes.push(format!(
             "output is higher than shown: {} of {} responses lack the count (--explain)",

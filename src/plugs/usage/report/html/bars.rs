@@ -1,5 +1,5 @@
-//! A chart of stacked bars, one for each period, with its legend and its numbers as a table. The drawing
-//! stretches to any width; all words stand outside of it, where they keep their size.
+//! A chart of stacked bars, one for each period, with a legend and a table of its numbers. The drawing stretches to any
+//! width; all text is outside of the drawing, so it keeps its size.
 
 use crate::plugs::usage::report::html::table::{self, Kind};
 use crate::plugs::usage::report::html::text::Text;
@@ -7,28 +7,29 @@ use md5::{Digest as _, Md5};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-/// Series with a colour of their own; the others are one.
+/// The number of series with their own colour. Further series are merged into one.
 pub(super) const COLOURS: usize = 7;
 
-/// What a chart shows.
+/// The data of a chart.
 pub(super) struct Bars<'a> {
     pub(super) title: &'a str,
-    /// What a bar is: day, week, month, hour of day.
+    /// What a bar stands for: day, week, month, or hour of the day.
     pub(super) period: &'a str,
     /// Names of the bars, in order.
     pub(super) bars: &'a [String],
-    /// Names, and a number for each bar. No more than [`COLOURS`] and one of others.
+    /// Names, with a number for each bar. At most [`COLOURS`] series, and one for all others.
     pub(super) series: Vec<(String, Vec<i128>)>,
-    /// The colour of each series, by its number.
+    /// The number of each series' colour.
     pub(super) colours: Vec<usize>,
-    /// How a number is told.
+    /// Formats a number.
     pub(super) told: fn(i128) -> String,
-    /// Numbers of which this many are one for a person: 3600 of seconds that are told in hours.
+    /// How many of the numbers make one unit that is shown, such as 3600 for seconds shown as hours.
     pub(super) unit: i128,
 }
 
-/// The colours of the first names of the whole. A name has the one that its place in a list says, or else its letters, and the
-/// next free one where that is taken. So it does not depend on what was spent: it stays from one page to the next.
+/// The colours of the first names of the whole page. A name's colour follows from its place in a list, or else from its
+/// letters; if that colour is taken, it gets the next free one. So a colour does not depend on costs, and stays the
+/// same from one page to the next.
 pub(super) fn own_colours(whole: &[&String], place: impl Fn(&str) -> Option<usize>) -> HashMap<String, usize> {
     let mut names: Vec<_> = whole.iter().take(COLOURS).map(|name| (place(name).ok_or(name.as_str()), *name)).collect();
     names.sort();
@@ -44,8 +45,8 @@ pub(super) fn own_colours(whole: &[&String], place: impl Fn(&str) -> Option<usiz
     own
 }
 
-/// The colours of names that are drawn in a period: those of their own, where they have one; the others take what is left. So a
-/// name keeps its colour when another period is chosen.
+/// The colours of the names in a period. A name with a colour of its own keeps it when a reader switches to another
+/// period. The other names get the remaining colours.
 pub(super) fn colours(drawn: &[(String, Vec<i128>)], own: &HashMap<String, usize>) -> Vec<usize> {
     let own = |name: &String| own.get(name).copied();
     let taken: Vec<_> = drawn.iter().filter_map(|(name, _)| own(name)).collect();
@@ -57,7 +58,7 @@ pub(super) fn colours(drawn: &[(String, Vec<i128>)], own: &HashMap<String, usize
     drawn.iter().enumerate().map(colour).collect()
 }
 
-/// Width of a bar with the gap beside it, and height of the chart, in units of the drawing.
+/// The width of a bar with its gap, and the height of the chart, in units of the drawing.
 const STEP: usize = 10;
 const HEIGHT: i128 = 100;
 
@@ -66,7 +67,7 @@ impl Bars<'_> {
         let sum = |at: usize| self.series.iter().filter_map(|(_, numbers)| numbers.get(at)).sum::<i128>();
         let sums: Vec<i128> = (0..self.bars.len()).map(sum).collect();
         let (top, cut) = top(&sums, self.unit);
-        // A few bars stay as narrow as those of a week.
+        // A few bars are as narrow as those of a week.
         let width = self.bars.len().max(LABELS) * STEP;
         let mut html = format!("<figure>\n<figcaption>{}, by {}</figcaption>\n", Text(self.title), self.period);
         let _ = write!(
@@ -82,12 +83,13 @@ impl Bars<'_> {
             html += &self.bar(at, bar, *sum, top);
         }
         html += "</svg></div>\n<div class=\"axis\">";
-        // Of long names, a phone has room for four.
+        // A phone has room for four long names.
         let most = if self.bars.is_empty() || self.label(0).len() <= "02-28".len() { LABELS } else { 4 };
         let labels = self.bars.len().min(most);
         for label in 0..labels {
             let at = label * (self.bars.len() - 1) / (labels - 1).max(1);
-            // In hundredths of a percent: the middle of the bar. What would stand out at an end begins or ends with its bar.
+            // The middle of the bar, in hundredths of a percent. The first and last labels are aligned with their bars,
+            // so that they do not stick out.
             let middle = (at * 2 + 1) * STEP * 5000 / width;
             let (class, place) = match at {
                 0 if self.bars.len() > LABELS => (" class=\"first\"", 0),
@@ -111,7 +113,7 @@ impl Bars<'_> {
         html + "</figure>\n"
     }
 
-    /// The name of a bar as short as it is told apart: a day or week without its year, where all are of one.
+    /// The name of a bar, shortened: a day or week without its year, if all bars are in one year.
     fn label(&self, at: usize) -> &str {
         let year = |name: &String| name.get(..5).map(str::to_owned);
         let name = &self.bars[at];
@@ -121,7 +123,7 @@ impl Bars<'_> {
         }
     }
 
-    /// One bar, and above it an invisible one of full height, so that all of it tells its numbers.
+    /// A bar, with an invisible bar of full height above it, so that hovering anywhere shows the numbers.
     fn bar(&self, at: usize, name: &str, sum: i128, top: i128) -> String {
         let x = at * STEP;
         let mut told = format!("{name}: {}", (self.told)(sum));
@@ -163,12 +165,12 @@ impl Bars<'_> {
     }
 }
 
-/// A long text in pieces, each of which is short enough to be shown whole.
+/// Escapes a long text in pieces, because a single [`Text`] would be cut.
 fn escaped_whole(text: &str) -> String {
     text.split_inclusive(" · ").map(|piece| Text(piece).to_string()).collect()
 }
 
-/// Hundredths of the drawing's units.
+/// The height in hundredths of the drawing's units.
 fn height(value: i128, top: i128) -> i128 {
     value.saturating_mul(HEIGHT * 100) / top.max(1)
 }
@@ -177,11 +179,11 @@ fn decimal(hundredths: i128) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// Names of bars below a chart.
+/// The most labels below a chart.
 const LABELS: usize = 7;
 
-/// The top of a chart, and how many bars are cut there. A few bars that are many times as high as nine of ten would
-/// flatten all others.
+/// The top of a chart, and the number of bars that are cut there. If the highest bar is more than four times as high as
+/// the 90th percentile, the top is lower, so that a few bars do not flatten all others.
 fn top(sums: &[i128], unit: i128) -> (i128, usize) {
     let round_up = |number: i128| round_up((number + unit - 1) / unit) * unit;
     let mut sorted: Vec<i128> = sums.iter().copied().filter(|sum| *sum > 0).collect();
@@ -192,7 +194,7 @@ fn top(sums: &[i128], unit: i128) -> (i128, usize) {
     (top, sums.iter().filter(|sum| **sum > top).count())
 }
 
-/// The next number of which half is a round one too.
+/// The next round number whose half is round, too.
 fn round_up(number: i128) -> i128 {
     let mut ten = 1;
     while ten < number / 10 {

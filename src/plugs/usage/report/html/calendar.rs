@@ -1,4 +1,4 @@
-//! The calendar: a square for each day, the darker the more, in columns of weeks.
+//! The calendar: a square for each day in columns of weeks, darker for higher numbers.
 
 use crate::base::days::Days as Of;
 use crate::plugs::usage::report::html::text::Text;
@@ -6,17 +6,18 @@ use chrono::{Datelike, Days, NaiveDate, Weekday};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Columns.
+/// The number of columns.
 const WEEKS: u64 = 53;
-/// Distance of squares, and room for the words beside them, which stay when these are scrolled, and above them.
+/// The distance between squares, and the room for labels: on the left, where they stay when the squares are scrolled,
+/// and above.
 const STEP: u64 = 14;
 const LEFT: u64 = 32;
 const TOP: u64 = 18;
-/// Shades, beside that of a day without usage.
+/// The number of shades, without that of a day without usage.
 const SHADES: usize = 4;
 
-/// The weeks that end with the last day of usage, as far as the page is about their days. `told` says what the number of a day
-/// is.
+/// The calendar of the weeks that end with the last day of usage. Days outside of `within` are not drawn. `told`
+/// formats the number of a day.
 pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, within: Of, told: fn(i128) -> String) -> String {
     let Some(last) = days.keys().next_back().copied() else { return String::new() };
     let monday = last.week(Weekday::Mon).checked_first_day().unwrap_or(last);
@@ -40,7 +41,7 @@ pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, within: Of, t
     let shown = begin.iter_days().take_while(|day| *day <= last);
     for (at, day) in (0..).zip(shown).filter(|(_, day)| within.has(*day)) {
         let (x, y) = (at / 7 * STEP, TOP + at % 7 * STEP);
-        // The name of a month stands above its first whole week, if the week before has left room.
+        // The name of a month is above its first full week, if there is room.
         if at % 7 == 0 && month != Some(day.month()) && day.day() <= 7 && at / 7 + 2 < WEEKS {
             month = Some(day.month());
             let _ = write!(html, "<text x=\"{x}\" y=\"11\">{}</text>", day.format("%b"));
@@ -60,7 +61,7 @@ pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, within: Of, t
     html + " more</p>\n"
 }
 
-/// Above which numbers the next shade begins: as many days have each.
+/// The limits between shades, chosen so that each shade has the same number of days.
 pub(in crate::plugs) fn limits(mut numbers: Vec<i128>) -> Vec<i128> {
     numbers.retain(|number| *number > 0);
     numbers.sort_unstable();

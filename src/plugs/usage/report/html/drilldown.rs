@@ -1,4 +1,4 @@
-//! The costliest and the longest sessions, each to be unfolded.
+//! The costliest and the longest sessions, each of which can be unfolded.
 
 use crate::base::error::{Result, count, thousands};
 use crate::config::publish::Titles;
@@ -19,13 +19,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// Sessions of a list.
+/// The number of sessions in a list.
 pub(super) const MOST: usize = 10;
 
-/// Calls and failed calls by tool.
+/// Tools, each with its calls and failed calls.
 type Tools = Vec<(String, i128, i128)>;
 
-/// Both lists of a period, which has the days of the filter. Only the sessions that are in them are looked into.
+/// Both lists of a period. The filter has the days of the period. Only sessions in the lists are read in detail.
 ///
 /// # Errors
 ///
@@ -68,7 +68,8 @@ pub(super) fn html(
     Ok(html)
 }
 
-/// The title of a session, as far as a page has it, which others read: it quotes no prompt unless all may be published.
+/// The title of a session as the page may show it. Other people read the page, so a title from a prompt is shown only
+/// with [`Titles::All`].
 fn title(session: &Session, titles: Titles) -> Option<&str> {
     let is_shown = match session.facts.title_source.as_deref() {
         Some("prompt") => titles == Titles::All,
@@ -92,7 +93,7 @@ fn folded(
     };
     let place = project.as_deref().unwrap_or("(no project)");
     let begins = if period.is_whole() { "begins" } else { "is first seen in these days" };
-    // A session without a title is told by its id.
+    // A session without a title is named by the start of its id.
     let name = title(session, titles).map_or_else(|| id.chars().take(8).collect(), str::to_owned);
     let mut html = format!(
         "<details class=\"session\"><summary><b>{}</b>{}{} · {} · <span class=\"soft\">{} · {} · {}</span></summary>\n\

@@ -1,4 +1,4 @@
-//! The sums that the page's charts and tables are made of, by day of the report's zone.
+//! The sums for the charts and tables of the page, by day in the report's time zone.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -24,20 +24,20 @@ pub(super) type Series = BTreeMap<String, Sums>;
 /// The sums of one name.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    /// What has no time is in here too.
+    /// Includes usage without a time, which `days` does not.
     pub(super) total: Spent,
     pub(super) days: BTreeMap<NaiveDate, Spent>,
 }
 
-/// What people did, by day.
+/// Activity by person and day.
 pub(super) type Active = BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>;
 
-/// What a person did.
+/// The activity of a person on a day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Activity {
-    /// That began.
+    /// Sessions that began.
     pub(super) sessions: i128,
-    /// Time between responses, without long pauses; what runs side by side counts once.
+    /// Active time in microseconds. Parallel work counts once.
     pub(super) active_micros: i128,
 }
 
@@ -52,15 +52,15 @@ pub(super) struct Figures<'p> {
     skills: Series,
     subagents: Series,
     servers: Series,
-    /// By day, and hour of the day.
+    /// By day and hour of the day.
     pub(super) hours: BTreeMap<(NaiveDate, String), Spent>,
     pub(super) activity: Active,
-    /// Of the whole; a part of it has none.
+    /// Empty for a period that is a part of the page.
     pub(super) uses: Uses<'p>,
 }
 
 impl Sums {
-    /// What of it is in some days.
+    /// The sums of some days.
     pub(super) fn within(&self, days: Days) -> Self {
         let mut within = Self::default();
         let chosen = self.days.iter().filter(|(day, _)| days.has(**day));
@@ -85,15 +85,16 @@ impl Activity {
     }
 }
 
-/// What has no name of the kind that a table is about.
+/// The name for usage without one, such as responses outside of a project.
 pub(super) const NONE: &str = "(none)";
 
 pub(super) const SUBAGENT: &str = "type of subagent";
 
-/// What has no type of a subagent.
+/// The name for responses that are not of a subagent.
 pub(super) const MAIN: &str = "(main conversation)";
 
-/// Series on their way, to each of which every group is added: there can be a hundred thousand groups.
+/// Series while they are read. Each group of responses is added to all of them, and there can be 100,000 groups, so
+/// names are looked up by hash.
 struct Growing<const N: usize>([HashMap<String, Sums>; N]);
 
 impl<const N: usize> Growing<N> {
@@ -101,7 +102,7 @@ impl<const N: usize> Growing<N> {
         Self(std::array::from_fn(|_| HashMap::new()))
     }
 
-    /// Adds a group, which has a name in each of them.
+    /// Adds a group, which has a name in each series.
     fn add(&mut self, names: [&str; N], day: Option<NaiveDate>, spent: &Spent) {
         for (series, name) in self.0.iter_mut().zip(names) {
             match series.get_mut(name) {
@@ -117,8 +118,8 @@ impl<const N: usize> Growing<N> {
 }
 
 impl<'p> Figures<'p> {
-    /// Reads all but the activity, with three questions to the database: each groups by what belongs together. By all of it
-    /// at a time there would be several times as many groups.
+    /// Reads everything except the activity, in three queries, each with related columns. A single query would have
+    /// several times as many groups.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
         let ([commands, skills, subagents], (figures, [people, teams])) = reader.both(
             |reader| at_work(reader, filter, prices),
@@ -127,7 +128,7 @@ impl<'p> Figures<'p> {
         Ok(Self { people, teams, commands, skills, subagents, ..figures })
     }
 
-    /// Of models, projects and MCP servers, and by hour.
+    /// Sums by model, project and MCP server, and by hour.
     fn of_models(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
         let repositories = Repositories::read(reader, &filter.identities)?;
         let (mut series, mut quarters) = (Growing::new(), HashMap::<Option<i64>, Spent>::new());
@@ -153,7 +154,8 @@ impl<'p> Figures<'p> {
         Ok(figures)
     }
 
-    /// Tables of what it was for: teams, projects, and what people and their agents were at, where any has a name.
+    /// The tables of what the work was for, if they have any name: teams, projects, slash commands, skills, subagents
+    /// and MCP servers.
     pub(super) fn work(&self) -> impl Iterator<Item = (&'static str, &Series)> {
         let all = [
             ("team", &self.teams),
@@ -166,12 +168,12 @@ impl<'p> Figures<'p> {
         all.into_iter().filter(|(_, series)| series.keys().any(|name| name != NONE))
     }
 
-    /// How long all people were at it.
+    /// The active time of all people.
     pub(super) fn active_micros(&self) -> i128 {
         self.activity.values().flat_map(BTreeMap::values).map(|activity| activity.active_micros).sum()
     }
 
-    /// What each project cost.
+    /// The cost of each project.
     pub(super) fn of_projects(&self) -> outcomes::Costs {
         let cost = |(name, sums): (&String, &Sums)| {
             let name = Some(name).filter(|name| *name != NONE).cloned();
@@ -185,12 +187,13 @@ impl<'p> Figures<'p> {
         if by == "person" { &self.people } else { &self.projects }
     }
 
-    /// What a chart beside that of models is by: people, but for somebody alone.
+    /// The second chart is by person, or by project if there is only one person.
     pub(super) fn people_or_projects(&self) -> (&'static str, &Series) {
         if self.people.len() > 1 { ("person", &self.people) } else { ("project", &self.projects) }
     }
 
-    /// The same of the days of a filter. A pause is active time where both of its ends are in these days.
+    /// The figures of the days of a filter. A pause counts as active time only if both of its ends are in these days,
+    /// so active time is read again.
     pub(super) fn within(&self, reader: Reader<'_>, filter: &Filter) -> Result<Self> {
         let days = filter.days;
         let series = |series: &Series| within(series, days);
@@ -219,7 +222,7 @@ impl<'p> Figures<'p> {
         })
     }
 
-    /// The bars of a chart over time: days, or longer periods where there are too many.
+    /// The bars of a chart over time: days, or weeks or months if there are too many days.
     pub(super) fn bars(&self, days: Days) -> OverTime {
         const MOST: usize = 92;
         let used = || self.all.days.keys().copied();
@@ -231,7 +234,7 @@ impl<'p> Figures<'p> {
             93..=644 => Period::Week,
             _ => Period::Month,
         };
-        // A wrong clock can put a response anywhere: over many years only those with usage are shown.
+        // A wrong clock can date a response to any year. If the range is very long, only days with usage are shown.
         let shown: Vec<_> = if days <= 30 * MOST { first.iter_days().take(days).collect() } else { used().collect() };
         OverTime::new(period, &shown)
     }
@@ -241,12 +244,12 @@ impl<'p> Figures<'p> {
 pub(super) struct OverTime {
     pub(super) period: Period,
     pub(super) names: Vec<String>,
-    /// The bar of each day.
+    /// The number of each day's bar.
     places: HashMap<NaiveDate, usize>,
 }
 
 impl OverTime {
-    /// Those of some days, which are in their order.
+    /// The bars of these days, which must be sorted.
     fn new(period: Period, days: &[NaiveDate]) -> Self {
         let mut bars = Self { period, names: Vec::new(), places: HashMap::new() };
         for day in days {
@@ -259,7 +262,7 @@ impl OverTime {
         bars
     }
 
-    /// What days come to by bar.
+    /// The sums of the bars.
     pub(super) fn sums(&self, days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
         let mut sums = vec![0; self.names.len()];
         for (day, number) in days {
@@ -271,7 +274,7 @@ impl OverTime {
     }
 }
 
-/// Reads what people did: how long they were at it, and the sessions that began.
+/// Reads the active time of people, and the sessions that began.
 pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<Active> {
     let mut activity = Active::new();
     sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
@@ -297,7 +300,7 @@ fn people_and_teams(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
     Ok(series.done())
 }
 
-/// What people and their subagents were at: slash commands, skills, types of subagents.
+/// Usage by slash command, by skill, and by type of subagent.
 fn at_work(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<[Series; 3]> {
     let starts = Starts::read(reader)?;
     let mut series = Growing::new();
@@ -319,25 +322,25 @@ fn at_work(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<[Seri
     Ok(series.done())
 }
 
-/// The day that a quarter of an hour falls on.
+/// The day that a quarter of an hour is in.
 fn day(quarter: Option<i64>, filter: &Filter) -> Option<NaiveDate> {
     quarter.and_then(|quarter| period::day(quarter, filter.zone))
 }
 
-/// What of a series is in some days.
+/// The part of a series in some days.
 fn within(series: &Series, days: Days) -> Series {
     let within = series.iter().map(|(name, sums)| (name.clone(), sums.within(days)));
     within.filter(|(_, sums)| !sums.days.is_empty()).collect()
 }
 
-/// The names of a series, the heaviest first.
+/// The names of a series, those with the most usage first.
 pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
     let mut ranked: Vec<_> = series.iter().collect();
     ranked.sort_by_key(|(_, sums)| Reverse(sums.weight()));
     ranked
 }
 
-/// Adds how long people were at it.
+/// Adds the active time of people.
 fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<()> {
     let People { person, join, params } = People::read(reader, filter)?;
     let whose = Whose { who: &[person], join: &join, params: &params, zone: Some(filter.zone) };

@@ -1,5 +1,6 @@
-//! The report as one page that needs nothing else: no network, no font, and without its script, which sorts tables, it
-//! shows the same. The same database and filter give the same bytes on one day. Whatever a transcript names is text and nothing more.
+//! The report as a single HTML page without external resources: no network, no fonts. Without its script, the page only
+//! lacks sorting of tables. On the same day, the same database and filter give the same bytes. Names from transcripts
+//! are always escaped.
 
 mod bars;
 pub(in crate::plugs) mod calendar;
@@ -36,13 +37,13 @@ use text::{Text, escaped};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// What a browser takes for the script, and for nothing else: its SHA-256.
+/// The SHA-256 of the script. The content security policy lets the browser run only a script with this hash.
 const SCRIPT_HASH: &str = "w1Ipqz+JP9rdqH4WmdLhGbk/bbTqYQKSYmc1ib15ROY=";
 
-/// Rows of a table of names; further ones are told by their number.
+/// The most rows of a table of names. Further rows are only counted.
 const MOST: usize = 25;
 
-/// Makes the page, if it is `today`.
+/// Makes the page as of `today`.
 ///
 /// # Errors
 ///
@@ -85,7 +86,7 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     Ok(document("Usage of coding agents", &about, &nav, &html))
 }
 
-/// What follows from the days of a period, which the filter has, too.
+/// The parts of the page that depend on the period. The filter has the days of the period.
 fn of_period(
     reader: Reader<'_>,
     filter: &Filter,
@@ -135,7 +136,7 @@ const PARTS: [(&str, &str); 10] = [
     ("troubles", "Failures"),
 ];
 
-/// The anchors and names of what is there: in a period, or in all of the page.
+/// The anchors and titles of the parts that exist, in this period or in the whole page.
 fn parts(html: &[&str], period: &Period<'_>) -> Vec<(String, &'static str)> {
     let is_there = |name: &String| html.iter().any(|html| html.contains(&format!(" id=\"{name}\"")));
     let anchors = |(name, title)| [period.anchor(name), str::to_owned(name)].map(|anchor| (anchor, title));
@@ -147,7 +148,7 @@ pub(in crate::plugs) fn links(links: &[(impl AsRef<str>, &str)]) -> String {
     links.iter().map(|(name, title)| format!("<a href=\"#{}\">{}</a>\n", name.as_ref(), Text(title))).collect()
 }
 
-/// A whole page around a body, with what leads to parts of it.
+/// A whole page: a body with a title and navigation links.
 pub(in crate::plugs) fn document(title: &str, about: &str, nav: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -162,7 +163,7 @@ pub(in crate::plugs) fn document(title: &str, about: &str, nav: &str, body: &str
     )
 }
 
-/// What the page is about: days, names, freshness.
+/// What the page is about: days, names, and how recent the data is.
 fn about(figures: &Figures<'_>, filter: &Filter, as_of: Option<&str>, pending: i64) -> String {
     let mut days = figures.all.days.keys();
     let (first, last) = (days.next().copied(), days.next_back().copied());
@@ -195,7 +196,7 @@ fn totals(by: &str, series: &Series) -> String {
     format!("<div>{}{}</div>\n", table(&format!("By {by}"), &head, rows), left_out(ranked.len()))
 }
 
-/// Tools, with how often they fail.
+/// Tools, with their failure rates.
 fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
     let tools = calls::rows(reader, filter)?;
     let rows = tools.iter().take(MOST).map(|row| {
@@ -209,7 +210,7 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<Str
     Ok(format!("<h2 id=\"{anchor}\">Tools</h2>\n{table}{}", left_out(tools.len())))
 }
 
-/// What came of the work, by project.
+/// Outcomes of the work, by project.
 fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
     let costs = period.figures.of_projects();
     let active = Some(period.figures.active_micros());
@@ -221,7 +222,7 @@ fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<
     Ok(format!("<h2 id=\"{anchor}\">What came of it</h2>\n{table}{}", left_out(rows)))
 }
 
-/// What failed, and what is wrong with the data, with its titles.
+/// Kinds of failures and data problems that the page shows, each with its title.
 const TROUBLES: [(Kind, &str); 10] = [
     (Kind::Cause, "Unsuccessful calls, by cause"),
     (Kind::RetryLoop, "Responses, three or more in a row, with a call that failed for the same cause, by tool"),
@@ -255,7 +256,7 @@ fn troubles(troubles: &[Trouble]) -> String {
     html
 }
 
-/// A sentence with its words in backticks as code.
+/// A sentence as HTML, with the words in backticks as code.
 fn quoted(sentence: &str) -> String {
     let parts = sentence.split('`').enumerate().map(|(at, part)| match at % 2 {
         0 => escaped(part),
@@ -292,7 +293,8 @@ mod tests {
         assert_eq!((percent(1, 3), percent(0, 0), percent(2, 2)), ("33.3 %".into(), "–".into(), "100.0 %".into()));
     }
 
-    /// Text against its ground 4.5 : 1, colours of a chart against theirs 3 : 1, in both themes.
+    /// Contrast of text with its background is at least 4.5 : 1, and that of chart colours at least 3 : 1, in both
+    /// themes.
     #[test]
     fn colours_can_be_seen_in_both_themes() {
         let (light, dark) = STYLE.split_once("@media (prefers-color-scheme: dark)").unwrap();

@@ -1,6 +1,6 @@
-//! The periods that a reader of the page can choose from. Each has a section of its own, a rule of the style shows the
-//! chosen one. A browser that does not know the rule shows them one after the other. Sums by day are read once for all of
-//! them; sessions, active time and what came of the work are read for each, as a report about its days does.
+//! The periods that a reader of the page can choose from. Each has its own section, and a CSS rule shows the chosen
+//! one. A browser that does not support the rule shows all sections, one after the other. Sums by day are read once for
+//! all periods. Sessions, active time and outcomes are read for each period, as in a report about these days.
 
 use crate::base::days::{Days, Span};
 use crate::base::error::Result;
@@ -14,21 +14,21 @@ use crate::store::reader::Reader;
 use chrono::NaiveDate;
 use std::fmt::Write as _;
 
-/// A period, and what there is in it.
+/// A period, and its figures.
 pub(super) struct Period<'p> {
-    /// In the page: `all`, or one of [`CHOICES`].
+    /// The name of the period in the page: `all`, or one of [`CHOICES`].
     key: &'static str,
     title: String,
     pub(super) days: Days,
-    /// The days to compare with; of the whole none.
+    /// The days before, for a comparison; `None` for the whole page.
     pub(super) before: Option<Days>,
     pub(super) figures: Figures<'p>,
-    /// How many sessions were at work in it, and the ids of those that cost most in it.
+    /// The number of sessions with a response in the period, and the ids of the costliest.
     pub(super) sessions: usize,
     pub(super) costliest: Vec<String>,
 }
 
-/// The keys of the periods beside the whole, which the style knows, too.
+/// The keys of the periods other than the whole. The style sheet contains them, too.
 const CHOICES: [(&str, &str, Span); 4] = [
     ("today", "today", Span::Last(1)),
     ("days7", "7 days", Span::Last(7)),
@@ -62,7 +62,7 @@ pub(super) fn periods<'p>(
     let is_part = |part: Days| {
         let begins_later = part.since.zip(first).is_some_and(|(since, first)| since > first);
         let fits = part.since.is_some_and(|since| days.has(since)) && days.has(today);
-        // A period in which nothing happened is no choice.
+        // A period without usage cannot be chosen.
         begins_later && fits && figures.all.days.keys().any(|day| part.has(*day))
     };
     let choices: Vec<_> = CHOICES.into_iter().filter(|(.., span)| is_part(span.days(today))).collect();
@@ -89,18 +89,18 @@ impl Period<'_> {
         if self.is_whole() { name.to_owned() } else { format!("{name}-{}", self.key) }
     }
 
-    /// Its section of the page.
+    /// The section of the page for this period.
     pub(super) fn section(&self, html: &str) -> String {
         format!("<section class=\"period of-{}\">\n{html}</section>\n", self.key)
     }
 
-    /// Links to parts of the page, for as long as it is the chosen one.
+    /// Links to parts of the page, shown while this period is chosen.
     pub(super) fn links(&self, links: &str) -> String {
         format!("<span class=\"period of-{}\">\n{links}</span>\n", self.key)
     }
 }
 
-/// What a reader chooses a period with; nothing where there is no choice.
+/// The buttons to choose a period; empty if there is only one.
 pub(super) fn switch(periods: &[Period<'_>]) -> String {
     if periods.len() < 2 {
         return String::new();

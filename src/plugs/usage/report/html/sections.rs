@@ -1,4 +1,4 @@
-//! The parts of the page that follow from the days of a period: sums, charts over time, caches, activity.
+//! The parts of the page that depend on the days of a period: sums, charts over time, caches, activity.
 
 use crate::base::error::thousands;
 use crate::identities::Identities;
@@ -48,7 +48,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     html + "</dl>\n"
 }
 
-/// Cost and tokens by model and by person.
+/// Charts of cost and tokens by model and by person.
 pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>, identities: &Identities) -> String {
     let figures = &of.figures;
     let bars = figures.bars(of.days);
@@ -80,12 +80,12 @@ pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>, identities: &Identi
     html + "</div>\n"
 }
 
-/// The names of a series, the heaviest first.
+/// The names of a series, those with the most usage first.
 fn names(series: &Series) -> Vec<&String> {
     ranked(series).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The heaviest names, each with its numbers by bar, and the others as one.
+/// The first [`COLOURS`] names, each with its numbers by bar, and all others as one.
 fn drawn(series: &Series, bars: &OverTime, number: fn(&Spent) -> i128) -> Vec<(String, Vec<i128>)> {
     let numbers = |sums: &Sums| bars.sums(sums.days.iter().map(|(day, spent)| (*day, number(spent))));
     let ranked = ranked(series);
@@ -101,7 +101,7 @@ fn drawn(series: &Series, bars: &OverTime, number: fn(&Spent) -> i128) -> Vec<(S
     drawn
 }
 
-/// What it was for, a table for each kind of names.
+/// What the work was for: a table for each kind of name.
 pub(super) fn work(of: &Period<'_>) -> String {
     let html: String = of.figures.work().map(|(title, series)| totals(title, series)).collect();
     if html.is_empty() {
@@ -110,7 +110,7 @@ pub(super) fn work(of: &Period<'_>) -> String {
     format!("<h2 id=\"{}\">What it was for</h2>\n<div class=\"pair\">\n{html}</div>\n", of.anchor("work"))
 }
 
-/// How much of what was sent was already there.
+/// How much of the prompts was read from a cache.
 pub(super) fn cache(of: &Period<'_>) -> String {
     let figures = &of.figures;
     let bars = figures.bars(of.days);
@@ -145,7 +145,7 @@ pub(super) fn cache(of: &Period<'_>) -> String {
             written => tenths((tokens.cache_read * 10 + written / 2) / written),
         };
         let cells = [name.clone(), percent(tokens.cache_read, prompt(tokens)), reads];
-        // Which prices applied in a period is not known.
+        // The prices that applied are known only for the whole page, not for its periods.
         cells.into_iter().chain(of.is_whole().then(|| cost(saved))).collect()
     });
     let head = [("model", Words), ("from cache", Numbers), ("read per written", Spare), ("saved", Numbers)];
@@ -165,7 +165,7 @@ fn prompt(tokens: &Tokens) -> i128 {
 pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>, identities: &Identities) -> String {
     let figures = &of.figures;
     let bars = figures.bars(of.days);
-    // In the order of the other charts, so that a person has one colour.
+    // In the order of the other charts, so that a person has the same colour in all of them.
     let people: Vec<_> =
         ranked(&figures.people).into_iter().filter_map(|(name, _)| figures.activity.get_key_value(name)).collect();
     let drawn = |number: fn(&Activity) -> i128| {

@@ -6,21 +6,21 @@ use crate::report::render::{cell, percent};
 use crate::report::{Row, Sheet, ratio};
 use std::fmt::Write as _;
 
-/// What stands in a column.
+/// The content of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::plugs) enum Kind {
     Words,
     Numbers,
-    /// The same, which a narrow page does without.
+    /// Numbers that a narrow page leaves out.
     Spare,
-    /// A part of a whole in percent, which is drawn, too.
+    /// A share in percent, with a bar.
     Share,
 }
 
-/// A column: its title, and what stands in it.
+/// A column: its title and its content.
 pub(in crate::plugs) type Head<'a> = (&'a str, Kind);
 
-/// A table whose first column names its rows. One below a heading that says the same has no caption.
+/// A table whose first column names the rows. `caption` can be empty if the heading above says the same.
 pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let class = |kind: Kind| match kind {
         Kind::Words => "",
@@ -39,7 +39,7 @@ pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoI
         for (at, (cell, (_, kind))) in row.iter().zip(head).enumerate() {
             let (open, close) = if at == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
             let text = Text(cell).to_string();
-            // A path is broken between its parts.
+            // A path can wrap after each slash.
             let text = if at == 0 { text.replace('/', "/<wbr>") } else { text };
             let _ = write!(html, "<{open}{}>{}{text}</{close}>", class(*kind), drawn(cell, *kind));
         }
@@ -54,12 +54,12 @@ fn drawn(cell: &str, kind: Kind) -> String {
     percent.map(|percent| format!("<i style=\"width:{percent}%\"></i>")).unwrap_or_default()
 }
 
-/// A part of a whole as [`Kind::Share`] has it.
+/// A share as the text of a [`Kind::Share`] column.
 pub(in crate::plugs) fn share(part: i128, whole: i128) -> String {
     percent(ratio(part.max(0), whole, 1000))
 }
 
-/// A sheet as a table, with what each row is of the whole. Columns without anything in them are left out.
+/// A sheet as a table, with the share of each row. Empty columns are left out.
 pub(in crate::plugs) fn sheet(caption: &str, sheet: &Sheet) -> String {
     let total = |at: usize| sheet.totals.get(at).copied().flatten();
     let columns: Vec<_> = (0..sheet.columns.len()).filter(|at| sheet.has_any(*at)).collect();
@@ -79,7 +79,7 @@ pub(in crate::plugs) fn sheet(caption: &str, sheet: &Sheet) -> String {
     table(caption, &head, sheet.rows.iter().map(row))
 }
 
-/// A table to be unfolded.
+/// A table that the reader can unfold.
 pub(super) fn folded(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     format!("<details><summary>Table</summary>{}</details>\n", table(caption, head, rows))
 }

@@ -1,12 +1,12 @@
-//! Text from outside inside of HTML: names in transcripts are anybody's.
+//! Untrusted text in HTML. Names in transcripts can contain anything.
 
 use crate::base::printable::printable;
 use std::fmt::{Display, Formatter, Result};
 
-/// Letters of a name that are shown.
+/// The most characters of a name that are shown.
 const LONGEST: usize = 200;
 
-/// A text that is shown as it is, in an element or a quoted attribute, and never acts.
+/// A text that is displayed literally, in an element or a quoted attribute.
 pub(in crate::plugs) struct Text<'a>(pub(in crate::plugs) &'a str);
 
 impl Display for Text<'_> {
@@ -17,7 +17,7 @@ impl Display for Text<'_> {
     }
 }
 
-/// The same for a text of any length.
+/// Escapes a text of any length.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in printable(text).chars() {
