@@ -1,11 +1,11 @@
-//! Databases of the older program: its ledger is taken over, its other tables are left alone.
+//! Databases of the older program. Its ledger is taken over; its other tables stay as they are.
 
 use crate::base::error::{Error, Result, Status};
 use crate::store::Transaction;
 use crate::store::schema::Schema;
 use duckdb::Connection;
 
-/// Tables of the older program that are taken over, with the columns they must have.
+/// The tables of the older program that are taken over, with the columns that they must have.
 const OLDER: [(&str, &[&str]); 2] = [
     ("session_extraction_state", &["session_file", "username", "processed_at", "items_extracted", "file_hash"]),
     (
@@ -14,11 +14,11 @@ const OLDER: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// Refuses a database that has something else under our names, which `ours` returns. Nothing is changed.
+/// Refuses a database that has foreign tables or views with our names. `ours` returns these names. Changes nothing.
 ///
 /// # Errors
 ///
-/// If there is such a table or view, or one of the older program's is not as it should be.
+/// If there is such a table or view, or a table of the older program lacks a column.
 pub(super) fn check(connection: &Connection, ours: impl FnOnce() -> Result<Vec<String>>) -> Result<()> {
     let theirs = tables(connection)?;
     if theirs.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
     Ok(tables(connection)?.is_empty())
 }
 
-/// Whether the ledger is that of the older program's one processor, before it had several.
+/// Whether the database has the ledger of an early version of the older program, which had only one processor.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ pub(super) fn adopt(transaction: &Transaction<'_>, schema: &Schema) -> Result<()
     Ok(())
 }
 
-/// Tables and views, those outside of `main` with their schema.
+/// A query for the names of all tables and views. Those outside of `main` begin with their schema.
 pub(super) const NAMES: &str = "
     SELECT CASE schema_name WHEN 'main' THEN '' ELSE schema_name || '.' END || table_name
     FROM duckdb_tables() WHERE NOT internal AND NOT temporary

@@ -1,30 +1,30 @@
-//! The newest schema in one batch, for a database that is new: it spares it the way through all migrations.
+//! The newest schema as one batch of SQL. With it, a new database need not run all migrations.
 //!
-//! Tables of processors follow from their declarations, most views of these come with them, everything else is in
-//! `baseline.sql`. A test holds all of it against what the migrations make, so that a change of the schema is made
-//! in both places.
+//! The tables of processors and most of their views are made from the tables' declarations; all other statements are in
+//! `baseline.sql` and with the processors. A test compares the result with that of the migrations, so a change of the
+//! schema must be made in both.
 
 use crate::store::schema::Schema;
 use crate::store::settle::alone;
 use sessionmill_contract::{Column, ColumnKind, Manifest, Place, Table};
 use std::fmt::Write as _;
 
-/// Tables that are no processor's.
+/// Tables that belong to no processor.
 const ENGINE: &str = include_str!("baseline.sql");
 
-/// Columns that the store puts before those of a table of facts.
+/// Columns that the store puts before the declared columns of a table of facts.
 const ORIGIN: [&str; 2] = ["session_file VARCHAR NOT NULL", "username VARCHAR NOT NULL"];
 
 /// The column by which the store finds the rows of a key.
 const KEY: &str = "key_hash BIGINT NOT NULL";
 
-/// The column that marks facts which are entities as they stand.
+/// The column that marks facts which are entities themselves.
 const ALONE: &str = "alone BOOLEAN NOT NULL";
 
-/// The column by which it finds the rows of a key of a later settlement, whose facts are entities.
+/// The column by which the store finds entities that are the facts of a later settlement: the hash of their key there.
 const CHAIN: &str = "chain_hash BIGINT NOT NULL";
 
-/// The statements that make the newest schema in an empty database.
+/// The statements that create the newest schema in an empty database.
 pub(super) fn sql(schema: &Schema) -> String {
     let of_processors = schema.processors().map(|processor| {
         let manifest = processor.manifest();
@@ -33,7 +33,7 @@ pub(super) fn sql(schema: &Schema) -> String {
     std::iter::once(ENGINE.to_owned()).chain(of_processors).collect()
 }
 
-/// The tables of a processor.
+/// The tables and generated views of a processor.
 fn tables(manifest: &Manifest) -> String {
     let facts = manifest.facts.iter().map(|facts| {
         let settlement = manifest.settlement_of(facts);
@@ -49,7 +49,7 @@ fn tables(manifest: &Manifest) -> String {
     facts.chain(entities).chain(reviews).chain(settlements.filter_map(alone::view)).collect()
 }
 
-/// A table whose own columns come after others.
+/// A table: first the columns of the store, then the declared ones.
 fn create<'c>(table: &Table, before: impl IntoIterator<Item = &'c str>) -> String {
     let own = table.columns.iter().map(column);
     let columns: Vec<_> = before.into_iter().map(str::to_owned).chain(own).collect();
@@ -71,7 +71,7 @@ fn column(Column { name, kind, is_nullable, default, .. }: &Column) -> String {
     }
 }
 
-/// What the database says of the tables of a processor, or of the views that show them.
+/// The comments on the tables of a processor, or on the views that show them.
 fn comments(manifest: &Manifest) -> String {
     let settlements = manifest.settlements.iter();
     let tables = settlements.flat_map(|settlement| settlement.entities.iter().copied().chain(settlement.reviews));

@@ -1,4 +1,4 @@
-//! Rows as DuckDB's appender takes them fastest: in batches of Arrow, column by column.
+//! Appends rows in batches of Arrow, column by column: the fastest way into DuckDB.
 
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -8,11 +8,11 @@ use duckdb::arrow::record_batch::RecordBatch;
 use sessionmill_contract::{Cells as _, ColumnKind, RowRef, Table};
 use std::sync::Arc;
 
-/// Rows of a batch: enough that a batch costs nothing by itself, few enough that all of its texts fit into memory
-/// twice.
+/// Rows per batch: enough that the overhead of a batch does not matter, and few enough that two copies of its texts fit
+/// into memory.
 const ROWS: usize = 8_192;
 
-/// The value of a column that the store puts before those that the table declares.
+/// A column that the store puts before the declared columns of a table.
 pub(super) enum Lead<'l> {
     Text(&'static str, Box<dyn Fn(usize) -> &'l str + 'l>),
     Int(&'static str, Box<dyn Fn(usize) -> i64 + 'l>),
@@ -37,7 +37,7 @@ impl Lead<'_> {
     }
 }
 
-/// Appends rows of a table in schema `facts`; returns how many.
+/// Appends rows to a table in schema `facts`. Returns their number.
 pub(super) fn append(
     transaction: &Transaction<'_>,
     table: &Table,

@@ -1,4 +1,4 @@
-//! Cells of any query's result, as JSON and as text.
+//! Converts cells of any query to JSON and to text.
 
 use crate::base::utc;
 use chrono::{DateTime, TimeDelta};
@@ -6,10 +6,10 @@ use duckdb::types::TimeUnit;
 pub use duckdb::types::Value as Cell;
 use serde_json::{Map, Value, json};
 
-/// Digits that a reader of JSON keeps.
+/// Decimal digits that a JSON number, read as a double, keeps exactly.
 const EXACT_DIGITS: usize = 15;
 
-/// The cell as JSON. What is no number there, and numbers that its reader would round, are written as text.
+/// The cell as JSON. Values without a JSON number, such as infinity, and decimals with more digits become text.
 pub fn json(cell: &Cell) -> Value {
     match cell {
         Cell::Null => Value::Null,
@@ -58,7 +58,7 @@ pub fn json(cell: &Cell) -> Value {
     }
 }
 
-/// `inf`, `-inf` or `nan`, as the database writes them.
+/// `inf`, `-inf` or `nan`, as DuckDB writes them.
 fn unbounded(float: f64) -> Value {
     json!(float.to_string().to_lowercase())
 }

@@ -1,18 +1,17 @@
-//! Writes the results of reading a group of files: facts, touched keys, ledger and failures in one
-//! transaction. Rows of keyed tables go through a staging table, hundreds of times faster than one
-//! by one.
+//! Writes the results of reading a group of files: facts, touched keys, ledger and failures, in one transaction. Ledger
+//! rows go through staging tables, which is hundreds of times faster than writing them one by one.
 //!
-//! For example, `ada/a.jsonl` said responses r1 and r2. It has grown and says r1, r2 and r3 now, and `bob/b.jsonl`,
-//! which is new, says r1:
+//! For example, `ada/a.jsonl` contained responses r1 and r2. It has grown and now contains r1, r2 and r3. The new file
+//! `bob/b.jsonl` contains r1:
 //!
-//! - The stored rows of `a` are compared with what it says now. r1 and r2 stay untouched, and r3 arrives.
-//! - r3 is in one source file only, so its row is marked as alone: it is an entity as it stands.
-//! - Bob's r1 arrives without a mark. Ada's file knows r1 too, so r1 is touched, to be settled from both rows later in
-//!   the pass. Until then the view shows Ada's row.
+//! - The stored rows of `a` are compared with its new rows. r1 and r2 are not written; r3 arrives.
+//! - r3 is only in one source file, so its row is marked as `alone`: the fact is itself the entity.
+//! - Bob's r1 is stored without a mark. Ada's file has r1, too, so r1 is touched, to be settled from both rows later in
+//!   the pass. Until then, the view shows Ada's row.
 //! - The rows of both files in the ledger and in `session_files` change in the same transaction.
 //!
-//! After the commit the rows are counted, since DuckDB has been seen to report success and keep less. If some are
-//! missing, the ledger rows of the group are deleted, which makes its files due again, and the pass fails.
+//! After the commit, the rows are counted, because DuckDB has been seen to report success and keep fewer rows. If some
+//! are missing, the ledger rows of the group are deleted, which makes its files due again, and the pass fails.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
@@ -46,20 +45,20 @@ const UPSERT_STATES: &str = "
         items_extracted = excluded.items_extracted, file_hash = excluded.file_hash,
         processor_version = excluded.processor_version, run_id = excluded.run_id";
 
-/// Rows that must be there after a commit.
+/// The number of rows that must be in a table after a commit.
 struct Written<'a> {
     table: &'a str,
-    /// Only those of the staged states of a processor; else all rows of the table.
+    /// If given, only the rows of this processor's staged ledger rows are counted, otherwise all rows of the table.
     processor: Option<&'a str>,
     rows: u64,
 }
 
 impl Store {
-    /// Commits a group, then reads back that it was kept.
+    /// Commits a group, then counts what was stored.
     ///
     /// # Errors
     ///
-    /// If the database cannot be written, or did not keep what it said it had.
+    /// If the database cannot be written, or has fewer rows than it reported.
     pub fn commit(&self, group: &[Outcome], stamp: Stamp<'_>, nth: Try) -> Result<()> {
         failpoint::point("before-commit", "");
         self.connection.execute_batch(STAGING)?;
@@ -78,7 +77,7 @@ impl Store {
                 }
             };
             if kept.cast_unsigned() != rows {
-                // The files are due again as long as the ledger has nothing of them.
+                // Without ledger rows, the files are due again.
                 self.transaction(|transaction| transaction.execute(FORGET_STATES, []))?;
                 let message = format!("the database kept {kept} of {rows} rows of `{table}` that it had committed");
                 return Err(Error::new(Status::CannotRun, message));
@@ -87,8 +86,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a commit with an unknown outcome was kept. A commit is kept whole or not at all, so one ledger row of
-    /// this run answers for the group. A group that writes no ledger row counts as lost: writing it again does no harm.
+    /// Whether a commit with an unknown outcome was stored. A commit is stored completely or not at all, so one ledger
+    /// row with the id of this run is proof for the group. A group without ledger rows counts as not stored, because
+    /// writing it again does no harm.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>,
     Ok(written)
 }
 
-/// What a processor says of a file.
+/// What a processor made from a file.
 struct Said<'a> {
     job: &'a Job,
     read: &'a Read,
@@ -144,7 +144,7 @@ struct Said<'a> {
     rows: &'a Rows,
 }
 
-/// The files that a processor has facts of.
+/// The files of a group from which a processor made facts.
 fn facts_of<'g>(group: &'g [Outcome<'_>], processor: usize) -> Vec<Said<'g>> {
     let mut all = Vec::new();
     for outcome in group {
@@ -215,9 +215,9 @@ fn stage_states(
     transaction.stage("stage_states", rows)
 }
 
-/// Replaces what the staged files said in one table: rows that differ are written, and their keys are settled
-/// or touched. `known` is false if none of the files can have said anything before. Returns how many rows the
-/// table has now.
+/// Replaces the facts of the staged files in one table: only rows that differ are written, and their keys are settled
+/// or touched. `known` is false if the table cannot have facts of any of these files. Returns the number of rows in the
+/// table afterwards.
 fn replace(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
@@ -277,7 +277,7 @@ fn replace(
     Ok(before.cast_unsigned() - deleted + count)
 }
 
-/// The rows of a table that a processor has of files, without the hashes of their keys.
+/// The rows of a table that a processor made from files. The hashes of their keys are still missing.
 fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = Fact<'s>> {
     facts
         .iter()
@@ -285,7 +285,7 @@ fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = Fac
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
-    // What was counted in a file that has not changed stays.
+    // The tables keep the counts of a file whose bytes have not changed.
     for table in ["session_dialects", "session_unknown_lines"] {
         transaction.execute(
             &format!(
@@ -295,7 +295,7 @@ fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
             [],
         )?;
     }
-    // A pass of another processor, side by side with this one, can have seen the file since the plan.
+    // A pass of another processor that runs at the same time may have stored the file since this pass was planned.
     transaction.execute(
         "UPDATE stage_files SET first_seen = known.first_seen, dialect = coalesce(stage_files.dialect, known.dialect),
              lines = coalesce(stage_files.lines, known.lines),

@@ -1,33 +1,34 @@
-//! A condition in SQL that is put together part by part, with its parameters.
+//! Builds an SQL condition part by part, together with its parameters.
 
 use crate::base::days::Days;
 use crate::base::zone;
 use crate::store::reader::Param;
 use chrono_tz::Tz;
 
-/// A condition on rows: all of its parts hold. Without parts, every row meets it.
+/// A condition on rows: all parts must hold. Without parts, it is true for every row.
 #[derive(Clone, Debug, Default)]
 pub struct Condition {
     parts: Vec<String>,
-    /// In the order of their `?` in the parts.
+    /// In the order of the `?` in the parts.
     pub params: Vec<Param>,
 }
 
 impl Condition {
-    /// Adds a part that has a `?` for each parameter.
+    /// Adds a part, which has one `?` for each parameter.
     pub fn add(&mut self, part: impl Into<String>, params: impl IntoIterator<Item = Param>) {
         self.parts.push(part.into());
         self.params.extend(params);
     }
 
-    /// Adds that a column has one of these texts. No row meets the condition if there are none.
+    /// Adds that a column has one of these texts. If there are no texts, the condition is false for every row.
     pub fn is_one_of(&mut self, column: &str, texts: impl IntoIterator<Item = String>) {
         let params: Vec<_> = texts.into_iter().map(Param::Text).collect();
         let part = if params.is_empty() { "false".to_owned() } else { one_of(column, params.len()) };
         self.add(part, params);
     }
 
-    /// Adds that the time in a column lies in some days of a time zone.
+    /// Adds that the time in a column is within a range of days in a time zone. The last day is included. For example,
+    /// 1 February 2026 in Berlin is from 2026-01-31 23:00 to before 2026-02-01 23:00 UTC.
     pub fn is_in_days(&mut self, column: &str, days: Days, zone: Tz) {
         if let Some(day) = days.since {
             self.add(format!("{column} >= ?"), [Param::Time(zone::begin(day, zone))]);
@@ -37,13 +38,13 @@ impl Condition {
         }
     }
 
-    /// What follows `WHERE`.
+    /// The condition, to follow `WHERE`.
     pub fn clause(&self) -> String {
         if self.parts.is_empty() { "true".to_owned() } else { self.parts.join(" AND ") }
     }
 }
 
-/// `column IN (?, ?)`, with a `?` for each of some values.
+/// `column IN (?, ?)`, with one `?` per value.
 pub fn one_of(column: &str, values: usize) -> String {
     format!("{column} IN ({})", vec!["?"; values].join(", "))
 }

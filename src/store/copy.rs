@@ -1,8 +1,8 @@
-//! A copy of the database as a file, which holds the database for moments only.
+//! Copies the database into another file, and holds the database only for short periods meanwhile.
 //!
-//! This is the one place that opens the database file. Nobody else in this process has it open then: the
-//! store lock keeps threads out, and each part opens and closes the file under the lock. Another program is
-//! kept from writing by the record lock that DuckDB's own readers take.
+//! This is the one place that opens the database file itself. Nobody else in this process has it open at that time: the
+//! store lock excludes other threads, and the file is opened and closed under that lock. Other programs cannot write
+//! meanwhile, because this module takes the same record lock as DuckDB's own readers.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
@@ -22,20 +22,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
-/// A copy that is still to be opened. Dropping it removes the file. The copy of a process that was killed is removed by
-/// the next one.
+/// A copy that is not opened yet. Dropping it removes the file. If the process is killed, the next process that makes a
+/// copy removes it.
 #[derive(Debug)]
 pub(super) struct Copy {
-    /// Its lock shows others that it is in use; the kernel releases it when the process dies.
+    /// Its lock shows other processes that the copy is in use. The kernel releases the lock when the process dies.
     file: NamedTempFile,
-    /// Its folder, where none can be made beside the database.
+    /// The folder of the copy, if it cannot be made beside the database.
     scratch: Option<Scratch>,
 }
 
-/// A database is more than its file: what DuckDB keeps beside it until the next checkpoint.
+/// The extensions of a database's files: the database, and what DuckDB keeps beside it until the next checkpoint.
 pub(super) const PARTS: [&str; 4] = ["", ".wal", ".wal.checkpoint", ".wal.recovery"];
 
-/// Between the name of a database and the rest of the name of a copy.
+/// The part of a copy's name after the name of the database.
 const NAME: &str = "copy-";
 
 impl Copy {
@@ -43,12 +43,12 @@ impl Copy {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or there is no room for a copy.
+    /// If the database cannot be read, or there is no space for a copy.
     pub(super) fn make(database: &Path) -> Result<Self> {
         let _ = sweep(database, Instant::now());
         let mut copy = Self::begin(database)?;
         if copy.scratch.is_none() && log::is_long(database) {
-            // Every reader of a copy would replay the log again.
+            // Otherwise every reader of a copy would replay the long log again.
             Store::open(database, Access::ReadWrite)?.checkpoint()?;
         }
         let size = PARTS.iter().map(|part| std::fs::metadata(with(database, part)).map_or(0, |file| file.len())).sum();
@@ -59,7 +59,8 @@ impl Copy {
         Ok(copy)
     }
 
-    /// An empty file, for its owner only: beside the database, or elsewhere for those who may not write there.
+    /// An empty file that only its owner can read: beside the database, or in a temporary folder if this user may not
+    /// write there.
     fn begin(database: &Path) -> Result<Self> {
         let scratch = if may_write(database) { None } else { Some(Scratch::make()?) };
         let beside = database.parent().unwrap_or(Path::new("."));
@@ -71,7 +72,7 @@ impl Copy {
             let file = builder.prefix(&prefix).permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
             let file = file.map_err(cannot)?;
             file.as_file().lock().map_err(cannot)?;
-            // Another process can have removed it as a leftover before it was locked.
+            // Another process may have removed the file as a leftover before it was locked.
             if file.path().exists() {
                 return Ok(Self { file, scratch });
             }
@@ -82,7 +83,8 @@ impl Copy {
         self.file.path()
     }
 
-    /// Copies the file and its log as they are. Returns whether they stayed as they were.
+    /// Copies the database and its log, and releases the database after every `part` bytes. Returns false if somebody
+    /// wrote the database meanwhile; the copy is then useless.
     fn fill(&mut self, database: &Path, part: u64) -> Result<bool> {
         let to = self.path().to_owned();
         let failed = |error: std::io::Error| match error.kind() {
@@ -113,13 +115,14 @@ impl Copy {
                 }
                 let bytes = (stat.size - at).min(part - done);
                 let copied = match &mut log {
-                    // The open file is read, since opening and closing it once more would release the record lock.
+                    // Uses the file that is open already: opening it again and closing it would release the record
+                    // lock.
                     None => copy_part(&held.file, self.file.as_file_mut(), at, bytes),
                     Some(log) => open(&with(database, name)).and_then(|from| copy_part(&from, log, at, bytes)),
                 };
                 let copied = copied.map_err(failed)?;
                 (at, done) = (at + copied, done + copied);
-                // Other programs do not know our lock: the file itself shows whether it was written.
+                // Other programs do not take our lock, so only the file's metadata shows whether it was written.
                 if stats(database).map_err(failed)? != begun {
                     return Ok(false);
                 }
@@ -142,18 +145,18 @@ fn remove_logs(copy: &Path) {
     }
 }
 
-/// `mill.duckdb.copy-`, the beginning of the names of copies.
+/// The beginning of the names of copies: `mill.duckdb.copy-`.
 fn beside_name(database: &Path) -> OsString {
     let name = beside(database, NAME);
     name.file_name().unwrap_or_default().to_owned()
 }
 
-/// Removes the copies that killed processes have left. Waits for processes that are still making one: an open copy has
-/// no name any more.
+/// Removes the copies of killed processes. Waits until this time for copies that are being made. A copy that is already
+/// open has no name any more, and is not affected.
 ///
 /// # Errors
 ///
-/// With status `Busy` if another process still copies then.
+/// With status `Busy` if another process still makes a copy at `until`.
 pub fn sweep(database: &Path, until: Instant) -> Result<()> {
     let prefix = beside_name(database);
     let entries = std::fs::read_dir(database.parent().unwrap_or(Path::new("."))).into_iter().flatten().flatten();
@@ -162,7 +165,7 @@ pub fn sweep(database: &Path, until: Instant) -> Result<()> {
     for path in entries.filter(|entry| begins(&entry.file_name())).map(|entry| entry.path()) {
         let text = path.as_os_str().as_encoded_bytes();
         if PARTS[1..].iter().any(|part| text.ends_with(part.as_bytes())) {
-            // It goes with its copy, or had none any more.
+            // A log is removed with its copy.
             continue;
         }
         let Ok(file) = open(&path) else { continue };
@@ -179,7 +182,7 @@ pub fn sweep(database: &Path, until: Instant) -> Result<()> {
     live
 }
 
-/// Whether the lock of a file is free, or becomes free by then.
+/// Whether the lock of a file is free, or becomes free by this time.
 fn is_free(file: &File, until: Instant) -> bool {
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
         if Instant::now() >= until {
@@ -190,27 +193,28 @@ fn is_free(file: &File, until: Instant) -> bool {
     true
 }
 
-/// Bytes that are copied while the database is held.
+/// How many bytes are copied before the database is released for a moment.
 const PART: u64 = 32 << 20;
 
 /// If another process writes the database between two parts, the copy starts again. After this many attempts the
 /// database is held until the copy is whole.
 const TRIES: usize = 5;
 
-/// Between two parts: long enough for a waiting process to see that the database is free.
+/// The pause between two parts: long enough for a waiting process to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The open database file, which nobody writes as long as this exists.
+/// The open database file. Nobody can write the database while this exists.
 #[derive(Debug)]
 struct Held {
-    /// Closed before the lock is released, because closing it drops all record locks of this process on the database.
+    /// Declared first, so that the file is closed before the lock is released: closing it drops all record locks of
+    /// this process on the database.
     file: File,
     _lock: StoreLock,
 }
 
-/// Keeps everybody from writing the database, waiting for those who have it.
+/// Waits until nobody else has the database open for writing, and then excludes writers.
 fn hold(database: &Path, until: Instant) -> Result<Held> {
-    // A user who may not write the database makes no lock file: its owner could not use it.
+    // A user who may not write the database must not create the lock file, because its owner could not use it then.
     let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
     let lock = take(database, until)?;
     let file = open(database).map_err(|error| Error::cannot("open", database.display(), error))?;
@@ -220,7 +224,7 @@ fn hold(database: &Path, until: Instant) -> Result<Held> {
                 std::thread::sleep(SHORT_PAUSE);
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => return Err(held_by_other(database, &file)),
-            // As with DuckDB itself, a file system without such locks can be read all the same.
+            // If the file system has no record locks, the file is read without one, as DuckDB does.
             Ok(()) | Err(_) => return Ok(Held { file, _lock: lock }),
         }
     }
@@ -243,7 +247,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     File::open(path)
 }
 
-/// A file for its owner only, which is not there yet.
+/// Creates a file that only its owner can read. Fails if it exists.
 fn create(path: &Path) -> std::io::Result<File> {
     #[expect(clippy::disallowed_methods, reason = "the copy, which nobody has open")]
     File::options().write(true).create_new(true).mode(0o600).open(path)
@@ -257,17 +261,18 @@ fn copy_part(mut from: &File, copy: &mut File, at: u64, bytes: u64) -> std::io::
     }
 }
 
-/// The files of a database as they are now, without opening one: equal if nothing was written in between.
+/// The metadata of a database's files, read without opening them. It is equal at two times if nothing was written in
+/// between.
 ///
 /// # Errors
 ///
-/// If there is no database, or it cannot be looked at.
+/// If there is no database, or its metadata cannot be read.
 pub(super) fn current(database: &Path) -> Result<[Option<Stat>; PARTS.len()]> {
     require(database)?;
     stats(database).map_err(|error| Error::cannot("look at", database.display(), error))
 }
 
-/// What the files of a database look like, as far as they are there.
+/// The metadata of a database's files; `None` for files that do not exist.
 fn stats(database: &Path) -> std::io::Result<[Option<Stat>; PARTS.len()]> {
     let mut stats = [None; PARTS.len()];
     for (part, stat) in PARTS.iter().zip(&mut stats) {

@@ -1,8 +1,8 @@
-//! Reading again and again, for a process that stays: what it reads stays open until there is something newer.
+//! A reader for a process that runs for long: the file that it reads stays open until there is a newer one.
 //!
-//! A command reads once and holds the database for a moment. A process that answers requests would hold it for a
-//! moment per request, and pay for opening it each time. So it reads a file that nobody writes: the newest snapshot,
-//! or a copy of the database that is made once per change.
+//! A command reads once and holds the database for a short time. A process that answers requests would hold the
+//! database for each request, and would spend time on opening it. So it reads a file that is never written: the newest
+//! snapshot, or a copy of the database, which is made once per change.
 
 use crate::base::error::Result;
 use crate::base::lock;
@@ -18,22 +18,23 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Reads a database for a process that stays. Threads share one, and read side by side.
+/// Reads a database for a process that runs for long. Threads can share a reader and read in parallel.
 pub struct DatabaseReader {
     database: DatabaseFile,
     open: Mutex<Option<Open>>,
 }
 
-/// What is read: two that are equal say the same, so an answer can be kept for as long as this one is current.
+/// Identifies the state that is read. Two equal versions have the same content, so an answer stays valid while its
+/// version is the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
     Snapshot(PathBuf),
-    /// The database itself, as its files are.
+    /// The database itself, identified by the metadata of its files.
     Live([Option<Stat>; copy::PARTS.len()]),
 }
 
 impl Version {
-    /// The time of a snapshot.
+    /// The time of a snapshot; `None` for the database itself.
     pub fn snapshot_time(&self, database: &DatabaseFile) -> Option<DateTime<Utc>> {
         match self {
             Self::Snapshot(path) => Snapshot::of(database, path.clone()).map(|snapshot| snapshot.time),
@@ -48,7 +49,7 @@ struct Open {
 }
 
 struct OpenFile {
-    /// Connections that nobody uses now: making one takes a tenth of a small answer.
+    /// Unused connections. Opening a new one takes a tenth of the time of a small answer.
     idle: Mutex<Vec<Connection>>,
     apart: Mutex<Apart>,
 }
@@ -58,13 +59,13 @@ impl DatabaseReader {
         Self { database, open: Mutex::new(None) }
     }
 
-    /// What a reader would read now. It opens nothing.
+    /// The version that a reader would read now. Opens no database.
     ///
     /// # Errors
     ///
-    /// If there is no database, or it cannot be looked for.
+    /// If there is no database, or its metadata cannot be read.
     pub fn version(&self) -> Result<Version> {
-        // Where a service publishes snapshots, they are read, and the database is left to the service.
+        // If a service publishes snapshots, they are read, so that the service has the database for itself.
         let is_own = may_write(&self.database) && lock::holder(&self.database, lock::DAEMON).is_none();
         match Snapshot::fullest(&self.database).filter(|_| !is_own) {
             Some(snapshot) => Ok(Version::Snapshot(snapshot.path)),
@@ -72,14 +73,14 @@ impl DatabaseReader {
         }
     }
 
-    /// Reads the newest state there is.
+    /// Reads the newest state.
     ///
     /// # Errors
     ///
-    /// If there is no database or it cannot be opened, or the body fails.
+    /// If there is no database, it cannot be opened, or the body fails.
     pub fn read<T>(&self, now: DateTime<Utc>, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
         let file = self.newest(now)?;
-        // Each reader has a connection of its own, so that they run in parallel. The file stays open until all are
+        // Each reader has its own connection, so readers run in parallel. The file stays open until the last of them is
         // done.
         let idle = file.idle.lock().pop();
         let connection = idle.map_or_else(|| file.apart.lock().connection.try_clone(), Ok)?;
@@ -90,7 +91,8 @@ impl DatabaseReader {
 
     fn newest(&self, now: DateTime<Utc>) -> Result<Arc<OpenFile>> {
         let mut open = self.open.lock();
-        // Taken before the file is opened: a change in between is newer, and the next reader sees it.
+        // Determined before the file is opened: a change in between is newer than this version, so the next reader
+        // opens the file again.
         let version = self.version()?;
         if let Some(open) = open.as_ref().filter(|open| open.version == version) {
             return Ok(open.file.clone());

@@ -1,5 +1,5 @@
-//! Entities that were known from source files and are in none any more, because a log was rewritten with less in it, or
-//! a processor reads it differently now.
+//! Entities whose source files no longer contain them, because a log was rewritten and became shorter, or because a
+//! processor now reads it differently.
 
 use crate::base::error::Result;
 use crate::store::Store;
@@ -7,15 +7,16 @@ use duckdb::params;
 use sessionmill_contract::{Manifest, Settlement, Table};
 
 impl Store {
-    /// Entities of the touched keys that no fact is left of, by the source file that had them. Settling
-    /// takes them away.
+    /// Counts the entities of touched keys without any facts, by the source file that they came from. Settling will
+    /// delete these entities.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
     pub fn dropped(&self, manifest: &Manifest) -> Result<Vec<(String, u64)>> {
         let mut dropped = Vec::new();
-        // Entities of a key that is joined to another one are not lost, but settled from that one.
+        // With edges, a key without facts can have been joined to another key. Its entities are then not lost but
+        // settled under that key.
         let is_of_files = |settlement: &Settlement| !manifest.is_chained(settlement) && settlement.edges.is_none();
         for settlement in manifest.settlements.iter().filter(|settlement| is_of_files(settlement)) {
             let of_files = |table: &&&Table| table.position("session_file").is_some();

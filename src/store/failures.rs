@@ -1,4 +1,4 @@
-//! Failures that stand, in the database: one row per processor and source file, or per settlement and key.
+//! Stored failures: one row per processor and source file, or per settlement and key.
 
 use crate::base::error::Result;
 use crate::read::job::Job;
@@ -13,12 +13,12 @@ use chrono::{DateTime, Utc};
 use duckdb::{Row, params};
 use sessionmill_contract::{Failure, FailureClass};
 
-/// A failure that stands, and what it is about.
+/// The stored failure of a source file.
 #[derive(Clone, Debug)]
 pub struct Failed {
     pub processor: String,
     pub session_file: String,
-    /// Name of the source.
+    /// The name of the source.
     pub source: String,
     pub basis: FileBasis,
     pub standing: Standing,
@@ -28,13 +28,13 @@ pub struct Failed {
 #[derive(Clone, Debug)]
 pub struct FailedKey {
     pub processor: String,
-    /// In schema `facts`.
+    /// The table of facts of the settlement, in schema `facts`.
     pub facts_table: String,
     pub key: String,
     pub standing: Standing,
 }
 
-/// All failures, by source file and processor.
+/// All failures of source files, sorted by source file and processor.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ pub fn all(reader: Reader<'_>) -> Result<Vec<Failed>> {
     Ok(failures.collect::<duckdb::Result<_>>()?)
 }
 
-/// All keys that could not be settled, by processor and key.
+/// All keys that could not be settled, sorted by processor, table and key.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub fn unsettled(reader: Reader<'_>, processor: &str) -> Result<Vec<FailedKey>> 
 pub(super) const STANDING: &str =
     "class, message, state, attempts, strikes, first_failed_at, last_failed_at, next_try_at";
 
-/// Reads the columns of a [`Standing`], which begin with this one.
+/// Reads the columns [`STANDING`], which begin at column `first`.
 pub(super) fn standing(row: &Row<'_>, first: usize) -> duckdb::Result<Standing> {
     let class = FailureClass::by_name(as_text(row, first)?).unwrap_or(FailureClass::Permanent);
     let at = |column: usize| Ok::<_, duckdb::Error>(as_time(row, first + column)?.unwrap_or_default());
@@ -113,13 +113,14 @@ pub(super) fn standing_cells(standing: &Standing) -> [Cell<'_>; 8] {
     ]
 }
 
-/// Evenly spread from 0 to 1, over files or keys and over the tries of one.
+/// A number from 0 to 1 that spreads the next attempts evenly, over files or keys and over the attempts of each. It
+/// depends only on the name and the number of strikes, so that the same input gives the same result.
 pub(super) fn chance(name: &str, last: Option<&Standing>) -> f64 {
     let strikes = last.map_or(0, |last| last.strikes);
     key_hash(&format!("{name} {strikes}")).cast_unsigned() as f64 / u64::MAX as f64
 }
 
-/// Writes what failed in a group, and forgets the failures of what was dealt with.
+/// Stores the failures of a group, and deletes those of files that were processed.
 pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>, nth: Try) -> Result<()> {
     let (failed, fine) = sorted(group, stamp);
     let news = failed.iter().map(|(processor, job, _)| (*processor, *job)).chain(fine);
@@ -141,10 +142,10 @@ pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Sta
     Ok(())
 }
 
-/// The position of a processor, and a file that it was due for.
+/// The position of a processor, and a file that was due for it.
 type Due<'g> = (usize, &'g Job);
 
-/// What failed in a group, as it stands now, and what was dealt with.
+/// Sorts the results of a group into new failures, and files that were processed.
 fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, FileFailure)>, Vec<Due<'g>>) {
     let (mut failed, mut fine) = (Vec::new(), Vec::new());
     for &Outcome { job, ref result } in group {
@@ -169,7 +170,7 @@ fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Jo
             Err(Refusal::Failed(failure)) => {
                 failed.extend(job.due.iter().map(|due| stand(*due, failure, job.stat, None)));
             }
-            // What stands in its place now is another matter.
+            // The file is rejected now, so an earlier failure no longer applies to it.
             Err(Refusal::Rejected(_)) => fine.extend(job.due.iter().map(|due| (*due, job))),
             Err(Refusal::Deferred(_)) => {}
         }
@@ -192,20 +193,20 @@ fn row<'g>(processor: usize, job: &'g Job, failure: &'g FileFailure, stamp: Stam
     row
 }
 
-/// What an operator wants of a failure.
+/// What an operator can do with a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureAction {
-    /// Try again with the next pass, as if it had never failed.
+    /// Try again in the next pass, as if it had never failed.
     Retry,
     /// Do not try again, and do not count it as an error, until the file or the processor changes.
     Drop,
 }
 
-/// Resets failures of a processor to a state, as if they had never failed. Parameters: the state, the time, the
-/// processor.
+/// Sets failures of a processor to a state and resets their counts. Parameters: the state, the time of the next
+/// attempt, the processor.
 pub(super) const SET: &str = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
 
-/// Does what an operator wants of failures of files and keys.
+/// Applies an action to failures of files and keys.
 ///
 /// # Errors
 ///

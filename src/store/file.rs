@@ -1,10 +1,10 @@
-//! A database file, and the tables that it is to have.
+//! The path of a database, with the tables that the program expects in it.
 
 use crate::store::schema::Schema;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-/// A database: where its file is, and the tables that it is to have.
+/// A database: the path of its file, and its schema.
 #[derive(Clone, Debug)]
 pub struct DatabaseFile {
     pub path: PathBuf,

@@ -1,5 +1,5 @@
-//! People who are not to be in the database, or not in the facts of a processor: what was said of them is
-//! erased, and what they write is not read again.
+//! People who are kept out of the database, or out of the facts of a processor: their data is erased, and their
+//! transcripts are not read again.
 
 use crate::base::error::Result;
 use crate::store::made_with;
@@ -16,31 +16,31 @@ use sessionmill_contract::{Manifest, Processor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What the database held of people.
+/// The number of files and facts that were erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     pub files: u64,
     pub facts: u64,
 }
 
-/// Why a person's transcripts are not read, and what was erased.
+/// Since when a person is kept out, and what was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ban {
-    /// `None` where only the origin beside the database knows of it.
+    /// `None` if only the origin file beside the database names the person.
     pub since: Option<DateTime<Utc>>,
-    /// [`digest`]s of the source files that were erased; `None` if it is not known which.
+    /// The [`digest`]s of the names of erased source files; `None` if they are unknown.
     pub files: Option<BTreeSet<String>>,
-    /// Answers of a language model that were erased.
+    /// The number of erased answers of a language model.
     pub answers: Option<u64>,
 }
 
-/// Identifies the name of an erased file without keeping it: 64 bits of its MD5 digest.
+/// A hash that identifies an erased file without storing its name: the first 64 bits of the name's MD5 digest.
 pub fn digest(session_file: &str) -> String {
     hex::encode(&Md5::digest(session_file)[..8])
 }
 
-/// Erases a person, and remembers to keep them out, with the number of kept answers that were erased. The keys
-/// that they had facts of are touched.
+/// Erases the data of a person and keeps them out from now on. The keys of their facts are touched. `answers` is the
+/// number of their kept answers that the caller has erased.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ pub fn forget(
         for manifest in manifests {
             erased.facts += erase(transaction, manifest, username)?;
         }
-        // Every table below names files, and a file is named by its user first.
+        // These tables have names of files, which begin with the user's folder.
         for table in known::BY_FILE {
             let sql = format!("DELETE FROM {table} WHERE starts_with(session_file, ? || '/')");
             transaction.execute(&sql, [username])?;
@@ -123,11 +123,11 @@ pub fn bans(reader: Reader<'_>, database: &Path) -> Result<BTreeMap<String, Ban>
     Ok(bans)
 }
 
-/// Lets the next run read the transcripts of people again.
+/// Allows the next run to read the transcripts of these people again.
 ///
 /// # Errors
 ///
-/// If the database, or the origin beside it, cannot be written: who is in one of them stays out.
+/// If the database, or the origin file beside it, cannot be written. A person who is still in one of them stays out.
 pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
     store.transaction(|transaction| {
         for username in usernames {
@@ -141,16 +141,16 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
     OriginFile::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
 }
 
-/// Erases from each processor's facts the people that it excludes. Snapshots that can have data about them are removed
-/// before. Returns who of them was known.
+/// Erases the people whom a processor excludes from its facts. If there were facts, all snapshots are removed, too,
+/// before the erasure is committed. Returns the excluded people of whom something was known.
 ///
 /// # Errors
 ///
-/// If the database cannot be used, or a snapshot not be removed.
+/// If the database cannot be used, or a snapshot cannot be removed.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
-    // Only people of whom the processor has something: erasing is noted as a change, which makes a new snapshot due and
-    // failed keys be tried again.
+    // Only people of whom the processor has something are erased: erasing is noted as a change, so a new snapshot is
+    // due and failed keys are tried again.
     let known: BTreeSet<(String, String)> = store
         .reader()
         .rows(
@@ -175,7 +175,7 @@ pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<
     Ok(excluded)
 }
 
-/// Erases what a processor says of a person. Returns how many facts that was.
+/// Erases what a processor has about a person. Returns the number of erased facts.
 fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> Result<u64> {
     let mut facts = 0;
     for table in manifest.facts {
@@ -199,15 +199,15 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
     Ok(facts)
 }
 
-/// The name of the row in `facts.settlements` which says that something made from erased facts can be left.
+/// The name of the row in `facts.settlements` that is there as long as entities or sums of erased facts can be left.
 const ERASING: &str = "(erasing)";
 
-/// Notes that facts were erased whose entities and sums can still be there. Nothing is published before [`end`].
+/// Notes that facts were erased whose entities and sums may still exist. Until [`end`], nothing is published.
 pub(super) fn begin(transaction: &Transaction<'_>) -> Result<()> {
     made_with::set(transaction, ERASING, "", 1, "")
 }
 
-/// Whether something made from erased facts can be left, because the process that erased them was killed.
+/// Whether entities or sums of erased facts can be left, because settling has failed or the process was killed.
 pub(super) fn is_unfinished(connection: &Connection) -> Result<bool> {
     let sql = "SELECT count(*) > 0 FROM facts.settlements WHERE processor_name = ?";
     Ok(connection.query_row(sql, [ERASING], |row| row.get(0))?)

@@ -1,7 +1,9 @@
-//! Commits groups in spite of errors. A group that the database refuses is halved until the one file that is to blame
-//! is found. After a commit with an unknown outcome, the database is opened again and asked what it kept.
+//! Commits groups of files and handles refusals. If the database refuses a group, the group is halved until the file at
+//! fault is found. If the outcome of a commit is unknown, the database is opened again to see whether the group was
+//! stored.
 //!
-//! For example, the database refuses a group of files a, b, c and d because of one row that `verification` made of c:
+//! For example, the database refuses a group of files a, b, c and d because of one row that processor `verification`
+//! made from c:
 //!
 //! ```text
 //! a b c d   refused, nothing is kept
@@ -11,8 +13,8 @@
 //! d         kept
 //! ```
 //!
-//! If a COMMIT itself fails, nobody knows whether it was kept. Then the database is opened again, and the group counts
-//! as kept if one of its ledger rows has the number of this run. Any other error, such as a full disk, lies in no file
+//! If a COMMIT itself fails, its outcome is unknown. Then the database is opened again, and the group counts as stored
+//! if one of its ledger rows has the number of this run. Any other error, such as a full disk, is not caused by a file
 //! and ends the pass.
 
 use crate::base::error::{Error, Result};
@@ -23,20 +25,20 @@ use crate::store::stamp::{Stamp, Try};
 use sessionmill_contract::{Failure, FailureClass};
 use std::slice::from_mut;
 
-/// What became of an attempt.
+/// The result of an attempt.
 enum Attempt {
     Kept,
-    /// Nothing of it is kept, and the reason may lie in a part of it.
+    /// Nothing was stored, possibly because of a part of the group.
     Lost(Error),
 }
 
 impl SharedStore {
-    /// Commits a group. A file whose rows the database refuses becomes a failure of the processor that
-    /// made them.
+    /// Commits a group. If the database refuses the rows of a file, the file becomes a failure of the processor that
+    /// made these rows.
     ///
     /// # Errors
     ///
-    /// If the database cannot be written, for a reason that lies in no file.
+    /// If the database cannot be written, for a reason that no file has caused.
     pub fn commit(&mut self, group: &mut [Outcome], stamp: Stamp<'_>) -> Result<()> {
         match self.attempt(group, stamp, Try::First)? {
             Attempt::Kept => Ok(()),
@@ -57,7 +59,7 @@ impl SharedStore {
         Ok(())
     }
 
-    /// Tries what each processor says of a file by itself.
+    /// Commits what each processor made from a file, one processor at a time.
     fn judge(&mut self, outcome: &mut Outcome, stamp: Stamp<'_>, error: Error) -> Result<()> {
         let verdicts = replace(outcome, Vec::new());
         if error.fault == Some(Fault::Unsure) || verdicts.is_empty() {
@@ -96,7 +98,7 @@ impl SharedStore {
     }
 }
 
-/// Puts verdicts in the place of others.
+/// Replaces the verdicts of an outcome. Returns the previous ones.
 fn replace(outcome: &mut Outcome, verdicts: Vec<(usize, Verdict)>) -> Vec<(usize, Verdict)> {
     match &mut outcome.result {
         Ok(read) => std::mem::replace(&mut read.verdicts, verdicts),

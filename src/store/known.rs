@@ -1,4 +1,4 @@
-//! Reads what the database knows before a pass: its sources, its people and its ledger.
+//! Reads what a pass must know in advance: sources, people and the ledger.
 
 use crate::base::error::Result;
 use crate::base::hash;
@@ -31,7 +31,7 @@ pub fn sources(reader: Reader<'_>) -> Result<Vec<Source>> {
     })
 }
 
-/// The folders of all people of whom the database has anything.
+/// The folders of all people about whom the database has anything.
 ///
 /// # Errors
 ///
@@ -41,11 +41,12 @@ pub fn people(reader: Reader<'_>) -> Result<BTreeSet<String>> {
     users(reader, sql)
 }
 
-/// Tables that name people by their files only.
+/// Tables that name people only through their files.
 pub(super) const BY_FILE: [&str; 5] =
     ["files_left_out", "processor_run_errors", "session_dialects", "session_unknown_lines", "session_waits"];
 
-/// The folders of all people whom any row of the database is about, even if none of their files was read.
+/// The folders of all people about whom the database has any row, even if none of their files was read, and of all
+/// forgotten people.
 ///
 /// # Errors
 ///
@@ -54,15 +55,15 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
     let facts = manifests.iter().flat_map(|manifest| manifest.facts).map(|table| format!("facts.{}", table.name));
     let tables = ["session_files", "session_processor_state", "session_failures"].map(str::to_owned);
     let tables = tables.into_iter().chain(facts).map(|table| format!("SELECT username FROM {table}"));
-    // These name files, and a file is named by its user first.
+    // These tables have names of files, which begin with the user's folder.
     let files = BY_FILE.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
     let mut everybody = users(store.reader(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
     everybody.extend(forgotten(store.reader(), store.lock.database())?);
     Ok(everybody)
 }
 
-/// The people who were forgotten, as far as a reader can know. `None` if it cannot: a snapshot does not name them, and
-/// the reader may not be allowed to read the origin beside the database.
+/// The people who were forgotten. `None` if that is unknown: a snapshot does not name them, and the reader may not be
+/// allowed to read the origin file beside the database.
 ///
 /// # Errors
 ///
@@ -75,7 +76,7 @@ pub fn forgotten_if_told(reader: Reader<'_>, database: &Path) -> Result<Option<B
     }
 }
 
-/// The people who were forgotten. The origin beside the database names them too, in case the database has lost them.
+/// The people who were forgotten. The origin file names them, too, in case the database has lost them.
 ///
 /// # Errors
 ///
@@ -91,7 +92,7 @@ pub(super) fn users(reader: Reader<'_>, sql: &str) -> Result<BTreeSet<String>> {
     Ok(users.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// What is wrong with sources, by name: what the last walk found, or a root that is missing now.
+/// Problems with sources, by name: an alarm of the last walk, or a root that is missing now.
 ///
 /// # Errors
 ///
@@ -106,7 +107,7 @@ pub fn alarms(reader: Reader<'_>) -> Result<Vec<(String, String)>> {
     Ok(alarms)
 }
 
-/// Sources whose roots are missing now, by name.
+/// Sources whose root is missing now: the name and an alarm.
 pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
     let is_missing = |source: &&Source| matches!(source.root.try_exists(), Ok(false));
     let alarm =
@@ -114,7 +115,7 @@ pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
     sources.iter().filter(is_missing).map(alarm)
 }
 
-/// The ledger, with the states of the pass's processors.
+/// The ledger, with the states of these processors.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Files of the last walk that can hold transcripts and are not read, and links that can lead to such files.
+//! Files that may be transcripts but were not read by the last walk, and symbolic links that may lead to such files.
 
 use crate::base::error::Result;
 use crate::run::policy::Policy;
@@ -9,7 +9,7 @@ use crate::store::reader::Reader;
 use crate::store::rows::Cell;
 use serde::Serialize;
 
-/// Files that are left out for one reason.
+/// Files that were not read for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     pub reason: String,
@@ -18,8 +18,7 @@ pub struct LeftOut {
     pub example: String,
 }
 
-/// Remembers which files a walk leaves out, of the sources that it went through, except those of people who are
-/// forgotten.
+/// Stores which files a walk did not read, and why. Files of forgotten people are not stored.
 ///
 /// # Errors
 ///
@@ -47,7 +46,7 @@ pub fn remember(store: &Store, sources: &[&str], walk: &Walk, policy: &Policy<'_
     })
 }
 
-/// The files that the last walk left out, most of them first.
+/// The files that the last walk did not read, by reason, the most frequent reason first.
 ///
 /// # Errors
 ///

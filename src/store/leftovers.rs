@@ -1,5 +1,5 @@
-//! What processes that were killed have left: copies of the database, what they spilled, snapshots and files that
-//! were half made. All of it can hold data about people who are forgotten since.
+//! Leftovers of killed processes: copies of the database, DuckDB's temporary files, and incomplete snapshots and files.
+//! All of them can contain data about people who were forgotten later.
 
 use crate::base::atomic_file;
 use crate::base::error::Result;
@@ -7,8 +7,8 @@ use crate::store::{DatabaseFile, copy, publish, scratch};
 use std::path::Path;
 use std::time::Instant;
 
-/// Removes leftovers without waiting for other processes. What DuckDB spilled beside the database is removed when the
-/// database is next opened for writing.
+/// Removes leftovers without waiting for other processes. DuckDB's temporary files beside the database are removed when
+/// the database is next opened for writing.
 pub fn sweep(database: &DatabaseFile) {
     scratch::sweep();
     atomic_file::sweep(database);
@@ -16,11 +16,12 @@ pub fn sweep(database: &DatabaseFile) {
     publish::sweep(database);
 }
 
-/// The same while a person is erased, under the publisher's lock: waits for a copy that is being made.
+/// Removes leftovers while a person is erased; the caller holds the publisher's lock. Waits for copies that are being
+/// made.
 ///
 /// # Errors
 ///
-/// With status `Busy` if another process still copies the database then.
+/// With status `Busy` if another process still copies the database at `until`.
 pub fn erase(database: &Path, until: Instant) -> Result<()> {
     scratch::sweep();
     atomic_file::sweep(database);

@@ -1,10 +1,10 @@
-//! Limits of files that the database was made with: what they left out is due again where they change, so that the
-//! database says what a new one would.
+//! The limits in `[caps]` with which the database was made. If they change, the files that they affect are due again,
+//! so that the database gets the content that a new one would have.
 //!
 //! ```text
 //! [caps]            due again
 //! a larger limit    files with lines that were skipped, and files that were rejected
-//! a smaller limit   all files: any may have a line that is skipped now
+//! a smaller limit   all files: any may have a line that is now skipped
 //! ```
 
 use crate::base::error::Result;
@@ -17,10 +17,10 @@ use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{FailureClass, Manifest};
 
-/// Under which name the limits stand among the settings of a processor's settlements.
+/// The name of the limits in `facts.settlements`.
 const NAME: &str = "(limits)";
 
-/// Makes files of a processor due again if the limits are not those of its last run.
+/// Makes files of a processor due again if the limits differ from those of its last run.
 ///
 /// # Errors
 ///

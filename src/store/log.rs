@@ -1,20 +1,19 @@
-//! The log: what was committed since the database file was last written. Every opening reads it.
+//! The write-ahead log: commits since the database file was last written. Every opening reads it.
 //!
-//! A commit with which it would grow above 8 MB is not logged: DuckDB writes all of it into the database file, by the
-//! setting `checkpoint_threshold`, and the commit is over when that file is synced. That rewrites the last rows of
-//! every table, so smaller commits are better logged: the log is moved once for many of them.
+//! A commit that would make the log larger than 8 MB (the setting `checkpoint_threshold`) is not logged. DuckDB writes
+//! it and the log into the database file, and syncs that file before the commit ends. This rewrites the last rows of
+//! every table, so for smaller commits it is better to log them and to move the log once for many of them.
 
 use crate::store::beside;
 use std::path::Path;
 
-/// A log of this many bytes is moved into any database: some runs with news, or many without.
+/// A log of at least this many bytes is moved into the database file: some runs with new data, or many without.
 const SMALL: u64 = 16 << 10;
 
-/// A large database is slower to write: its log may have this part of its size, too.
+/// A large database file takes longer to write, so its log may have this part of its size in addition.
 const PART: u64 = 10_000;
 
-/// Whether the log has grown to where reading it at every opening costs more than moving it into the
-/// database file once.
+/// Whether the log is so long that reading it at every opening costs more than moving it into the database file once.
 pub fn is_long(database: &Path) -> bool {
     let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     bytes(&beside(database, "wal")) >= SMALL + bytes(database) / PART

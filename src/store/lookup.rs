@@ -1,15 +1,14 @@
-//! Tables that say what the configuration knows about values of the database, such as what a model costs or who
-//! a folder belongs to. Views join them, so that SQL, snapshots and Parquet files show the same as reports.
+//! Lookup tables: what the configuration says about values in the database, such as the price of a model or the owner
+//! of a folder. Views join them, so SQL, snapshots and Parquet files show the same as reports.
 //!
-//! They are brought up to date at the end of a pass: where something has changed, or where the configuration is
-//! not the one that the table was made with. For example, a `[[price]]` that is added to the configuration counts
-//! in `usage_costs` after the next run, and no response is read or settled again for it.
+//! They are updated at the end of a pass, if the data or the configuration has changed since they were made. For
+//! example, a new `[[price]]` in the configuration takes effect in `usage_costs` with the next run, and no transcript
+//! is read or settled again.
 //!
-//! Tables of sums are kept in step in the same way, by source file: only the sums of files whose entities have changed
-//! are made again.
+//! Tables of sums per source file are updated in the same way: only files whose entities have changed are summed again.
 //!
-//! That something has changed is noted in the transaction that changes it. So a process that ends before it gets to the
-//! tables leaves them due.
+//! Each change is noted in the transaction that makes it. So if a process is killed before it updates the tables, the
+//! next one does.
 
 use crate::base::error::Result;
 use crate::base::failpoint;
@@ -19,43 +18,44 @@ use crate::store::{Store, Transaction};
 use duckdb::{Connection, params};
 use md5::{Digest, Md5};
 
-/// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
+/// A row of a lookup table or of its input: a text or null for each column. DuckDB casts the texts to the columns'
+/// types.
 pub type Cells = Vec<Option<String>>;
 
-/// The rows about all values.
+/// Makes all rows of a lookup table from all values in the database.
 pub type About = Box<dyn Fn(&[Cells]) -> Vec<Cells> + Send + Sync>;
 
-/// A table that is made of what the database has, and of the configuration.
+/// A table that is made from the database and the configuration.
 pub struct Lookup {
-    /// Of the table, or of the facts that sums are of.
+    /// The name of the lookup table, or of the table of facts that the sums are about.
     pub name: &'static str,
-    /// What the rows are made from apart from the database, as text. If the text changes, all rows are made again.
+    /// The part of the configuration that the rows depend on, as text. If the text changes, all rows are made again.
     pub settings: String,
     pub rows: Rows,
 }
 
-/// What the rows of a table are made of.
+/// How the rows of a table are made.
 pub enum Rows {
-    /// Of values, which a query reads: texts, without doubles. The table is in schema `main`.
+    /// From distinct values that a query reads as texts. The table is in schema `main`.
     About { values: &'static str, about: About },
-    /// Of the entities of each source file, as far as they are made of one table of facts. Facts of their settlement
-    /// can be entities as they stand.
+    /// From the entities of each source file, as far as these are made from one table of facts. Facts can be entities
+    /// themselves.
     ByFile(Vec<ByFile>),
 }
 
-/// A table, in schema `facts`, of what is told of the entities of each source file.
+/// A table in schema `facts` with sums or rows for the entities of each source file.
 pub struct ByFile {
     pub table: &'static str,
-    /// The entities, in SQL.
+    /// The entities, as an SQL table expression.
     pub entities: String,
-    /// The columns of the table, in SQL over the entities. `session_file` is the first one.
+    /// The columns of the table, as SQL over the entities. The first one is `session_file`.
     pub columns: String,
-    /// Entities that have all columns but the sums in common are added up; otherwise each is a row.
+    /// If true, entities that agree in all columns other than the sums are added up. If false, each entity is a row.
     pub are_sums: bool,
 }
 
 impl ByFile {
-    /// The rows of the files of a condition, in SQL.
+    /// A query for the rows of the files that meet a condition.
     pub fn rows(&self, condition: &str) -> String {
         let group = if self.are_sums { "GROUP BY ALL" } else { "" };
         format!("SELECT {} FROM {} WHERE {condition} {group}", self.columns, self.entities)
@@ -68,11 +68,11 @@ const OWNER: &str = "(lookup)";
 /// Put in front of the settings of a table to mark it as due.
 const DUE: char = '!';
 
-/// The name of the row whose version is the number of changes.
+/// The name of the row whose version counts the changes.
 const NEWS: &str = "(news)";
 
-/// Notes that a transaction changes what the database says: lookup tables are due, and no snapshot of before is
-/// up to date.
+/// Notes that a transaction changes the data that reports show: lookup tables are due, and earlier snapshots are out of
+/// date.
 pub(super) fn note(transaction: &Transaction<'_>) -> Result<()> {
     let sql = "UPDATE facts.settlements SET settings = ? || settings
                WHERE processor_name = ? AND NOT starts_with(settings, ?)";
@@ -85,13 +85,14 @@ pub(super) fn note(transaction: &Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The number of changes that were noted.
+/// The number of changes noted so far.
 pub(super) fn news(connection: &Connection) -> duckdb::Result<i64> {
     let sql = "SELECT coalesce(max(version), 0)::BIGINT FROM facts.settlements WHERE processor_name = ?";
     connection.query_row(sql, [NEWS], |row| row.get(0))
 }
 
-/// Notes the source files, which a query names, whose entities of a table of facts a transaction changes.
+/// Notes the source files whose entities a transaction changes. `files` is a query for them, and `facts` the table of
+/// facts from which the entities are made.
 pub(super) fn note_files(transaction: &Transaction<'_>, facts: &str, files: &str, params: &[&str]) -> Result<()> {
     let sql = format!("INSERT INTO facts.changed_files SELECT DISTINCT ?, session_file FROM ({files})");
     let params = std::iter::once(facts).chain(params.iter().copied());
@@ -99,7 +100,7 @@ pub(super) fn note_files(transaction: &Transaction<'_>, facts: &str, files: &str
     Ok(())
 }
 
-/// Brings tables up to date that are due, or that were made with other settings.
+/// Updates the tables that are due, or that were made with other settings.
 ///
 /// # Errors
 ///
@@ -124,7 +125,7 @@ pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
     if due.is_empty() {
         return Ok(());
     }
-    // Their values can come from tables of sums, which are up to date by now.
+    // Their values can come from tables of sums, which are up to date now.
     store.transaction(|transaction| {
         for (name, settings, before, values, about) in due {
             let values = read(transaction, values)?;
@@ -139,7 +140,7 @@ pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
     })
 }
 
-/// Whether a table has what it is made of as the database is now, and, where settings are given, is made with these.
+/// Whether a lookup table is up to date with the database and, if `settings` are given, was made with these.
 ///
 /// # Errors
 ///
@@ -151,7 +152,7 @@ pub fn is_in_step(reader: Reader<'_>, name: &str, settings: Option<&str>) -> Res
     Ok(made_with.is_some_and(|(_, made_with)| !made_with.starts_with(DUE) && made_with.starts_with(&settings)))
 }
 
-/// The values of a table, in order.
+/// The values of a table, sorted.
 fn read(transaction: &Transaction<'_>, values: &str) -> Result<Vec<Cells>> {
     let mut all: Vec<Cells> = Vec::new();
     transaction.query(values, [], |row| {
@@ -163,25 +164,25 @@ fn read(transaction: &Transaction<'_>, values: &str) -> Result<Vec<Cells>> {
     Ok(all)
 }
 
-/// Notes what a table is made with.
+/// Stores what a table was made with.
 fn set(transaction: &Transaction<'_>, name: &str, made_with: &str) -> Result<()> {
     made_with::set(transaction, OWNER, name, 1, made_with)
 }
 
-/// Facts whose files are added up in one transaction, or those of one file that has more.
+/// About how many facts are summed in one transaction; a single file with more facts has a transaction of its own.
 const FACTS: u64 = 400_000;
 
-/// Tables of what is told of the entities of each source file, of one table of facts.
+/// All tables about the entities of each source file, for one table of facts.
 struct ByFiles<'l> {
     facts: &'static str,
     tables: &'l [ByFile],
 }
 
 impl ByFiles<'_> {
-    /// Makes the rows of the files that have changed. If the tables were made with other settings, these are all files.
+    /// Makes the rows of changed files again; if the tables were made with other settings, those of all files.
     ///
-    /// Each transaction is about some of them: all of a large database do not fit into memory. So a process that is
-    /// killed goes on where it was.
+    /// Each transaction handles a range of files, because a large database does not fit into memory. If the process is
+    /// killed, the next one continues with the remaining files.
     fn refresh(&self, store: &Store, settings: &str, is_as_before: bool) -> Result<()> {
         let Self { facts, tables } = self;
         if !is_as_before {
@@ -205,7 +206,7 @@ impl ByFiles<'_> {
         if ranges.is_empty() { store.transaction(|transaction| set(transaction, facts, settings)) } else { Ok(()) }
     }
 
-    /// The first and the last file of each part of those that have changed.
+    /// The changed files in parts: the first and last file of each, by name.
     fn ranges(&self, store: &Store) -> Result<Vec<[String; 2]>> {
         let sql = format!(
             "SELECT session_file, count(fact.session_file) FROM (
@@ -229,10 +230,10 @@ impl ByFiles<'_> {
         Ok(ranges)
     }
 
-    /// Makes the rows of the files of a range that have changed.
+    /// Makes the rows of the changed files of a range.
     fn make(&self, transaction: &Transaction<'_>, [first, last]: &[String; 2]) -> Result<()> {
         let Self { facts, tables } = self;
-        // The first condition spares reading most of a large table.
+        // The condition on the range avoids reading most of a large table.
         let of_range = "session_file BETWEEN ? AND ?";
         let changed = format!(
             "{of_range} AND session_file IN (
@@ -250,7 +251,7 @@ impl ByFiles<'_> {
     }
 }
 
-/// A hash of texts.
+/// A hash of several texts.
 fn digest(texts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hash = Md5::new();
     texts.into_iter().for_each(|text| hash.update(text));

@@ -1,6 +1,6 @@
-//! What parts of the database were last made with: versions of rules, settings, limits, the day. They are rows of
-//! `facts.settlements`, each of an owner, such as a processor, and with a name. A part is due where its row says
-//! something else than the program does.
+//! The rules, settings, limits and day with which parts of the database were last made. Each is a row of
+//! `facts.settlements` with an owner, such as a processor, and a name. If a row differs from what the program has now,
+//! the part is made again.
 
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -8,8 +8,8 @@ use duckdb::{Connection, params};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// The rows, which are read together when the first one is asked for, since a pass or a report needs about a dozen.
-/// They hold as long as nobody else changes them, and their holder does so only after its last question.
+/// The rows. All of them are read at the first call, since a pass or a report needs about a dozen. They stay valid as
+/// long as nobody changes the table; a pass that uses this changes a row only after it has read it for the last time.
 #[derive(Debug, Default)]
 pub struct MadeWith(OnceLock<Rows>);
 
@@ -28,7 +28,7 @@ impl MadeWith {
     }
 }
 
-/// Notes what a part is made with now.
+/// Stores what a part is made with now.
 pub(super) fn set(transaction: &Transaction<'_>, owner: &str, name: &str, version: i64, settings: &str) -> Result<()> {
     transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", [owner, name])?;
     transaction

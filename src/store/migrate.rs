@@ -1,5 +1,5 @@
-//! Brings a database to the newest schema. An older one goes through the numbered migrations, each in one
-//! transaction with the row that says that it was done. A new one is made at once, with all of these rows.
+//! Migrates a database to the newest schema. An older database runs the numbered migrations, each in one transaction
+//! with the row that records it. A new database gets the newest schema at once, with all of these rows.
 
 use crate::base::error::{Error, Result, Status};
 use crate::store::rows::Cell;
@@ -8,12 +8,11 @@ use crate::store::{Store, Transaction, adopt, baseline, transaction};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
-/// A migration: its name, which begins with its number in the chain, and its statements. It is never changed once
-/// it is released.
+/// A migration: its name, which begins with its number, and its SQL statements. A released migration is never changed.
 pub type Migration = (&'static str, &'static str);
 
-/// Migrations of tables that are no processor's, and of the time before processors had their own. The numbered
-/// chain runs over these and those of all processors.
+/// The migrations of tables that belong to no processor, and of the time before processors had migrations of their own.
+/// Together with those of all processors, they form one numbered sequence.
 pub const ENGINE: &[Migration] = &[
     ("0001_ledger", include_str!("../../migrations/0001_ledger.sql")),
     ("0003_source_marks", include_str!("../../migrations/0003_source_marks.sql")),
@@ -36,17 +35,16 @@ pub const ENGINE: &[Migration] = &[
     ("0048_changed_files", include_str!("../../migrations/0048_changed_files.sql")),
 ];
 
-/// Migrates the database, if it is older than the program.
+/// Migrates the database if its schema is older than that of the program.
 ///
 /// # Errors
 ///
-/// If the database is newer than the program, has tables of others under our names, or cannot be
-/// written.
+/// If the database is newer than the program, has foreign tables with our names, or cannot be written.
 pub fn migrate(store: &Store, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
     to_newest(store.connection(), schema, now)
 }
 
-/// Whether the database is at the newest schema.
+/// Whether the database has the newest schema.
 ///
 /// # Errors
 ///
@@ -60,10 +58,10 @@ const TABLE: &str =
 
 const DONE: &str = "SELECT coalesce(max(version), 0) FROM schema_migrations";
 
-/// The number of migrations that were done; `None` in a database that never saw one.
+/// The number of applied migrations; `None` if the database has never been migrated.
 fn version(connection: &Connection, schema: &Schema) -> Result<Option<usize>> {
     let done = match done(connection) {
-        // Whether the table is there is asked only then: it takes a walk through the catalog.
+        // Checked only after the first query has failed, because it searches the whole catalog.
         Err(_) if !is_marked(connection)? => return Ok(None),
         done => done?,
     };
@@ -75,7 +73,7 @@ fn version(connection: &Connection, schema: &Schema) -> Result<Option<usize>> {
     Ok(Some(done))
 }
 
-/// The number of migrations that were done of a database that saw some, whatever this program knows of them.
+/// The number of applied migrations, even if this program knows fewer.
 ///
 /// # Errors
 ///
@@ -100,18 +98,18 @@ fn to_newest(connection: &Connection, schema: &Schema, now: DateTime<Utc>) -> Re
     }
 }
 
-/// Does something without DuckDB's optimizer. It takes 60 µs for each of the 700 statements that make the newest
-/// schema, two fifths of their time, and finds nothing to do.
+/// Runs `body` without DuckDB's optimizer. For the 700 statements of the newest schema, the optimizer takes 60 µs each,
+/// two fifths of their time, and improves nothing.
 fn unoptimized(connection: &Connection, body: impl FnOnce() -> Result<()>) -> Result<()> {
     connection.execute_batch("PRAGMA disable_optimizer")?;
     let result = body();
-    // Also after an error: the connection can be kept.
+    // Also after an error, because the connection may still be used.
     let restored = connection.execute_batch("PRAGMA enable_optimizer");
     result?;
     Ok(restored?)
 }
 
-/// Makes the newest schema in an empty database.
+/// Creates the newest schema in an empty database.
 fn create(transaction: &Transaction<'_>, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
     transaction.batch(&baseline::sql(schema))?;
     let migrations = (1_i64..).zip(schema.migrations());
@@ -120,7 +118,7 @@ fn create(transaction: &Transaction<'_>, schema: &Schema, now: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Goes through the migrations after those that were done, up to one.
+/// Applies the migrations that follow the applied ones, up to number `target`.
 fn upgrade(
     connection: &Connection,
     schema: &Schema,
@@ -172,7 +170,7 @@ mod tests {
     use crate::plugs::PLUGS;
     use sessionmill_contract::{ColumnKind, Table};
 
-    /// All that a database says of its schema, except the numbers of its parts.
+    /// Everything about the schema, except internal ids.
     const SCHEMA: [&str; 10] = [
         "SELECT 'schema', schema_name, comment FROM duckdb_schemas() WHERE NOT internal",
         "SELECT 'table', schema_name, table_name, temporary, has_primary_key, sql, comment
@@ -200,7 +198,7 @@ mod tests {
         SCHEMA.into_iter().flat_map(query).collect()
     }
 
-    /// A database that was made by the first migrations.
+    /// A database made by the first `count` migrations.
     fn upgraded(count: usize) -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         upgrade(&connection, &PLUGS.schema(), None, count, DateTime::UNIX_EPOCH).unwrap();
@@ -213,7 +211,7 @@ mod tests {
         connection
     }
 
-    /// What one schema has and the other one has not.
+    /// The lines that only one of two schemas has.
     fn difference(one: &[String], other: &[String]) -> Vec<String> {
         let not_in = |all: &[String], line: &&String| !all.contains(line);
         let lines = |mark: &str, a: &[String], b: &[String]| {
@@ -222,8 +220,7 @@ mod tests {
         [lines("-", one, other), lines("+", other, one)].concat()
     }
 
-    /// Whoever adds a migration makes the same change in the declaration of a table, in `baseline.sql` or in the
-    /// views of a plug.
+    /// A migration needs the same change in the declaration of a table, in `baseline.sql`, or in the views of a plug.
     #[test]
     fn migrations_and_baseline_make_the_same_schema() {
         let newest = schema(&created());

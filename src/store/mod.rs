@@ -1,8 +1,8 @@
-//! The only user of DuckDB: opens the database for moments, under a lock of its own.
+//! The only user of DuckDB. It opens the database for short periods, under a lock file.
 //!
-//! Nothing here, or anywhere else in the program, opens the database or its log as a file: DuckDB's
-//! own lock is a record lock, which the kernel drops when any descriptor of the file is closed.
-//! DuckDB guards processes against each other, not threads; the lock file guards both.
+//! Only `copy` opens the database or its log as a plain file, and it holds the lock file meanwhile. DuckDB's own lock
+//! is a record lock, which the kernel releases as soon as the process closes any descriptor of the file. DuckDB's lock
+//! also excludes other processes only, not other threads; the lock file excludes both.
 
 mod adopt;
 mod baseline;
@@ -77,22 +77,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// An open database. Dropping it closes the database first and lets go of the lock then.
+/// An open database. Dropping it first closes the database and then releases the lock.
 pub struct Store {
     connection: Connection,
     lock: StoreLock,
-    /// The folder that DuckDB spills into for a reader who may not write beside the database.
+    /// The folder for DuckDB's temporary files, for a reader that may not write beside the database.
     _spill: Option<TempDir>,
 }
 
-/// What an opener may do.
+/// What a caller may do with the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     ReadWrite,
     ReadOnly,
 }
 
-/// How long an opener waits for others, who hold the database for moments.
+/// How long to wait for other processes, which hold the database for a few seconds at most.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -102,32 +102,32 @@ const NONE: &str = "make it with `sessionmill run`, or name another one with --d
 /// The hint at a database that another program has open.
 const HELD_HINT: &str = "close it there, or let that program read a published snapshot";
 
-/// DuckDB's own memory. It spills to disk above it; the process needs about as much again.
+/// The memory limit of DuckDB, above which it writes temporary files. The process needs about as much again.
 const MEMORY: &str = "128MB";
-/// One: for short statements a second thread mostly spins, and the threads that read files make better use of the core.
+/// With short statements, a second thread mostly spins, and the threads that read files make better use of the core.
 const THREADS: i64 = 1;
-/// From this size on, questions of a reader are worth more threads.
+/// From this size on, in bytes, queries of a reader are faster with several threads.
 const LARGE: u64 = 64 << 20;
 const THREADS_OF_LARGE: usize = 4;
-/// How much a reader may spill.
+/// The most that a reader's temporary files may take.
 const SPILL: &str = "2GB";
 
 impl Store {
-    /// Opens the database, waiting for others to let go of it. A missing database is made, with its
-    /// folder, if the access allows it; an older one is not migrated here.
+    /// Opens the database; waits up to 10 seconds for other processes to release it. If the file or its folder is
+    /// missing, they are made, provided that the access allows writing. Does not migrate an older schema.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or another process keeps it.
+    /// If it cannot be opened, or another process does not release it.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
         Self::open_by(path, access, Instant::now() + PATIENCE)
     }
 
-    /// The same, waiting no longer than until then.
+    /// As [`Self::open`], but waits until this time.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or another process keeps it.
+    /// If it cannot be opened, or another process does not release it.
     pub fn open_by(path: &Path, access: Access, until: Instant) -> Result<Self> {
         if access == Access::ReadWrite {
             owner::leave_to_owner(path)?;
@@ -136,17 +136,17 @@ impl Store {
             let lock = StoreLock::take(path, until)?;
             return Ok(Self { connection: connect(path, access, None, until)?, lock, _spill: None });
         }
-        // Files that such a reader makes beside the database would lock out its owner.
+        // Files that this reader would make beside the database could lock out its owner.
         let lock = StoreLock::take_to_read(path, until)?;
         let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error))?;
         Ok(Self { connection: connect(path, access, Some(spill.path()), until)?, lock, _spill: Some(spill) })
     }
 
-    /// Opens a database that is there; an older one is migrated first.
+    /// Opens an existing database. An older schema is migrated first.
     ///
     /// # Errors
     ///
-    /// If there is none, or it cannot be opened or migrated.
+    /// If there is no database, or it cannot be opened or migrated.
     pub fn open_current(database: &DatabaseFile, access: Access, now: DateTime<Utc>) -> Result<Self> {
         require(database)?;
         let store = Self::open(database, access)?;
@@ -163,17 +163,17 @@ impl Store {
         Self::open(database, access)
     }
 
-    /// Runs statements that belong together: all of them are kept, or none.
+    /// Runs statements in a transaction: either all of them take effect, or none.
     ///
     /// # Errors
     ///
-    /// If the body or any of its statements fails, or the commit does; after a failed commit the
-    /// outcome is unknown until the database is opened again.
+    /// If the body, any of its statements, or the commit fails. After a failed commit, the outcome is unknown until the
+    /// database is opened again.
     pub fn transaction<T>(&self, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         transaction::run(&self.connection, body)
     }
 
-    /// Moves the log into the database file: worth its time after a pass that changed much.
+    /// Moves the log into the database file. Worth its time after a pass that changed much.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads. Damage that is met is noted, so that the next pass repairs it even if it does not meet it.
+    /// Reads. Damage that the body meets is recorded, so that the next pass repairs it even if it does not meet it.
     ///
     /// # Errors
     ///
@@ -193,13 +193,13 @@ impl Store {
     pub fn read<T>(&self, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
         let result = body(self.reader());
         if result.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
-            // The error itself is the one to report, also where nothing can be noted.
+            // Recording is best effort: the error itself is returned in any case.
             let _ = OriginFile::condemn(self.lock.database());
         }
         result
     }
 
-    /// Whether its schema is the newest one.
+    /// Whether its schema is the newest one of this program.
     ///
     /// # Errors
     ///
@@ -208,22 +208,23 @@ impl Store {
         migrate::is_current(&self.connection, schema)
     }
 
-    /// For reading.
+    /// A reader of this database.
     pub fn reader(&self) -> Reader<'_> {
         Reader::new(&self.connection)
     }
 
-    /// For what a [`Reader`] does not ask for.
+    /// The connection, for statements that a [`Reader`] does not offer.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 }
 
-/// Requires a database that can be read. One that cannot be looked for is not one that is missing.
+/// Checks that the database exists and can be read. Only a missing file is reported as missing; one that cannot be
+/// looked up gives its own error.
 ///
 /// # Errors
 ///
-/// If there is none, or whose it is if it cannot be read.
+/// If there is none, or it cannot be read; the error then names its owner.
 pub fn require(path: &Path) -> Result<()> {
     access::may_read(path)?;
     match std::fs::metadata(path) {
@@ -237,17 +238,17 @@ pub fn require(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether there is a database. One that was damaged and is not yet replaced counts.
+/// Whether there is a database. A damaged one that is not yet replaced counts, too.
 pub fn is_begun(path: &Path) -> bool {
     path.is_file() || OriginFile::read(path).is_some_and(|origin| origin.damaged)
 }
 
-/// The sources that a database is made of, as far as that is known without opening it.
+/// The sources of a database, as far as its origin file knows them. Does not open the database.
 pub fn remembered(path: &Path) -> Vec<Remembered> {
     OriginFile::read(path).filter(|_| is_begun(path)).map(|origin| origin.sources()).unwrap_or_default()
 }
 
-/// Connects to the database, waiting for other programs to close it.
+/// Connects to the database. Waits for other programs to close it.
 fn connect(path: &Path, access: Access, spill: Option<&Path>, until: Instant) -> Result<Connection> {
     loop {
         match try_connect(path, access, spill) {
@@ -279,10 +280,11 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     Error { fault: Some(fault), ..error }
 }
 
-/// Connects, spilling what does not fit into memory into a folder other than the one beside the database.
+/// Connects. `spill` is a folder for temporary files, if they must not be beside the database.
 fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Connection> {
-    // Removes what a killed process has spilled. The database is opened and closed first: an open DuckDB makes the
-    // folder once, and can need it as soon as it replays the log. While it is open, no other process has it.
+    // Removes the temporary files of a killed process. The database is opened and closed before: DuckDB makes the
+    // folder only once per opening, and can need it as soon as it replays the log. While the database is open here, no
+    // other process has it open.
     let left = beside(path, "tmp");
     if access == Access::ReadWrite && left.exists() {
         drop(open(path, access, spill)?);
@@ -306,12 +308,12 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
-    // `dynamic_or_filter_threshold`: the rows of a file, or of some keys, lie far apart in a large table. DuckDB finds
-    // them by a list of their numbers, not by the first and the last one. Without the setting it does so for few rows
-    // only.
+    // `dynamic_or_filter_threshold`: the rows of a file, or of some keys, are spread over a large table. With this
+    // setting, DuckDB filters by a list of up to 1,000 row numbers instead of only by the range from the first to the
+    // last. The default limit is much lower.
     //
-    // `disabled_compression_methods`: finding the symbols of FSST takes half of the time of a checkpoint, and makes the
-    // file a fourteenth smaller. The setting has no effect as a part of the configuration.
+    // `disabled_compression_methods`: building the symbol tables of FSST takes half the time of a checkpoint and makes
+    // the file only 7 % smaller. The setting has no effect as a part of the configuration.
     connection.execute_batch(
         "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '8MB';
          SET dynamic_or_filter_threshold = 1000;
@@ -325,7 +327,7 @@ fn is_large(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.len() >= LARGE)
 }
 
-/// What all databases are opened with.
+/// The settings of every connection.
 fn config() -> duckdb::Result<Config> {
     Config::default()
         .max_memory(MEMORY)?
@@ -333,10 +335,10 @@ fn config() -> duckdb::Result<Config> {
         .enable_autoload_extension(false)?
         .with("autoinstall_known_extensions", "false")?
         // DuckDB writes a whole block for each column of each table that a commit or the log appends to. With the
-        // default of 256 KB, one appended line takes 100 MB. Smaller blocks than these cannot hold the dictionaries of
-        // texts, and large tables take twice the room. An existing file keeps its blocks.
+        // default block size of 256 KB, one appended line takes 100 MB. Still smaller blocks could not hold the
+        // dictionaries of texts, and large tables would take twice the space. An existing file keeps its block size.
         .with("default_block_size", "65536")?
-        // In this format the statistics of each column take a third of the room of older formats. Programs that read
-        // the file need DuckDB 1.2. An existing file keeps its format.
+        // In this format, the statistics of a column take a third of the space that they need in older formats. Other
+        // programs need DuckDB 1.2 or newer to read the file. An existing file keeps its format.
         .with("storage_compatibility_version", "v1.2.0")
 }

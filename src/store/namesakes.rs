@@ -1,10 +1,9 @@
-//! Files of different sources that have one name.
+//! Files of different sources with the same name.
 //!
-//! As long as its source has the file, a name is its own. When the file is gone, or the source is retired or
-//! not named by the run, the file of another source can take the name. If its bytes are the same, it is the same
-//! file, and the row is its own from then on. If not, the older file keeps what it said under a name that
-//! no walk finds: `ada/shop/s.jsonl` of source `old` is `ada/(old 1f3870be)/shop/s.jsonl` then, with the
-//! beginning of its hash.
+//! While a source has a file, the name belongs to that file. If the file is gone, or its source is retired or not part
+//! of the run, a file of another source can take over the name. If its content is the same, it counts as the same file
+//! and takes over the rows. Otherwise the rows of the older file get a name that no walk finds. For example,
+//! `ada/shop/s.jsonl` of source `old` becomes `ada/(old 1f3870be)/shop/s.jsonl`, with the first 8 digits of its hash.
 
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -12,7 +11,7 @@ use crate::store::schema::Schema;
 use crate::store::settle::touch;
 use sessionmill_contract::Manifest;
 
-/// Tables that name files, beside those of facts.
+/// Tables with names of files, other than the ledger and tables of facts.
 const TABLES: [&str; 6] = [
     "session_files",
     "session_dialects",
@@ -22,7 +21,7 @@ const TABLES: [&str; 6] = [
     "processor_run_errors",
 ];
 
-/// Gives another name to files whose name a staged file of another source and of other bytes has.
+/// Renames files if a staged file of another source has the same name and other content.
 ///
 /// # Errors
 ///
@@ -41,7 +40,7 @@ pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest], s
     if transaction.number("SELECT count(*) FROM stage_renamed", [])? == 0 {
         return Ok(());
     }
-    // The ledger has a primary key, under which a changed name would be there twice for a moment.
+    // The ledger has a primary key, and an update in place would have the old and the new name at the same time.
     transaction.batch(
         "CREATE OR REPLACE TEMP TABLE stage_moved_states AS FROM session_processor_state
              WHERE session_file IN (SELECT old_name FROM stage_renamed);

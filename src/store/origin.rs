@@ -1,8 +1,8 @@
-//! What a database is made of, in a small file beside it: a database that cannot be read any more
-//! cannot say so itself.
+//! The origin file: a small file beside the database that says from which sources it is made. It is needed when the
+//! database itself cannot be read any more.
 //!
-//! Only a database with an origin is ever moved aside. A file that merely stands where a database was
-//! expected is somebody else's.
+//! Only a database with an origin file is ever moved aside. Any other file with the name of the database may belong to
+//! somebody else.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A file beside the database. That it exists says that sessionmill made the database.
+/// The content of the file. Its existence says that sessionmill made the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OriginFile {
-    /// Number of migrations known to the program that wrote this.
+    /// The number of migrations that the program that wrote this knows.
     pub sessionmill_schema: usize,
-    /// The database cannot be read, and the next pass makes a new one. It stays set until then: after a crash in
-    /// between, a missing database must not look as if a user had deleted it to start with other sources.
+    /// The database cannot be read, and the next pass makes a new one. The mark stays until then. Without it, a missing
+    /// database after a crash would look as if a user had deleted it to start with other sources.
     pub damaged: bool,
     sources: Vec<Tree>,
     /// People who are kept out.
@@ -27,7 +27,7 @@ pub(super) struct OriginFile {
     pub forgotten: BTreeSet<String>,
 }
 
-/// A source, as the database remembers it.
+/// A source of the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Tree {
     name: String,
@@ -42,7 +42,7 @@ struct Tree {
 }
 
 impl OriginFile {
-    /// A database that is made of these sources, without these people.
+    /// The origin of a database with these sources and without these people.
     pub(super) fn of(sources: &[Remembered], forgotten: BTreeSet<String>, schema: usize) -> Self {
         let tree = |Remembered { source, is_retired, is_found }: &Remembered| Tree {
             name: source.name.clone(),
@@ -65,33 +65,33 @@ impl OriginFile {
         self.sources.iter().map(source).collect()
     }
 
-    /// The origin of a database, if it is known, and the program knows its schema: one of a newer program is not
-    /// ours to move aside.
+    /// The origin of a database, if there is one and this program knows its schema. A database of a newer program must
+    /// not be moved aside.
     pub(super) fn known(database: &DatabaseFile) -> Option<Self> {
         Self::read(database).filter(|origin| origin.sessionmill_schema <= database.schema.version())
     }
 
-    /// The origin of a database, if there is one that can be read.
+    /// The origin of a database; `None` if there is none or it cannot be read.
     pub(super) fn read(database: &Path) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
         let text = std::fs::read_to_string(beside(database, NAME)).ok()?;
         serde_json::from_str(&text).ok()
     }
 
-    /// Notes that a database is damaged, if it is ours.
+    /// Records that a database is damaged, if it has an origin.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub(super) fn condemn(database: &Path) -> Result<()> {
         Self::read(database).map_or(Ok(()), |origin| Self { damaged: true, ..origin }.write(database))
     }
 
-    /// Replaces the file atomically: at any time there is a whole one. A file that already says the same is left alone.
+    /// Replaces the file atomically, so that it is complete at any time. A file with the same content is not written.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub(super) fn write(&self, database: &Path) -> Result<()> {
         if Self::read(database).as_ref() == Some(self) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The public tables of a snapshot as Parquet files, one per table, for programs that read no DuckDB.
+//! The public tables of a snapshot as Parquet files, one per table, for programs that cannot read DuckDB files.
 
 use crate::base::error::{Error, Result};
 use crate::store::snapshot::quoted;
@@ -6,11 +6,11 @@ use duckdb::Connection;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-/// Writes the tables of the database in use into a folder, which is made, and reads them again.
+/// Writes the tables of the current database into a new folder, and reads the files back to compare them.
 ///
 /// # Errors
 ///
-/// If a file cannot be written, or does not say what its table says.
+/// If a file cannot be written, or its content differs from its table.
 pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -> Result<()> {
     std::fs::DirBuilder::new()
         .mode(0o700)

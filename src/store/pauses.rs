@@ -1,4 +1,4 @@
-//! Pauses, in the database: a row per processor that was asked to wait.
+//! Pauses of processors, which an overloaded server asked for: a row per processor.
 
 use crate::base::error::Result;
 use crate::run::pause::Pause;
@@ -7,7 +7,7 @@ use crate::store::reader::Reader;
 use crate::store::rows::Cell;
 use duckdb::params;
 
-/// The last pause of a processor, if this server asked for it, or any, if none is named. It can be over.
+/// The last pause of a processor. With `server`, only if that server asked for it. The pause can be over.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub fn of(reader: Reader<'_>, processor: &str, server: Option<&str>) -> Result<O
     })
 }
 
-/// Replaces the pause of a processor; `None` is none.
+/// Replaces the pause of a processor; `None` removes it.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Single people inside of a user folder, such as the visitors of a site: who is known, and erasing them.
+//! Single people within a user folder, such as the visitors of a site: finding their facts, and erasing them.
 
 use crate::base::error::Result;
 use crate::store::rows::{Cell, as_text};
@@ -11,18 +11,19 @@ use std::collections::BTreeSet;
 /// Which facts of a processor are about single people of a user folder.
 #[derive(Clone, Copy)]
 pub struct PersonFacts {
-    /// The name that its tables have for an id of a user folder: the prefix of the folder, then the id.
+    /// Makes the name of a person in the processor's tables, from a user folder and an id: the prefix of the folder,
+    /// then the id.
     pub name: fn(&str, &str) -> String,
-    /// A query with one parameter, the name of an id. It returns the names of all ids of the same person, that one
-    /// included.
+    /// A query for the names of all ids that belong to the same person, with one parameter: the name of one of these
+    /// ids. The result includes that name.
     pub joined: &'static str,
-    /// Tables of facts, each with a condition of SQL for those about anybody in `stage_persons`, a table with
-    /// the columns `person` (the name), `username` and `id`.
+    /// Tables of facts, each with an SQL condition for the facts about anybody in `stage_persons`. That table has the
+    /// columns `person` (the name), `username` and `id`.
     pub facts: &'static [(&'static str, &'static str)],
 }
 
-/// The names of all ids that are one person with an id of a user folder, itself among them; none if there are no
-/// facts of any of them.
+/// The names of all ids of the person to whom an id of a user folder belongs, including that id. Empty if there are no
+/// facts about any of them.
 ///
 /// # Errors
 ///
@@ -45,7 +46,8 @@ pub fn known(store: &Store, persons: &PersonFacts, username: &str, id: &str) -> 
     })
 }
 
-/// Erases the facts about people of a user folder, whose keys are touched. Returns how many facts that was.
+/// Erases the facts about people of a user folder and touches the keys of these facts. Returns the number of erased
+/// facts.
 ///
 /// # Errors
 ///
@@ -77,7 +79,7 @@ pub fn erase(
     })
 }
 
-/// Makes all files of a user folder due again for a processor. Their facts stay until they are read.
+/// Makes all files of a user folder due again for a processor. Their facts stay until the files are read.
 ///
 /// # Errors
 ///
@@ -91,7 +93,7 @@ pub fn read_again(store: &Store, manifest: &Manifest, username: &str) -> Result<
     })
 }
 
-/// Puts people into `stage_persons`.
+/// Puts people into the temporary table `stage_persons`.
 fn stage(transaction: &Transaction<'_>, persons: &PersonFacts, username: &str, names: &BTreeSet<String>) -> Result<()> {
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_persons (person VARCHAR, username VARCHAR, id VARCHAR)")?;
     let prefix = (persons.name)(username, "");

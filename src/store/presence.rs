@@ -1,4 +1,4 @@
-//! Which files of the sources are still there.
+//! Compares the files that a walk found with the known ones, to notice missing files and missing mounts.
 
 use crate::base::error::{Error, Result, count, thousands};
 use crate::base::printable::short;
@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use duckdb::params;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// What was walked, and what is known of it.
+/// What was walked, and what is known about it.
 pub struct Tree<'t> {
     pub sources: &'t [Source],
     /// One per source.
@@ -26,25 +26,25 @@ pub struct Tree<'t> {
     pub policy: &'t Policy<'t>,
 }
 
-/// What a look at the sources shows.
+/// The result of comparing.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// What the user of the program should know.
+    /// Messages for the user.
     pub notices: Notices,
-    /// Positions of sources that are on another device and show other files: nothing of them may be read.
+    /// Positions of sources that are on another device and contain other files. None of their files may be read.
     pub strange: Vec<usize>,
 }
 
-/// Marks the known files that a walk did not find. Their facts are kept. A source whose root seems not to be mounted,
-/// or to be another tree, is frozen: none of its files is marked.
+/// Marks the known files that a walk did not find as gone. Their facts are kept. If the root of a source seems not to
+/// be mounted, or to be another tree, the source is frozen: none of its files is marked.
 ///
 /// # Errors
 ///
-/// If the database cannot be used, or a root not be looked at.
+/// If the database cannot be used, or the metadata of a root cannot be read.
 pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) -> Result<Observed> {
     let Tree { sources, roots, walk, ledger, policy } = tree;
     let mut notices = Notices::default();
-    // Nobody has to act on folders of forgotten people.
+    // Folders of forgotten people are left out, because nobody has to act on them.
     let unseen: Vec<_> = walk.unseen.iter().filter(|unseen| !policy.forgets(&unseen.folder)).collect();
     notices.alarms.extend(unseen_words(&unseen));
     for link in walk.links.iter().filter(|link| !policy.forgets(&link.folder)) {
@@ -89,7 +89,7 @@ pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) 
     Ok(Observed { notices, strange })
 }
 
-/// Notes why sources that the database knows could not be walked, by name.
+/// Stores why sources of the database could not be walked. `errors` has their names.
 ///
 /// # Errors
 ///
@@ -106,10 +106,10 @@ pub fn freeze(store: &Store, errors: &[(&str, &Error)]) -> Result<()> {
     Ok(())
 }
 
-/// Up to this many folders with the same cause get an alarm each; more of them share one.
+/// Up to this many folders with the same cause get an alarm each; if there are more, they share one.
 const NAMED: usize = 10;
 
-/// Alarms about folders that could not be listed. Many of one cause share an alarm.
+/// Alarms about folders that could not be listed.
 fn unseen_words(unseen: &[&Unseen]) -> Vec<String> {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for unseen in unseen {
@@ -125,27 +125,27 @@ fn unseen_words(unseen: &[&Unseen]) -> Vec<String> {
     alarms
 }
 
-/// What a walk finds of the files that a source is known to have.
+/// What a walk found of the known files of a source.
 struct RootState<'l> {
-    /// Files that are known and were there.
+    /// The number of known files that were not gone before.
     known: usize,
-    /// Those of them that can be the same.
+    /// The number of these that were found and can still be the same file.
     alike: usize,
     missing: Vec<&'l str>,
     is_empty: bool,
 }
 
-/// Why a root seems not to be the one that the source means.
+/// Why a root seems not to be that of the source.
 enum Alarm {
     /// It is empty, like a mount point without a mount.
     Empty,
-    /// Another device is mounted.
+    /// It is on another device and has other files.
     OtherFiles,
 }
 
-/// A warning names the missing files of a source if there are at least this many of them,
+/// A warning about missing files needs at least this many of them.
 const MANY_MISSING: usize = 10;
-/// and at least one in this many of the known files is missing.
+/// It also needs that at least one in this many known files is missing.
 const MANY_MISSING_PART: usize = 4;
 
 impl<'l> RootState<'l> {
@@ -156,7 +156,7 @@ impl<'l> RootState<'l> {
         let unseen: HashSet<&str> = unseen.map(|unseen| &*unseen.folder).collect();
         let mut state = Self { known: 0, alike: 0, missing: Vec::new(), is_empty: found.is_empty() };
         let of_source = ledger.files.iter().filter(|(_, known)| known.source == Some(source));
-        // A file that is gone can have failed since, when it was back for a while.
+        // A file that is gone can have come back for a while and failed then.
         let expected = of_source.filter(|(_, known)| !known.gone || !known.failures.is_empty());
         for (file, known) in expected {
             state.known += 1;
@@ -169,7 +169,8 @@ impl<'l> RootState<'l> {
         state
     }
 
-    /// The number of a device can change with a restart, so a tree is recognised by its files.
+    /// Whether the root seems to be another one. The number of a device can change with a restart, so a tree on another
+    /// device counts as the same if at least half of its files are alike.
     fn alarm(&self, is_moved: bool) -> Option<Alarm> {
         match self.known {
             0 => None,
@@ -184,19 +185,19 @@ impl<'l> RootState<'l> {
     }
 }
 
-/// Whether a file can be the known one on another device. A log only grows, so in an old copy of the tree it is
-/// shorter.
+/// Whether a found file can be the known one. A log only grows, so a shorter file is not the same, as in an old copy of
+/// the tree.
 fn is_alike(found: &Found, known: &Known) -> bool {
     let has_grown = |stat: &Stat| known.look.as_ref().is_some_and(|look| look.stat.size <= stat.size);
     found.stat.as_ref().is_ok_and(has_grown)
 }
 
-/// The folders above a file.
+/// The folders above a file, from the top.
 fn folders(file: &str) -> impl Iterator<Item = &str> {
     file.match_indices('/').map(|(end, _)| &file[..end])
 }
 
-/// What is remembered of a source's root.
+/// What is stored about the root of a source.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Mark {
     device: Option<i64>,

@@ -1,8 +1,9 @@
-//! Publishing: a snapshot of the database for readers who may not write it.
+//! Publishes snapshots of the database for users who may not write it.
 //!
-//! The database is held only for the moments in which it is copied; everything else works on the copy. The rows that a
-//! snapshot shows are written into a new file, since pages of the database can hold remains of rows that were deleted
-//! or are private. The file is read again before it gets its name; its Parquet files are in place before that.
+//! The database is held only while it is copied; everything else works on the copy. The rows of a snapshot are written
+//! into a new file, because pages of the database can contain remains of deleted or private rows. The new file is read
+//! back before it gets its name. Its Parquet files get their names next, and the links to the newest snapshot change
+//! last.
 
 use crate::base::acl;
 use crate::base::error::{Error, Result, Status};
@@ -32,35 +33,35 @@ pub enum Published {
     Before(Snapshot),
 }
 
-/// Tables that neither snapshots nor their Parquet files have.
+/// Tables that are in neither snapshots nor Parquet files.
 const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
 
-/// A table that is not published because it has the ids of people.
+/// A table that is not published, because it contains ids of people.
 const GROUPS: &str = "key_groups";
 
-/// Snapshots that are kept. A process that has an older one open can go on reading it.
+/// The number of snapshots to keep. A process that has an older one open can still read it.
 const KEPT: usize = 3;
 
-/// After this time a snapshot is made even if only runs were added, since it shows them too.
+/// After this time, a snapshot is made even if only runs were added, because it shows runs, too.
 const AGE: TimeDelta = TimeDelta::hours(1);
 
-/// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
+/// Publishes a snapshot if something has changed since the newest one, or if that is an hour old.
 ///
 /// # Errors
 ///
-/// With status `Busy` if another process or thread publishes: whatever it misses, the next call sees. If the
-/// database cannot be read, the snapshot cannot be written, or it does not say what the database
-/// says. The snapshots that there are stay then.
+/// With status `Busy` if another process or thread publishes; the next call then publishes what that one missed. Also
+/// if the database cannot be read, or the snapshot cannot be written or differs from the database. Existing snapshots
+/// then stay.
 pub fn publish(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
     Publisher::take(database, Instant::now())?.publish(wanted, now)
 }
 
-/// Publishes a snapshot if the newest one has another schema than this program, whose readers can do nothing
-/// with it. Does nothing where nobody has published.
+/// Publishes a snapshot if the newest one has another schema than this program, which readers cannot use. Does nothing
+/// if there is no snapshot.
 ///
 /// # Errors
 ///
-/// As `publish`.
+/// As [`publish`].
 pub fn renew(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
     let Some(newest) = Snapshot::newest(database) else { return Ok(None) };
     let connection = try_connect(&newest.path, Access::ReadOnly, None);
@@ -70,7 +71,7 @@ pub fn renew(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> R
     publish(database, wanted, now).map(Some)
 }
 
-/// The only publisher of a database.
+/// Holds the publisher's lock: the only publisher of a database.
 #[derive(Debug)]
 pub struct Publisher<'d> {
     database: &'d DatabaseFile,
@@ -78,22 +79,22 @@ pub struct Publisher<'d> {
 }
 
 impl<'d> Publisher<'d> {
-    /// Waits for other publishers and keeps them out. Removes what a killed one has left.
+    /// Waits for other publishers until this time and then excludes them. Removes what a killed publisher has left.
     ///
     /// # Errors
     ///
-    /// With status `Busy` if somebody still publishes then.
+    /// With status `Busy` if another publisher still works at `until`.
     pub fn take(database: &'d DatabaseFile, until: Instant) -> Result<Self> {
         let lock = WorkLock::take(database, "publish", until)?;
         Audience::ALL.iter().for_each(|audience| snapshot::remove_partial(&audience.link(database)));
         Ok(Self { database, _lock: lock })
     }
 
-    /// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
+    /// Publishes a snapshot if something has changed since the newest one, or if that is an hour old.
     ///
     /// # Errors
     ///
-    /// As `publish`.
+    /// As [`publish`].
     pub fn publish(&self, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
         let published = self.publish_for(Audience::Readers, wanted, now)?;
         match wanted.content_uids.is_empty() {
@@ -118,17 +119,18 @@ impl<'d> Publisher<'d> {
     }
 }
 
-/// Removes what a publisher that was killed has left.
+/// Removes what a killed publisher has left.
 pub(super) fn sweep(database: &DatabaseFile) {
     if Audience::ALL.iter().any(|audience| snapshot::is_partial(&audience.link(database))) {
         let _ = Publisher::take(database, Instant::now());
     }
 }
 
-/// Attempts, of which each is thrown away if somebody was erased meanwhile.
+/// The most attempts. An attempt is discarded if somebody was erased meanwhile.
 const TRIES: u32 = 3;
 
-/// Makes and shows a snapshot, unless it has data about somebody who was erased since its copy was made.
+/// Makes and publishes a snapshot. Returns `None` if somebody was erased since its copy was made, because it can
+/// contain their data.
 fn attempt(
     database: &DatabaseFile,
     audience: Audience,
@@ -171,8 +173,8 @@ fn attempt(
     sync(&new).map_err(cannot)?;
     let people_shown = people(&try_connect(&new, Access::ReadOnly, None)?)?;
     failpoint::point("checked", "");
-    // Erasing holds the database too. So this snapshot either gets its name before somebody is erased, and is removed
-    // with the others then, or is found here to show too much.
+    // Erasing holds the database, too. So there are two cases: the snapshot gets its name before somebody is erased,
+    // and erasing removes it with the others; or somebody was erased before, and the comparison here finds it out.
     let held = Store::open(database, Access::ReadOnly)?;
     if !people(held.connection())?.is_superset(&people_shown) {
         snapshot::remove_partial(&link);
@@ -180,7 +182,8 @@ fn attempt(
     }
     allow(&new, audience, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
     drop(held);
-    // It is about people whom the new one leaves out, or shows more than is wanted.
+    // An older snapshot is removed if it has data about people who are not in the new one, or texts that are no longer
+    // wanted.
     let says_more = |old: &Snapshot| {
         let names = || people(&try_connect(&old.path, Access::ReadOnly, None)?);
         state_of(old).is_none_or(|old| old.sensitive.iter().any(|what| !wanted.has(*what)))
@@ -194,7 +197,7 @@ fn attempt(
     Ok(Some(Published::New(snapshot)))
 }
 
-/// The people about whom a database has data, by processor. Whoever is erased is not among them any more.
+/// The people about whom a database has data, by processor. People who were erased are not among them.
 fn people(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
     let sql = "SELECT DISTINCT processor_name, username FROM session_processor_state";
     let mut statement = connection.prepare(sql)?;
@@ -202,20 +205,19 @@ fn people(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
     Ok(rows.collect::<duckdb::Result<_>>()?)
 }
 
-/// What a database must say for a snapshot of it to be up to date.
+/// The state of a database, to find out whether a snapshot of it is up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
-    /// How many changes were noted.
+    /// The number of noted changes.
     news: i64,
-    /// How many rows there are of each table that changes between runs, too: when people decide, or are kept
-    /// out.
+    /// The number of rows of each table that also changes between runs, when people decide something or are excluded.
     rows: Vec<i64>,
-    /// Which kinds of sensitive text it has.
+    /// The kinds of sensitive text in it.
     sensitive: BTreeSet<Sensitive>,
 }
 
 impl State {
-    /// The state of a snapshot that shows no more than is wanted.
+    /// The state that a snapshot of this database would have: only with the wanted kinds of text.
     fn of(mut self, wanted: &Publish) -> Self {
         self.sensitive.retain(|what| wanted.has(*what));
         self
@@ -244,30 +246,30 @@ fn state(connection: &Connection, schema: &Schema) -> Result<State> {
             }
         }
     }
-    // What the configuration says of prices and people.
+    // The lookup tables, which depend on prices and people in the configuration.
     rows.push(number(
         "SELECT count(*) + coalesce(sum(hash(settings) % 1000000007), 0)::BIGINT FROM facts.settlements",
     )?);
     Ok(State { news: lookup::news(connection)?, rows, sensitive })
 }
 
-/// The state that a snapshot is of; `None` if it cannot be read.
+/// The state of a snapshot; `None` if it cannot be read.
 fn state_of(snapshot: &Snapshot, schema: &Schema) -> Option<State> {
     let connection = try_connect(&snapshot.path, Access::ReadOnly, None).ok()?;
     if migrate::is_current(&connection, schema).ok()? { state(&connection, schema).ok() } else { None }
 }
 
-/// Makes the folder, for the group or the users who are named to read, and removes what a publisher that was killed has
-/// left.
+/// Makes the folder, readable for the group or for the users in the configuration, and removes what a killed publisher
+/// has left.
 fn prepare(link: &Path, audience: Audience, wanted: &Publish) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Error::cannot("make", folder.display(), error);
     match std::fs::create_dir(folder) {
-        // A group that the folder has inherited stays.
+        // The folder keeps the group that it has inherited.
         Ok(()) => {
             let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
             let set = |mode| std::fs::set_permissions(folder, Permissions::from_mode(mode));
-            // A service may be forbidden to set that bit, even where it is set.
+            // A service may be forbidden to set the setgid bit, even if it is already set.
             match audience {
                 Audience::Readers => set(0o750 | mode & 0o2000).or_else(|_| set(0o750)),
                 Audience::Content => set(0o700),
@@ -286,12 +288,12 @@ fn prepare(link: &Path, audience: Audience, wanted: &Publish) -> Result<()> {
     Ok(())
 }
 
-/// Writes what a copy says into a new file, and into files beside it if wanted, without the private columns
-/// and the tables behind the scenes. Returns how many rows each table and view of the copy has.
+/// Writes the content of a copy into a new file, and into Parquet files beside it if wanted, without private columns
+/// and internal tables. Returns the number of rows of each table and view of the copy.
 fn write(new: &Path, copy: Copy, wanted: &Publish, schema: &Schema) -> Result<Vec<(String, i64)>> {
     let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
-    // The copy and the snapshots lie in the folder of the database.
+    // The copy and the snapshots are in the folder of the database.
     let folder = copy.path().parent().unwrap_or(Path::new("/")).join("");
     connection.execute_batch(&format!(
         "SET allowed_directories = [{folder}]; SET enable_external_access = false;
@@ -324,22 +326,22 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, schema: &Schema) -> Result<Ve
     count(&connection)
 }
 
-/// A table whose rows a snapshot shows.
+/// A table with rows in a snapshot.
 struct Shown {
     schema: String,
     table: String,
-    /// Which rows, in SQL.
+    /// The condition for these rows, in SQL; empty for all rows.
     rows: &'static str,
 }
 
 impl Shown {
-    /// The rows that a snapshot has, in SQL.
+    /// The rows for a snapshot, in SQL.
     fn from(&self, database: &str) -> String {
         format!("{database}.\"{}\".\"{}\" {}", self.schema, self.table, self.rows)
     }
 }
 
-/// The tables of a database that a snapshot has rows of: not what entities are settled from, unless a view shows it.
+/// The tables of a database whose rows are in snapshots. Tables of facts are excluded, unless a view shows them.
 fn shown(connection: &Connection, schema: &Schema, database: &str) -> Result<Vec<Shown>> {
     let settlements = || schema.manifests().into_iter().flat_map(|manifest| manifest.settlements);
     let behind: Vec<_> = settlements().map(|settlement| settlement.facts.name).chain([GROUPS]).collect();
@@ -364,7 +366,7 @@ fn shown(connection: &Connection, schema: &Schema, database: &str) -> Result<Vec
     Ok(rows.into_iter().filter(is_shown).map(|(shown, _)| shown).collect())
 }
 
-/// Reads a new snapshot wholly. Returns how many rows each table and view has.
+/// Reads all of a new snapshot. Returns the number of rows of each table and view.
 fn read(new: &Path) -> Result<Vec<(String, i64)>> {
     let connection = try_connect(new, Access::ReadOnly, None).map_err(|error| cannot_open(new, &error))?;
     let sql = "SELECT format('SELECT sum(hash(t)) FROM \"{}\".\"{}\" t', schema_name, table_name)
@@ -376,7 +378,7 @@ fn read(new: &Path) -> Result<Vec<(String, i64)>> {
     count(&connection)
 }
 
-/// The tables and views of the database in use that a snapshot has.
+/// The public tables and views of the current database.
 fn names(connection: &Connection) -> Result<Vec<String>> {
     let sql = "SELECT table_name FROM information_schema.tables
                WHERE table_catalog = current_database() AND table_schema = 'main' ORDER BY ALL";
@@ -386,7 +388,7 @@ fn names(connection: &Connection) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The same, and how many rows they have.
+/// The public tables and views, with their numbers of rows.
 fn count(connection: &Connection) -> Result<Vec<(String, i64)>> {
     let count = |name: String| {
         let rows = connection.query_row(&format!("SELECT count(*) FROM main.\"{name}\""), [], |row| row.get(0))?;
@@ -395,7 +397,7 @@ fn count(connection: &Connection) -> Result<Vec<(String, i64)>> {
     names(connection)?.into_iter().map(count).collect()
 }
 
-/// A new snapshot's files.
+/// The files of a new snapshot.
 fn files(new: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut all = vec![new.to_owned()];
     for entry in std::fs::read_dir(with(new, ".parquet")).into_iter().flatten() {
@@ -404,7 +406,7 @@ fn files(new: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Makes new files durable, which can take its time.
+/// Syncs new files to disk, which can take long.
 fn sync(new: &Path) -> std::io::Result<()> {
     for path in files(new)? {
         #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
@@ -413,7 +415,7 @@ fn sync(new: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lets the group read new files, or the users who are named.
+/// Lets the group, or the users in the configuration, read new files.
 fn allow(new: &Path, audience: Audience, wanted: &Publish) -> std::io::Result<()> {
     for path in files(new)? {
         let mode = if audience == Audience::Readers { 0o640 } else { 0o600 };
@@ -426,14 +428,14 @@ fn allow(new: &Path, audience: Audience, wanted: &Publish) -> std::io::Result<()
     Ok(())
 }
 
-/// Puts new files into their place, and makes them the newest.
+/// Gives new files their names and points the links to them.
 fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
     let files = with(new, ".parquet");
     std::fs::rename(new, &snapshot.path)?;
     failpoint::point("renamed", "");
     if files.is_dir() {
         std::fs::set_permissions(&files, Permissions::from_mode(0o750))?;
-        // Those of a snapshot of the same second.
+        // These can be the files of an earlier snapshot with the same name.
         let _ = std::fs::remove_dir_all(snapshot.parquet());
         std::fs::rename(&files, snapshot.parquet())?;
         point(link, &with(link, ".parquet"), &snapshot.parquet())?;
@@ -443,7 +445,7 @@ fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
     File::open(link.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Points a link beside a file to it, atomically.
+/// Atomically replaces the link `name`, so that it points to `file` beside it.
 fn point(link: &Path, name: &Path, file: &Path) -> std::io::Result<()> {
     let new = with(link, ".link");
     symlink(file.file_name().unwrap_or_default(), &new)?;

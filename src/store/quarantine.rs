@@ -1,9 +1,9 @@
-//! A database that DuckDB cannot read is moved aside, never deleted. What can be read takes its place: the last
-//! checkpoint without its log, or a new, empty database.
+//! A database that DuckDB cannot read is moved aside, never deleted. It is replaced by its last checkpoint without the
+//! log if that can be read, otherwise by a new, empty database.
 //!
-//! Both are states that the database once was in, because facts, ledger and touched keys change together. So whatever
-//! is missing is due by its own ledger, and the pass that opened the database brings it back. Decisions come back from
-//! the file that keeps them. Facts of transcripts that no longer exist are lost.
+//! Both are earlier states of the database, in which facts, ledger and touched keys agree, because they change
+//! together. So the ledger shows what is missing, and the pass that opened the database adds it again. Decisions are
+//! restored from the file beside the database. Facts of transcripts that no longer exist are lost.
 
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
@@ -15,16 +15,16 @@ use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// What DuckDB keeps beside a database. A log goes first: one that stayed behind would be replayed
-/// into the database's successor.
+/// The files that DuckDB keeps beside a database. Logs are moved before the database: DuckDB would replay a log that
+/// was left behind into the new database.
 const LOGS: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
 const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 
-/// Opens a database to write. What cannot be read of it is moved aside, if we made it.
+/// Opens a database for writing. If we made it and it cannot be read, it is moved aside and replaced.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or is damaged and not known as ours.
+/// If it cannot be opened, or is damaged and has no origin file.
 pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     owner::leave_to_owner(path)?;
     leftovers::sweep(path);
@@ -32,7 +32,8 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     let lock = StoreLock::take(path, until)?;
     let mut origin = OriginFile::known(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
-        // Noted before its first byte: a crash while it is made leaves a file that is no database.
+        // The origin is written before the first byte of the database: a crash in between leaves a file that is not a
+        // database.
         let new = OriginFile::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.schema.version());
         new.write(path)?;
         origin = Some(new);
@@ -62,11 +63,11 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     }
 }
 
-/// Puts a new database in the place of an open one that turned out to be damaged.
+/// Replaces an open database that turned out to be damaged by a new one.
 ///
 /// # Errors
 ///
-/// If the database is not known as ours, or a new one cannot be made.
+/// If the database has no origin file, or a new one cannot be made.
 pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: DateTime<Utc>) -> Result<()> {
     let Store { connection, lock, .. } = store;
     drop(connection);
@@ -76,14 +77,14 @@ pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: 
     }
 }
 
-/// The hint at a damaged database that is not moved aside.
+/// The hint for a damaged database that is not moved aside.
 pub(super) const NOT_OURS: &str = "it is not known to be made by sessionmill and stays as it is: move it away, or name \
                                    another file with --database FILE";
 
 fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<Utc>) -> Result<Store> {
     origin.damaged = true;
     origin.write(path)?;
-    // Nothing is left to move if an earlier run was interrupted right after moving it.
+    // If an earlier run was interrupted right after moving the database, nothing is left to move.
     if let Some(moved) = move_aside(path, &ALL, now)? {
         tracing::warn!(
             moved_to = %moved.display(),
@@ -97,8 +98,9 @@ fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<U
     Ok(Store { connection, lock, _spill: None })
 }
 
-/// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its
-/// database there too. Takes a name that nothing has yet. Returns the new name of the last one.
+/// Renames `<database><extension>` to `<database>.damaged-<time><extension>`, so that DuckDB finds a log beside its
+/// database there, too. Never overwrites a file. Returns the new name of the last file that was moved; `None` if there
+/// was none.
 fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Result<Option<PathBuf>> {
     let time = now.format(".damaged-%Y%m%dT%H%M%SZ").to_string();
     let again = |number: u32| if number == 1 { String::new() } else { format!("-{number}") };
@@ -116,7 +118,7 @@ fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Resul
     Ok(last)
 }
 
-/// Databases and logs that were moved aside, by name.
+/// Databases and logs that were moved aside, sorted by name.
 pub fn moved_aside(database: &Path) -> Vec<PathBuf> {
     let begin = with(database, ".damaged-");
     let folder = database.parent().unwrap_or(Path::new("."));

@@ -1,8 +1,8 @@
-//! Queries that users write: one SELECT over the tables of the database, as DuckDB itself understands it.
+//! Queries written by users: one SELECT over the tables of the database.
 //!
-//! DuckDB parses the text, binds it and plans it, with all views, macros and queries within strings resolved. Only
-//! then it is known what the text would do. A plan is refused if it calls a function that can reach a file or
-//! change a setting, whatever its arguments.
+//! Only DuckDB knows what a text would do: it parses, binds and plans the query, and thereby resolves all views, macros
+//! and queries within strings. A plan is refused if it calls a function that can read a file or change a setting,
+//! whatever its arguments.
 
 use crate::base::error::{Error, Result, Status};
 use crate::store::cell::Cell;
@@ -13,8 +13,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-/// Functions that are allowed in a query: they make rows from their arguments, from the database or from the catalog. A
-/// function that takes rows has no name in a plan; there are three of them, `JSON_EACH`, `JSON_TREE` and `SUMMARY`.
+/// Functions that a query may use: they make rows from their arguments, the database or the catalog. A function whose
+/// input is rows has no name in a plan. DuckDB has three of these, `JSON_EACH`, `JSON_TREE` and `SUMMARY`, and all of
+/// them are allowed.
 const FUNCTIONS: [&str; 14] = [
     "GENERATE_SERIES",
     "HISTOGRAM_VALUES",
@@ -32,25 +33,26 @@ const FUNCTIONS: [&str; 14] = [
     "UNNEST",
 ];
 
-/// Beginnings of the names of further ones, which show the catalog.
+/// Prefixes of more allowed functions, which show the catalog.
 const CATALOG: [&str; 2] = ["DUCKDB_", "PRAGMA_"];
 
-/// Of these, the ones that show or open files. They are refused.
+/// Exceptions to these prefixes: functions that show or open files, or show secrets.
 const CATALOG_OF_FILES: [&str; 4] =
     ["DUCKDB_EXTERNAL_FILE_CACHE", "DUCKDB_SECRETS", "DUCKDB_TEMPORARY_FILES", "DUCKDB_EXTENSIONS"];
 
-/// What stands in front of the name of a function in a plan. Inside a string its quotes would be escaped.
+/// The text before the name of a function in a plan. A string constant in the plan cannot contain it, because its
+/// quotes are escaped.
 const MARK: &str = "\"Function\": \"";
 
-/// The hint at a query that wants more than it may have.
+/// The hint if a query needs a function that is not allowed.
 pub(super) const TABLES_ONLY: &str = "a query reads the tables of the database, and neither files nor settings";
 
-/// Asks what somebody else wrote. Each row is handed on with the names of the columns, and after the last one `None`,
-/// until the answer is not wanted any more.
+/// Runs a user's query. `take` gets the names of the columns with each row, and with `None` after the last row. It can
+/// stop the query early.
 ///
 /// # Errors
 ///
-/// If the text is anything but one SELECT or the database refuses it, or a row cannot be handed on.
+/// If the text is not exactly one SELECT or an `EXPLAIN` of one, if the database refuses it, or if `take` fails.
 pub fn ask(
     database: &DatabaseFile,
     now: DateTime<Utc>,
@@ -61,11 +63,11 @@ pub fn ask(
         let (words, subject) = statement::explained(sql);
         check(connection, subject)?;
         let mut statement = bounded(|| connection.prepare(&format!("{words}{subject}")))?;
-        // Executes it for a stream of rows, which are read below.
+        // Executes the statement as a stream; the rows are read below.
         bounded(|| statement.stream_arrow([]).map(drop))?;
         let names = unique(statement.column_names());
         let mut rows = statement.raw_query();
-        // The names wait for the first row: a statement that fails has none.
+        // `take` gets the names only with the first row: a statement that fails has none.
         while let Some(row) = bounded(|| rows.next())? {
             let cells = (0..names.len()).map(|column| row.get(column)).collect::<duckdb::Result<Vec<Cell>>>()?;
             if take(&names, Some(&cells))?.is_break() {
@@ -87,17 +89,17 @@ fn unique(names: Vec<String>) -> Vec<String> {
     names.into_iter().map(&mut own).collect()
 }
 
-/// Refuses a text unless it is one SELECT over the database, or an EXPLAIN of one.
+/// Refuses a text unless it is one SELECT over the database; the caller has removed an `EXPLAIN` before it.
 ///
 /// # Errors
 ///
-/// If it is not, or DuckDB does not understand it.
+/// If it is not, or DuckDB cannot parse or plan it.
 pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Failed> {
-    // The optimizer would already evaluate constant expressions, and drop parts of the plan.
+    // The optimizer would already evaluate constant expressions, and remove parts of the plan.
     let planner = connection.try_clone()?;
     planner.execute_batch("PRAGMA disable_optimizer")?;
-    // The function takes one SELECT and nothing else. The text is passed as a string literal, which it cannot break out
-    // of.
+    // The function `query` takes one SELECT and nothing else. The text is a string literal, which it cannot escape
+    // from.
     let quoted = sql.replace('\'', "''");
     let mut statement = bounded(|| planner.prepare(&format!("EXPLAIN (FORMAT json) FROM query('{quoted}')")))?;
     let plans = bounded(|| {
@@ -114,7 +116,7 @@ pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Fail
     }
 }
 
-/// An error of DuckDB without the place in the statement that [`check`] puts around a reader's own.
+/// An error of DuckDB without the statement that [`check`] puts around the user's text.
 pub fn without_frame(error: &str) -> &str {
     error.split("\n\nLINE 1: EXPLAIN (FORMAT json) FROM query(").next().unwrap_or(error)
 }
@@ -124,15 +126,15 @@ fn is_allowed(function: &str) -> bool {
     is_catalog || FUNCTIONS.contains(&function)
 }
 
-/// Bytes of memory of its own that the process may have while a statement runs. DuckDB's limit does not count long
-/// strings and lists, and not what a result is handed over in.
+/// The most bytes of private memory for this process while a statement runs. DuckDB's own limit does not count long
+/// strings and lists, and not the memory for handing over a result.
 const MEMORY: u64 = 768 << 20;
 
-/// Runs something within that memory.
+/// Runs something within [`MEMORY`].
 fn bounded<T>(body: impl FnOnce() -> T) -> T {
     let before = getrlimit(Resource::Data);
     let current = before.current.map_or(MEMORY, |current| current.min(MEMORY));
-    // Where it cannot be set, DuckDB's own limit stays.
+    // If the limit cannot be set, DuckDB's own limit still applies.
     let _ = setrlimit(Resource::Data, Rlimit { current: Some(current), ..before });
     let result = body();
     let _ = setrlimit(Resource::Data, before);

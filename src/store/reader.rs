@@ -1,8 +1,7 @@
-//! The one door for whoever asks what the database says: a question in SQL with its parameters, answered in rows.
+//! The only way to read the database from outside of the store: an SQL query with parameters, answered in rows.
 //!
-//! Everything outside of the store reads through a [`Reader`]; nothing there knows DuckDB. Where a reader comes
-//! from is a matter of [`reading`](crate::store::reading) for a command and of
-//! [`DatabaseReader`](crate::store::DatabaseReader) for a process that reads again and again.
+//! No other part of the program uses DuckDB. A command gets its [`Reader`] from [`reading`](crate::store::reading); a
+//! process that reads again and again gets it from [`DatabaseReader`](crate::store::DatabaseReader).
 
 use crate::base::error::Result;
 use crate::store::made_with::MadeWith;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// A database that can be asked.
+/// Runs queries on a database.
 #[derive(Clone, Copy)]
 pub struct Reader<'c> {
     connection: &'c Connection,
@@ -24,16 +23,16 @@ pub struct Reader<'c> {
     made_with: Option<&'c MadeWith>,
 }
 
-/// The time for which a reader holds the database: it ends as soon as others wait.
+/// The time for which a reader may hold the database. It ends when other processes wait for too long.
 #[derive(Default)]
 pub(super) struct Turn {
     is_over: AtomicBool,
-    /// Of all connections that read in it.
+    /// The connections that read in this turn.
     connections: Mutex<Vec<Arc<InterruptHandle>>>,
 }
 
 impl Turn {
-    /// Ends the turn. Statements that are running are interrupted and have no result.
+    /// Ends the turn. Running statements are interrupted and fail.
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.connections.lock().iter().for_each(|connection| connection.interrupt());
@@ -48,7 +47,7 @@ impl Turn {
     }
 }
 
-/// A parameter of a question: what stands for a `?`.
+/// The value for a `?` in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Param {
     Null,
@@ -57,7 +56,7 @@ pub enum Param {
     Time(DateTime<Utc>),
 }
 
-/// A row of an answer.
+/// A row of a result.
 pub struct Row<'r>(&'r duckdb::Row<'r>);
 
 impl<'c> Reader<'c> {
@@ -65,12 +64,12 @@ impl<'c> Reader<'c> {
         Self { connection, turn: None, made_with: None }
     }
 
-    /// One of a database that nobody changes meanwhile.
+    /// A reader of a database that nobody changes meanwhile.
     pub(super) fn of_unchanging(connection: &'c Connection, made_with: &'c MadeWith) -> Self {
         Self { connection, turn: None, made_with: Some(made_with) }
     }
 
-    /// The same, whose turn can end.
+    /// The same reader, within a turn that can end.
     #[must_use]
     pub(super) fn within(self, turn: &'c Turn) -> Self {
         turn.add(self.connection);
@@ -86,17 +85,18 @@ impl<'c> Reader<'c> {
         self.connection
     }
 
-    /// Whether the turn is over because others wait for the database. The caller then reads again, from a copy.
+    /// Whether the turn has ended because other processes wait for the database. The caller then reads again, from a
+    /// copy.
     pub fn is_over(self) -> bool {
         self.turn.is_some_and(Turn::is_over)
     }
 
-    /// Asks two questions in parallel, the first on a connection and a thread of its own. If the database can change in
-    /// between, they are asked one after the other.
+    /// Runs two reads in parallel, the first in another thread with its own connection. If the database can change in
+    /// between, the second one runs after the first.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be answered.
+    /// If one of them fails.
     pub fn both<A: Send, B>(
         self,
         first: impl FnOnce(Reader<'_>) -> Result<A> + Send,
@@ -115,11 +115,11 @@ impl<'c> Reader<'c> {
         })
     }
 
-    /// Asks, and hands on the rows one by one.
+    /// Runs a query and calls `each` for every row.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read, or a row is refused.
+    /// If the database cannot be read, or `each` fails.
     pub fn each(self, sql: &str, params: &[Param], mut each: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
@@ -129,11 +129,11 @@ impl<'c> Reader<'c> {
         Ok(())
     }
 
-    /// Asks for all rows.
+    /// Runs a query and converts all rows.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read, or a row is not what is made of it.
+    /// If the database cannot be read, or a row cannot be converted.
     pub fn rows<T>(self, sql: &str, params: &[Param], mut make: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
         let mut rows = Vec::new();
         self.each(sql, params, |row| {
@@ -143,22 +143,22 @@ impl<'c> Reader<'c> {
         Ok(rows)
     }
 
-    /// Asks for the first row, if there is any.
+    /// Runs a query and converts the first row; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read, or the row is not what is made of it.
+    /// If the database cannot be read, or the row cannot be converted.
     pub fn first<T>(self, sql: &str, params: &[Param], make: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
         rows.next()?.map(|row| make(&Row(row))).transpose()
     }
 
-    /// Asks for the only row of a question that always has one, such as for a sum.
+    /// Runs a query that always has exactly one row, such as a sum.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read, or the row is not what is made of it.
+    /// If the database cannot be read, the row cannot be converted, or there is none.
     pub fn one<T>(self, sql: &str, params: &[Param], make: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<T> {
         self.first(sql, params, make)?.ok_or_else(|| duckdb::Error::QueryReturnedNoRows.into())
     }
@@ -169,16 +169,16 @@ impl Row<'_> {
     ///
     /// # Errors
     ///
-    /// If it is of another type.
+    /// If its type cannot be converted.
     pub fn get<T: FromSql>(&self, column: usize) -> Result<T> {
         Ok(self.0.get(column)?)
     }
 
-    /// A text, which the row keeps; `None` where there is none.
+    /// A text, borrowed from the row; `None` for null.
     ///
     /// # Errors
     ///
-    /// If it is of another type.
+    /// If it is not a text.
     pub fn text(&self, column: usize) -> Result<Option<&str>> {
         Ok(match self.0.get_ref(column)? {
             ValueRef::Null => None,
@@ -186,7 +186,7 @@ impl Row<'_> {
         })
     }
 
-    /// A whole number of any width; 0 where there is none.
+    /// An integer of 32, 64 or 128 bits; 0 for null and all other types.
     ///
     /// # Errors
     ///
@@ -200,7 +200,7 @@ impl Row<'_> {
         })
     }
 
-    /// A number of things; 0 where there is none.
+    /// A count: an integer, or 0 for null, negative numbers and all other types.
     ///
     /// # Errors
     ///
@@ -209,7 +209,7 @@ impl Row<'_> {
         Ok(u64::try_from(self.integer(column)?).unwrap_or_default())
     }
 
-    /// A time; `None` where there is none.
+    /// A time; `None` for null and all other types.
     ///
     /// # Errors
     ///
@@ -307,7 +307,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let (made_with, turn) = (MadeWith::default(), Turn::default());
         let reader = Reader::of_unchanging(&connection, &made_with).within(&turn);
-        // Each waits for what the other one reads: it would do so in vain for one that comes after it.
+        // Each read waits for a message of the other. If they did not run in parallel, the first one would time out.
         let ((to_first, at_first), (to_second, at_second)) = (channel(), channel());
         let patience = Duration::from_secs(30);
         let numbers = reader.both(
@@ -328,7 +328,7 @@ mod tests {
                 is_done.store(true, Ordering::Relaxed);
                 ended
             },
-            // One call may come before the question.
+            // An interrupt before the query starts has no effect, so it is repeated.
             |_| {
                 while !is_done.load(Ordering::Relaxed) {
                     turn.end();
@@ -344,7 +344,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let made = |reader: Reader<'_>| reader.each("CREATE TEMP TABLE t AS SELECT 3 AS n", &[], |_| Ok(()));
         let asked = |reader: Reader<'_>| reader.one("SELECT n FROM t", &[], |row| row.count(0));
-        // Tables of a connection are known to itself alone.
+        // A temporary table is visible only in its own connection.
         assert_eq!(Reader::new(&connection).both(made, asked).unwrap(), ((), 3));
     }
 }

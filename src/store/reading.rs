@@ -1,12 +1,12 @@
-//! Reading beside others: nobody waits for a reader for more than a moment.
+//! Reading beside other processes. Nobody waits longer for a reader than for one turn.
 //!
-//! A reader of our own statements holds the database for a turn, which is short while somebody waits for it. One who is
-//! not done by then begins again with a copy of the database as it is at that time; one who may not write the database
-//! reads the newest snapshot.
+//! A *turn* is the time for which a reader may hold the database: 2 seconds while another process waits for it. A
+//! reader that is not done by then starts again on a copy of the database. A user who may not write the database reads
+//! the newest snapshot instead.
 //!
-//! SQL that somebody else wrote never runs on the database itself, which it could hold for as long as it likes:
-//! it gets a copy or a snapshot from the start. What such a statement says in its errors is its own affair: only
-//! our own statements find out whether the database is damaged.
+//! SQL written by users never runs on the database itself, because it could hold it for any time. It runs on a copy or
+//! a snapshot from the start. Its error messages prove nothing about the database, since they can contain any text. If
+//! one looks like damage, our own statements read the whole database to find out.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
@@ -27,19 +27,19 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// A turn while others wait.
+/// The length of a turn while another process waits.
 const TURN: Duration = Duration::from_secs(2);
 
-/// A turn while nobody is seen to wait: programs of others take no lock that tells of them. To begin again costs as
-/// much as was done, and the time for a copy.
+/// The length of a turn while no process is seen to wait. Other programs do not take the lock that shows waiting, so a
+/// turn must end even then. It is long, because starting again repeats the work done and adds the time for a copy.
 const LONG_TURN: Duration = Duration::from_secs(30);
 
-/// Between two looks whether the turn is over, and between two calls to a reader to stop: one that arrives
-/// between two statements is not heard.
+/// How often to check whether the turn is over. Once it is over, the reader is interrupted again at each check, because
+/// an interrupt between two statements has no effect.
 const CALL: Duration = Duration::from_millis(50);
 
-/// Reads a database, which a pass of this process can have left open. The body is begun again where its turn is over
-/// before it is done.
+/// Reads a database; `left` is the store that a pass of this process may have left open. If the turn ends before the
+/// body is done, the body runs again on a copy.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub fn read<T>(
         return Apart::open(&snapshot.path, &database.schema)?.read(body);
     }
     let _ = copy::sweep(database, Instant::now());
-    // Whoever only reads a large one does so with several threads.
+    // A large database is read with several threads, which needs a new connection.
     let left = left.filter(|_| !is_large(database));
     let store = left.map_or_else(|| Store::open_current(database, Access::ReadOnly, now), Ok)?;
     let begun = Instant::now();
@@ -91,10 +91,10 @@ pub fn read<T>(
     result
 }
 
-/// Why somebody else's statement has no result.
+/// Why a user's statement has no result.
 #[derive(Debug)]
 pub enum Failed {
-    /// The database says so.
+    /// DuckDB's error.
     Statement(duckdb::Error),
     Other(Error),
 }
@@ -111,12 +111,12 @@ impl From<Error> for Failed {
     }
 }
 
-/// Runs what somebody else asks, on a copy or a snapshot that it can neither change nor hold.
+/// Runs a user's statement on a copy or a snapshot, so that it can neither change nor hold the database.
 ///
 /// # Errors
 ///
-/// If there is no database or it cannot be copied, or the body fails; if it is damaged, and the body met
-/// something that looks like it.
+/// If there is no database, it cannot be copied, or the body fails. If the body's error looks like damage and the
+/// database is really damaged, the error says so.
 pub fn ask<T>(
     database: &DatabaseFile,
     now: DateTime<Utc>,
@@ -134,17 +134,17 @@ pub fn ask<T>(
     drop(apart);
     let text = question::without_frame(&error.to_string()).to_owned();
     if matches!(Fault::of(&text), Fault::Damage | Fault::Log | Fault::Fatal) && may_write(database) {
-        // Words in a message prove nothing, but they are a reason to look.
+        // The words of a message prove nothing, but they are a reason to check.
         read(database, None, now, |reader| read_all(reader.connection()))?;
     }
     Err(Error::of_statement(&text))
 }
 
-/// A file that nobody writes, open.
+/// An open database file that nobody writes.
 pub(super) struct Apart {
     pub(super) connection: Connection,
-    /// What does not fit into memory is spilled beside the file otherwise, where several readers get into each
-    /// other's way.
+    /// DuckDB's folder for temporary files. By default it is beside the file, where several readers would disturb each
+    /// other.
     _spill: Scratch,
 }
 
@@ -159,7 +159,7 @@ impl Apart {
         Ok(apart)
     }
 
-    /// Opens a copy of a database as it is now; an older one is migrated first.
+    /// Opens a copy of the current database. An older schema is migrated first.
     pub(super) fn copy(database: &DatabaseFile, now: DateTime<Utc>) -> Result<Self> {
         require(database)?;
         let apart = Self::copy_as_it_is(database)?;
@@ -168,12 +168,12 @@ impl Apart {
         {
             return Ok(apart);
         }
-        // Migrates it, or says what is wrong with the database, as every other command does.
+        // Migrates the database, or reports what is wrong with it, as every other command does.
         drop(Store::open_current(database, Access::ReadOnly, now)?);
         Self::copy_as_it_is(database)?.map_err(|error| cannot_open(database, &error))
     }
 
-    /// The name of the copy goes as soon as it is open.
+    /// The file of the copy is removed as soon as it is open.
     fn copy_as_it_is(database: &Path) -> Result<duckdb::Result<Self>> {
         let copy = Copy::make(database)?;
         Self::connect(copy.path())
@@ -194,12 +194,12 @@ fn is_damage(error: &Error) -> bool {
     error.fault == Some(Fault::Damage)
 }
 
-/// Reads the database wholly, after a copy of it could not be read: only the database itself can be damaged.
+/// Reads the whole database after a copy of it could not be read: only the database itself can be reported as damaged.
 fn inspect(database: &Path) -> Result<()> {
     Store::open(database, Access::ReadOnly)?.read(|reader| read_all(reader.connection()))
 }
 
-/// Reads all rows there are.
+/// Reads all rows of all tables.
 fn read_all(connection: &Connection) -> Result<()> {
     let sql = "SELECT format('SELECT sum(hash(t)) FROM \"{}\".\"{}\" t', schema_name, table_name)
                FROM duckdb_tables() WHERE NOT internal AND NOT temporary";

@@ -1,4 +1,4 @@
-//! What the database knows about a processor: its runs, its failures, what waits.
+//! What the database knows about a processor: its runs, its failures and its backlog.
 
 use crate::base::error::Result;
 use crate::run::pause::Pause;
@@ -14,26 +14,26 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Record {
-    /// The last run that was begun.
+    /// The last run, except attempts that found the processor busy or were refused.
     pub last: Option<Run>,
-    /// The last one that is over, however it ended: its result holds while the next one runs.
+    /// The last run that is over, even if it was killed. While the next run is in progress, this is the result to show.
     pub over: Option<Run>,
-    /// The last one that ended in order, and what it counted.
+    /// The last run that was not killed, with its counts.
     pub ended: Option<Run>,
-    /// When the last run ended that went through all files, without an alarm.
+    /// When the last run ended that went through all files without an alarm. Single files may have failed in it.
     #[serde(with = "crate::base::wire::time_or_none")]
     pub success: Option<DateTime<Utc>>,
     pub pause: Option<Pause>,
-    /// Files that failed, by what becomes of them: retry, dead, dropped.
+    /// The number of failed files by state: retry, dead, dropped.
     #[serde(deserialize_with = "crate::base::wire::numbers")]
     pub failures: [(&'static str, u64); 3],
-    /// The same by cause, the most frequent first.
+    /// Why files failed, without dropped ones: the 10 most frequent causes, the most frequent first.
     pub causes: Vec<FileCause>,
-    /// Why the last run that ended in order left files to the next one.
+    /// Why the last run that was not killed left files to the next one.
     pub deferrals: Vec<Deferral>,
-    /// Keys whose entities are not up to date.
+    /// Keys whose entities are out of date. Dropped ones are not counted.
     pub unsettled_keys: u64,
-    /// Why they could not be settled, the most frequent cause first.
+    /// Why keys could not be settled, without dropped ones: the 10 most frequent causes, the most frequent first.
     pub key_causes: Vec<KeyCause>,
 }
 
@@ -43,7 +43,7 @@ pub struct FileCause {
     pub class: String,
     pub message: String,
     pub files: u64,
-    /// One of them.
+    /// One of the files.
     pub example: String,
 }
 
@@ -53,23 +53,23 @@ pub struct KeyCause {
     pub class: String,
     pub message: String,
     pub keys: u64,
-    /// One of them.
+    /// One of the keys.
     pub example: String,
 }
 
-/// Causes that are shown.
+/// The most causes in a record.
 const CAUSES: usize = 10;
 
 impl Record {
-    /// Files that wait for a next run.
+    /// The number of files that wait for the next run.
     pub fn backlog(&self) -> u64 {
         self.ended.as_ref().map_or(0, |run| run.deferred.cast_unsigned()) + self.failures[0].1
     }
 
-    /// The same, with the last run if that could not be written to the database.
+    /// Adds the last run if that could not be written to the database, because the disk was full for example.
     #[must_use]
     pub fn or_unwritten(self, database: &Path, processor: &str) -> Self {
-        // The database can have the beginning of the same run, which it thinks is going on.
+        // The database can have a row for the beginning of the same run, which then seems to be still running.
         let is_older = |last: &Run, run: &Run| match last.ended_at {
             Some(_) => last.started_at < run.started_at,
             None => last.started_at <= run.started_at,
@@ -81,7 +81,7 @@ impl Record {
         }
     }
 
-    /// Reads what there is about a processor. Its pause counts if this server asked for it; `None` means any server.
+    /// Reads the record of a processor. A pause counts only if `server` asked for it; with `None`, any pause counts.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Record {
         let deferrals =
             reader.rows(sql, &[processor.into()], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?;
         let begun = last(reader, processor, "outcome NOT IN ('busy', 'refused')")?;
-        // Usually the last run has ended in order, and so is the last one of each kind.
+        // Usually the last run has ended and was not killed, so all three are the same run.
         let (over, ended) = match &begun {
             Some(run) if ["done", "failed", "stopped"].contains(&run.outcome.as_str()) => {
                 (begun.clone(), begun.clone())
@@ -132,7 +132,7 @@ impl Record {
     }
 }
 
-/// Whether a schedule has ever run a processor of the database.
+/// Whether a schedule has ever run a processor of this database.
 ///
 /// # Errors
 ///
@@ -142,7 +142,7 @@ pub fn is_kept(reader: Reader<'_>) -> Result<bool> {
     reader.one(sql, &[], |row| row.get(0))
 }
 
-/// Files that failed, by what becomes of them.
+/// The number of failed files by state.
 fn failures(reader: Reader<'_>, processor: &str) -> Result<[(&'static str, u64); 3]> {
     let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
     let sql = "SELECT state, count(*) FROM session_failures WHERE processor_name = ? GROUP BY state";

@@ -1,17 +1,16 @@
-//! Errors of DuckDB in words for users.
+//! Turns DuckDB's errors into messages for users.
 
 use crate::base::error::{Error, Status};
 use crate::base::fault::{self, Fault};
 use crate::store::question::TABLES_ONLY;
 
-/// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
-/// could quote the data.
+/// The words of DuckDB about a failed statement. If they could quote data, only the kind of the error is kept.
 pub(super) fn words(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     let first = first.strip_prefix(fault::APPENDER).unwrap_or(first);
     let kind = first.split_once(": ").map_or(first, |(kind, _)| kind);
     match kind {
-        // Names a table and a column.
+        // The message names only a table and a column.
         "NOT NULL constraint failed" => first.to_owned(),
         "IO Error" | "Catalog Error" | "Out of Memory Error" | "Binder Error" | "Parser Error" => text.to_owned(),
         _ if kind.ends_with("Error") => kind.to_lowercase(),
@@ -20,7 +19,7 @@ pub(super) fn words(text: &str) -> String {
 }
 
 impl Error {
-    /// The error of a statement that a user wrote. DuckDB's words are then about the statement, not about the state of
+    /// The error of a statement written by a user. DuckDB's message is then about the statement, not about the state of
     /// the database.
     pub(crate) fn of_statement(text: &str) -> Self {
         let error = Self::new(Status::CannotRun, format!("the database refused: {}", words(text)));
@@ -33,7 +32,7 @@ impl Error {
     }
 }
 
-/// The hint at a statement that needs more memory or temporary room than it may have.
+/// The hint for a statement that needs more memory or temporary space than a query may use.
 const SHORT: &str =
     "it needs more memory or temporary room than a query may use: ask for less, or for a part at a time";
 
@@ -52,5 +51,5 @@ impl From<duckdb::Error> for Error {
 }
 
 const GO_ON: &str = "what was committed is kept; the next `sessionmill run` goes on from there";
-/// The hint at damage.
+/// The hint for a damaged database.
 pub(super) const REPAIR: &str = "`sessionmill run` moves aside what is damaged and reads the transcripts again";

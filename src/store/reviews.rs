@@ -1,8 +1,8 @@
-//! Decisions of people about entities, and findings about them: rows that are added and never changed.
+//! Reviews: decisions of people about entities, and findings about them. Rows are added and never changed.
 //!
-//! No transcript can bring them back, so they are also kept in a file beside the database, one JSON object per line:
-//! `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. They are appended to it before they are committed.
-//! A database that has lost some, or that was made anew, takes them back from there.
+//! Reviews cannot be restored from transcripts, so they are also stored in files beside the database, one JSON object
+//! per line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. A review is written to the file before it
+//! is committed. A database that has lost reviews, or that was made anew, restores them from the files.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
@@ -17,16 +17,17 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::path::Path;
 
-/// Rows of a table, which follow its columns.
+/// Rows of a table, with a value for each of its columns.
 type Values = Vec<Vec<Value>>;
 
 impl Store {
-    /// Adds rows to the reviews of a settlement and touches the keys that they can change anything about. Each gets a
-    /// number of its own, whatever its first cell says. These wait for the next pass, unless they are settled at once.
+    /// Adds reviews to a settlement and touches the given keys, whose entities they can change. Each review gets the
+    /// next free number instead of its first cell. The keys are settled by the next pass, unless the caller settles
+    /// them at once.
     ///
     /// # Errors
     ///
-    /// If the database cannot be written, or the file beside it neither read nor written.
+    /// If the database cannot be written, or the file beside it cannot be read or written.
     pub fn review(
         &self,
         manifest: &Manifest,
@@ -46,7 +47,7 @@ impl Store {
             transaction.append("main", table.name, rows.iter().map(|row| row.iter().map(Cell::Value)))?;
             touch::keys(transaction, manifest, settlement, keys)?;
             let database = self.lock.database();
-            // If some of the file cannot be read, it is written again from the database.
+            // If part of the file cannot be read, the whole file is written again from the database.
             match strange.is_none() && ends_with(database, table, last) {
                 true => extend(database, table, &rows),
                 false => keep(database, table, &all(transaction, "main", table)?),
@@ -54,13 +55,13 @@ impl Store {
         })
     }
 
-    /// Takes back the reviews of a processor that the database has lost, and touches all keys for them. Where the file
-    /// is missing, or an older program wrote it, it is written. Returns how many were lost, and what of the file cannot
-    /// be read.
+    /// Restores the reviews of a processor that the database has lost, and touches all keys of their settlement. If the
+    /// file is missing or was written by an older program, it is written again. Returns the number of restored reviews,
+    /// and messages about lines that cannot be read.
     ///
     /// # Errors
     ///
-    /// If the database cannot be written, or the file beside it not be read.
+    /// If the database cannot be written, or the file beside it cannot be read or written.
     pub fn take_back(&self, manifest: &Manifest) -> Result<(u64, Vec<String>)> {
         let (mut count, mut strange) = (0, Vec::new());
         for settlement in manifest.settlements {
@@ -101,7 +102,7 @@ impl Store {
         Ok((count, strange))
     }
 
-    /// The entities of a settlement, which are the rows of its first table, and their reviews.
+    /// The entities in the first table of a settlement, and its reviews.
     ///
     /// # Errors
     ///
@@ -115,19 +116,19 @@ impl Store {
     }
 }
 
-/// The number of the last review.
+/// The number of the last review; 0 if there is none.
 fn last(transaction: &Transaction<'_>, table: &Table) -> Result<i64> {
     transaction.number(&format!("SELECT coalesce(max({}), 0) FROM {}", table.columns[0].name, table.name), [])
 }
 
-/// Writes all reviews into the file beside the database.
+/// Writes the file anew, with all reviews.
 fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     let path = beside(database, table.name);
     let written = atomic_file::write(&path, &lines(table, rows), Some(0o600));
     written.map_err(|error| Error::cannot("write", path.display(), error))
 }
 
-/// Adds reviews to the end of the file, on disk when it returns.
+/// Appends reviews to the file and syncs it.
 fn extend(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     let path = beside(database, table.name);
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
@@ -138,7 +139,7 @@ fn extend(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     written.map_err(|error| Error::cannot("write", path.display(), error))
 }
 
-/// Whether the last line of the file is whole, and the review of this number.
+/// Whether the last line of the file is complete and is the review with this number.
 fn ends_with(database: &Path, table: &Table, number: i64) -> bool {
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let text = std::fs::read_to_string(beside(database, table.name)).unwrap_or_default();
@@ -151,19 +152,19 @@ fn first_line(database: &Path, table: &Table) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let file = File::open(beside(database, table.name)).ok()?;
     let mut line = String::new();
-    // A file that cannot be read is reported by the function that reads all of it.
+    // An error is ignored here: the function that reads the whole file reports it.
     let _ = BufReader::new(file).read_line(&mut line);
     Some(line)
 }
 
-/// Whether a line lacks a column that was added later. The first line is enough to know, since a new column makes the
-/// whole file be written again.
+/// Whether a line lacks a column that was added later. The first line is enough to find out, because a new column makes
+/// the whole file be written again.
 fn is_older(table: &Table, line: &str) -> bool {
     let row: Option<Map<String, Json>> = serde_json::from_str(line).ok();
     row.is_some_and(|row| table.columns.iter().any(|column| !row.contains_key(column.name)))
 }
 
-/// Reviews, a line for each.
+/// Reviews as text, one per line.
 fn lines(table: &Table, rows: &Values) -> String {
     let line = |row: &Vec<Value>| {
         let cells = table.columns.iter().zip(row).map(|(column, value)| (column.name.to_owned(), json(value)));
@@ -172,10 +173,14 @@ fn lines(table: &Table, rows: &Values) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The reviews after a number in the file beside the database; none if there is no such file. A line that
-/// cannot be read is an error if only the file can have the decision. If the database has a later one, it has
-/// this one too: then it is only reported, and the next decision writes the file again. A last line without an end was
-/// cut by a crash, before its decision was committed.
+/// The reviews in the file whose number is greater than `last`; none if there is no file.
+///
+/// A line that cannot be read is an error if only the file can have that review. If a later line has a review that is
+/// also in the database, the database has this one, too. Then the line is only reported, and the next review writes the
+/// file again. For example, if `last` is 3, an unreadable line before review 3 is reported, and one after it is an
+/// error.
+///
+/// A last line without a line end was cut off by a crash before its review was committed, and is ignored.
 fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<String>)> {
     let path = beside(database, table.name);
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
@@ -212,11 +217,11 @@ fn read(table: &Table, line: &str) -> Option<Vec<Value>> {
         _ => None,
     };
     let cells: Vec<_> = table.columns.iter().map(cell).collect::<Option<_>>()?;
-    // A decision is identified by its number.
+    // A review is identified by its number, counted from 1.
     matches!(cells.first(), Some(Value::Int(1..))).then_some(cells)
 }
 
-/// Times are text, which the database reads.
+/// A value as JSON. Times are texts that the database can read.
 fn json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,

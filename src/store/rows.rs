@@ -1,4 +1,4 @@
-//! Rows between the contract's values and DuckDB's.
+//! Converts rows between the types of the contract and those of DuckDB.
 
 use crate::base::error::Result;
 use crate::base::hash::{self, Hash};
@@ -14,7 +14,7 @@ use sessionmill_contract::{
     self as contract, Cells as _, Columns, FactRow, Manifest, RowRef, Settlement, SourceFile, Table, Value,
 };
 
-/// A value on its way to an appender, without a copy.
+/// A value for an appender, borrowed if possible.
 pub(super) enum Cell<'a> {
     Text(&'a str),
     Int(i64),
@@ -35,7 +35,7 @@ impl ToSql for Cell<'_> {
     }
 }
 
-/// Size, mtime, ctime and inode.
+/// The cells for size, mtime, ctime and inode.
 pub(super) fn stat_cells(stat: &Stat) -> [Cell<'static>; 4] {
     [stat.size.cast_signed(), stat.mtime_ns, stat.ctime_ns, stat.inode.cast_signed()].map(Cell::Int)
 }
@@ -66,12 +66,12 @@ pub(super) fn cell<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<contra
     })
 }
 
-/// The cells of a table's columns, which begin with this one.
+/// The cells of a table's columns in a result, which begin at column `first`.
 pub(super) fn values(row: &Row<'_>, first: usize, table: &Table) -> duckdb::Result<Vec<Value>> {
     (first..first + table.columns.len()).map(|column| Ok(cell(row, column)?.to_value())).collect()
 }
 
-/// Adds the cells of a result from this column on.
+/// Appends the cells of a result to `columns`, from column `first` on.
 pub(super) fn push_row(columns: &mut Columns, row: &Row<'_>, first: usize) -> duckdb::Result<()> {
     let all = first..first + columns.table().columns.len();
     let cells = all.map(|column| cell(row, column));
@@ -79,7 +79,7 @@ pub(super) fn push_row(columns: &mut Columns, row: &Row<'_>, first: usize) -> du
     Ok(())
 }
 
-/// Size, mtime, ctime and inode, from this column on.
+/// Size, mtime, ctime and inode, from column `first` on.
 pub(super) fn as_stat(row: &Row<'_>, first: usize) -> duckdb::Result<Stat> {
     let number = |column: usize| row.get::<_, i64>(first + column);
     Ok(Stat {
@@ -108,19 +108,19 @@ pub(super) fn as_text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r
     }
 }
 
-/// A stable number for a key, which tables are filtered by: numbers are compared ten times as fast as texts. Keys that
-/// share a number are then told apart by their text.
+/// A stable hash of a key, by which tables are filtered: numbers are compared ten times as fast as texts. Keys with the
+/// same hash must then be distinguished by their texts.
 pub fn key_hash(key: &str) -> i64 {
     let hash: [u8; 16] = Md5::digest(key).into();
     let [a, b, c, d, e, f, g, h, ..] = hash;
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// How to find the key of a row of a table.
+/// Finds the key of a row of a table.
 #[derive(Clone, Copy)]
 pub(super) struct Key {
     column: Option<usize>,
-    /// The key of all rows, if no column has one.
+    /// The key of all rows, if the settlement has no key column.
     name: &'static str,
 }
 
@@ -139,20 +139,20 @@ impl Key {
 pub(super) struct Fact<'f> {
     pub(super) file: &'f SourceFile,
     pub(super) row: RowRef<'f>,
-    /// Of the key of its group; 0 in a table without one.
+    /// The hash of its key, or of the key of its group; 0 in a table without keys.
     pub(super) key_hash: i64,
-    /// It is an entity as it stands, where the settlement declares that.
+    /// Whether the fact is itself an entity, in a settlement that declares `alone`.
     pub(super) alone: bool,
 }
 
 impl<'f> Fact<'f> {
-    /// As a processor takes it.
+    /// The fact in the form that a processor takes.
     pub(super) fn as_row(&self) -> FactRow<'f> {
         FactRow { session_file: &self.file.session_file, username: &self.file.username, values: self.row }
     }
 }
 
-/// Appends facts of one table, with where they come from; returns how many.
+/// Appends facts to a table, with their source file and person. Returns their number.
 pub(super) fn append_facts(
     transaction: &Transaction<'_>,
     table: &Table,
@@ -170,7 +170,8 @@ pub(super) fn append_facts(
     batch::append(transaction, table, &lead, &rows)
 }
 
-/// Appends entities of one table, each with the hash of its key. They can be the facts of a later settlement.
+/// Appends entities to a table, each with the hash of its key and, if they are facts of a later settlement, the hash of
+/// their key there.
 pub(super) fn append_entities(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -192,7 +193,7 @@ pub(super) fn append_entities(
     Ok(())
 }
 
-/// A text of a row; empty where there is none.
+/// A text of a row; empty for null.
 pub(super) fn text(row: RowRef<'_>, position: usize) -> &str {
     row.cell(position).as_str().unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! A run of a processor, as the history has it: read here only, and shown by `runs`, status, health, metrics and what
-//! the service says of itself.
+//! A run of a processor in the history. This module only reads it; `runs`, `status`, `health`, the metrics and the
+//! state file of the service show it.
 
 use crate::base::error::Result;
 use crate::base::schedule::End;
@@ -15,11 +15,11 @@ pub struct Run {
     pub processor: String,
     /// `run_session_processor:<name>`.
     pub action: Option<String>,
-    /// What started it: `schedule`, `cli`, `report`, `trigger` or `watch`.
+    /// What started the run: `schedule`, `cli`, `report`, `trigger` or `watch`.
     pub trigger: String,
-    /// Login of who asked.
+    /// The login name of the user who asked for the run.
     pub requested_by: Option<String>,
-    /// Id of the trigger file.
+    /// The id in the trigger file.
     pub request_id: Option<String>,
     #[serde(with = "crate::base::wire::time")]
     pub started_at: DateTime<Utc>,
@@ -27,9 +27,9 @@ pub struct Run {
     pub ended_at: Option<DateTime<Utc>>,
     /// `running`, `done`, `failed`, `stopped`, `busy`, `refused` or `killed`.
     pub outcome: String,
-    /// Why it was busy, refused or could not run; else its alarms in words.
+    /// Why the run was refused, found the processor busy, or failed as a whole; otherwise its alarms as text.
     pub message: Option<String>,
-    /// Alarms of a run that went through.
+    /// The alarms of a run that went through all files.
     pub alarms: Vec<String>,
     pub files: i64,
     pub unchanged: i64,
@@ -41,11 +41,11 @@ pub struct Run {
     pub items_extracted: i64,
     pub bytes_read: i64,
     pub elapsed_ms: i64,
-    /// Keys that could not be settled.
+    /// The number of keys that could not be settled.
     pub unsettled_keys: i64,
 }
 
-/// The columns of `processor_runs` that a run is read from.
+/// The columns of `processor_runs` from which a run is read.
 pub(crate) const COLUMNS: &str =
     "run_id, processor_name, action, trigger, requested_by, request_id, started_at, ended_at,
     outcome, message, alarms, files, unchanged, processed, skipped, deferred, rejected, errors, items_extracted,
@@ -56,7 +56,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If the row has others.
+    /// If the row has other columns.
     pub(crate) fn of(row: &Row<'_>) -> Result<Self> {
         let alarms: Option<String> = row.get(10)?;
         Ok(Self {
@@ -85,28 +85,28 @@ impl Run {
         })
     }
 
-    /// Whether its row says that it is running.
+    /// Whether the history says that it is still running.
     pub fn is_running(&self) -> bool {
         self.outcome == "running"
     }
 
-    /// Why it failed as a whole.
+    /// Why the run failed as a whole; `None` if it did not.
     pub fn error(&self) -> Option<&str> {
         self.message.as_deref().filter(|_| self.alarms.is_empty())
     }
 
-    /// How it ended, for the schedule. A run in which files failed, or that raised alarms, has done its work; one that
-    /// was killed, or failed as a whole, has not.
+    /// How the run ended, for the schedule. `Failed` if it was killed or failed as a whole. A run in which single files
+    /// failed, or that has alarms, is `Done`.
     pub fn end(&self) -> End {
         if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
     }
 
-    /// Files that it left to the next one.
+    /// The number of files that the run left to the next one.
     pub fn pending(&self) -> i64 {
         self.deferred + self.errors
     }
 
-    /// Files by what became of them; all of them together are those that the walk found.
+    /// The number of files by state. Together, these are all files that the walk found.
     pub fn by_state(&self) -> [(&'static str, i64); 6] {
         [
             ("unchanged", self.unchanged),

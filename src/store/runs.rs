@@ -1,4 +1,4 @@
-//! The history of runs: a row per run and processor, who asked for it, and the files that failed in it.
+//! The history of runs: a row per run and processor, and the files that failed in the run.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, count};
@@ -18,7 +18,7 @@ use sessionmill_contract::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The id of the next run. No other run takes it as long as the database is held.
+/// The id of the next run. No other run takes it while the caller holds the database.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub fn next(store: &Store) -> Result<i64> {
 
 const NEXT: &str = "SELECT coalesce(max(run_id), 0) + 1 FROM processor_runs";
 
-/// Writes that a run has begun to work, so that one that is killed leaves a trace.
+/// Stores that a run has begun, so that it is visible even if the process is killed.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
     })
 }
 
-/// Replaces the rows of a run's beginning by the result of the run.
+/// Replaces the rows of a running run by its result.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             [stamp.run_id],
         )?;
         close_dead_run(transaction, stamp)?;
-        // A run that found nothing to do has released the database since, so another run can have taken its number.
+        // A run without anything to do has released the database since it began, so another run may have taken its id.
         let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
         let (why, alarms) = alarms(&summary.notices.alarms).unzip();
         let rows = summary.processors.iter().map(|counts| {
@@ -85,7 +85,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             }
             .cells(counts)
         });
-        // One append for all rows, since each is an entry of the log that every opening reads.
+        // All rows in one append: each append is an entry of the log, which is read whenever the database is opened.
         transaction.append("main", "processor_runs", rows)?;
         transaction.execute(&format!("DELETE FROM processor_deferrals WHERE {}", of(stamp)), [])?;
         let deferrals = summary.processors.iter().flat_map(|counts| {
@@ -125,20 +125,21 @@ pub(super) fn forget(transaction: &Transaction<'_>, username: &str) -> Result<()
     Ok(())
 }
 
-/// A run that never ended, although nobody else can be running now, was killed.
+/// Marks runs as killed that have no end. No such run can still be active, because the caller holds the lock for these
+/// processors.
 fn close_dead_run(transaction: &Transaction<'_>, stamp: Stamp<'_>) -> Result<()> {
     let sql = format!("UPDATE processor_runs SET outcome = 'killed' WHERE outcome = 'running' AND {}", of(stamp));
     transaction.execute(&sql, [])?;
     Ok(())
 }
 
-/// The rows of the processors of a run, in SQL.
+/// The condition for the rows of the processors of a run, in SQL.
 fn of(stamp: Stamp<'_>) -> String {
     let names: Vec<_> = stamp.manifests.iter().map(|manifest| format!("'{}'", manifest.name)).collect();
     format!("processor_name IN ({})", names.join(", "))
 }
 
-/// A run that did not end in order.
+/// A run that failed as a whole: it could not begin, or could not go on.
 pub struct Broken<'b> {
     pub processors: &'b [&'b str],
     pub request: &'b Request,
@@ -147,11 +148,11 @@ pub struct Broken<'b> {
     pub error: &'b Error,
 }
 
-/// How long writing to the history waits for the database while a user waits for the command to end.
+/// How long a command waits for the database at its end to write to the history.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Writes why a run could not begin or go on, if the database is free in time. Best effort: the error itself is the
-/// one to report.
+/// Stores why a run could not begin or go on, if the database is free in time. Errors of that are ignored, because the
+/// caller reports the run's own error.
 pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) {
     if !is_begun(database) {
         return;
@@ -160,7 +161,8 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
         .and_then(|store| if store.is_current(&database.schema)? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = error.to_string(), "cannot write that a run could not begin");
-    // On a full disk, or where the database is in no state to be written, the schedule must not look as if no run had started.
+    // If the disk is full, or the database cannot be written, users must still see that the schedule has started a run.
+    // So the run is stored in a file.
     let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
     let is_in_the_way = matches!(error.fault, Some(Fault::Room | Fault::Machine | Fault::Fatal | Fault::Unsure));
     if is_failure && is_in_the_way && owner::leave_to_owner(database).is_ok() {
@@ -172,7 +174,7 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
     }
 }
 
-/// A run that broke and could not be written to the database.
+/// A run that failed as a whole and could not be written to the database.
 #[derive(Debug, Deserialize, Serialize)]
 struct Unwritten {
     processors: Vec<String>,
@@ -184,10 +186,10 @@ struct Unwritten {
     message: String,
 }
 
-/// The file beside the database in which it is kept instead, until a run ends in order.
+/// The extension of the file beside the database with that run. The next run with a result removes it.
 const UNWRITTEN: &str = "broken";
 
-/// The last run of a processor, if it broke and could not be written to the database.
+/// The run of a processor in that file, if there is one.
 pub(super) fn unwritten(database: &Path, processor: &str) -> Option<Run> {
     #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
     let text = std::fs::read(beside(database, UNWRITTEN)).ok()?;
@@ -213,7 +215,7 @@ impl Broken<'_> {
                 let (end, why) = (Some(*at + self.elapsed), error.to_string());
                 Row { run_id, request, at: *at, end, outcome, why: Some(&why), alarms: None }.cells(&counts)
             });
-            // A run that broke off is not running any more.
+            // The row of its beginning is removed, because the run is not running any more.
             if outcome == "failed" {
                 for name in self.processors {
                     let sql = "DELETE FROM processor_runs WHERE outcome = 'running' AND processor_name = ?";
@@ -226,7 +228,7 @@ impl Broken<'_> {
     }
 }
 
-/// What a row of `processor_runs` says beside the numbers. A run without an end is running.
+/// The columns of a row of `processor_runs` other than the counts. A row without an end is of a running run.
 struct Row<'r> {
     run_id: i64,
     request: &'r Request,
@@ -237,10 +239,10 @@ struct Row<'r> {
     alarms: Option<&'r str>,
 }
 
-/// Alarms of a run whose text is kept.
+/// The most alarms of a run whose text is kept.
 const ALARMS: usize = 20;
 
-/// What a run raised an alarm about, in words and as a list.
+/// The alarms of a run as one text and as a JSON list; `None` if there are none.
 fn alarms(alarms: &[String]) -> Option<(String, String)> {
     let mut kept: Vec<_> = alarms.iter().take(ALARMS).cloned().collect();
     if alarms.len() > ALARMS {

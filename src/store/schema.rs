@@ -1,7 +1,7 @@
-//! The tables that a database is to have: those of the engine, and those of each processor of the program.
+//! The tables that a database has: those of the engine, and those of each processor.
 //!
-//! The store knows no processor by name. Whoever opens a database says which ones there are; in the program these are
-//! the plugs.
+//! The store knows no processor by name. The code that opens a database passes the processors; in the program, these
+//! are all plugs.
 
 use crate::base::error::Result;
 use crate::store::migrate::{ENGINE, Migration};
@@ -11,40 +11,40 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The schema of a database: the processors whose tables it has.
+/// The schema of a database, given by the processors whose tables it has.
 #[derive(Clone)]
 pub struct Schema(Arc<[Stored]>);
 
-/// A processor, as far as the store knows it.
+/// What the store has to know about a processor.
 #[derive(Clone, Copy)]
 pub struct Stored {
-    /// As it is without any configuration. Its manifest names it and its tables.
+    /// The processor without any configuration. Its manifest has its name and its tables.
     pub default: fn() -> &'static dyn Processor,
-    /// Its part of the numbered chain of migrations.
+    /// Its migrations in the numbered sequence.
     pub migrations: &'static [Migration],
-    /// The statements that make the views of its tables in a new database, which sees no migrations.
+    /// The SQL of its views in a new database, which runs no migrations.
     pub views: &'static str,
-    /// Private columns of tables that its manifest does not declare.
+    /// Private columns of tables that are not declared in its manifest.
     pub private: &'static [Private],
-    /// It is the one processor that the older service first had, whose ledger is taken over.
+    /// Whether it is the processor that the older program had at first, and whose ledger is taken over.
     pub adopts: bool,
-    /// What it keeps about people beside the database.
+    /// What the processor stores about people beside the database.
     pub kept: Option<Kept>,
 }
 
-/// What a processor keeps about people beside the database, such as answers that were paid for.
+/// What a processor stores about people beside the database, such as paid answers of a language model.
 #[derive(Clone, Copy)]
 pub struct Kept {
-    /// The folders of the people about whom there is something.
+    /// The folders of the people about whom something is stored.
     pub people: fn(&Path) -> Result<BTreeSet<String>>,
-    /// Erases what there is about people; returns how many entries that were.
+    /// Erases everything about these people. Returns the number of erased entries.
     pub forget: fn(&Path, &BTreeSet<&str>) -> Result<u64>,
 }
 
-/// A text column that snapshots leave empty unless they are to have its kind of text.
+/// A text column that is empty in snapshots, unless they are configured to contain texts of this kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Private {
-    /// Of a table in schema `facts`.
+    /// The table, in schema `facts`.
     pub table: &'static str,
     pub column: &'static str,
     pub kind: Sensitive,
@@ -68,17 +68,17 @@ impl Schema {
         self.0.iter()
     }
 
-    /// Their names.
+    /// The names of these processors.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.processors().map(|stored| stored.manifest().name)
     }
 
-    /// Their manifests.
+    /// The manifests of these processors.
     pub fn manifests(&self) -> Vec<&'static Manifest> {
         self.processors().map(Stored::manifest).collect()
     }
 
-    /// All migrations, those of the engine among them, oldest first.
+    /// All migrations, of the engine and of all processors, in order.
     pub fn migrations(&self) -> Vec<Migration> {
         let of_processors = self.processors().flat_map(|stored| stored.migrations);
         let mut all: Vec<_> = ENGINE.iter().chain(of_processors).copied().collect();
@@ -86,12 +86,12 @@ impl Schema {
         all
     }
 
-    /// The number of its newest migration.
+    /// The number of the newest migration.
     pub fn version(&self) -> usize {
         ENGINE.len() + self.processors().map(|stored| stored.migrations.len()).sum::<usize>()
     }
 
-    /// Columns that snapshots can leave empty.
+    /// All columns that can be empty in snapshots.
     pub fn private(&self) -> Vec<Private> {
         let tables = self.manifests().into_iter().flat_map(|manifest| {
             let of = |settlement: &'static Settlement| settlement.entities.iter().copied().chain(settlement.reviews);
@@ -103,7 +103,7 @@ impl Schema {
         private.chain(self.processors().flat_map(|stored| stored.private).copied()).collect()
     }
 
-    /// Erases what processors keep about people beside a database; returns how many entries that were.
+    /// Erases what processors store about people beside a database. Returns the number of erased entries.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl Schema {
         self.kept().map(|kept| (kept.forget)(database, usernames)).sum()
     }
 
-    /// The folders of the people about whom processors keep something beside a database.
+    /// The folders of the people about whom processors store something beside a database.
     ///
     /// # Errors
     ///

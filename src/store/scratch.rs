@@ -1,6 +1,6 @@
-//! Folders for what a reader spills, and for a copy that cannot lie beside its database. They hold what the
-//! database holds, so only their owner reads them, and one that a killed process has left is removed by the
-//! next process of that user.
+//! Temporary folders: for DuckDB's temporary files when reading, and for a copy that cannot be made beside its
+//! database. They contain data from the database, so only their owner can read them. If a process is killed, the next
+//! process of the same user removes its folders.
 
 use crate::base::error::{Error, Result};
 use crate::base::suspension;
@@ -14,41 +14,41 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A private folder. Dropping it removes it with all that is in it.
+/// A private temporary folder. Dropping it removes the folder and its content.
 #[derive(Debug)]
 pub(super) struct Scratch {
     folder: TempDir,
-    /// Its lock shows others that it is in use; the kernel releases it when the process dies.
+    /// Its lock shows other processes that the folder is in use. The kernel releases the lock when the process dies.
     _lock: File,
 }
 
-/// Folders of this process, for the signals that end it.
+/// The folders of this process, to be removed if a signal ends the process.
 static LIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 const PREFIX: &str = "sessionmill-reader-";
 
-/// Where other users of the same machine have their folders, whatever their environment says.
+/// Where other processes may have made folders, whatever `TMPDIR` was set for them.
 const USUAL: [&str; 2] = ["/tmp", "/var/tmp"];
 
 impl Scratch {
-    /// Makes a folder among the temporary files, and removes those of dead processes.
+    /// Makes a temporary folder, and removes those of dead processes.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If the folder cannot be made.
     pub(super) fn make() -> Result<Self> {
         sweep();
         let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", error);
         loop {
             let private = Permissions::from_mode(0o700);
             let folder = {
-                // Under the lock, so that a signal finds the folder both made and listed, or neither.
+                // Holding the mutex, so that a signal sees the folder either both created and listed, or not at all.
                 let mut live = LIVE.lock();
                 let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
                 live.insert(folder.path().to_owned());
                 folder
             };
-            // Another process can have removed it as a leftover before it was locked.
+            // Another process may have removed the folder as a leftover before it was locked.
             let lock = match open(folder.path()) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 lock => lock.map_err(failed)?,
@@ -71,11 +71,11 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes the folders of this process when Ctrl-C or a similar signal ends it.
+/// Installs a handler that removes the folders of this process when Ctrl-C or a similar signal ends it.
 ///
 /// # Errors
 ///
-/// If signals cannot be listened to.
+/// If the handler cannot be installed.
 pub fn remove_at_signals() -> Result<()> {
     let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !suspension::is_ignored(*signal));
     let mut signals = Signals::new(signals).map_err(|error| Error::cannot("listen to", "signals", error))?;
@@ -91,7 +91,7 @@ pub fn remove_at_signals() -> Result<()> {
     Ok(())
 }
 
-/// Removes the folders of readers that were killed, as far as this user may remove them.
+/// Removes the folders of killed processes, as far as this user may remove them.
 pub fn sweep() {
     let temporary = std::env::temp_dir();
     let places: BTreeSet<&Path> = USUAL.iter().map(Path::new).chain([temporary.as_path()]).collect();
@@ -104,7 +104,7 @@ pub fn sweep() {
     });
 }
 
-/// Folders of ours in a place, links excepted.
+/// The folders in a place that belong to this user (to any user, if this is root). Links are ignored.
 fn left_in(place: &Path) -> Vec<PathBuf> {
     let user = rustix::process::geteuid();
     let entries = std::fs::read_dir(place).into_iter().flatten().flatten();

@@ -1,8 +1,9 @@
-//! The state of the processors as the service sees it, for users who may not read the database.
+//! The state of the processors, written by the service for users who may not read the database.
 //!
-//! These users read a snapshot, which is only made when something has changed. From the runs in it, a service that has
-//! nothing to do looks as if it had died. So the service also writes this file beside the database when a run begins
-//! and when it ends, readable by the same users as a snapshot, and `status` takes the runs from it.
+//! These users read a snapshot, which is only made when something has changed. If the service has nothing to do, the
+//! last run in the snapshot gets older and older, as if the service had died. So the service also writes this file
+//! beside the database when a run begins and when it ends. The users who can read a snapshot can read the file, and
+//! `status` takes the runs from it.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result};
@@ -15,53 +16,53 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What the service says of itself.
+/// The state of a service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ServiceState {
     #[serde(with = "crate::base::wire::time")]
     pub at: DateTime<Utc>,
-    /// The daemon that serves the database.
+    /// The process id of the daemon that serves the database.
     pub pid: Option<i32>,
-    /// A schedule runs the processors.
+    /// Whether a schedule runs the processors.
     pub is_kept: bool,
-    /// What is wrong with sources, by name.
+    /// Problems with sources, by name of the source.
     pub alarms: Vec<(String, String)>,
     pub processors: Vec<ProcessorState>,
 }
 
-/// What it says of a processor.
+/// The state of one processor.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ProcessorState {
     pub processor: String,
-    /// Why it cannot run as it is configured.
+    /// Why the processor cannot run with the current configuration.
     pub lacks: Option<String>,
-    /// Who ran it when this was written.
+    /// The process that ran the processor when the file was written.
     pub running: Option<Holder>,
     pub record: Record,
 }
 
-/// How long one process waits for another one that writes the file.
+/// How long to wait for another process that writes the file.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 impl ServiceState {
-    /// The one of a database, if there is one that can be read.
+    /// Reads the state; `None` if there is no file or it cannot be read.
     pub fn read(database: &Path) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
         let text = std::fs::read(service_state_file(database)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// What it says of a processor.
+    /// The state of one processor.
     pub fn of(&self, processor: &str) -> Option<&ProcessorState> {
         self.processors.iter().find(|entry| entry.processor == processor)
     }
 
-    /// The daemon that wrote it, if it still lives.
+    /// The process id of the daemon, if it is still alive.
     pub fn service(&self) -> Option<i32> {
         self.pid.filter(|pid| is_alive(*pid))
     }
 
-    /// Replaces what was written before.
+    /// Replaces the file.
     ///
     /// # Errors
     ///
@@ -75,13 +76,13 @@ impl ServiceState {
 }
 
 impl ProcessorState {
-    /// Who runs the processor just now, as far as that is known.
+    /// The process that runs the processor now, if it is still alive.
     pub fn runner(&self) -> Option<&Holder> {
         self.running.as_ref().filter(|holder| i32::try_from(holder.pid).is_ok_and(is_alive))
     }
 }
 
-/// Notes that a run begins, which writes nothing into the database before it has found something to do.
+/// Records that a run begins. The database gets no row for a run before the run has found something to do.
 ///
 /// # Errors
 ///
@@ -96,7 +97,7 @@ pub fn begin(database: &Path, processors: &[&str], holder: &Holder) -> Result<()
     state.write(database)
 }
 
-/// The process that serves a database.
+/// The process id of the daemon that serves a database now.
 pub fn serving(database: &Path) -> Option<i32> {
     match lock::presence(database, lock::DAEMON) {
         Presence::Held(line) => line.strip_prefix("pid ")?.parse().ok(),

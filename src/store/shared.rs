@@ -1,4 +1,4 @@
-//! A store that is held for a turn at a time, so that others get the database during a long pass.
+//! A store that a long pass releases from time to time, so that other processes can use the database.
 
 use crate::base::error::{Error, Result};
 use crate::base::lock::StoreLock;
@@ -7,7 +7,7 @@ use crate::store::{Access, DatabaseFile, Fault, Store, log, migrate, quarantine}
 use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
-/// A database that is opened when it is needed and let go of after a turn.
+/// A database that is opened when it is needed, and closed after each turn.
 ///
 /// For example, a run and a report at the same time:
 ///
@@ -15,32 +15,32 @@ use std::time::{Duration, Instant};
 /// 0.0 s  get()      opens the database: a turn begins
 /// 2.0 s  pass_on()  the turn goes on
 /// 3.0 s             a report wants the database: it holds `turn.lock` and waits for `lock`
-/// 5.2 s  pass_on()  the turn is over 5 s and somebody waits: closes, and sleeps for 50 ms. The report reads
+/// 5.2 s  pass_on()  the turn is longer than 5 s and somebody waits: closes, and sleeps for 50 ms. The report reads
 /// 5.3 s  get()      waits for the report, then opens: the next turn begins
 /// ```
 ///
-/// While nobody is seen to wait, a turn ends after 30 s. What one turn knows does not hold in the next: temporary
-/// tables such as `settling` are gone, and another process may have written. So each transaction makes its own
-/// temporary tables, and a run that has written nothing yet takes its number anew at its end.
+/// If nobody is seen to wait, a turn ends after 30 s. What a turn knows may be wrong in the next one: temporary tables
+/// such as `settling` are gone, and another process may have written. So each transaction makes its own temporary
+/// tables, and a run that has written nothing yet gets a new id at its end.
 pub struct SharedStore {
     database: DatabaseFile,
     now: DateTime<Utc>,
     open: Option<(Store, Instant)>,
-    /// The first turn has begun. Only the first one repairs a damaged database.
+    /// The first turn has begun. A damaged database is repaired only before that.
     begun: bool,
 }
 
-/// A turn while somebody waits, which they do for ten seconds at most.
+/// The length of a turn while another process waits. Other processes wait for ten seconds at most.
 const TURN: Duration = Duration::from_secs(5);
 
-/// A turn while nobody is seen to wait.
+/// The length of a turn while no process is seen to wait.
 const LONG_TURN: Duration = Duration::from_secs(30);
 
-/// Long enough for a waiting process to see that the database is free.
+/// The pause after a turn: long enough for a waiting process to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl SharedStore {
-    /// A database that is opened when it is first asked for.
+    /// A database that is not opened yet.
     pub fn new(database: &DatabaseFile, now: DateTime<Utc>) -> Self {
         Self { database: database.clone(), now, open: None, begun: false }
     }
@@ -50,7 +50,7 @@ impl SharedStore {
         self.now
     }
 
-    /// Brings the database to the newest schema.
+    /// Migrates the database to the newest schema.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl SharedStore {
     ///
     /// # Errors
     ///
-    /// If the body fails for another reason, or again, or the database cannot be replaced.
+    /// If the body fails for another reason or a second time, or the database cannot be replaced.
     pub fn repairing<T>(&mut self, body: impl Fn(&mut Self) -> Result<T>) -> Result<T> {
         match body(self) {
             Err(error) if matches!(error.fault, Some(Fault::Damage | Fault::Log)) => {
@@ -83,17 +83,17 @@ impl SharedStore {
         Ok(())
     }
 
-    /// The database, if it is open.
+    /// The store, if it is open.
     pub fn into_open(self) -> Option<Store> {
         self.open.map(|(store, _)| store)
     }
 
-    /// Closes the database. The next turn begins with what it kept.
+    /// Closes the database. The next turn opens it again, with what was committed.
     pub fn close(&mut self) {
         self.open = None;
     }
 
-    /// Ends the turn, such as before a long wait for something else.
+    /// Ends the turn, for example before waiting long for something else. A long log is moved into the database file.
     ///
     /// # Errors
     ///
@@ -105,12 +105,12 @@ impl SharedStore {
         }
     }
 
-    /// The database of this turn; opened, if the last turn is over. What cannot be read of it is moved
-    /// aside before the first turn, and is an error later.
+    /// The database of the current turn; opens it if the last turn has ended. Before the first turn, a database that
+    /// cannot be read is moved aside and replaced; later, this is an error.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened.
+    /// If the database cannot be opened.
     pub fn get(&mut self) -> Result<&Store> {
         let open = match self.open.take() {
             Some(open) => open,
@@ -122,8 +122,8 @@ impl SharedStore {
         Ok(store)
     }
 
-    /// Between two transactions: ends the turn if it is long enough, or the process is to stop. A long log is moved
-    /// into the database file then, else the next turn would begin with reading it again.
+    /// Called between two transactions. Ends the turn if it has lasted long enough, or if the process is to stop. A
+    /// long log is then moved into the database file, because the next turn would have to read it again.
     ///
     /// # Errors
     ///

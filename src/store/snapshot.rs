@@ -1,11 +1,12 @@
-//! Snapshots: whole copies of a database in the folder `published` beside it, for readers who may not
-//! write it. Nobody writes a snapshot, so nobody waits for one.
+//! Snapshots: complete copies of a database in the folder `published` beside it, for users who may not write the
+//! database. A snapshot is never written again, so reading one blocks nobody.
 //!
-//! `published/mill-20261121T080000Z.duckdb` is of the database `mill.duckdb` at that time;
-//! `published/mill.duckdb` is a link to the newest. Where the same is there as Parquet files, they are in a
-//! folder of that name with `.parquet` behind it, and the link to it.
+//! `published/mill-20261121T080000Z.duckdb` is a snapshot of `mill.duckdb` at that time; `published/mill.duckdb` is a
+//! link to the newest one. If Parquet files are published, too, they are in folders with the same names and `.parquet`
+//! appended.
 //!
-//! A second folder, `published-content`, has snapshots with what people wrote, for users who are named.
+//! A second folder, `published-content`, has snapshots that contain texts of people, for the users in the
+//! configuration.
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::access::may_write;
@@ -21,31 +22,32 @@ pub struct Snapshot {
     pub time: DateTime<Utc>,
 }
 
-/// For whom snapshots are.
+/// Who may read a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// The group of the folder.
     Readers,
-    /// Users who are named, with what people wrote: the console's, which shows it to whom it may be shown.
+    /// The users in the configuration; these snapshots contain texts of people. The console reads them and decides
+    /// which user sees which text.
     Content,
 }
 
 impl Audience {
     pub const ALL: [Self; 2] = [Self::Readers, Self::Content];
 
-    /// Where they are.
+    /// The folder of these snapshots.
     pub fn folder(self, database: &Path) -> PathBuf {
         let name = if self == Self::Readers { "published" } else { "published-content" };
         database.with_file_name(name)
     }
 
-    /// The newest one of a database.
+    /// The newest snapshot of a database.
     pub fn newest(self, database: &Path) -> Option<Snapshot> {
         let newest = std::fs::canonicalize(self.link(database)).ok()?;
         Snapshot::of(database, newest)
     }
 
-    /// All of a database, oldest first.
+    /// All snapshots of a database, oldest first.
     pub(super) fn all(self, database: &Path) -> Vec<Snapshot> {
         let entries = std::fs::read_dir(self.folder(database)).into_iter().flatten().flatten();
         let mut all: Vec<_> = entries.filter_map(|entry| Snapshot::of(database, entry.path())).collect();
@@ -53,43 +55,43 @@ impl Audience {
         all
     }
 
-    /// The one of a time, which is still to be made. Of two in a second the later one has the name of the next second:
-    /// readers distinguish snapshots by their names.
+    /// The name for a new snapshot. If the name of this second is taken, the next free second is used, because readers
+    /// distinguish snapshots by their names.
     pub(super) fn at(self, database: &Path, time: DateTime<Utc>) -> Snapshot {
         let (stem, extension) = name(database);
         let path = self.folder(database).join(format!("{stem}-{}{extension}", time.format(FORMAT)));
         if path.exists() { self.at(database, time + TimeDelta::seconds(1)) } else { Snapshot { path, time } }
     }
 
-    /// The name that the newest snapshot of a database has, too.
+    /// The link to the newest snapshot of a database.
     pub(super) fn link(self, database: &Path) -> PathBuf {
         self.folder(database).join(database.file_name().unwrap_or_default())
     }
 }
 
 impl Snapshot {
-    /// The newest one of a database, for readers.
+    /// The newest snapshot of a database without texts of people.
     pub fn newest(database: &Path) -> Option<Self> {
         Audience::Readers.newest(database)
     }
 
-    /// The newest one of a database that this user may read, with what people wrote if there is one.
+    /// The newest snapshot that this user may read: with texts of people if possible.
     pub fn fullest(database: &Path) -> Option<Self> {
         let may_read = |snapshot: &Self| rustix::fs::access(&snapshot.path, rustix::fs::Access::READ_OK).is_ok();
         Audience::Content.newest(database).filter(may_read).or_else(|| Self::newest(database))
     }
 
-    /// The newest one of a database, for a user who may not write the database itself.
+    /// The newest snapshot, if this user may not write the database itself.
     pub fn instead_of(database: &Path) -> Option<Self> {
         if may_write(database) { None } else { Self::newest(database) }
     }
 
-    /// The folder of its Parquet files, if it has any.
+    /// The folder of its Parquet files. It need not exist.
     pub fn parquet(&self) -> PathBuf {
         with(&self.path, ".parquet")
     }
 
-    /// The one that the path names, if it names one.
+    /// The snapshot with this path; `None` if the path is not that of a snapshot of the database.
     pub(super) fn of(database: &Path, path: PathBuf) -> Option<Self> {
         let (stem, extension) = name(database);
         let time = path.file_name()?.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(&extension)?;
@@ -100,7 +102,8 @@ impl Snapshot {
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
-/// Removes the snapshots of a database, and the name of the newest. Returns how many there were.
+/// Removes all snapshots of a database and the links to the newest ones, and the file with the state of the service.
+/// Returns the number of snapshots.
 ///
 /// # Errors
 ///
@@ -112,7 +115,7 @@ pub fn remove(database: &Path) -> Result<u64> {
 }
 
 impl Audience {
-    /// Removes its snapshots, and the name of the newest. Returns how many there were.
+    /// Removes the snapshots and the links to the newest one. Returns the number of snapshots.
     pub(super) fn remove(self, database: &Path) -> Result<u64> {
         let (all, link) = (self.all(database), self.link(database));
         let files = all.iter().flat_map(|snapshot| [snapshot.parquet(), snapshot.path.clone()]);
@@ -121,7 +124,7 @@ impl Audience {
     }
 }
 
-/// Removes files and folders, if they are there.
+/// Removes files and folders. Missing ones are ignored.
 fn remove_all(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     for path in paths {
         let removed = if path.is_dir() && !path.is_symlink() {
@@ -137,15 +140,15 @@ fn remove_all(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Files and folders that a publisher has beside the link until a snapshot is whole.
+/// Extensions of files and folders beside the link, in which a snapshot is prepared.
 const PARTIAL: [&str; 5] = [".new", ".new.wal", ".link", ".new.tmp", ".new.parquet"];
 
-/// Whether there is anything of a snapshot that is not whole.
+/// Whether there are parts of an unfinished snapshot.
 pub(super) fn is_partial(link: &Path) -> bool {
     PARTIAL.iter().any(|extension| with(link, extension).symlink_metadata().is_ok())
 }
 
-/// Removes what a publisher that was killed has left. Its lock is held.
+/// Removes what a killed publisher has left. The caller holds the publisher's lock.
 pub(super) fn remove_partial(link: &Path) {
     for path in PARTIAL.map(|extension| with(link, extension)) {
         if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
@@ -169,7 +172,7 @@ pub(super) fn with(path: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
-/// A path in SQL.
+/// A path as an SQL string.
 pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
         Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is not valid UTF-8", path.display()))
@@ -177,7 +180,7 @@ pub(super) fn quoted(path: &Path) -> Result<String> {
     Ok(format!("'{}'", text.replace('\'', "''")))
 }
 
-/// `mill` and `.duckdb`.
+/// The stem and the extension of a database: `mill` and `.duckdb`.
 fn name(database: &Path) -> (String, String) {
     let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let extension = text(database.extension());

@@ -1,5 +1,5 @@
-//! Which trees of transcripts a database is made of. [`crate::source::alignment`] decides what a run does with each;
-//! this module stores it.
+//! The sources of a database: folders with transcripts. [`crate::source::alignment`] decides how a run treats each of
+//! them; this module stores the result.
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::alignment::{self, Known, Misalignment, SourceMatch, Wanted};
@@ -17,22 +17,22 @@ pub struct Registered {
     pub source: Source,
     pub retired_at: Option<DateTime<Utc>>,
     pub is_found: Option<bool>,
-    /// Why nothing of it is read.
+    /// Why no file of the source is read.
     pub alarm: Option<String>,
     device: Option<i64>,
 }
 
-/// What a run makes of the sources that it names.
+/// The result of aligning the sources of a run with those of the database.
 #[derive(Debug)]
 pub struct Remembering {
-    /// Per source: why it is not walked.
+    /// For each source of the run, why it is not walked; `None` if it is.
     pub refused: Vec<Option<Error>>,
-    /// What is to be known about those that the database has beside them.
+    /// Messages about sources that the database has and the run does not name.
     pub left_out: Vec<String>,
 }
 
-/// Remembers the sources of a new database, and changes in those of an old one. Refuses trees that may not be the ones
-/// that they seem to be, so that two trees never mix by accident.
+/// Stores the sources of a new database, and changes in those of an existing one. A folder that may be another one than
+/// it seems is refused, so that two trees never mix by accident.
 ///
 /// # Errors
 ///
@@ -42,7 +42,8 @@ pub fn remember(store: &Store, wanted: &[Wanted], adopt: bool) -> Result<Remembe
     let origin = OriginFile::read(store.lock.database());
     replace(store, &after)?;
     let known_before = origin.map(|origin| origin.sources()).unwrap_or_default();
-    // The database was replaced by another one after the sources were chosen.
+    // If the origin file knows a refused source, another file was put in the place of the database after the sources
+    // were chosen.
     let is_replaced = |wanted: &Wanted| known_before.iter().any(|known| known.source == wanted.source);
     let refused = remembering.refused.into_iter().zip(wanted).map(|(error, wanted)| {
         let again = |error: Error| error.hint("another database has taken its place: run it again");
@@ -51,7 +52,7 @@ pub fn remember(store: &Store, wanted: &[Wanted], adopt: bool) -> Result<Remembe
     Ok(Remembering { refused: refused.collect(), ..remembering })
 }
 
-/// What a run would make of the sources that it names, in words.
+/// What a run would do with the sources that it names, in words.
 #[derive(Debug)]
 pub struct Preview {
     pub changes: Vec<String>,
@@ -59,7 +60,7 @@ pub struct Preview {
     pub left_out: Vec<String>,
 }
 
-/// What a run would make of the sources that it names, where the database remembers these.
+/// Compares the sources that a run would name with those that the database remembers.
 pub fn preview(remembered: &[Remembered], wanted: &[Wanted]) -> Preview {
     let registered = |known: &Remembered| Registered {
         retired_at: known.is_retired.then_some(DateTime::UNIX_EPOCH),
@@ -85,7 +86,7 @@ pub fn preview(remembered: &[Remembered], wanted: &[Wanted]) -> Preview {
     Preview { changes: changes.collect(), refused: refused.into_iter().flatten().collect(), left_out }
 }
 
-/// Adds sources that were found and not named.
+/// Adds sources that were found automatically.
 ///
 /// # Errors
 ///
@@ -100,11 +101,11 @@ pub fn add_found(store: &Store, found: &[Source]) -> Result<()> {
     replace(store, &after)
 }
 
-/// Notes that the tree of a source is in another folder now.
+/// Stores that the folder of a source has moved.
 ///
 /// # Errors
 ///
-/// If there is no such source in use, the folder belongs to another one, or the database cannot be used.
+/// If no source in use has this name, the folder overlaps with that of another source, or the database cannot be used.
 pub fn move_to(store: &Store, old: &str, root: &std::path::Path) -> Result<Source> {
     let mut all = current(store)?;
     let number = position(&all, old)?;
@@ -122,11 +123,11 @@ pub fn move_to(store: &Store, old: &str, root: &std::path::Path) -> Result<Sourc
     Ok(source)
 }
 
-/// Retires a source: what its files said is kept, and nobody looks for them any more.
+/// Retires a source: its data is kept, and its folder is no longer read.
 ///
 /// # Errors
 ///
-/// If there is no such source in use, or the database cannot be used.
+/// If no source in use has this name, or the database cannot be used.
 pub fn retire(store: &Store, name: &str, now: DateTime<Utc>) -> Result<Source> {
     let mut all = current(store)?;
     let number = position(&all, name)?;
@@ -135,7 +136,7 @@ pub fn retire(store: &Store, name: &str, now: DateTime<Utc>) -> Result<Source> {
     let source = all[number].source.clone();
     replace(store, &all)?;
     store.transaction(|transaction| {
-        // Failures of its files are not tried again.
+        // Failures of its files are not retried.
         transaction.execute(
             "DELETE FROM session_waits WHERE session_file IN (SELECT session_file FROM session_files WHERE source = ?)",
             [&source.name],
@@ -146,7 +147,7 @@ pub fn retire(store: &Store, name: &str, now: DateTime<Utc>) -> Result<Source> {
     Ok(source)
 }
 
-/// The sources that a database is made of: its origin knows them too, where the database has lost them.
+/// The sources of a database. If the database has lost them, they are taken from the origin file.
 ///
 /// # Errors
 ///
@@ -155,7 +156,7 @@ pub fn of(store: &Store) -> Result<Vec<Remembered>> {
     Ok(current(store)?.iter().map(Registered::remembered).collect())
 }
 
-/// All sources that the database has rows of, by name.
+/// All sources in the database, by name.
 ///
 /// # Errors
 ///
@@ -182,7 +183,7 @@ fn current(store: &Store) -> Result<Vec<Registered>> {
     let registered = registered(store.reader())?;
     let origin = if registered.is_empty() { OriginFile::read(store.lock.database()) } else { None };
     let lost = |origin: OriginFile| {
-        // Nothing is left of what a retired one said.
+        // The lost database had the data of retired sources. Nothing of it is left, so these are not restored.
         let in_use = origin.sources().into_iter().filter(|known| !known.is_retired);
         in_use
             .map(|Remembered { source, is_found, .. }| Registered { is_found, ..Registered::new(source, false) })
@@ -220,7 +221,7 @@ fn as_known(registered: &[Registered]) -> Vec<Known> {
     registered.iter().map(known).collect()
 }
 
-/// What a run makes of the sources, and what is known afterwards.
+/// Aligns the sources. Returns the result, and the sources to store.
 fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Remembering, Vec<Registered>) {
     let known = as_known(before);
     let alignment = alignment::align(&known, wanted, adopt);
@@ -231,7 +232,7 @@ fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Rememberin
                 let has_moved = old.source.root != after.source.root;
                 Registered {
                     retired_at: old.retired_at.filter(|_| after.is_retired),
-                    // Whoever names one gives it a name.
+                    // A source that a user names with other settings no longer counts as found automatically.
                     is_found: if is_named(number) && old.source != after.source { Some(false) } else { old.is_found },
                     alarm: old.alarm.clone().filter(|_| !has_moved && !alignment.left_out.contains(&number)),
                     device: old.device.filter(|_| !has_moved),
@@ -309,13 +310,13 @@ impl Misalignment {
     }
 }
 
-/// Keeps what is known of the sources, in the database and beside it.
+/// Stores the sources in the database and in the origin file.
 fn replace(store: &Store, after: &[Registered]) -> Result<()> {
     let before = registered(store.reader())?;
     let mut sorted = after.to_vec();
     sorted.sort_by(|a, b| a.source.name.cmp(&b.source.name));
     if before != sorted {
-        // A known one keeps its place in the list, whatever becomes of its name.
+        // `after` begins with the sources of `before` in the same order, so a source with another name was renamed.
         let names = before.iter().zip(after).map(|(old, new)| [&old.source.name, &new.source.name]);
         let names: Vec<_> = names.filter(|[old, new]| old != new).collect();
         store.transaction(|transaction| {

@@ -1,4 +1,4 @@
-//! What a commit gets with the outcomes that it keeps.
+//! The context of a commit, shared by all outcomes that it writes.
 
 use crate::read::job::Job;
 use crate::source::Source;
@@ -6,7 +6,7 @@ use crate::store::schema::Schema;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
-/// What every row of a pass's commits shares.
+/// The values that all commits of a pass share.
 #[derive(Clone, Copy)]
 pub struct Stamp<'a> {
     pub run_id: i64,
@@ -16,26 +16,26 @@ pub struct Stamp<'a> {
     pub manifests: &'a [&'a Manifest],
     /// The tables of all processors of the program, whether they run or not.
     pub schema: &'a Schema,
-    /// The sources of the pass, by position.
+    /// The sources of the pass. [`Job::source`] is a position in them.
     pub sources: &'a [Source],
 }
 
 impl<'a> Stamp<'a> {
-    /// The name of the source of a job.
+    /// The name of a job's source.
     pub(super) fn source(self, job: &Job) -> &'a str {
         self.sources.get(job.source).map(|source| source.name.as_str()).unwrap_or_default()
     }
 }
 
-/// Which attempt at a group it is.
+/// Whether a group is committed for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try {
-    /// The first attempt. The database has what the ledger had when the pass was planned, so files without a ledger
-    /// entry have no rows to replace, and keys that are new to the database are settled in the same transaction.
+    /// The first attempt. What the ledger said when the pass was planned still holds. So files without a ledger entry
+    /// have no rows to replace, and keys of which the database has nothing are settled in the same transaction.
     First,
-    /// A later attempt, after a refusal or a commit with an unknown outcome. Rows may be stored already, so all files
-    /// are compared with the database. New keys are only touched: settling one may be what the database refused, and
-    /// that must not fail the file.
+    /// A later attempt, after the database refused the group or the outcome of a commit was unknown. Rows may already
+    /// be stored, so all files are compared with the database. New keys are only touched: settling one of them can be
+    /// the reason for the refusal, and must not make the file fail.
     Again,
 }
 

@@ -1,10 +1,10 @@
-//! Where statements of SQL begin and end, found without the database, which would begin to run them: to say how
-//! many there are, and what an `EXPLAIN` is about. What a statement may do is for the database to judge.
+//! Finds where SQL statements begin and end, to count them and to split off an `EXPLAIN`. The database cannot be used
+//! for that, because it would begin to run them. This module does not decide what a statement may do.
 
-/// Either ends a comment.
+/// Both end a line comment.
 const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
-/// How many statements a text has. Blanks and comments are none.
+/// The number of statements in a text. Blanks and comments do not count.
 pub fn count(sql: &str) -> usize {
     let (mut rest, mut count, mut is_open) = (sql, 0, false);
     while let Some(first) = rest.chars().next() {
@@ -27,9 +27,9 @@ pub fn count(sql: &str) -> usize {
     count
 }
 
-/// A statement in the two parts that are run: the words of an `EXPLAIN`, written anew, and the statement that it
-/// explains. Comments and blanks between them are dropped, so it does not matter if DuckDB finds them in other places
-/// than this module.
+/// Splits a statement into the words of its `EXPLAIN`, rewritten here, and the statement that is explained. Comments
+/// and blanks between them are dropped, so it does not matter whether DuckDB sees them at the same places as this
+/// module.
 pub fn explained(sql: &str) -> (String, &str) {
     let Some(mut rest) = after_word(sql, "EXPLAIN") else { return (String::new(), sql) };
     let mut words = String::from("EXPLAIN ");
@@ -38,7 +38,7 @@ pub fn explained(sql: &str) -> (String, &str) {
         rest = behind;
     }
     let is_option = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || matches!(c, '_' | ',');
-    // A bracket that holds anything but words begins the statement.
+    // A bracket that contains anything but words and commas belongs to the statement.
     match rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')')) {
         Some((options, behind)) if options.chars().all(is_option) && !behind.trim().is_empty() => {
             (format!("{words}({options}) "), behind)
@@ -47,7 +47,7 @@ pub fn explained(sql: &str) -> (String, &str) {
     }
 }
 
-/// What stands behind a word, if the text begins with it.
+/// The text after a word, if the text begins with it. Comments before the word are skipped.
 fn after_word<'s>(sql: &'s str, word: &str) -> Option<&'s str> {
     let mut rest = sql.trim_start();
     loop {
@@ -63,7 +63,7 @@ fn after_word<'s>(sql: &'s str, word: &str) -> Option<&'s str> {
     (ends && first.eq_ignore_ascii_case(word)).then_some(behind)
 }
 
-/// The length of a comment. They are nested.
+/// The length of a comment. Comments can be nested.
 fn comment(text: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -77,8 +77,8 @@ fn comment(text: &str) -> usize {
     text.len()
 }
 
-/// The length of a word, of something in quotes, or of a sign. A quote within quotes is written twice, which
-/// is as good as two of them.
+/// The length of a word, a quoted text, or a sign. A quote within a quoted text is doubled; reading it as two quoted
+/// texts in a row gives the same length.
 fn token(text: &str, first: char) -> usize {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
     let end = |from: usize, quote: &str| {
@@ -98,7 +98,7 @@ fn token(text: &str, first: char) -> usize {
     }
 }
 
-/// The length of `E'…'`, in which a backslash takes its meaning from the letter behind it.
+/// The length of `E'…'`, in which a backslash escapes the next character.
 fn escaped(text: &str) -> usize {
     let mut is_next = false;
     let is_end = |(_, c): &(usize, char)| {

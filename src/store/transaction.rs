@@ -1,7 +1,7 @@
-//! A transaction that cannot be committed after any of its statements failed.
+//! A transaction that cannot be committed after one of its statements failed.
 //!
-//! DuckDB reports success for a COMMIT after a failed append and keeps half of the work, so the
-//! failure is remembered here, even if the body of the transaction forgives it.
+//! After a failed append, DuckDB reports success for the COMMIT and keeps half of the changes. So this type remembers a
+//! failure, even if the body ignores the error.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::fault::Fault;
@@ -10,15 +10,14 @@ use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Appender, Connection, Params, Row, ToSql, appender_params_from_iter};
 use std::cell::Cell;
 
-/// Statements that are kept together or not at all.
+/// Statements that take effect together or not at all.
 pub struct Transaction<'c> {
     connection: &'c Connection,
     failed: Cell<bool>,
     ended: Cell<bool>,
 }
 
-/// Runs a body between the beginning and the end of a transaction. Its error is `Fault::Unsure` if the
-/// commit is what failed.
+/// Runs a body within a transaction. If the COMMIT itself fails, the error has `Fault::Unsure`.
 pub(super) fn run<T>(connection: &Connection, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
     connection.execute_batch("BEGIN TRANSACTION")?;
     let transaction = Transaction { connection, failed: Cell::new(false), ended: Cell::new(false) };
@@ -34,10 +33,11 @@ pub(super) fn run<T>(connection: &Connection, body: impl FnOnce(&Transaction<'_>
 }
 
 impl Drop for Transaction<'_> {
-    /// Whatever ends the body early, an error or a panic, nothing of it is kept.
+    /// If the body ends early, with an error or a panic, all its changes are rolled back.
     fn drop(&mut self) {
         if !self.ended.get() {
-            // The error that led here is the one to report; a rollback fails only where nothing can be kept.
+            // An error of the rollback is ignored: the earlier error is the one to report, and nothing is committed in
+            // any case.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
@@ -49,11 +49,11 @@ impl Transaction<'_> {
         Ok(result?)
     }
 
-    /// Runs one statement; returns how many rows it changed.
+    /// Runs one statement. Returns the number of changed rows.
     ///
     /// # Errors
     ///
-    /// If it fails; the transaction is lost then.
+    /// If it fails. The transaction is then rolled back.
     pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.watch(self.connection.execute(sql, params))
     }
@@ -62,16 +62,16 @@ impl Transaction<'_> {
     ///
     /// # Errors
     ///
-    /// If one of them fails; the transaction is lost then.
+    /// If one of them fails. The transaction is then rolled back.
     pub fn batch(&self, sql: &str) -> Result<()> {
         self.watch(self.connection.execute_batch(sql))
     }
 
-    /// Runs a query and hands on its rows one by one.
+    /// Runs a query and calls `each` for every row.
     ///
     /// # Errors
     ///
-    /// If it fails, or `each` does; the transaction is lost then.
+    /// If the query or `each` fails. The transaction is then rolled back.
     pub fn query(
         &self,
         sql: &str,
@@ -88,20 +88,20 @@ impl Transaction<'_> {
         })())
     }
 
-    /// Runs a query of one number.
+    /// Runs a query that returns one number.
     ///
     /// # Errors
     ///
-    /// If it fails or has no row.
+    /// If it fails or returns no row. The transaction is then rolled back.
     pub fn number(&self, sql: &str, params: impl Params) -> Result<i64> {
         self.watch(self.connection.query_row(sql, params, |row| row.get(0)))
     }
 
-    /// Appends rows to a table of a schema; returns how many.
+    /// Appends rows to a table of a schema. Returns their number.
     ///
     /// # Errors
     ///
-    /// If a row does not fit; the transaction is lost then.
+    /// If a row does not fit the table. The transaction is then rolled back.
     pub fn append<R, C>(&self, schema: &str, table: &str, rows: impl Iterator<Item = R>) -> Result<u64>
     where
         R: IntoIterator<Item = C>,
@@ -110,11 +110,11 @@ impl Transaction<'_> {
         self.fill(|| self.connection.appender_to_db(table, schema), rows)
     }
 
-    /// Appends batches of rows to a table of a schema; returns how many rows.
+    /// Appends batches of rows to a table of a schema. Returns the number of rows.
     ///
     /// # Errors
     ///
-    /// If a row does not fit; the transaction is lost then.
+    /// If a row does not fit the table. The transaction is then rolled back.
     pub(super) fn append_batches(
         &self,
         schema: &str,
@@ -138,11 +138,11 @@ impl Transaction<'_> {
         }))
     }
 
-    /// Appends rows to a temporary table; returns how many.
+    /// Appends rows to a temporary table. Returns their number.
     ///
     /// # Errors
     ///
-    /// If a row does not fit; the transaction is lost then.
+    /// If a row does not fit the table. The transaction is then rolled back.
     pub fn stage<R, C>(&self, table: &str, rows: impl Iterator<Item = R>) -> Result<u64>
     where
         R: IntoIterator<Item = C>,
@@ -151,7 +151,8 @@ impl Transaction<'_> {
         self.fill(|| self.connection.appender_to_catalog_and_db(table, "temp", "main"), rows)
     }
 
-    /// The appender ends here, with or without an error, before the transaction does. Without rows none is made.
+    /// The appender is dropped here, before the transaction ends, whether there was an error or not. If there are no
+    /// rows, none is created.
     fn fill<'a, R, C>(
         &self,
         appender: impl FnOnce() -> duckdb::Result<Appender<'a>>,

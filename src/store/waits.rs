@@ -1,4 +1,4 @@
-//! Files that wait to be quiet, in the database: a row per processor and file.
+//! Files that were changed too recently to process, and since when each waits: a row per processor and file.
 
 use crate::base::error::Result;
 use crate::run::quiet::Wait;
@@ -8,8 +8,8 @@ use crate::store::rows::{Cell, as_text, as_time};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
-/// Adds to the ledger since when files wait for a processor. A file that was processed after its wait began waits no
-/// longer. A processing time later than `now` comes from a wrong clock and is ignored.
+/// Adds to the ledger since when files wait for a processor. A file that was processed after its wait began no longer
+/// waits. A processing time later than `now` comes from a wrong clock and is ignored.
 ///
 /// # Errors
 ///
@@ -27,14 +27,14 @@ pub(super) fn read(connection: &Connection, processor: &str, ledger: &mut Ledger
     Ok(())
 }
 
-/// Replaces the files that wait for a processor, if others do than the ledger knows.
+/// Stores the files that wait for a processor, if they differ from those in the ledger.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
 pub fn set(store: &Store, processor: &str, ledger: &Ledger, waits: &[Wait]) -> Result<()> {
     let known = |file: &str| ledger.files.get(file).and_then(|known| known.waits_since);
-    // Those that were dealt with since are in the table, but not in the ledger.
+    // Files that were processed meanwhile are in the table, but not in the ledger.
     let before: i64 = store.connection().query_row(
         "SELECT count(*) FROM session_waits WHERE processor_name = ?",
         [processor],

@@ -1,19 +1,20 @@
-//! Facts that are entities as they stand: those of a key that only one source file knows, where the settlement
-//! [declares](sessionmill_contract::Alone) that such a fact is one.
+//! Facts that are entities themselves. A settlement can [declare](sessionmill_contract::Alone) that facts need no
+//! settling as long as only one source file has facts of their key.
 //!
-//! A column `alone` of the table of facts marks them. The view of the entities shows the marked facts beside the rows of
-//! the table of entities, which holds those of keys that several files know. So nearly everything is stored once.
+//! The column `alone` of the table of facts marks them. The view of the entities shows the marked facts together with
+//! the rows of the table of entities, which holds only keys that several files share. Nearly all keys are in one file,
+//! so nearly all data is stored once.
 //!
 //! | what happens to a key | what is written |
 //! | --- | --- |
-//! | one file says it, and nothing is known of it | its facts, marked |
-//! | the file that alone knows it says it in another way | its facts, marked |
-//! | another file says it, too | the facts without a mark; settling takes the others' marks and writes the entity |
-//! | its only file says it no more | the marked facts move to the table of entities; settling deletes them |
-//! | one file is left that says it | settling marks its facts and deletes the entity |
+//! | a new key arrives in one file | its facts, with the mark |
+//! | its only file changes the facts of the key | the new facts, with the mark |
+//! | another file has the key, too | its facts, unmarked; settling removes the other marks and writes the entity |
+//! | its only file no longer has the key | the marked facts move to the table of entities; settling deletes them |
+//! | all files but one no longer have the key | settling marks the facts of that file and deletes the entity |
 //!
-//! In between, the view shows what was: the mark of a fact is set or taken only when its key is settled, or
-//! when nothing was shown of the key.
+//! Until a key is settled, the view shows its previous entity. So the mark of a fact only changes when its key is
+//! settled, or when the view has shown nothing of that key before.
 
 use super::{is_any, key_in_sql, replace, stage_keys};
 use crate::base::error::Result;
@@ -22,7 +23,7 @@ use crate::store::{Transaction, lookup};
 use sessionmill_contract::{Manifest, Settlement, Table};
 use std::collections::{HashMap, HashSet};
 
-/// The view that shows the entities of a settlement, in SQL; `None` where its facts are none.
+/// The view that shows the entities of a settlement, in SQL; `None` if the settlement does not declare `alone`.
 pub(in crate::store) fn view(settlement: &Settlement) -> Option<String> {
     let [entities, ..] = settlement.entities else { return None };
     let (name, facts) = (entities.name, settlement.facts.name);
@@ -33,7 +34,7 @@ pub(in crate::store) fn view(settlement: &Settlement) -> Option<String> {
     ))
 }
 
-/// The entity of a fact, in SQL.
+/// The columns of the entity of a fact, in SQL.
 fn values(settlement: &Settlement, entities: &Table) -> Option<String> {
     let alone = settlement.alone.as_ref()?;
     let value = |name: &str| {
@@ -43,8 +44,8 @@ fn values(settlement: &Settlement, entities: &Table) -> Option<String> {
     Some(entities.names().into_iter().map(value).collect::<Vec<_>>().join(", "))
 }
 
-/// Hashes of the keys of arriving facts that only one source file will know after this transaction. With `some_leave`,
-/// facts listed in `leaving` do not count, because this transaction deletes them.
+/// Returns the hashes of the keys of arriving facts that only one source file will have after this transaction. If
+/// `some_leave`, the facts listed in `leaving` do not count, because this transaction deletes them.
 pub(in crate::store) fn once(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -53,7 +54,7 @@ pub(in crate::store) fn once(
     some_leave: bool,
 ) -> Result<HashSet<i64>> {
     let key = Key::of(settlement, settlement.facts);
-    // The file and key of the first fact of each hash; nothing where another one is of another file or key.
+    // The file and key of the first fact of each hash; `None` once a fact of another file or key has the same hash.
     let mut once: HashMap<i64, Option<(&str, &str)>> = HashMap::new();
     for fact in arriving {
         let from = (&*fact.file.session_file, key.text(fact.row));
@@ -83,8 +84,8 @@ pub(in crate::store) fn once(
     Ok(once.into_iter().filter_map(|(hash, once)| once.map(|_| hash)).collect())
 }
 
-/// Before marked facts are deleted, copies the entities that they stood for into the table of entities, so that the view
-/// keeps showing them until their key is settled. Keys in `but` are skipped: their new facts are entities themselves.
+/// Copies the entities of marked facts that are about to be deleted into the table of entities, so that the view shows
+/// them until their key is settled. Keys in `but` are skipped, because their new facts are marked as entities.
 pub(in crate::store) fn outlast(
     transaction: &Transaction<'_>,
     settlement: &Settlement,
@@ -104,8 +105,8 @@ pub(in crate::store) fn outlast(
     Ok(())
 }
 
-/// Notes the source files whose entities can change when the keys in `settling` are settled: an entity stands for one of
-/// the files that have facts of its key, or had some.
+/// Notes the source files whose entities can change when the keys in `settling` are settled: the files that have facts
+/// of these keys, and the files that their entities name now.
 pub(super) fn note_files(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<()> {
     if settlement.alone.is_none() {
         return Ok(());
@@ -117,8 +118,8 @@ pub(super) fn note_files(transaction: &Transaction<'_>, settlement: &Settlement)
     lookup::note_files(transaction, settlement.facts.name, &files.join(" UNION ALL "), &[])
 }
 
-/// Marks the facts of the keys in `settling` that one source file alone knows, and takes the mark of the others. Those
-/// of the keys in `keeping` stay what they were.
+/// Marks the facts of those keys in `settling` that only one source file has, and removes the mark from all others. The
+/// facts of the keys in `keeping` do not change.
 pub(super) fn mark(
     transaction: &Transaction<'_>,
     settlement: &Settlement,

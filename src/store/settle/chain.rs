@@ -1,13 +1,13 @@
-//! Entities that are the facts of a later settlement: what differs of them touches its keys, in the same
-//! transaction.
+//! Entities that are the facts of a later settlement. When they change, the keys of the later settlement are touched in
+//! the same transaction.
 //!
-//! For example, tasks settle by their id to states, and states settle by what they were made for. A task that
-//! gets another state touches its own purpose and no other one.
+//! For example, the first settlement makes the state of each task id. The second settles these states by the purpose of
+//! the task. When a task gets another state, only its own purpose is touched.
 //!
 //! Entities can also be the edges that join keys of a later settlement: see [`groups`].
 //!
-//! Such a table has two hashes: `key_hash` of the key that its rows were settled from, and `chain_hash` of the key
-//! that they are settled to.
+//! A table of such entities has two hashes: `key_hash` is that of the key from which a row was settled, and
+//! `chain_hash` that of its key in the later settlement.
 
 use super::{Groups, groups, touch};
 use crate::base::error::Result;
@@ -15,7 +15,7 @@ use crate::store::Transaction;
 use crate::store::rows::Key;
 use sessionmill_contract::{Processor, RowRef, Table};
 
-/// Does what is to be done about rows of a table of entities that arrived or left.
+/// Updates groups and touches keys of later settlements after rows of a table of entities were added or removed.
 pub(super) fn differ<'r>(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,

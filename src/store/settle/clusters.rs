@@ -1,12 +1,12 @@
-//! The facts that have to do with each other, as the processor says: each such cluster is settled by itself.
+//! Groups facts that the processor considers related. Each group, a cluster, is settled by itself.
 //!
-//! A fact is stored under the hash of the settlement's name when it arrives, and under the number of its cluster from then
-//! on. The entities of a cluster are stored under that number, too. So everything that finds rows by the hash of their key
-//! finds those of a cluster.
+//! A new fact is stored under the hash of the settlement's name, and from then on under the number of its cluster. The
+//! entities of the cluster are stored under that number, too. So all code that finds rows by the hash of a key also
+//! works with clusters.
 //!
-//! For example, `a` and `b` say the same, and nothing else does: they are a cluster. When `c` arrives and says the same as
-//! `b`, the three are one. When `b` leaves, its cluster is touched, and what is left of it is put into clusters anew.
-//! Facts of clusters that nothing has touched stay where they are.
+//! For example, facts `a` and `b` say the same, and no other fact does: they are a cluster. When `c` arrives and says
+//! the same as `b`, all three are one cluster. When `b` leaves, its cluster is touched, and the facts that are left are
+//! clustered again. Facts of clusters that are not touched stay where they are.
 
 use super::touch;
 use crate::base::error::Result;
@@ -18,7 +18,7 @@ use sessionmill_contract::{Clusters, Columns, Manifest, Member, Processor, Settl
 use std::collections::BTreeSet;
 
 impl Store {
-    /// Puts the facts of touched clusters, and those that have arrived, into clusters, and touches these.
+    /// Assigns the facts of touched clusters, and new facts, to clusters, and touches the clusters that have changed.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ fn cluster(
     touch::hashes(transaction, manifest, settlement, &due)
 }
 
-/// The clusters that something has touched, and the hash of new facts and reviews, if there are any.
+/// The numbers of the touched clusters. For new facts and reviews, this includes the hash of the settlement's name.
 fn touched(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<BTreeSet<i64>> {
     let mut touched = BTreeSet::new();
     let sql = "SELECT DISTINCT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?";
@@ -79,7 +79,7 @@ fn touched(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Sett
     Ok(touched)
 }
 
-/// All facts, each with its row id and the number under which it is stored.
+/// All facts of a settlement, each with its row id and the number under which it is stored.
 struct Facts {
     stored: Vec<(i64, i64)>,
     rows: Columns,

@@ -1,4 +1,4 @@
-//! The stored facts of keys, key by key, and in the order that the settlement declares within a key.
+//! Reads the stored facts, key by key; within a key, in the order that the settlement declares.
 
 use super::islands::IslandCutter;
 use super::{facts_hash, groups, origin};
@@ -11,7 +11,7 @@ use sessionmill_contract::{Cells as _, Columns, FactRow, Processor, RowRef, Sett
 table! {
     static ORIGINS: Table = "origins", Hidden;
 
-    /// Where a fact comes from.
+    /// The source file and the person of a fact.
     struct OriginRow<'a> {
         session_file: &'a str,
         username: &'a str,
@@ -44,7 +44,7 @@ impl Facts {
         self.rows.is_empty()
     }
 
-    /// The facts as a processor takes them.
+    /// The facts in the form that a processor takes.
     pub(super) fn rows<'a>(&'a self) -> Vec<FactRow<'a>> {
         let text = |origin: RowRef<'a>, column| origin.cell(column).as_str().unwrap_or_default();
         let facts = self.origins.rows().zip(self.rows.rows());
@@ -52,8 +52,9 @@ impl Facts {
     }
 }
 
-/// Hands on the facts of keys, all of one key with its hash. Where these have islands, only those in the ranges of
-/// the keys in `settling`. Finding the rows by the one number first spares reading the other columns of all rows.
+/// Calls `each` once per key, with the hash and all facts of the key. For a settlement with islands, only the facts
+/// within the ranges in `settling_ranges` are read. Selecting rows by the numeric hash first means that the other
+/// columns are read for matching rows only.
 pub(super) fn facts(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,

@@ -1,10 +1,10 @@
-//! Keys that could not be settled, and when they are tried again: by the rules of [`crate::source::retry`], as
-//! source files are.
+//! Keys that could not be settled, and when they are tried again. The rules are those for source files, in
+//! [`crate::source::retry`].
 //!
-//! A key that fails is taken off the list of touched ones and stands in `settling_failures`; its entities stay
-//! what they were. It is tried again when its wait is over, unless it is given up. Whatever changes about it
-//! touches it: facts, decisions, rules, settings. That ends the wait, and its failures are counted anew. So
-//! a failure does not have to say what it was about.
+//! A key that fails is removed from the list of touched keys and stored in `settling_failures`; its entities stay as
+//! they were. It is tried again when its wait is over, unless it is given up. When its facts, reviews, rules or
+//! settings change, the key is touched, which ends the wait and restarts the count of its failures. So a failure need
+//! not record what it depended on.
 
 use super::Range;
 use super::run::Unsettled;
@@ -18,25 +18,25 @@ use duckdb::params;
 use sessionmill_contract::{Manifest, Settlement};
 use std::collections::{BTreeMap, HashSet};
 
-/// Failures that stand, by the hash of the key and the key.
+/// Stored failures, by the hash of the key and the key.
 pub(super) type Failures = BTreeMap<(i64, String), Standing>;
 
-/// What stands of keys that are not touched.
+/// Stored failures of keys that are not touched.
 #[derive(Debug, Default)]
 pub(super) struct Untouched {
-    /// Their time has come.
+    /// Keys whose wait is over.
     pub(super) due: Failures,
-    /// They are left alone, but have the hash of others that are settled.
+    /// Keys to leave alone, which share a hash with keys that are settled.
     pub(super) held: Failures,
 }
 
 impl Untouched {
-    /// The keys that are left alone.
+    /// The keys to leave alone.
     pub(super) fn held(&self) -> HashSet<(i64, &str)> {
         self.held.keys().map(|(key_hash, key)| (*key_hash, key.as_str())).collect()
     }
 
-    /// What stands after keys have failed once more.
+    /// The failures to store after these keys have failed once more.
     pub(super) fn after(&self, failed: &[Unsettled], now: DateTime<Utc>) -> Failures {
         let after = |Unsettled { key_hash, key, failure }: &Unsettled| {
             let place = (*key_hash, key.clone());
@@ -48,8 +48,8 @@ impl Untouched {
     }
 }
 
-/// Stored failures in a range of keys: those due for another try, and those left alone that share a hash with one. Keys
-/// whose hash is in `settling` are omitted: they are touched, which ends their wait.
+/// Stored failures in a range of keys: those that are due for another attempt, and those to leave alone that share a
+/// hash with one that is due. Hashes in `settling` are omitted: their keys are touched, which ends the wait.
 pub(super) fn untouched(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -58,7 +58,8 @@ pub(super) fn untouched(
     retries: Retries,
 ) -> Result<Untouched> {
     let is_held = |standing: &Standing| {
-        // What failed in this pass already is left to the next one. The database knows microseconds.
+        // A key that already failed in this pass waits for the next one. Compared in microseconds, the precision of the
+        // database.
         let is_of_this_pass = standing.last_failed_at.timestamp_micros() == retries.now.timestamp_micros();
         is_of_this_pass || standing.holds(retries)
     };
@@ -69,7 +70,7 @@ pub(super) fn untouched(
     Ok(Untouched { due, held })
 }
 
-/// The failures of a range of keys, except those of the hashes in `settling`.
+/// The stored failures in a range of keys, except those whose hash is in `settling`.
 pub(super) fn known(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -88,8 +89,8 @@ pub(super) fn known(
     Ok(failures)
 }
 
-/// Writes what stands of the keys in `settling`, which are touched no longer: those that failed, and those that
-/// were left alone.
+/// Removes the keys in `settling` from the lists of touched keys, and stores the failures that remain: keys that failed
+/// now, and keys that were left alone.
 pub(super) fn write(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -108,7 +109,7 @@ pub(super) fn write(
     append(transaction, manifest, settlement, held)
 }
 
-/// Adds failures to the table.
+/// Appends failures to the table.
 pub(super) fn append(
     transaction: &Transaction<'_>,
     manifest: &Manifest,

@@ -1,13 +1,13 @@
-//! Ids that are one key because edges join them, directly or through others: the key is the smallest of them.
+//! Ids that edges join into one key, directly or through other ids. The key is the smallest of these ids.
 //!
 //! For example, edges `b–c` and `c–d` make `b` the key of all three. When an edge `a–d` arrives, the key of all four is
 //! `a`. When `c–d` leaves, `b` and `c` have the key `b` again, and `a` and `d` have `a`.
 //!
-//! `facts.key_groups` has the key of each id that has an edge; any other id is a key of its own. The facts of an
-//! id are stored under the hash of their key, so that those of a key are found as if they had one id. When edges are
-//! added or removed, only the ids that they name, and the ids in a group with one of these, are grouped again: no other
-//! edge connects them to the rest. Facts whose key changes move to the new key. Old and new keys are touched in the
-//! transaction that changes the edges. A key that stays the same is touched too, because edges are an input of settling.
+//! `facts.key_groups` has the key of each id with an edge; any other id is its own key. The facts of an id are stored
+//! under the hash of its key, so all facts of a key are found at once. When edges are added or removed, only the ids of
+//! these edges, and all ids in the same groups, are grouped again: no other edge connects them to the rest. Facts whose
+//! key changes are moved to the new key. Old and new keys are touched in the transaction that changes the edges. A key
+//! that stays the same is touched, too, because edges are an input of settling.
 
 use super::{facts_hash, key_in_sql, touch};
 use crate::base::error::Result;
@@ -17,12 +17,12 @@ use duckdb::params;
 use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The keys of ids that are joined to others.
+/// The keys of ids that edges join to others.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Groups(HashMap<String, String>);
 
 impl Groups {
-    /// Those of some ids.
+    /// The groups of some ids.
     pub(in crate::store) fn of<'i>(
         transaction: &Transaction<'_>,
         manifest: &Manifest,
@@ -45,7 +45,7 @@ impl Groups {
         Ok(groups)
     }
 
-    /// Whether an id is joined to others.
+    /// Whether edges join an id to others.
     pub(in crate::store) fn has(&self, id: &str) -> bool {
         self.0.contains_key(id)
     }
@@ -63,13 +63,14 @@ fn stage(transaction: &Transaction<'_>, ids: BTreeSet<&str>) -> Result<()> {
     Ok(())
 }
 
-/// The rows of the groups of a settlement, in SQL.
+/// The rows of `facts.key_groups` of a settlement, in SQL.
 fn rows(manifest: &Manifest, settlement: &Settlement) -> String {
     let (processor, facts) = (manifest.name, settlement.facts.name);
     format!("FROM facts.key_groups WHERE processor_name = '{processor}' AND facts_table = '{facts}'")
 }
 
-/// A table of facts with the key that each settles to, in SQL: `fact`, and the expression of the key.
+/// A table of facts joined with the keys of its ids, in SQL: the source of the rows, called `fact`, and the expression
+/// of the key.
 pub(super) fn keyed(manifest: &Manifest, settlement: &Settlement) -> (String, String) {
     let (facts, key) = (settlement.facts.name, key_in_sql(settlement));
     match settlement.edges {
@@ -85,7 +86,7 @@ pub(super) fn keyed(manifest: &Manifest, settlement: &Settlement) -> (String, St
     }
 }
 
-/// The edges of keys, by key, each with the cells of its row in their order.
+/// The edges of each key; an edge is a list of the cells of its row.
 pub(super) type Edges = HashMap<String, Vec<Vec<Value>>>;
 
 /// The edges of the keys of some hashes.
@@ -117,7 +118,7 @@ pub(super) fn edges(
     Ok(edges)
 }
 
-/// Computes the groups again that rows of a table of edges concern which arrived or left.
+/// Computes the groups again after rows of a table of edges arrived or left.
 pub(super) fn differ(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -170,7 +171,7 @@ fn regroup(
     touch::hashes(transaction, manifest, settlement, &hashes)
 }
 
-/// The smallest id that each of the ids in `stage_ids` is joined to, where it has an edge.
+/// The smallest id that each id in `stage_ids` is joined to; nothing for ids without an edge.
 fn components<'i>(
     transaction: &Transaction<'_>,
     settlement: &Settlement,
@@ -179,7 +180,7 @@ fn components<'i>(
     let Some(of) = settlement.edges else { return Ok(BTreeMap::new()) };
     let names: Vec<&str> = ids.keys().map(String::as_str).collect();
     let number: HashMap<&str, usize> = names.iter().enumerate().map(|(number, id)| (*id, number)).collect();
-    // Each id has a smaller one above it, or itself; none where it has no edge.
+    // A forest: each id points to a smaller id, or to itself at the top of a tree; `None` if it has no edge.
     let mut above: Vec<Option<usize>> = vec![None; names.len()];
     let [a, b] = of.ids;
     let sql = format!("SELECT {a}, {b} FROM facts.{} WHERE {a} IN (SELECT id FROM stage_ids)", of.table.name);
@@ -194,7 +195,7 @@ fn components<'i>(
     Ok(joined.into_iter().map(|number| (names[number], names[top(&mut above, number)])).collect())
 }
 
-/// The smallest id above one. The way there is halved on the way.
+/// Follows the pointers to the smallest id, and shortens the path on the way.
 fn top(above: &mut [Option<usize>], mut id: usize) -> usize {
     loop {
         let next = *above[id].get_or_insert(id);
@@ -207,7 +208,7 @@ fn top(above: &mut [Option<usize>], mut id: usize) -> usize {
     }
 }
 
-/// Moves the facts of ids from the hash of their old key to that of the new one.
+/// Moves facts from the hash of their old key to that of their new key, by id.
 fn carry<'m>(
     transaction: &Transaction<'_>,
     manifest: &Manifest,

@@ -1,20 +1,21 @@
-//! The islands that the facts of a key fall into, and which of them a change concerns.
+//! Islands: parts of a key's facts that are separated by time gaps. A change only concerns some of them.
 //!
-//! A time without facts that is longer than the gap of the settlement ends an island. The facts of one span, such
-//! as the session of a client, are on one island, whatever lies between them. For example, with a gap of 30 minutes:
+//! An island ends where no fact follows for longer than the gap of the settlement. Facts of one span, such as the
+//! session of a client, are always on one island, whatever the gaps between them. For example, with a gap of 30
+//! minutes:
 //!
 //! ```text
 //! facts     10:00   10:20            11:30   11:55            15:00
 //! islands   └──────────┘             └──────────┘             └───┘
 //! ```
 //!
-//! When a fact of 10:45 arrives, it touches its key from 10:45 to 10:45 ([`Moment`]). This is widened by the
-//! stored facts to the island from 10:00 to 10:45. Its facts alone are read and settled, and the result takes
-//! the place of the entities that start from 10:00 to 10:45. When the fact of 10:20 is removed, its time still counts
-//! for widening: the range is 10:00 to 10:20, and one stored fact, that of 10:00, is left in it to settle.
+//! When a fact at 10:45 arrives, it touches its key from 10:45 to 10:45 (a [`Moment`]). Together with the stored facts,
+//! this range widens to the island from 10:00 to 10:45. Only the facts of that island are read and settled, and the
+//! result replaces the entities that start between 10:00 and 10:45. When the fact at 10:20 is removed, its time still
+//! counts for widening: the range is 10:00 to 10:20, and the only stored fact in the range, at 10:00, is settled.
 //!
-//! A touched time therefore widens to whole islands. No island, whether it exists now or was removed since the key was
-//! last settled, lies only partly inside a range.
+//! So a touched time always widens to whole islands. Every island, whether it exists now or existed when the key was
+//! last settled, lies either completely inside a range or completely outside.
 
 use super::facts_hash;
 use crate::base::error::Result;
@@ -25,13 +26,13 @@ use sessionmill_contract::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// From the first fact to the last one, in microseconds since 1970.
+/// From the first to the last fact, in microseconds since 1970.
 pub(super) type Extent = (i64, i64);
 
-/// All of a key.
+/// The whole time of a key.
 const WHOLE: Extent = (i64::MIN, i64::MAX);
 
-/// Most ranges of one key. A key with more is settled as one range, from the first to the last.
+/// The most ranges of one key. A key with more is settled as one range, from the first island to the last.
 const RANGES: usize = 32;
 
 /// Cuts the facts of one settlement into islands.
@@ -40,13 +41,13 @@ pub(super) struct IslandCutter {
     islands: &'static Islands,
     /// In microseconds.
     gap: i64,
-    /// Where facts have their time.
+    /// The position of the column with the time of a fact.
     at: usize,
-    /// Where they have the name of their span.
+    /// The position of the column with the name of the span.
     span: usize,
 }
 
-/// Facts of a key that arrived or left, of one span or without one.
+/// Facts of a key that arrived or left: those of one span, or neighbouring ones without a span.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Moment<'f> {
     pub(super) key_hash: i64,
@@ -55,7 +56,7 @@ pub(super) struct Moment<'f> {
 }
 
 impl IslandCutter {
-    /// None for a settlement without islands.
+    /// `None` for a settlement without islands.
     pub(super) fn of(processor: &dyn Processor, settlement: &Settlement) -> Option<Self> {
         let islands = settlement.islands?;
         let (at, span) = (settlement.facts.position(islands.at)?, settlement.facts.position(islands.span)?);
@@ -70,7 +71,8 @@ impl IslandCutter {
         row.cell(self.span).as_str()
     }
 
-    /// What facts touch that arrive or leave, each with its hash: few rows for many facts that are close together.
+    /// What arriving and leaving facts touch, each given with the hash of its key. Facts that are close together share
+    /// a row.
     pub(super) fn moments<'f>(self, facts: impl Iterator<Item = (i64, RowRef<'f>)>) -> Vec<Moment<'f>> {
         let mut of_spans: BTreeMap<(i64, &str), Extent> = BTreeMap::new();
         let mut alone: BTreeMap<i64, Vec<Extent>> = BTreeMap::new();
@@ -91,7 +93,7 @@ impl IslandCutter {
         of_spans.chain(alone).map(|(key_hash, extent, span)| Moment { key_hash, extent, span }).collect()
     }
 
-    /// Cuts facts of a key, which stay in their order within each island.
+    /// Cuts the facts of a key into islands. Within each island they keep their order.
     pub(super) fn cut<'f>(self, facts: &[FactRow<'f>]) -> Vec<(Extent, Vec<FactRow<'f>>)> {
         let mut of_spans: HashMap<&str, Extent> = HashMap::new();
         let mut parts = Vec::new();
@@ -117,8 +119,8 @@ impl IslandCutter {
         islands
     }
 
-    /// Requires that all entities start on the island that they were settled from: the next ones would not take
-    /// their place.
+    /// Requires that all entities start on the island from which they were settled. Otherwise a later settlement of the
+    /// island would not replace them.
     pub(super) fn check<'e>(
         self,
         (first, last): Extent,
@@ -139,17 +141,17 @@ impl IslandCutter {
         }
     }
 
-    /// The stored facts in the ranges of the keys in `settling`, by row id, in SQL.
+    /// The row ids of the stored facts in the ranges of the keys in `settling`, in SQL.
     pub(super) fn facts(self, manifest: &Manifest, settlement: &Settlement) -> String {
         within(settlement.facts, facts_hash(manifest, settlement), self.islands.at)
     }
 
-    /// The stored entities in these ranges.
+    /// The row ids of the stored entities in these ranges, in SQL.
     pub(super) fn entities(self, table: &Table) -> String {
         within(table, "key_hash", self.islands.start)
     }
 
-    /// Adds the ranges of the keys in `settling` that are touched in a part of their time.
+    /// Adds the ranges of those keys in `settling` that are touched only in part of their time.
     pub(super) fn ranges(
         self,
         transaction: &Transaction<'_>,
@@ -188,8 +190,8 @@ impl IslandCutter {
     }
 }
 
-/// Begins the ranges of the keys in `settling` with those that are settled as a whole: because they were touched
-/// so, or nothing has touched them, or what touched them before failed.
+/// Fills `settling_ranges` with the keys in `settling` that are settled as a whole: keys that were touched as a whole,
+/// keys that nothing has touched, and keys whose last attempt failed.
 pub(super) fn whole(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<()> {
     if settlement.islands.is_none() {
         return Ok(());
@@ -206,7 +208,7 @@ pub(super) fn whole(transaction: &Transaction<'_>, manifest: &Manifest, settleme
     Ok(())
 }
 
-/// The gap of a settlement in microseconds, which the database knows.
+/// The gap of a settlement in microseconds, the precision of the database.
 pub(super) fn gap(processor: &dyn Processor, settlement: &Settlement) -> i64 {
     i64::try_from(processor.gap(settlement).as_micros()).unwrap_or(i64::MAX)
 }
@@ -223,7 +225,7 @@ fn micros(row: RowRef<'_>, position: usize) -> i64 {
     row.cell(position).as_time().map_or(0, |time| time.timestamp_micros())
 }
 
-/// The islands of parts that something has touched.
+/// The islands that a touched part belongs to.
 fn concerned(parts: Vec<(Extent, bool)>, gap: i64) -> Vec<Extent> {
     let touched: BTreeSet<i64> = parts.iter().filter(|(_, touches)| *touches).map(|((first, _), _)| *first).collect();
     let mut islands = joined(parts.into_iter().map(|(extent, _)| extent).collect(), gap);
@@ -234,7 +236,7 @@ fn concerned(parts: Vec<(Extent, bool)>, gap: i64) -> Vec<Extent> {
     }
 }
 
-/// Joins what is at most a gap apart.
+/// Joins parts that are at most a gap apart.
 fn joined(mut parts: Vec<Extent>, gap: i64) -> Vec<Extent> {
     parts.sort_unstable();
     let mut joined: Vec<Extent> = Vec::new();
@@ -258,7 +260,7 @@ mod tests {
             (&[(0, 0), (10, 10), (20, 20)], &[(0, 20)]),
             (&[(0, 0), (11, 11), (21, 21)], &[(0, 0), (11, 21)]),
             (&[(21, 21), (0, 0), (11, 11)], &[(0, 0), (11, 21)]),
-            // What lies within a long part does not end it.
+            // A part that lies within a longer one does not end it.
             (&[(0, 100), (20, 20), (110, 110), (121, 121)], &[(0, 110), (121, 121)]),
             (&[(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)], &[(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]),
         ];

@@ -1,4 +1,8 @@
-//! Facts become entities, in one room: keys are touched, read in ranges, settled, and what differs is written.
+//! Settling: makes entities from facts. Keys with changes are listed, read in ranges and settled; only rows that differ
+//! are written.
+//!
+//! A *fact* is a row that a processor made from one source file. An *entity* is a row that it makes from all facts of
+//! one *key*, such as the id of a response. To *touch* a key is to put it on the list of keys to settle again.
 //!
 //! ```text
 //! touch ──▶ range ──▶ run ──▶ replace
@@ -9,34 +13,34 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`touch`] | lists the keys whose facts, decisions or rules have changed |
-//! | [`new`] | settles keys that the database has nothing of, from the facts that were just read |
-//! | [`range`](mod@range) | cuts that list into parts, and finds the key that the database refuses |
-//! | [`alone`] | facts that are entities as they stand, because one source file alone knows their key |
+//! | [`new`] | settles keys of which the database has nothing yet, from the facts that were just read |
+//! | [`range`](mod@range) | cuts the list into ranges, and finds the key whose rows the database refuses |
+//! | [`alone`] | facts that are stored as entities themselves, because only one source file has facts of their key |
 //! | [`facts`](mod@facts) | reads the stored facts of keys |
-//! | [`run`] | hands the facts of one key after the other to the processor |
+//! | [`run`] | passes the facts of each key to the processor |
 //! | [`replace`] | writes the rows that differ |
-//! | [`chain`] | touches the keys of a later settlement, whose facts are these rows |
-//! | [`sweep`] | deletes rows that have ended |
-//! | [`fail`] | stores why a key failed, and when it is tried again |
-//! | [`groups`] | which ids are one key, because edges join them |
-//! | [`clusters`] | which facts have to do with each other, as the processor says |
-//! | [`islands`] | the parts that the facts of a key fall into, and which of them a change concerns |
+//! | [`chain`] | touches the keys of a later settlement whose facts are these entities |
+//! | [`sweep`] | deletes entities whose end time has passed |
+//! | [`fail`] | stores why a key failed, and when to try again |
+//! | [`groups`] | ids that are joined into one key by edges |
+//! | [`clusters`] | facts that are settled together because the processor says that they are related |
+//! | [`islands`] | parts of a key's facts, separated by time gaps; a change concerns only some of them |
 //!
-//! For example, `ada/a.jsonl` and `bob/b.jsonl` both said response r1, and Bob's file says it no more:
+//! For example, `ada/a.jsonl` and `bob/b.jsonl` both contained response r1, and Bob's file no longer does:
 //!
 //! 1. *touch*: the commit deletes Bob's fact and lists the hash of r1 in `facts.touched_keys`, in one transaction.
-//! 2. *range*: the keys that are due are cut into ranges of hashes of about 100,000 facts. Each range is one
+//! 2. *range*: the keys that are due are cut into ranges of hashes with about 100,000 facts each. Each range is one
 //!    transaction, which puts its hashes into the temporary table `settling`.
-//! 3. *run*: the stored facts come back key by key, and the processor makes entities of them. Here one source file is
-//!    left that says r1, so its fact is the entity ([`alone`]), and nothing is made.
-//! 4. *replace*: the old entity is not among the new ones, so it is deleted. Ada's fact gets the mark.
-//! 5. *fail*: r1 is taken off the list in the same transaction. If the processor had failed on it, the old entity
-//!    would stay, and the reason would stand in `settling_failures`.
+//! 3. *run*: the stored facts are read key by key, and the processor makes entities from them. Here only one source
+//!    file with r1 is left, so its fact is itself the entity ([`alone`]), and the processor is not called.
+//! 4. *replace*: the old entity is not among the new ones, so it is deleted. Ada's fact is marked as the entity.
+//! 5. *fail*: r1 is removed from the list in the same transaction. If the processor had failed on r1, the old entity
+//!    would stay, and the reason would be stored in `settling_failures`.
 //!
 //! A crash before that transaction commits leaves r1 on the list, and the next pass does steps 2 to 5 again.
 //!
-//! The 64-bit hash of a key only narrows what is read. Keys that share one are distinguished by their text: each
-//! is settled, replaced and noted as failed by itself.
+//! Rows are found by a 64-bit hash of their key. Two keys can share a hash, so their texts are compared, too: each key
+//! is settled and replaced, or recorded as failed, by itself.
 
 pub(super) mod alone;
 mod chain;
@@ -68,9 +72,9 @@ use run::{OtherInputs, Run, Settled};
 use sessionmill_contract::{Manifest, Processor, Settlement, Table, Value};
 
 impl Store {
-    /// Settles the keys of a range that are due in one transaction: those that are touched, and those that have
-    /// failed and are to be tried again. The entities of a key that fails stay what they were, and the reason
-    /// is kept.
+    /// Settles the keys of a range that are due, in one transaction. Keys are due if they are touched, or if they
+    /// failed and the wait for the next attempt is over. If a key fails, its entities stay as they were, and the reason
+    /// is stored.
     ///
     /// # Errors
     ///
@@ -89,8 +93,8 @@ impl Store {
         })
     }
 
-    /// Makes the temporary tables for the hashes of the keys that a transaction settles, and for the ranges of
-    /// their times, in microseconds since 1970, where these have islands.
+    /// Creates the temporary tables for the hashes of the keys to settle and, for a settlement with islands, for the
+    /// time ranges to settle in each key (in microseconds since 1970).
     fn stage_settling(&self) -> Result<()> {
         Ok(self.connection.execute_batch(
             "CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT);
@@ -99,7 +103,7 @@ impl Store {
     }
 }
 
-/// Puts the keys of a range that are due into `settling`. Returns the failures that stand among them.
+/// Puts the keys of a range that are due into `settling`. Returns the stored failures of keys that are not touched.
 fn due(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -164,7 +168,7 @@ fn write(
     fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
 }
 
-/// Whether the database has any fact or entity of a settlement: most keys of a first run come when there is nothing yet.
+/// Whether the database has any fact or entity of a settlement. During a first run it mostly has none.
 fn is_any(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<bool> {
     let tables = std::iter::once(&settlement.facts).chain(settlement.entities);
     let tables: Vec<_> = tables.map(|table| format!("EXISTS (FROM facts.{})", table.name)).collect();
@@ -178,7 +182,8 @@ fn stage_keys<'h>(transaction: &Transaction<'_>, hashes: impl Iterator<Item = &'
     Ok(())
 }
 
-/// The column by which the facts of a key are found: entities have one of their own key before.
+/// The column by which the facts of a key are found. Where the facts are entities of an earlier settlement, `key_hash`
+/// is the hash of their own key there.
 fn facts_hash(manifest: &Manifest, settlement: &Settlement) -> &'static str {
     if manifest.is_chained(settlement) { "chain_hash" } else { "key_hash" }
 }
@@ -188,7 +193,8 @@ fn key_in_sql(settlement: &Settlement) -> String {
     settlement.key.map_or_else(|| format!("'{}'", settlement.name), |column| format!("fact.{column}"))
 }
 
-/// The source file and the person of a fact, in SQL. Entities have them where their table has such columns.
+/// The columns for the source file and the person of a fact, in SQL. Entities used as facts may lack these columns;
+/// then the values are empty.
 fn origin(manifest: &Manifest, settlement: &Settlement) -> String {
     let is_there = |name: &str| !manifest.is_chained(settlement) || settlement.facts.position(name).is_some();
     ["session_file", "username"].map(|name| if is_there(name) { name } else { "''" }).join(", ")
@@ -199,7 +205,7 @@ fn reviews(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Vec
     settlement.reviews.map_or(Ok(Vec::new()), |table| all(transaction, "main", table))
 }
 
-/// All rows of a table, by its first columns.
+/// All rows of a table, sorted by its columns from left to right.
 pub(super) fn all(transaction: &Transaction<'_>, schema: &str, table: &Table) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     let sql = format!("SELECT {} FROM {schema}.{} ORDER BY ALL", table.list(), table.name);

@@ -1,19 +1,19 @@
-//! Keys that the database has nothing of, which most keys of a first run are: they are settled from the facts at
-//! hand, in the transaction that writes these.
+//! Keys of which the database has nothing yet, as most keys of a first run. They are settled from the facts that were
+//! just read, in the transaction that writes these facts.
 //!
 //! | a key of new facts | what happens |
 //! | --- | --- |
-//! | the database has no fact and no entity of it | settled here, without reading anything back |
-//! | it has some | touched, to be settled with what is there |
-//! | people have reviewed entities of the settlement | touched: what they decided counts |
-//! | it is joined to others by edges | touched: theirs count |
-//! | it shares its hash with another key, and facts can be entities | touched: which facts are is decided by key there |
-//! | its facts fall into clusters | touched: which they are in is found when they are all there |
-//! | its facts were refused before, in a larger group | touched: settling it can be why |
+//! | the database has no fact and no entity of the key | settled here, without reading anything back |
+//! | it has some | touched, to be settled together with the stored ones |
+//! | there are reviews of entities of the settlement | touched, because decisions of people are an input |
+//! | edges join the key to others | touched, because the facts of the others count, too |
+//! | its hash is that of another key, too, and the settlement declares `alone` | touched: settling compares texts |
+//! | the settlement has clusters | touched, because the cluster of a fact is known only when all facts are stored |
+//! | the database refused the group of files before | touched, because settling the key can be the cause |
 //!
-//! Edges can arrive later in the same transaction: they touch the keys that they join.
+//! If edges of a key arrive later in the same transaction, they touch the keys that they join.
 //!
-//! Both ways have the same result: a key's facts reach the processor in the same order, and a failure stands in
+//! Both ways give the same result: the facts of a key reach the processor in the same order, and failures are stored in
 //! the same table. A test settles everything again and finds nothing to write.
 
 use super::fail::{self, Untouched};
@@ -28,7 +28,7 @@ use sessionmill_contract::{Cell, Cells as _, Processor, Settlement};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
-/// Settles the keys of new facts that the database has nothing of, and touches the others.
+/// Settles the keys of new facts of which the database has nothing, and touches all other keys.
 pub(in crate::store) fn settle(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
@@ -60,7 +60,8 @@ pub(in crate::store) fn settle(
         }
         let mut of_hashes: Vec<_> =
             by_hash.chunk_by(|a, b| a.0 == b.0).filter(|of| !known.contains(&of[0].0)).collect();
-        // Entities stand as their facts do: neighbours have much in common, and take less room then.
+        // Entities are stored in the order of their facts. Neighbouring rows then have similar values, which compress
+        // better.
         of_hashes.sort_unstable_by_key(|of_hash| of_hash[0].1);
         for of_hash in of_hashes {
             let mut of_hash: Vec<_> = of_hash.iter().map(|(_, at)| &facts[*at]).collect();
@@ -83,7 +84,7 @@ pub(in crate::store) fn settle(
     touch::facts(transaction, processor, settlement, touched.iter().map(|fact| (fact.key_hash, fact.row)))
 }
 
-/// Whether facts are all that a new key is settled from.
+/// Whether the settlement lets new keys be settled at once: it has no clusters, and there are no reviews.
 fn is_settled_at_once(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<bool> {
     if settlement.clusters.is_some() {
         return Ok(false);
@@ -98,7 +99,8 @@ fn is_empty(transaction: &Transaction<'_>, table: &str) -> Result<bool> {
     Ok(transaction.number(&format!("SELECT count(*) FROM (FROM {table} LIMIT 1)"), [])? == 0)
 }
 
-/// What facts of one key are compared by: as the settlement declares it, and as the database does.
+/// The columns by which the facts of one key are compared, as the settlement declares. The result is the same as that
+/// of the database's `ORDER BY`.
 struct Order(Vec<By>);
 
 enum By {
@@ -127,7 +129,7 @@ impl Order {
     }
 }
 
-/// Nulls come last.
+/// Nulls come last, as in the database.
 fn compare(a: Cell<'_>, b: Cell<'_>) -> Ordering {
     match (a, b) {
         (Cell::Bool(a), Cell::Bool(b)) => a.cmp(&b),
@@ -138,7 +140,7 @@ fn compare(a: Cell<'_>, b: Cell<'_>) -> Ordering {
     }
 }
 
-/// Those of the keys that the database has facts or entities of.
+/// The hashes of which the database has facts or entities.
 fn known(
     transaction: &Transaction<'_>,
     settlement: &Settlement,

@@ -1,9 +1,9 @@
-//! The keys of a settlement that are due, in parts that are small enough to settle in memory, one transaction
-//! each.
+//! The keys of a settlement that are due, in parts that are small enough to settle in memory. Each part is settled in
+//! one transaction.
 //!
-//! A part is a range of key hashes. Hashes are spread evenly, so equal parts of their range hold about as
-//! many keys. When the database refuses what a part settles to, the part is halved until the one key that is
-//! to blame is found: the others settle, and that key fails.
+//! A part is a range of key hashes. Hashes are distributed evenly, so ranges of equal width hold about the same number
+//! of keys. If the database refuses the entities of a part, the part is halved until the key at fault is found: that
+//! key fails, and all others are settled.
 
 use super::fail::{self, Untouched};
 use super::run::Unsettled;
@@ -18,13 +18,13 @@ use sessionmill_contract::{Manifest, Processor, Settlement};
 /// From the first key hash to the last one.
 pub type Range = (i64, i64);
 
-/// Facts that are settled in one transaction, about.
+/// About how many facts are settled in one transaction.
 const FACTS: u64 = 100_000;
 
-/// A key weighs as much as this many facts, however few it has.
+/// A key counts as at least this many facts, on average over all keys that are due.
 const WEIGHT: u64 = 10;
 
-/// All of them.
+/// All hashes.
 const ALL: Range = (i64::MIN, i64::MAX);
 
 impl Store {
@@ -48,7 +48,7 @@ impl Store {
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
     }
 
-    /// Whether a key of a processor can be due: most passes find none, and this question is the cheapest one.
+    /// Whether any key of a processor can be due. In most passes none is, and this is the cheapest query to find out.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Store {
         Ok(self.connection.query_row(sql, [manifest.name, settlement.facts.name], |row| row.get(0))?)
     }
 
-    /// What a query says of the keys of a range that are due.
+    /// The numbers that a query returns about the due keys of a range, which are in `settling` when it runs.
     fn due_in(
         &self,
         manifest: &Manifest,
@@ -95,11 +95,12 @@ impl Store {
 }
 
 impl SharedStore {
-    /// Settles the keys of a range that are due.
+    /// Settles the keys of a range that are due. If the database refuses the entities, halves the range until the key
+    /// at fault is found, and stores a failure for it.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read or written, for a reason that lies in no key.
+    /// If the database cannot be read or written, for a reason that no key has caused.
     pub fn settle(
         &mut self,
         processor: &dyn Processor,
@@ -110,7 +111,8 @@ impl SharedStore {
         let Err(error) = self.get()?.settle(processor, settlement, range, retries) else { return Ok(()) };
         match error.fault {
             Some(Fault::Refused | Fault::Memory) => {}
-            // Keys that are settled already are not due any more, so none is settled twice.
+            // After the database is opened again, keys that were settled are not due any more, so no key is settled
+            // twice.
             Some(Fault::Unsure) => self.close(),
             _ => return Err(error),
         }
@@ -128,8 +130,8 @@ impl SharedStore {
         }
     }
 
-    /// Keeps that the database refuses what the keys of one hash settle to. Where these are several, each is then
-    /// settled by itself, and only those that are refused again stay failed.
+    /// Stores that the database refused the entities of the keys with one hash. If several keys share the hash, each is
+    /// then settled by itself, and only those that are refused again stay failed.
     pub(super) fn refused(
         &mut self,
         processor: &dyn Processor,
@@ -150,7 +152,7 @@ impl SharedStore {
 }
 
 impl Store {
-    /// Keeps that the database refuses what the keys of one hash settle to. Returns these keys.
+    /// Stores that the database refused the entities of the keys with one hash. Returns these keys.
     fn refuse(
         &self,
         manifest: &Manifest,
@@ -180,7 +182,7 @@ impl Store {
         })
     }
 
-    /// Settles a key by itself, whose hash others have.
+    /// Settles one of the keys that share a hash.
     fn settle_one(
         &self,
         processor: &dyn Processor,

@@ -1,10 +1,10 @@
-//! Rows that take the place of others: only what differs is written.
+//! Replaces rows by others, and writes only the difference.
 //!
-//! A file that grows by three lines says most of what it said before, and a key that gets one fact more
-//! settles to nearly the same entities. Stored and new rows are compared as bags: a row that both
-//! have as often stays untouched in the table.
+//! A file that grows by three lines still contains most of its earlier facts, and a key with one more fact has nearly
+//! the same entities. Stored and new rows are compared as multisets: a row that occurs equally often in both stays
+//! untouched in the table.
 //!
-//! For example, `a a b` is stored and `a b c` is new: one `a` leaves, `c` arrives, the other `a` and `b` stay.
+//! For example, `a a b` is stored and `a b c` is new: one `a` is deleted, `c` is added, the other `a` and `b` stay.
 
 use super::chain;
 use super::islands::IslandCutter;
@@ -16,8 +16,8 @@ use sessionmill_contract::{Columns, Processor, RowRef, Settlement, Table};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// Rows that are to stand in a table, each with the number of times that it is still missing, by the hash of the row
-/// and of its key.
+/// New rows that were not yet found among the stored rows. Each has the hash of the row, the row with the hash of its
+/// key, and how often it is still missing.
 pub(in crate::store) struct Missing<'r>(Vec<(u64, (i64, RowRef<'r>), usize)>);
 
 impl<'r> Missing<'r> {
@@ -32,7 +32,7 @@ impl<'r> Missing<'r> {
         Self(all)
     }
 
-    /// Whether the row is still missing; then it is missing once less.
+    /// Whether the row is still missing. If so, it counts as found once.
     pub(in crate::store) fn take(&mut self, row: (i64, RowRef<'_>)) -> bool {
         let hash = hash(row);
         let first = self.0.partition_point(|(other, ..)| *other < hash);
@@ -48,8 +48,9 @@ fn hash(row: (i64, RowRef<'_>)) -> u64 {
     hasher.finish()
 }
 
-/// Puts the entities of keys in the place of those that the keys in `settling` had, of those with islands the ones
-/// in their ranges. Those of the keys in `keeping`, whose hash others can share, stay what they were.
+/// Replaces the entities of the keys in `settling`; of a settlement with islands, only those in the ranges in
+/// `settling_ranges`. The entities of the keys in `keeping` stay as they are; they are listed because other keys can
+/// share their hash.
 pub(super) fn entities<'e, Rows: Iterator<Item = (i64, RowRef<'e>)>>(
     transaction: &Transaction<'_>,
     (processor, settlement): (&dyn Processor, &Settlement),
@@ -57,7 +58,7 @@ pub(super) fn entities<'e, Rows: Iterator<Item = (i64, RowRef<'e>)>>(
     keeping: &HashSet<(i64, &str)>,
     rows: impl Fn() -> Rows,
 ) -> Result<()> {
-    // Most keys of a first run have nothing stored that theirs would have to be compared with.
+    // Built only if something is stored. During a first run, most keys have no stored entities to compare with.
     let mut missing = None;
     let key = Key::of(settlement, table);
     let is_kept = |(hash, row): (i64, RowRef<'_>)| keeping.contains(&(hash, key.text(row)));
@@ -84,13 +85,13 @@ pub(super) fn entities<'e, Rows: Iterator<Item = (i64, RowRef<'e>)>>(
     chain::differ(transaction, processor, table, leaving.rows().chain(arriving.iter().map(|(_, row)| *row)))
 }
 
-/// The row ids of the entities of key hashes, in SQL. Finding the rows by the one number first spares reading the
-/// other columns of all rows.
+/// A query for the row ids of the entities with some key hashes. Selecting by this one numeric column first means that
+/// the other columns are read for matching rows only.
 pub(super) fn of_keys(table: &Table, hashes: &str) -> String {
     format!("SELECT rowid FROM facts.{} WHERE key_hash IN ({hashes})", table.name)
 }
 
-/// Hands on entities, each with its row id and the hash of its key.
+/// Calls `each` for stored entities, with the row id and the hash of the key.
 pub(super) fn stored(
     transaction: &Transaction<'_>,
     table: &'static Table,
@@ -108,16 +109,16 @@ pub(super) fn stored(
     })
 }
 
-/// A stored fact of a file that is to be replaced.
+/// A stored fact of a file whose facts are being replaced.
 pub(in crate::store) struct Stored<'r> {
     pub(in crate::store) session_file: &'r str,
-    /// Of its key, where the table has one.
+    /// The hash of its key; `None` if the table has no keys.
     pub(in crate::store) key_hash: Option<i64>,
     pub(in crate::store) row: RowRef<'r>,
 }
 
-/// Puts the ids of those facts of the staged files of a processor into `leaving` that `leaves` names. Returns how many
-/// these are.
+/// Puts the ids of stored facts of the staged files of a processor into `leaving` if `leaves` says so. Returns their
+/// number.
 pub(in crate::store) fn facts(
     transaction: &Transaction<'_>,
     table: &'static Table,

@@ -1,5 +1,5 @@
-//! Runs a processor's `settle` over facts that come key by key. Two keys can share a hash: each succeeds or fails
-//! by itself.
+//! Calls a processor's `settle` with the facts of each key. Two keys can share a hash: each succeeds or fails by
+//! itself.
 
 use super::groups::{self, Edges};
 use super::islands::IslandCutter;
@@ -25,7 +25,7 @@ pub(super) struct Unsettled {
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     entities: Rows,
-    /// The hash of each key, and how many entities there were before those of it.
+    /// The hash of each key, and the number of entities before its own.
     keys: Vec<(i64, Mark)>,
     pub(super) failed: Vec<Unsettled>,
 }
@@ -45,7 +45,7 @@ impl Settled {
     }
 }
 
-/// What keys are settled from, apart from their facts.
+/// The inputs of settling other than facts: reviews and edges.
 #[derive(Debug, Default)]
 pub(super) struct OtherInputs {
     reviews: Vec<Vec<Value>>,
@@ -53,7 +53,7 @@ pub(super) struct OtherInputs {
 }
 
 impl OtherInputs {
-    /// Those of the keys of some hashes.
+    /// The inputs of the keys with some hashes.
     pub(super) fn of(
         transaction: &Transaction<'_>,
         manifest: &Manifest,
@@ -66,13 +66,13 @@ impl OtherInputs {
     }
 }
 
-/// Settles keys from facts that are handed over one by one.
+/// Settles keys whose facts are passed to it one key at a time.
 pub(super) struct Run<'r> {
     processor: &'r dyn Processor,
     settlement: &'r Settlement,
     others: &'r OtherInputs,
     cutter: Option<IslandCutter>,
-    /// Keys that are left alone.
+    /// Keys to leave alone.
     held: HashSet<(i64, &'r str)>,
     settled: Settled,
 }
@@ -83,14 +83,14 @@ impl<'r> Run<'r> {
         Self { processor, settlement, others, cutter, held: HashSet::new(), settled: Settled::default() }
     }
 
-    /// Leaves keys alone: only those of a shared hash are meant, which come along with others.
+    /// Sets the keys to leave alone: they come along only because they share a hash with a key that is due.
     pub(super) fn leaving(self, held: HashSet<(i64, &'r str)>) -> Self {
         Self { held, ..self }
     }
 
     /// Settles a key from its facts.
     pub(super) fn settle(&mut self, key_hash: i64, key: &str, facts: &[FactRow<'_>]) {
-        // Facts of one source file can be entities as they stand.
+        // Facts of only one source file are entities themselves if the settlement declares `alone`.
         let is_alone =
             self.settlement.alone.is_some() && facts.iter().all(|fact| fact.session_file == facts[0].session_file);
         if is_alone || self.held.contains(&(key_hash, key)) {
@@ -109,7 +109,7 @@ impl<'r> Run<'r> {
         self.settled
     }
 
-    /// Adds the result of the facts of a key, with all their islands: where one fails, the key does.
+    /// Adds the entities of a key, island by island. If one island fails, the whole key fails.
     fn entities(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
         let Some(cutter) = self.cutter else { return self.part(key, facts) };
         for (extent, facts) in cutter.cut(facts) {

@@ -1,11 +1,11 @@
-//! Entities that are gone from some time on, which their settlement says in a column.
+//! Entities that end at some time, which the settlement gives in a column.
 //!
-//! Settling sees no clock: it gives the time of the end, and the sweep at the end of each pass deletes what has
-//! ended by then. A row that has ended already is not written at all, so settling again brings nothing back. No key
-//! is touched: its facts have not changed.
+//! Settling sees no clock: it only sets the end time. The sweep at the end of each pass deletes the rows whose end time
+//! has passed. A row that has ended already is not written at all, so settling again does not bring it back. The sweep
+//! touches no keys, because no facts have changed.
 //!
-//! A clock that is years ahead for one pass ends all rows. So the day of each pass is noted, and all keys are settled again
-//! by the first pass of an earlier day.
+//! If the clock is years ahead during one pass, the sweep deletes all such rows. To recover from that, the day of each
+//! pass is stored, and if a later pass runs on an earlier day, it settles all keys again.
 
 use super::touch;
 use crate::base::error::Result;
@@ -15,7 +15,7 @@ use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table};
 
-/// The rows of a table that have not ended yet.
+/// The rows of a table that have not ended by `now`. Only the first table of a settlement has an end column.
 pub(super) fn lasting<'e>(
     settlement: &Settlement,
     table: &Table,
@@ -24,17 +24,18 @@ pub(super) fn lasting<'e>(
 ) -> impl Iterator<Item = (i64, RowRef<'e>)> {
     let is_first = settlement.entities.first().is_some_and(|first| first.name == table.name);
     let end = settlement.expires.filter(|_| is_first).and_then(|column| table.position(column));
-    // The database knows microseconds.
+    // Compared in microseconds, the precision of the database.
     let has_ended = move |time: DateTime<Utc>| time.timestamp_micros() <= now.timestamp_micros();
     rows.filter(move |(_, row)| !end.and_then(|end| row.cell(end).as_time()).is_some_and(has_ended))
 }
 
-/// Under which name the day of the last pass stands among settlements, as a version: days since 1970.
+/// The name of the row of `facts.settlements` that stores the day of the last pass, as a version: days since 1970.
 const CLOCK: &str = "(clock)";
 
 impl Store {
-    /// Notes the day, before anything is settled. Returns whether all keys of settlements whose rows end are touched,
-    /// because the last pass was on a later day; a day more can be the end of one.
+    /// Stores the day of this pass; called before anything is settled. If the last pass ran at least two days later
+    /// than this one, touches all keys of the settlements with an end column, and returns true. One day later is
+    /// ignored, because the clock can have been seconds ahead at midnight.
     ///
     /// # Errors
     ///
@@ -68,7 +69,7 @@ impl Store {
         for settlement in manifest.settlements {
             let (Some(table), Some(end)) = (settlement.entities.first(), settlement.expires) else { continue };
             let ended = format!("FROM facts.{} WHERE {end} <= ?", table.name);
-            // Most sweeps find nothing, and asking is cheaper than a transaction.
+            // Most sweeps find nothing, and this query is cheaper than a transaction.
             let sql = format!("SELECT EXISTS ({ended})");
             if self.connection.query_row(&sql, [Cell::Time(now)], |row| row.get(0))? {
                 self.transaction(|transaction| transaction.execute(&format!("DELETE {ended}"), [Cell::Time(now)]))?;

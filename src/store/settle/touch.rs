@@ -1,11 +1,11 @@
-//! Which keys are to be settled again.
+//! The lists of keys to settle again.
 //!
-//! `facts.touched_keys` is a list of key hashes for each settlement. A row is added in the transaction that
-//! changes what a key is settled from, and removed in the transaction that settles the key or stores why that
-//! failed, so a crash in between only delays. A hash can be on the list more than once.
+//! `facts.touched_keys` lists key hashes per settlement. A row is added in the transaction that changes an input of the
+//! key. It is removed in the transaction that settles the key or stores its failure, so a crash in between only delays
+//! settling. A hash can be listed more than once.
 //!
-//! Where a settlement has [islands], facts that differ are noted in `facts.touched_moments` instead, with their time:
-//! what is on the first list is touched as a whole.
+//! For a settlement with [islands], changed facts are listed in `facts.touched_moments` instead, with their time. A key
+//! in `facts.touched_keys` is then settled as a whole.
 
 use super::facts_hash;
 use super::islands::{self, IslandCutter, Moment};
@@ -30,8 +30,8 @@ pub(in crate::store) fn hashes(
     Ok(())
 }
 
-/// Touches the keys of facts that arrived or left, each with its hash: only the islands around them, where the
-/// settlement has any.
+/// Touches the keys of facts that arrived or left, each given with its hash. For a settlement with islands, only the
+/// islands around these facts are touched.
 pub(in crate::store) fn facts<'f>(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
@@ -53,7 +53,7 @@ pub(in crate::store) fn facts<'f>(
     Ok(())
 }
 
-/// Touches keys by their names.
+/// Touches keys, given by their texts.
 pub(in crate::store) fn keys(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -64,8 +64,8 @@ pub(in crate::store) fn keys(
     hashes(transaction, manifest, settlement, &all)
 }
 
-/// Touches the keys of the facts that a condition of SQL selects. Where facts are entities as they stand, what is shown of
-/// their source files changes, too.
+/// Touches the keys of the facts that an SQL condition selects. If the settlement declares `alone`, also notes the
+/// source files of these facts, because the entities shown for these files change.
 pub(in crate::store) fn of_facts(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -86,7 +86,7 @@ pub(in crate::store) fn of_facts(
     Ok(())
 }
 
-/// Touches the keys that could not be settled: their entities are those of facts that can be gone.
+/// Touches the keys that could not be settled: their old entities can come from facts that no longer exist.
 pub(in crate::store) fn failed(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -111,7 +111,7 @@ pub(in crate::store) fn all(transaction: &Transaction<'_>, manifest: &Manifest, 
     Ok(())
 }
 
-/// The settings that a settlement was made with.
+/// The settings with which a settlement is made now.
 fn settings(processor: &dyn Processor, settlement: &Settlement) -> String {
     let settings = processor.settings(settlement);
     match settlement.islands {
@@ -121,9 +121,9 @@ fn settings(processor: &dyn Processor, settlement: &Settlement) -> String {
 }
 
 impl Store {
-    /// Touches all keys of each settlement whose version or settings are not those that it was last made
-    /// with, and stores the new ones. A settlement that the database has no row of counts as version 1
-    /// without settings. Returns the names of the settlements that differ.
+    /// Compares the version and settings of each settlement with those it was last made with. Where they differ,
+    /// touches all keys and stores the new ones. A settlement without a stored row counts as version 1 without
+    /// settings. Returns the names of the settlements that differ.
     ///
     /// # Errors
     ///
