@@ -1,5 +1,5 @@
-//! A question to a processor's tables that the HTTP API passes on. It knows no HTTP: it gets the values of its
-//! parameters, who asks, and a database to read, and says what there is.
+//! A call of the HTTP API that a processor answers from its tables. It does not depend on HTTP: it gets the values of
+//! its parameters, the viewer, and a database to read, and returns a reply.
 
 use crate::base::error::Result;
 use crate::config::Config;
@@ -13,74 +13,74 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// One question of the API.
+/// A call of the API.
 pub struct Call {
-    /// Below `/api/v1`, with the names of parameters in braces: `/things/{id}`.
+    /// The path below `/api/v1`, with parameters in braces: `/things/{id}`.
     pub path: &'static str,
-    /// A name for programs that are generated from the description of the API.
+    /// The operation id in the OpenAPI document, for generated clients.
     pub id: &'static str,
     pub summary: &'static str,
     pub parameters: &'static [Parameter],
     /// The schema of the answer.
     pub schema: fn(&mut Schemas) -> Schema,
-    /// The answer follows from the database alone, and not from the clock: it is kept until that changes.
+    /// Whether the answer depends only on the database, not on the time. It is then cached until the database changes.
     pub is_stable: bool,
-    /// The answer is lines of the schema instead of one such object.
+    /// Whether the answer is JSON Lines of the schema instead of a single object.
     pub is_lines: bool,
     pub answer: fn(&Asked, Reader<'_>) -> Result<Reply>,
-    /// How what it is about can be removed, by DELETE at the same path.
+    /// How to remove the object with DELETE at the same path, if that is possible.
     pub remove: Option<Removing>,
 }
 
-/// How something can be removed by a request.
+/// A DELETE request for an object.
 #[derive(Clone, Copy)]
 pub struct Removing {
-    /// A name as that of the question.
+    /// The operation id.
     pub id: &'static str,
     pub summary: &'static str,
-    /// The parameter of the path that names what is removed.
+    /// The parameter of the path that names the object.
     pub parameter: &'static str,
-    /// Whether it is there, for those who ask.
+    /// Finds the object, as far as the viewer may see it.
     pub find: fn(&Asked, Reader<'_>) -> Result<Reply>,
 }
 
-/// Hands on all events of the tasks that have these ids, whether they are listed or not.
+/// Passes on all events of the tasks with these ids, including tasks that are not listed.
 pub type TaskEvents = fn(Reader<'_>, &[String], &mut dyn FnMut(TaskEvent)) -> Result<()>;
 
-/// An event of a task, as far as it matters whose it is.
+/// An event of a task, with the folders that decide who may see it.
 #[derive(Clone, Debug)]
 pub struct TaskEvent {
     pub task_id: String,
     /// The folder that the task belongs to.
     pub owner: String,
-    /// The folder that the event is in.
+    /// The folder that contains the event.
     pub folder: String,
     pub source: String,
     pub event_id: Option<String>,
 }
 
-/// A schema, or where it is.
+/// A schema, or a reference to one.
 pub type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
-/// Schemas that others name.
+/// Schemas that others refer to, by name.
 pub type Schemas = Vec<(String, Schema)>;
 
-/// The schema of a type, by its name.
+/// Adds the schema of a type, and returns a reference to it.
 pub fn schema_of<T: utoipa::ToSchema + utoipa::PartialSchema>(schemas: &mut Schemas) -> Schema {
     T::schemas(schemas);
     schemas.push((T::name().into_owned(), T::schema()));
     utoipa::openapi::Ref::from_schema_name(T::name()).into()
 }
 
-/// A parameter of a question.
+/// A parameter of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     pub name: &'static str,
     pub words: &'static str,
-    /// The values that there are; none for any text.
+    /// The valid values; empty for any text.
     pub values: &'static [&'static str],
 }
 
-/// What every list can be asked for.
+/// Parameters of all lists.
 pub const LIMIT: Parameter =
     Parameter { name: "limit", words: "rows of a page, 100 unless it is said, 500 at most", values: &[] };
 pub const CURSOR: Parameter = Parameter { name: "cursor", words: "`next_cursor` of the page before", values: &[] };
@@ -88,10 +88,10 @@ pub const CURSOR: Parameter = Parameter { name: "cursor", words: "`next_cursor` 
 /// A page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Rows at most.
+    /// The most rows.
     pub limit: u32,
-    /// Where it begins, in numbers of the list: rows before it, or the key of the row before it. `None` for the first
-    /// page.
+    /// Where the page begins: the number of rows before it, or the key of the row before it, depending on the list.
+    /// `None` for the first page.
     pub from: Option<u64>,
 }
 
@@ -99,20 +99,20 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows<T> {
     pub rows: Vec<T>,
-    /// Of the whole list.
+    /// The number of rows in the whole list.
     pub total: usize,
-    /// Of the page after it; `None` after the last one.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
 impl Page {
-    /// Rows at most, and where nothing is said.
+    /// The maximum and the default number of rows.
     const MOST: u32 = 500;
     const USUAL: u32 = 100;
-    /// Numbers up to here are exact in JSON, and are none too many for any database.
+    /// JSON numbers are exact up to this limit, and no database has as many rows.
     const LAST: u64 = 1 << 53;
 
-    /// A page, or why the values are invalid.
+    /// Parses the parameters of a page. The error says why they are invalid.
     pub fn parse(limit: Option<&str>, cursor: Option<&str>) -> std::result::Result<Self, String> {
         let limit = match limit.filter(|limit| !limit.is_empty()).map(str::parse::<u32>) {
             None => Self::USUAL,
@@ -130,25 +130,26 @@ impl Page {
         Ok(Self { limit, from })
     }
 
-    /// Rows before it.
+    /// The number of rows before the page.
     pub fn offset(self) -> u64 {
         self.from.unwrap_or(0)
     }
 
-    /// Its rows, of all that the list has.
+    /// The page's part of the whole list.
     pub fn cut<T>(self, all: Vec<T>) -> Rows<T> {
         let (total, offset) = (all.len(), usize::try_from(self.offset()).unwrap_or(usize::MAX));
         let rows: Vec<_> = all.into_iter().skip(offset).take(self.limit as usize).collect();
         Rows { next_cursor: self.next(rows.len(), total), rows, total }
     }
 
-    /// The cursor of the page after it, given the rows of this page and of the whole list; `None` after the last page.
+    /// The cursor of the next page, given the number of rows on this page and in the whole list; `None` after the last
+    /// page.
     pub fn next(self, rows: usize, total: usize) -> Option<String> {
         let next = self.offset().saturating_add(rows as u64);
         (rows > 0 && next < total as u64).then(|| Self::cursor(next))
     }
 
-    /// The cursor of a page that begins there.
+    /// The cursor of a page that begins at `from`.
     pub fn cursor(from: u64) -> String {
         format!("p{from}")
     }
@@ -160,27 +161,27 @@ impl Default for Page {
     }
 }
 
-/// What was asked.
+/// A request: its parameters, the viewer, and what is needed to answer.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// Of the path and of the query, by name. All of them are parameters of the question.
+    /// The parameters from path and query, by name. The call declares all of them.
     pub values: BTreeMap<String, String>,
     pub viewer: Viewer,
     pub now: DateTime<Utc>,
     pub zone: Tz,
     pub identities: Arc<Identities>,
     pub config: Arc<Config>,
-    /// Of a list.
+    /// The page, for lists.
     pub page: Page,
-    /// Groups of fewer people are merged for everybody else.
+    /// The fewest people in a group that a viewer with access to aggregates only may see.
     pub min_group: u32,
-    /// What was decided since what is read was made, by the same processor.
+    /// Decisions of users that are newer than the database copy that is read.
     pub decided: Vec<Decided>,
-    /// Whose content the answer holds, beside that of those who ask: folders.
+    /// Folders of other people whose content the answer contains.
     pub disclosed: Disclosed,
 }
 
-/// Folders whose content others are shown.
+/// Collects the folders of other people whose content an answer contains, for the audit log.
 #[derive(Clone, Debug, Default)]
 pub struct Disclosed(Arc<Mutex<BTreeSet<String>>>);
 
@@ -194,7 +195,7 @@ impl Disclosed {
     }
 }
 
-/// How much of something is shown.
+/// How much of something may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Counts, cost, kinds.
@@ -205,26 +206,26 @@ pub enum Level {
     Content,
 }
 
-/// Who looks.
+/// The user who looks at the data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Viewer {
-    /// The user, whose folder of events has this name.
+    /// The user's name, which is also the name of their folder of events.
     pub name: String,
-    /// An entry of the identities, or a folder.
+    /// The person in the identities, or a folder.
     pub person: String,
-    /// How much they see of what is others'.
+    /// How much of other people's data they may see.
     pub others: Level,
-    /// They see what others stated, with its quotes.
+    /// Whether they may see what other people stated, with quotes.
     pub sees_knowledge: bool,
 }
 
 impl Viewer {
-    /// Whether they may see something of a folder at a level. What belongs to nobody is like others'.
+    /// Whether they may see data of a folder at a level. Data without a folder counts as other people's.
     pub fn may_see(&self, folder: Option<&str>, level: Level, identities: &Identities) -> bool {
         level <= self.others || folder.is_some_and(|folder| self.owns(folder, identities))
     }
 
-    /// Whether a folder is theirs.
+    /// Whether a folder belongs to them.
     pub fn owns(&self, folder: &str, identities: &Identities) -> bool {
         self.is(folder) || identities.is_of(folder, &self.person)
     }
@@ -235,30 +236,31 @@ impl Viewer {
     }
 }
 
-/// What there is to say.
+/// The answer to a call.
 pub enum Reply {
     Found(Value),
-    /// JSON objects, one a line. They are made while they are sent.
+    /// JSON objects, one on each line, produced while they are sent.
     Lines(Box<dyn Iterator<Item = Result<String>> + Send>),
-    /// Nothing of that name, or nothing for those who ask.
+    /// Not found, or not visible to the viewer.
     NotFound,
-    /// It is not handed out, and why.
+    /// Refused, with the reason.
     Withheld(String),
-    /// It is too large to be handed out, and what else can be done.
+    /// Too large, with what to do instead.
     TooLarge(String),
-    /// It is at another path now, below `/api/v1`.
+    /// Moved to another path below `/api/v1`.
     Moved(String),
-    /// A parameter is invalid.
+    /// A parameter is invalid, with the reason.
     Invalid(String),
 }
 
 impl Asked {
-    /// The value of a parameter, if it has one that is not empty.
+    /// The value of a parameter, unless it is missing or empty.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether they may see something of a folder at a level. Content that they may see is in the answer.
+    /// Whether the viewer may see data of a folder at a level. Records the folder in `disclosed` if it is other
+    /// people's content.
     pub fn may_see(&self, folder: Option<&str>, level: Level) -> bool {
         let may = self.viewer.may_see(folder, level, &self.identities);
         if let Some(folder) = folder.filter(|folder| may && level == Level::Content && !self.is_own(folder)) {
@@ -267,17 +269,17 @@ impl Asked {
         may
     }
 
-    /// What was decided about something since what is read was made.
+    /// The last such decision about an object.
     pub fn decision(&self, id: &str) -> Option<&str> {
         self.decided.iter().rev().find(|decided| decided.id == id).map(|decided| decided.action.as_str())
     }
 
-    /// Whether a folder is theirs.
+    /// Whether a folder belongs to the viewer.
     pub fn is_own(&self, folder: &str) -> bool {
         self.viewer.owns(folder, &self.identities)
     }
 
-    /// A day, or why it is none.
+    /// A parameter as a day; an error reply if it is not a valid day.
     pub fn day(&self, name: &str) -> std::result::Result<Option<NaiveDate>, Reply> {
         let day = self.value(name).map(str::parse::<NaiveDate>).transpose();
         day.map_err(|_| Reply::Invalid(format!("`{name}` is no day such as 2026-02-01")))
@@ -286,7 +288,7 @@ impl Asked {
 
 #[cfg(test)]
 impl Asked {
-    /// A question without parameters.
+    /// A request without parameters.
     pub(crate) fn of(viewer: Viewer) -> Self {
         Self {
             values: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! A command of the command line that a plug brings.
+//! A command of the command line that a processor provides.
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::Context;
@@ -8,7 +8,7 @@ use clap::{ArgMatches, FromArgMatches};
 #[derive(Clone, Copy)]
 pub struct Command {
     pub(super) name: &'static str,
-    /// Gives a command of this name its arguments and its help.
+    /// Adds the arguments and the help to a command.
     pub(super) arguments: fn(clap::Command) -> clap::Command,
     pub(super) run: fn(&ArgMatches, &Context) -> Result<Status>,
 }
@@ -23,17 +23,17 @@ impl Command {
         (self.arguments)(clap::Command::new(self.name))
     }
 
-    /// Does what the parsed arguments ask for.
+    /// Runs the command with its parsed arguments.
     ///
     /// # Errors
     ///
-    /// As the command itself.
+    /// If the command fails.
     pub(crate) fn run(&self, matches: &ArgMatches, context: &Context) -> Result<Status> {
         (self.run)(matches, context)
     }
 }
 
-/// The arguments of a command that was parsed.
+/// The arguments of a command, from clap's matches.
 pub(super) fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T> {
     T::from_arg_matches(matches).map_err(|error| Error::new(Status::Usage, error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! The processors of a run, made as the configuration wants them.
+//! The processors of a run, created from the configuration.
 
 use crate::base::disabled::Disabled;
 use crate::base::error::Result;
@@ -9,23 +9,23 @@ use crate::plugs::{Obstacle, Plugged, Plugs, Resources};
 use crate::store::lookup::Lookup;
 use sessionmill_contract::Processor;
 
-/// The processors of one run, as the configuration wants them.
+/// The processors of a run, created from the configuration.
 pub struct ConfiguredProcessors {
     pub processors: Vec<Box<dyn Processor>>,
     pub disabled: Disabled,
-    /// How those ask that wait for a network, by name.
+    /// The networks of the processors that wait for one, by name.
     pub networks: Vec<(&'static str, Network)>,
-    /// Tables of what the configuration knows.
+    /// Tables that are derived from the configuration.
     pub lookups: Vec<Lookup>,
     /// All processors of the program.
     pub plugs: Plugs,
 }
 
-/// The tables of what a configuration knows.
+/// The tables that are derived from a configuration.
 ///
 /// # Errors
 ///
-/// If there is a mistake in it.
+/// If the configuration has a mistake.
 pub fn lookups(plugs: Plugs, config: &Config) -> Result<Vec<Lookup>> {
     let mut all = people::lookups(config);
     for plug in plugs.iter() {
@@ -35,11 +35,11 @@ pub fn lookups(plugs: Plugs, config: &Config) -> Result<Vec<Lookup>> {
 }
 
 impl ConfiguredProcessors {
-    /// The processors that the names name; all, if there are none.
+    /// Creates the processors with these names, or all if there are no names.
     ///
     /// # Errors
     ///
-    /// If a name is unknown, none of the named can work, or one has a mistake that must not be passed over.
+    /// If a name is unknown, if none of the named processors can run, or if one has a mistake that must not be ignored.
     pub fn new(names: &[String], config: &Config, resources: &Resources) -> Result<Self> {
         let plugs = resources.plugs;
         let (processors, disabled, networks) = (Vec::new(), Disabled::default(), Vec::new());
@@ -67,7 +67,7 @@ impl ConfiguredProcessors {
         }
     }
 
-    /// Whom a processor asks: nobody, if it waits for no network; `None` if that is not known here.
+    /// The server that a processor uses; empty if it uses none. `None` if this is not known here.
     pub fn server_of(&self, processor: &str) -> Option<&str> {
         if self.disabled.why(processor).is_some() {
             return None;
@@ -76,7 +76,7 @@ impl ConfiguredProcessors {
         Some(network.map_or("", |(_, network)| &network.server))
     }
 
-    /// All processors of the program; the disabled ones as they are by default.
+    /// All processors of the program. Disabled ones have their default settings.
     pub fn all(&self) -> Vec<&dyn Processor> {
         let own = |name: &str| self.processors().into_iter().find(|own| own.manifest().name == name);
         self.plugs.iter().map(|plug| own(plug.name()).unwrap_or_else(|| (plug.default)())).collect()

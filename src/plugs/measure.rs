@@ -1,18 +1,18 @@
-//! Figures of a processor for monitors.
+//! Metrics of a processor, for monitoring.
 
 use std::fmt::Write as _;
 
-/// A figure, and its values by their labels.
+/// A metric, with its values by labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
-    /// After `sessionmill_`.
+    /// The name, without the prefix `sessionmill_`.
     pub name: &'static str,
     pub help: &'static str,
     pub values: Vec<(Vec<(&'static str, String)>, f64)>,
 }
 
 impl Measure {
-    /// In the text format of Prometheus.
+    /// The metric in the text format of Prometheus.
     pub fn text(&self) -> String {
         let Self { name, help, values } = self;
         if values.is_empty() {

@@ -1,19 +1,19 @@
 //! The processors of the program: an explicit list with one [`Plug`] for each.
 //!
-//! A plug is everything that the program knows about one processor: how it is made as the configuration
-//! wants it, its migrations, its table of the configuration, its reports and commands. To add a
-//! processor, write its crate, a migration and a plug in a folder of its own here, and name it in
-//! [`PLUGS`]. The rest of the program takes the list as an argument and names no processor.
+//! A plug is everything that the program knows about one processor: how to create it from the configuration, its
+//! migrations, its table of the configuration, its reports and commands. To add a processor, write its crate, a
+//! migration, and a plug in a new folder here, and add it to [`PLUGS`]. The rest of the program takes the list as an
+//! argument and names no processor.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `call` | a question of the HTTP API that a plug brings |
-//! | [`command`] | a command that a plug brings |
-//! | [`daily`] | the start page, budgets and the digest, over several processors |
-//! | [`configured`] | processors made as the configuration wants them |
-//! | [`measure`] | figures for monitors |
-//! | [`persons`] | people whom a processor distinguishes inside of a user folder |
-//! | [`review`] | what people decide about what a processor shows |
+//! | `call` | a call of the HTTP API that a processor answers |
+//! | [`command`] | a command that a processor provides |
+//! | [`daily`] | the start page, budgets and the digest, from several processors |
+//! | [`configured`] | processors created from the configuration |
+//! | [`measure`] | metrics for monitoring |
+//! | [`persons`] | people whom a processor distinguishes within a user folder |
+//! | [`review`] | decisions of users about the results of a processor |
 //! | [`tasks`] | task sessions: their settings, reports and commands |
 //! | [`tracking`] | activity sessions of web events and of work with agents |
 //! | [`usage`] | tokens and tool calls: its reports and commands |
@@ -56,120 +56,121 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The processors of this program. A further one is a line here.
+/// The processors of this program. To add one, add it here.
 pub const PLUGS: Plugs = Plugs(&[&usage::PLUG, &verification::PLUG, &tasks::PLUG, &tracking::PLUG]);
 
-/// A processor, as far as the program knows it.
+/// Everything that the program knows about a processor.
 #[derive(Clone, Copy)]
 pub struct Plug {
-    /// As it is without any configuration. Its manifest names it and its tables.
+    /// The processor without configuration. Its manifest has its name and its tables.
     pub default: fn() -> &'static dyn Processor,
-    /// Its part of the numbered chain of migrations, by name: `0002_usage`.
+    /// Its migrations, by name, such as `0002_usage`. The numbers of all processors form one sequence.
     pub migrations: &'static [Migration],
-    /// The statements that make the views of its tables in a new database, which sees no migrations.
+    /// SQL that creates the views of its tables in a new database, where migrations do not run.
     pub views: &'static str,
     /// Its table of the configuration.
     pub table: Option<Table>,
-    /// The variable of the older Python service that sets its schedule, in seconds.
+    /// The environment variable of the older Python service that sets the interval of its schedule, in seconds.
     pub interval: Option<&'static str>,
-    /// Private columns of tables that its manifest does not declare.
+    /// Private columns of tables that are not in its manifest.
     pub private: &'static [Private],
-    /// It is the one processor that the older service first had, whose ledger is taken over.
+    /// Whether it is the processor that the older service began with, whose ledger is taken over.
     pub adopts: bool,
-    /// What it spends its time on, as it is configured.
+    /// What limits its speed, with this configuration.
     pub bound: fn(&Config) -> Bound,
-    /// Makes it as it is configured.
+    /// Creates the processor from the configuration.
     pub make: fn(&Config, &Resources) -> std::result::Result<Plugged, Obstacle>,
-    /// Checks what `config check` can check of it beside the configuration itself.
+    /// Checks for `config check` that go beyond the configuration itself.
     pub check: fn(&Config, &Surroundings<'_>) -> Vec<CheckFinding>,
-    /// What should be known of a run of it that is over.
+    /// Remarks to print after a run.
     pub remark: fn(&Config, &DatabaseFile, Reader<'_>, &Summary) -> Result<Vec<String>>,
-    /// What somebody should look at although it runs well, such as money that is spent: a warning, never a failure.
+    /// What users should look at although the processor runs well, such as high costs. Concerns are warnings, never
+    /// failures.
     pub concerns: fn(Reader<'_>, &Config, DateTime<Utc>) -> Result<Vec<String>>,
-    /// Figures for monitors, with a bounded number of values.
+    /// Metrics for monitoring, with a bounded number of values.
     pub measures: fn(Reader<'_>, &Config, DateTime<Utc>) -> Result<Vec<Measure>>,
-    /// Tables of what the configuration knows about its values.
+    /// Tables that are derived from the configuration.
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
-    /// Decisions of people about what it found out.
+    /// Handles decisions of users about its results.
     pub review: Option<Decisions>,
-    /// Hides what it shows.
+    /// Hides some of its results.
     pub remove: Option<Hide>,
-    /// Why a task is in no list, by its short id and its type, with the default settings.
+    /// Why the default settings leave a task out of all lists, given its short id and type.
     pub unlisted: fn(Option<&str>, Option<&str>) -> Option<String>,
-    /// What it keeps about people beside the database.
+    /// What it stores about people outside of the database.
     pub kept: Option<Kept>,
-    /// How people inside of a user folder are erased.
+    /// How to erase people within a user folder.
     pub persons: Option<Persons>,
     /// Its subcommands of `report`.
     pub reports: &'static [Command],
-    /// Its commands beside these.
+    /// Its other commands.
     pub commands: &'static [Command],
-    /// Its questions of the HTTP API.
+    /// Its calls of the HTTP API.
     #[cfg(feature = "console")]
     pub calls: &'static [call::Call],
-    /// The events of tasks that it has read.
+    /// Reads the events of tasks.
     #[cfg(feature = "console")]
     pub task_events: Option<call::TaskEvents>,
 }
 
-/// Decisions of people about what a processor found out.
+/// Handles decisions of users about the results of a processor.
 #[derive(Clone, Copy)]
 pub struct Decisions {
-    /// The whole id of something that can be decided about, by the beginning of it.
+    /// Finds the full id of something that can be decided about, from the beginning of the id.
     pub find: fn(Reader<'_>, &str) -> Result<Option<String>>,
-    /// Takes a decision; returns the result in words.
+    /// Applies a decision; returns the result in words.
     pub decide: fn(&Review, &Resources) -> Result<Vec<String>>,
 }
 
-/// Hides what a processor shows; returns the result in words.
+/// Hides results of a processor; returns the result in words.
 pub type Hide = fn(&Removal, &Resources) -> Result<Vec<String>>;
 
-/// What a processor is made from, and what actions work on, beside the configuration.
+/// What a processor is created from, and what actions use, besides the configuration.
 #[derive(Clone, Debug)]
 pub struct Resources {
-    /// Where the service manager puts secrets.
+    /// The directory with the secrets from the service manager.
     pub credentials: Option<PathBuf>,
     pub database: DatabaseFile,
     /// All processors of the program.
     pub plugs: Plugs,
-    /// When the run begins.
+    /// The start of the run.
     pub now: DateTime<Utc>,
-    /// Stops the processor at the end of the run, also while it waits for an answer.
+    /// Stops the processor at the end of the run, even while it waits for an answer.
     pub heartbeat: Heartbeat,
-    /// It may pay for answers. One that may not uses those that were kept.
+    /// Whether it may pay for answers. Otherwise it uses only stored answers.
     pub may_ask: bool,
 }
 
-/// A processor that was made.
+/// A processor that was created.
 pub struct Plugged {
     pub processor: Box<dyn Processor>,
-    /// Of one that waits for a network.
+    /// The network, if the processor waits for one.
     pub network: Option<Network>,
 }
 
-/// Why a processor cannot be made.
+/// Why a processor cannot be created.
 #[derive(Debug)]
 pub enum Obstacle {
-    /// It is disabled, and the others run.
+    /// The processor is disabled; the others run.
     Disabled {
         reason: String,
-        /// The service has credentials and a network of its own: it need not be so there.
+        /// Whether the reason may not hold for the service, which has its own credentials and network.
         is_local: bool,
     },
-    /// Nothing may run: a mistake that must not be passed over.
+    /// No processor may run, because of a mistake that must not be ignored.
     Error(Error),
 }
 
 /// What a check of the configuration can look at.
 pub struct Surroundings<'s> {
     pub credentials: Option<&'s Path>,
-    /// The unit of the service closes the network.
+    /// Whether the unit of the service blocks the network.
     pub is_offline: bool,
-    /// The folders of everybody who is known; `None` where the database cannot be read.
+    /// The folders of all known people; `None` if the database cannot be read.
     pub people: Option<&'s BTreeSet<String>>,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckFinding {
     Fine(String),
@@ -177,7 +178,7 @@ pub enum CheckFinding {
 }
 
 impl Plug {
-    /// A plug of a processor that computes and needs nothing else.
+    /// The plug of a processor that needs neither a network nor settings. Other fields have defaults.
     pub const fn new(
         default: fn() -> &'static dyn Processor,
         make: fn(&Config, &Resources) -> std::result::Result<Plugged, Obstacle>,
@@ -211,7 +212,7 @@ impl Plug {
         }
     }
 
-    /// The manifest of the processor as it is without any configuration.
+    /// The manifest of the processor.
     pub fn manifest(&self) -> &'static Manifest {
         (self.default)().manifest()
     }
@@ -228,13 +229,13 @@ impl From<Error> for Obstacle {
 }
 
 impl Resources {
-    /// Those of a command that runs now.
+    /// The resources of a command that runs now.
     pub fn new(environment: &Environment, database: &DatabaseFile, plugs: Plugs, now: DateTime<Utc>) -> Self {
         let (credentials, database) = (environment.credentials.clone(), database.clone());
         Self { credentials, database, plugs, now, heartbeat: Heartbeat::default(), may_ask: true }
     }
 
-    /// The same for a run that can be asked to end.
+    /// The same for a run that can be asked to stop.
     #[must_use]
     pub fn with_heartbeat(self, heartbeat: &Heartbeat) -> Self {
         Self { heartbeat: heartbeat.clone(), ..self }
@@ -246,7 +247,7 @@ impl Resources {
 pub struct Plugs(pub &'static [&'static Plug]);
 
 impl Plugs {
-    /// What should be known of a run that is over. Best effort: its results stay.
+    /// Remarks to print after a run. An error while collecting them is not a failure of the run.
     pub fn remarks(
         self,
         config: &Config,
@@ -273,7 +274,7 @@ impl Plugs {
         self.iter().map(Plug::name)
     }
 
-    /// The processors as they are without any configuration.
+    /// The processors without configuration.
     pub fn processors(self) -> Vec<&'static dyn Processor> {
         self.iter().map(|plug| (plug.default)()).collect()
     }
@@ -283,12 +284,12 @@ impl Plugs {
         self.iter().map(Plug::manifest).collect()
     }
 
-    /// The plug of a name.
+    /// The plug with this name.
     pub fn find(self, name: &str) -> Option<&'static Plug> {
         self.iter().find(|plug| plug.name() == name)
     }
 
-    /// The plugs that the names name; all, if there are none.
+    /// The plugs with these names, or all if there are no names.
     ///
     /// # Errors
     ///
@@ -317,7 +318,7 @@ impl Plugs {
         self.iter().flat_map(|plug| plug.commands)
     }
 
-    /// The tables of all processors, for a database.
+    /// The tables of all processors, as a schema.
     pub fn schema(self) -> Schema {
         Schema::of(self.iter().map(|plug| {
             let Plug { default, migrations, views, private, adopts, kept, .. } = *plug;
@@ -325,7 +326,7 @@ impl Plugs {
         }))
     }
 
-    /// What each of them declares for the configuration.
+    /// What each processor declares for the configuration.
     pub fn declarations(self) -> Vec<Declaration> {
         let declare = |plug: &Plug| {
             let Manifest { name, cadence, .. } = plug.manifest();
@@ -334,7 +335,7 @@ impl Plugs {
         self.iter().map(declare).collect()
     }
 
-    /// The processors that distinguish people inside of a user folder.
+    /// The processors that distinguish people within a user folder.
     pub fn persons(self) -> impl Iterator<Item = (&'static Plug, Persons)> {
         self.iter().filter_map(|plug| Some((plug, plug.persons?)))
     }

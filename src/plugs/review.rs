@@ -1,33 +1,33 @@
-//! What people decide about what a processor shows.
+//! Decisions of users about the results of a processor.
 
 use serde::{Deserialize, Serialize};
 
-/// What is decided.
+/// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
-    /// In the processor's words, such as `approve`.
+    /// The action, in the processor's words, such as `approve`.
     pub action: String,
-    /// What it is about.
+    /// The items that it is about.
     pub ids: Vec<String>,
-    /// The other side of it, where there is one.
+    /// The second item, if the action has one, such as the target of a merge.
     pub into: Option<String>,
-    /// Who decides.
+    /// The user who decides.
     pub by: String,
 }
 
-/// What is hidden.
+/// A request to hide items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
     pub ids: Vec<String>,
-    /// Who decides.
+    /// The user who decides.
     pub by: String,
 }
 
-/// Something that was decided about one of the things that a processor shows.
+/// A decision about a single item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Decided {
-    /// In the processor's words, such as `approve`.
+    /// The action, in the processor's words, such as `approve`.
     pub action: String,
-    /// The whole id.
+    /// The full id.
     pub id: String,
 }

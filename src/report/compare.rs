@@ -1,4 +1,4 @@
-//! A sheet beside that of other days: what a row was then, and how much more it is now.
+//! Compares a sheet with a sheet of other days: adds the earlier value of each row and the change since.
 
 use crate::base::days::Days;
 use crate::base::error::{Result, count};
@@ -7,12 +7,13 @@ use crate::report::{Column, Row, Sheet, UNSEEN, Unit, ratio};
 use chrono::{Months, NaiveDate, TimeDelta, Weekday};
 use std::collections::BTreeMap;
 
-/// What was, by all keys of a row.
+/// The earlier values, by all keys of a row.
 type Known = BTreeMap<Vec<Option<String>>, i128>;
 
-/// Adds the column that matters most as it was before, and what changed since. Days, weeks and months are compared with what
-/// was at the same place of the days before, and everything else by its name. What was there before only is a row without
-/// anything now, so that the rows of before add up to their total.
+/// Adds the earlier value of the most important column, and the change since. Rows of days, weeks and months are
+/// compared with the row at the same position in the earlier days, all other rows with the row of the same name. A row
+/// that exists only in the earlier days is added without current values, so that the earlier values add up to their
+/// total.
 pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     let Some(at) = sheet.weight().or_else(|| before.weight()) else { return };
     let weight = |row: &Row| row.numbers.get(at).copied().flatten();
@@ -33,7 +34,7 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     let gone: Vec<_> = gone.collect();
     sheet.rows.extend(gone);
     if TIMES.contains(&sheet.by) {
-        // The rows of one time stay in their order.
+        // Rows of the same time keep their order.
         sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
     let was = total_before(sheet, before, at);
@@ -49,17 +50,17 @@ fn total(sheet: &Sheet, at: usize) -> Option<i128> {
     sheet.totals.get(at).copied().flatten()
 }
 
-/// The total of other days: nothing, if they have no rows.
+/// The total of the earlier days: 0 if they have no rows.
 fn total_before(sheet: &Sheet, before: &Sheet, at: usize) -> Option<i128> {
     total(before, at).or_else(|| nothing_before(total(sheet, at)).filter(|_| before.rows.is_empty()))
 }
 
-/// What was there before of something that is new.
+/// The earlier value of something new: 0.
 fn nothing_before(now: Option<i128>) -> Option<i128> {
     now.map(|_| 0)
 }
 
-/// Says that days are compared with others that are fewer or more, but for months, which differ by a tenth.
+/// Says that the numbers of days differ, unless they differ by at most a tenth, as months do.
 fn longer(days: Days, then: Days) -> String {
     match days.length().zip(then.length()) {
         Some((days, then)) if days.min(then) * 10 < days.max(then) * 9 => {
@@ -71,7 +72,7 @@ fn longer(days: Days, then: Days) -> String {
 
 /// A key of a sheet whose rows are days, weeks or months.
 pub struct Times {
-    /// The place of the key.
+    /// The index of the key.
     at: usize,
     period: Period,
 }
@@ -90,13 +91,13 @@ impl Times {
         })
     }
 
-    /// The first day of one that has a name.
+    /// The first day of the period with this name.
     fn first(&self, name: &str) -> Option<NaiveDate> {
         let name = if self.period.name() == "month" { format!("{name}-01") } else { name.to_owned() };
         name.parse().ok()
     }
 
-    /// The same place in the next one, or, `back`, in the one before.
+    /// The same day in the next period, or, with `back`, in the previous one.
     fn moved(&self, day: NaiveDate, back: bool) -> NaiveDate {
         let month = Months::new(1);
         let moved = match (self.period.name(), back) {
@@ -110,7 +111,8 @@ impl Times {
         moved.unwrap_or(day)
     }
 
-    /// Says which weeks or months the days cut: a row of one has less than the whole of it. Today's need not be told.
+    /// Adds a note about weeks or months that the range of days cuts: their rows have only a part of the period. A
+    /// period that is incomplete only because it is not over yet is not mentioned.
     pub fn tell_cut(&self, sheet: &mut Sheet, days: Days, today: NaiveDate) {
         let part = |edge: Option<NaiveDate>| {
             let name = self.period.of_day(edge?);
@@ -129,9 +131,10 @@ impl Times {
         }
     }
 
-    /// Adds the column that matters most as it was one day, week or month before, and what changed since. The last one may
-    /// not be over, or be cut by the days: it is compared with as much of the one before. The total is compared with that of
-    /// other days, if there are any: the sum of what was before each row counts most of it twice.
+    /// Adds the value of the most important column one day, week or month before, and the change since. The last period
+    /// may not be over, or may be cut by the range of days; then it is compared with an equally long part of the period
+    /// before. The total is compared with that of `of_total`, if given. Adding up the earlier values of the rows would
+    /// not do: each period is in it twice, as a row and as the one before the next row.
     ///
     /// ```text
     /// month     compared with, on 10 March
@@ -141,7 +144,7 @@ impl Times {
     ///
     /// # Errors
     ///
-    /// If a sheet of other days cannot be made.
+    /// If `make` cannot make the sheet of other days.
     pub fn compare(
         &self,
         sheet: &mut Sheet,
@@ -170,7 +173,7 @@ impl Times {
         let has_last = sheet.rows.iter().any(|row| row.keys().nth(self.at).flatten() == Some(&last));
         let goes_on =
             |day: NaiveDate| day.succ_opt().is_some_and(|next| self.period.of_day(next) == self.period.of_day(day));
-        // Today is not over, and the month before can have one day more.
+        // Today is not over, and the period before can be a day longer.
         let is_part = goes_on(end) || end == today && goes_on(self.moved(end, true));
         if has_last
             && is_part
@@ -206,7 +209,7 @@ fn keys(row: &Row) -> Vec<Option<String>> {
     row.keys().map(|key| key.map(str::to_owned)).collect()
 }
 
-/// What was, how much more it is now, and that as a part of it.
+/// The earlier value, the difference, and the difference as a share of the earlier value.
 fn since(now: Option<i128>, was: Option<i128>) -> [Option<i128>; 3] {
     [was, was.map(|was| now.unwrap_or_default() - was), change(now, was)]
 }
@@ -231,17 +234,17 @@ fn what(sheet: &Sheet, at: usize) -> String {
     sheet.columns[at].title.to_lowercase()
 }
 
-/// Whoever has what was and what is can do without their difference.
+/// On a narrow screen, the difference is dropped first: readers can compute it.
 const DIFFERENCE: u8 = 50;
 
-/// A change by as much as there was.
+/// A change of +100 %.
 pub const WHOLE: i128 = 1_000_000;
 
-/// Keys whose rows are in the order of time.
+/// Keys whose rows are sorted by time.
 const TIMES: [&str; 5] = ["day", "week", "month", "hour", "block"];
 
-/// The key that a time of the days before has among the days now. Of a week or a month, the first of its days that is one
-/// of them decides.
+/// The key that a period of the earlier days has among the current days. A week or month is moved by its first day that
+/// is in the range.
 fn moved(key: &str, name: &str, days: Days, then: Days) -> Option<String> {
     let first = match name {
         "day" | "week" => key.parse::<NaiveDate>(),
@@ -257,11 +260,11 @@ fn moved(key: &str, name: &str, days: Days, then: Days) -> Option<String> {
     })
 }
 
-/// The change of what was not there before: more than any other.
+/// The change of something that was not there before: more than any other change.
 pub const NEW: i128 = i128::MAX;
 
-/// In millionths, cut and not rounded: whoever shows fewer digits rounds once, as from the exact ratio. `None` where it is
-/// not known what was before, and where there was nothing then as now.
+/// The change in millionths, rounded down. A value shown with fewer digits is rounded from this, with the same result
+/// as from the exact ratio. `None` if the earlier value is unknown, or if both values are zero.
 pub fn change(now: Option<i128>, was: Option<i128>) -> Option<i128> {
     match (now.unwrap_or_default(), was?) {
         (1.., 0) => Some(NEW),
@@ -270,7 +273,7 @@ pub fn change(now: Option<i128>, was: Option<i128>) -> Option<i128> {
     }
 }
 
-/// A change as programs get it, to three digits. What is new has none.
+/// A change for programs, with three decimal places; `None` for something new.
 pub fn number(change: i128) -> Option<f64> {
     (change != NEW).then(|| ratio(change, WHOLE, 1000) as f64 / 1000.0)
 }
@@ -354,7 +357,7 @@ mod tests {
 
     #[test]
     fn rows_of_time_are_compared_with_the_one_before() {
-        // A cost of one for each day from 2 January to 10 March.
+        // A cost of 1 for each day from 2 January to 10 March.
         let make = |days: Days| {
             let day = |text: &str| text.parse::<NaiveDate>().unwrap();
             let (first, last) = (day("2026-01-02"), day("2026-03-10"));
@@ -389,7 +392,7 @@ mod tests {
             ["cost is compared with that of the month before; the total with that of 2026-01-01 to 2026-01-31"]
         );
         assert_eq!(compared(days("2026-02-20", "2026-03-05")).0, [row(9, Some(12)), row(5, Some(5))]);
-        // The last day of a month is not over, and the one before has three days more.
+        // The last day of the month is not over, and the month before has three days more.
         let (rows, _, notes) = compared_on("2026-02-28", days("2026-02-01", "2026-02-28"));
         assert_eq!(rows, [row(28, Some(27))]);
         assert!(notes[0].contains("that of 2026-02, which ends on 2026-02-28 here, with 2026-01-01 to 2026-01-28"));
@@ -414,7 +417,7 @@ mod tests {
             told("week", &weeks, days("2026-02-25", "2026-02-25"), "2026-06-01"),
             "the days that are asked for cut a week: 2026-02-23 has only 2026-02-25"
         );
-        // A week that is not over is not cut, nor is one without a row, nor are days.
+        // No note for a week that is not over, a week without a row, or days.
         assert_eq!(told("week", &weeks, days("2026-02-23", "2026-02-26"), "2026-02-26"), "");
         assert_eq!(told("week", &weeks[1..], days("2026-02-01", "2026-03-01"), "2026-06-01"), "");
         assert_eq!(told("day", &[("2026-02-01", 1)], february, "2026-06-01"), "");

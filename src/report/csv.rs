@@ -1,9 +1,9 @@
-//! The one place that writes CSV. A spreadsheet takes a cell that begins like a formula for one, and a terminal
-//! does what the control characters in a cell say; what a transcript or a folder's name holds must do neither.
+//! Writes all CSV. Texts in cells can come from a transcript or a folder's name, so they must not be executed:
+//! spreadsheets run cells that begin like a formula, and terminals obey control characters.
 //!
-//! A cell of text that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe in front, which
-//! spreadsheets take as the mark of text: the known remedy (OWASP, CSV injection). Characters that steer a terminal
-//! are written by their number. Numbers stay numbers.
+//! A text that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe in front, which spreadsheets
+//! take as the mark of a text (the remedy that OWASP names for CSV injection). Control characters are written as
+//! escapes. Numbers are not changed.
 
 use crate::base::error::{Error, Result};
 use crate::base::printable::printable;
@@ -13,7 +13,7 @@ use std::io::Write;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CsvCell {
     Text(String),
-    /// Numbers, times, and what else is no text of somebody.
+    /// Numbers, times, and other values that no user wrote.
     Number(String),
 }
 
@@ -26,14 +26,14 @@ impl From<String> for CsvCell {
 /// How texts are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Texts {
-    /// So that no program takes them for anything else.
+    /// Made safe for spreadsheets and terminals.
     #[default]
     Safe,
-    /// As they are.
+    /// Unchanged.
     Raw,
 }
 
-/// A file of CSV in the making.
+/// A CSV file while it is written.
 pub struct Csv<W: Write> {
     writer: csv::Writer<W>,
     texts: Texts,
@@ -44,11 +44,11 @@ impl<W: Write> Csv<W> {
         Self { writer: csv::Writer::from_writer(out), texts }
     }
 
-    /// Writes a row: the header, too, since its names can come from anywhere.
+    /// Writes a row. The header is written with this, too, because its names can come from users.
     ///
     /// # Errors
     ///
-    /// If `out` cannot be written, or the row has another length than the first.
+    /// If `out` cannot be written, or the row has a different length than the first row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<CsvCell>>) -> std::io::Result<()> {
         let texts = self.texts;
         let cells = cells.into_iter().map(|cell| match (cell.into(), texts) {
@@ -73,7 +73,7 @@ impl<W: Write> Csv<W> {
 ///
 /// # Errors
 ///
-/// If a row has another length than the header.
+/// If a row has a different length than the header.
 pub fn csv<C: Into<CsvCell>>(
     header: Vec<String>,
     rows: impl Iterator<Item = impl IntoIterator<Item = C>>,
@@ -91,19 +91,20 @@ pub fn csv<C: Into<CsvCell>>(
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// A text that is nothing but text for spreadsheets and terminals.
+/// Makes a text safe for spreadsheets and terminals.
 fn safe(text: &str) -> String {
-    // The wide forms of the same signs begin a formula, too, in some languages.
+    // In some languages, the full-width forms of these characters begin a formula, too.
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let mut safe = String::from(if is_formula { "'" } else { "" });
-    // Line breaks and tabs stay, since they are part of what people write; a lone carriage return goes back in its line.
+    // Line breaks and tabs are kept, because people write them. A carriage return without a line feed is escaped,
+    // because it would overwrite its line in a terminal.
     for (at, line) in text.split('\n').enumerate() {
         let (line, end) = line.strip_suffix('\r').map_or((line, ""), |line| (line, "\r"));
         safe.push_str(if at > 0 { "\n" } else { "" });
         safe.push_str(&line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
         safe.push_str(end);
     }
-    // The last line has no break behind its return.
+    // A carriage return at the end of the text has no line feed behind it.
     if safe.ends_with('\r') {
         safe.pop();
         safe.push_str("\\r");

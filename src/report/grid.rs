@@ -1,6 +1,6 @@
-//! Rows of text as a table that gives way to a narrow terminal and stays readable: names are never broken
-//! or shortened, text wraps between words, and columns that can be spared go, those first that have nothing but zeros.
-//! All tables are written here: their colours follow from what a column holds.
+//! Tables of text that adapt to the width of the terminal. Names are never broken or shortened, text wraps between
+//! words, and optional columns are dropped, first those that contain only zeros. All tables are written here, and the
+//! kind of a column decides on its colours.
 
 use crate::base::printable::printable;
 use crate::report::listing::Written;
@@ -15,51 +15,53 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub struct Field {
     title: String,
     kind: Kind,
-    /// The highest goes first where the table is too wide; 0 stays.
+    /// If the table is too wide, the column with the highest rank is dropped first; 0 is never dropped, unless it has
+    /// only zeros.
     rank: u8,
-    /// What text keeps as long as others can go.
+    /// The width that a text keeps as long as other columns can be dropped.
     floor: usize,
 }
 
-/// What is in a column, which says how it may give way, and in which colour it is.
+/// What a column contains. It decides how the column can be shortened, and on its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Times, names of people: something to copy.
+    /// Times and names of people, which a reader may want to copy.
     Name,
-    /// Ids that commands accept by their beginning: a terminal shows as many letters as distinguish them.
+    /// Ids that commands accept by their beginning. A terminal shows as many characters as distinguish them.
     Id,
-    /// Something to read.
+    /// Text that is read, over several lines if needed.
     Text,
-    /// The same in one line, of which as much is shown as there is room for.
+    /// Text on a single line, cut to the width of the column.
     Line,
-    /// Folders, which share their beginning.
+    /// Folders. They often have the same beginning, so they are cut there.
     Path,
-    /// The same, and names of several folders: a terminal shows as many of their last parts as distinguish them.
+    /// Text that also contains paths. A terminal shows as many of their last parts as distinguish them.
     Project,
-    /// Numbers below a title that may take several lines.
+    /// Numbers. The title can wrap.
     Number,
-    /// Numbers of which every one is bad.
+    /// Counts of failures: every number above zero is bad.
     Failures,
-    /// What something does, or how it ended.
+    /// The state or outcome of something.
     State,
     /// A drawing: see [`bar`] and [`sparkline`].
     Drawing,
 }
 
-/// One line below the header.
+/// A single line below the header.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// Text and paths keep so much; a path less, and text no more, where no column can go any more.
+/// Minimum widths: texts and paths normally keep `FLOOR`. When no column is left to drop, paths keep `TIGHT` and texts
+/// `FLOOR`.
 const FLOOR: usize = 16;
 const TIGHT: usize = 8;
 
-/// The longest name that a text keeps whole.
+/// The longest name, in columns, that a wrapped text keeps whole.
 const NAME: usize = 32;
 
-/// Letters of an id that are always shown.
+/// The number of characters of an id that are always shown.
 const ID: usize = 8;
 
-/// Width of a whole bar.
+/// The width of a full bar.
 pub const BAR: usize = 10;
 
 impl Field {
@@ -99,18 +101,18 @@ impl Field {
         Self { kind: Kind::State, ..Self::name(title) }
     }
 
-    /// Bars, or sparklines below a title. They go before anything else that can be spared.
+    /// Bars, or sparklines with a title. They are dropped before all other columns.
     pub fn drawing(title: &str) -> Self {
         Self { kind: Kind::Drawing, rank: u8::MAX, ..Self::name(title) }
     }
 
-    /// Lets a narrow table do without it.
+    /// Lets a narrow table drop the column.
     #[must_use]
     pub fn spare(self, rank: u8) -> Self {
         Self { rank, ..self }
     }
 
-    /// Has others go before it gets narrower than this.
+    /// Drops other columns before this one gets narrower than `floor`.
     #[must_use]
     pub fn at_least(self, floor: usize) -> Self {
         Self { floor, ..self }
@@ -132,14 +134,14 @@ impl Field {
     }
 }
 
-/// Whether a number says that there is nothing: `0`, `$0.00`, `0 min`, `–`. A word such as `new` says something.
+/// Whether a number means zero: `0`, `$0.00`, `0 min`, `–`. A word such as `new` does not.
 fn is_nothing(cell: &str) -> bool {
     let is_number = cell.contains(|c: char| c.is_ascii_digit());
     let has_any = cell.contains(|c: char| c.is_ascii_digit() && c != '0');
     if is_number { !has_any } else { matches!(cell, "" | "–") }
 }
 
-/// A bar for a part of a whole, in eighths of a column. What is more than nothing can be seen.
+/// A bar for a part of a whole, in steps of an eighth of a column. A part above zero is always visible.
 pub fn bar(part: i128, whole: i128) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     if part <= 0 || whole <= 0 {
@@ -150,7 +152,7 @@ pub fn bar(part: i128, whole: i128) -> String {
     "█".repeat(full) + EIGHTHS[rest]
 }
 
-/// A line of small bars, one for each number.
+/// A sparkline: a small bar for each number.
 pub fn sparkline(numbers: &[i128]) -> String {
     const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = numbers.iter().copied().max().unwrap_or_default();
@@ -161,12 +163,12 @@ pub fn sparkline(numbers: &[i128]) -> String {
     numbers.iter().map(level).collect()
 }
 
-/// Writes a table. What cannot give way any more is wider than the screen.
+/// Writes a table. If nothing is left to drop or shorten, the table is wider than the screen.
 pub fn grid(fields: &[Field], rows: &[Vec<String>], screen: Screen) -> Written {
     with_totals(fields, rows, None, screen)
 }
 
-/// The same with a row of totals below a rule.
+/// The same with a row of totals below a line.
 pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[String]>, screen: Screen) -> Written {
     let rows = rows.iter().map(Vec::as_slice).chain(totals);
     let mut rows: Vec<Vec<String>> = rows.map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
@@ -206,10 +208,10 @@ pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[Stri
     Written { text: ruled(&table, totals.is_some()), left_out: titles(left_out), empty: titles(empty) }
 }
 
-/// Cuts the ids of a column to as many letters as distinguish them.
+/// Cuts the ids of a column to as many characters as distinguish them.
 fn shorten(rows: &mut [Vec<String>], at: usize) {
     let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
-    // Of ids in order, neighbours share the longest beginning.
+    // Of sorted ids, neighbours have the longest common beginnings.
     let shared = |(a, b): (&&str, &&str)| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     let letters = ids.iter().zip(ids.iter().skip(1)).map(shared).max().map_or(ID, |most| ID.max(most + 1));
     for id in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
@@ -219,7 +221,7 @@ fn shorten(rows: &mut [Vec<String>], at: usize) {
     }
 }
 
-/// Leaves of each path of a column the last parts that tell it apart.
+/// Cuts each path of a column to the last parts that distinguish it.
 fn keep_last_parts(rows: &mut [Vec<String>], at: usize) {
     let short = told_apart(rows.iter().filter_map(|row| row.get(at)).map(String::as_str));
     for path in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
@@ -229,7 +231,7 @@ fn keep_last_parts(rows: &mut [Vec<String>], at: usize) {
     }
 }
 
-/// The last parts of each path that no other path ends with: as many as tell it from the others.
+/// The end of each path: as many of its last parts as distinguish it from the other paths.
 pub fn told_apart<'p>(paths: impl Iterator<Item = &'p str>) -> HashMap<String, String> {
     let paths: BTreeSet<&str> = paths.collect();
     let mut number: HashMap<&str, usize> = HashMap::new();
@@ -238,13 +240,13 @@ pub fn told_apart<'p>(paths: impl Iterator<Item = &'p str>) -> HashMap<String, S
     paths.iter().map(|path| ((*path).to_owned(), short(path))).collect()
 }
 
-/// The ends of a path from each of its parts on, the longest first.
+/// All ends of a path that start at one of its parts, the longest first.
 fn ends(path: &str) -> impl Iterator<Item = &str> {
     let begins = path.match_indices('/').map(|(at, _)| at + 1);
     std::iter::once(0).chain(begins).filter_map(|at| path.get(at..)).filter(|end| !end.is_empty())
 }
 
-/// The table's lines, with a rule above the totals.
+/// The lines of the table, with a line above the totals.
 fn ruled(table: &Table, totals: bool) -> String {
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     if let (true, Some(rule)) = (totals, lines.iter().find(|line| line.starts_with('─')).cloned()) {
@@ -253,12 +255,12 @@ fn ruled(table: &Table, totals: bool) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Whether a column is of numbers that say that there is nothing.
+/// Whether a column has only numbers that mean zero.
 fn is_zero(fields: &[Field], rows: &[Vec<String>], at: usize) -> bool {
     fields[at].is_number() && rows.iter().filter_map(|row| row.get(at)).all(|cell| is_nothing(cell))
 }
 
-/// How wide each column is; `None` for those that are left out.
+/// The width of each column; `None` for columns that are dropped.
 fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<Option<usize>> {
     let column = |at: usize| rows.iter().filter_map(move |row| row.get(at));
     let cells = |at: usize| column(at).map(|cell| cell.width()).max().unwrap_or_default();
@@ -271,7 +273,7 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
         Kind::Text | Kind::Line if is_tight => natural[at].min(FLOOR.max(fields[at].title.width())),
         Kind::Line => natural[at].min(fields[at].floor.max(fields[at].title.width())),
         Kind::Text => {
-            // Of a text that is wrapped, names stay whole; paths, and scripts without blanks, can be cut.
+            // In a wrapped text, names stay whole. Paths, and scripts written without spaces, can be cut.
             let is_name = |word: &&str| !word.contains('/') && word.width() == word.chars().count();
             let words = column(at).flat_map(|cell| cell.split_whitespace()).filter(is_name);
             let name = words.map(UnicodeWidthStr::width).max().unwrap_or_default().min(NAME);
@@ -284,7 +286,7 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     let width = width.unwrap_or(usize::MAX);
     let is_blank = |at: &usize| fields[*at].kind == Kind::Drawing && column(*at).all(|cell| cell.trim().is_empty());
     let mut shown: Vec<usize> = (0..fields.len()).filter(|at| !is_blank(at)).collect();
-    // A blank on both sides of each cell, and one between two.
+    // A space on both sides of each cell, and one between two cells.
     let frame = |shown: &[usize]| (3 * shown.len()).saturating_sub(1);
     let is_zero = |at: usize| is_zero(fields, rows, at);
     let taken =
@@ -302,14 +304,14 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     let mut room = width.saturating_sub(taken(&shown, is_tight));
     let mut widths = vec![None; fields.len()];
     names.iter().for_each(|at| widths[*at] = Some(natural[*at]));
-    // All have the least. What is left goes to what is read whole, and then to lines, which are cut anyway. Of either, those that
-    // want little more take that, and the others share the rest.
+    // Each column has its minimum. The remaining room goes first to columns that are read as a whole, then to lines,
+    // which can be cut. Within each group, columns that need little more get that, and the others share the rest.
     let is_line = |at: usize| fields[at].kind == Kind::Line;
     giving.sort_by_key(|at| (is_line(*at), natural[*at] - floor(*at)));
     for (done, at) in giving.iter().enumerate() {
         let others = giving[done..].iter().filter(|other| is_line(**other) == is_line(*at)).count();
         let (wanted, share) = (natural[*at] - floor(*at), room / others);
-        // A title that does not fit into one line takes several, however wide they are.
+        // A title that does not fit on one line wraps, and more width would not help.
         let more = if wanted > share && fields[*at].is_number() { 0 } else { wanted.min(share) };
         room -= more;
         widths[*at] = Some(floor(*at) + more);
@@ -329,7 +331,7 @@ impl Field {
     }
 }
 
-/// The end of a long text, which distinguishes it from others with the same beginning.
+/// The end of a long text. It distinguishes texts with the same beginning.
 fn ending(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -338,7 +340,7 @@ fn ending(text: &str, width: usize) -> String {
     std::iter::once('…').chain(end.into_iter().rev()).collect()
 }
 
-/// The characters for which there is room beside a mark that some are missing.
+/// The characters that fit into the width, with room for an ellipsis.
 fn fitting(chars: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
     let mut room = width.saturating_sub(1);
     chars.take_while(move |c| {
@@ -348,8 +350,8 @@ fn fitting(chars: impl Iterator<Item = char>, width: usize) -> impl Iterator<Ite
     })
 }
 
-/// Lines that are broken between words, and between letters of scripts without blanks, which are wide. A
-/// word that is longer than a line is cut, a path at its beginning.
+/// Wraps a text between words, and between characters of scripts that are written without spaces, which are wide. A
+/// word longer than a line is cut at its end, a path at its beginning.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -371,7 +373,7 @@ fn wrapped(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// As much of a text as there is room for.
+/// The beginning of a text, cut to the width.
 pub fn beginning(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

@@ -1,16 +1,16 @@
-//! How well a processor does: ok or not, and why. Pure: what the database says, the schedule and the
-//! time are arguments.
+//! The health of a processor: its state and the reasons. This module reads nothing itself: records, the schedule and
+//! the time are arguments.
 //!
 //! | state | when |
 //! | --- | --- |
-//! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen; the disk is full |
-//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files have been waiting too long |
-//! | `paused` | a server asked for it |
-//! | `disabled` | it is off |
-//! | `ok` | else, however long no file has changed |
+//! | `failing` | its last run could not be done; no run started in time; a root is missing or frozen; the disk is full |
+//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed; keys wait to be settled; its last run was killed, or is dated in the future; files have been waiting too long |
+//! | `paused` | a server asked for a pause |
+//! | `disabled` | it is disabled in the configuration |
+//! | `ok` | otherwise, even if no file has changed for a long time |
 //!
-//! In time means: an `every` is late after twice its interval without a run; a time of day half an hour
-//! after it.
+//! A run on an `every` schedule is late if there is none for twice the interval. A run at a time of day is late half an
+//! hour after that time.
 
 use crate::base::error::count;
 use crate::base::moment::Moment;
@@ -24,7 +24,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use std::time::Duration;
 
-/// The state of a processor; what comes later counts more.
+/// The state of a processor. Later variants take precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
@@ -35,42 +35,42 @@ pub enum Condition {
     Failing,
 }
 
-/// How a processor does, and what is to be known of it.
+/// The health of a processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     pub state: Condition,
-    /// The worst first.
+    /// The worst reason first.
     pub reasons: Vec<String>,
     pub next_due: Option<DateTime<Utc>>,
 }
 
-/// What a processor's health is made of.
+/// What the health of a processor follows from.
 #[derive(Clone, Debug)]
 pub struct HealthInputs<'f> {
-    /// `None` for one that is off.
+    /// `None` if the processor is disabled.
     pub schedule: Option<&'f Schedule>,
     pub zone: Tz,
     pub run_mode: RunMode,
-    /// Why it cannot run as it is configured.
+    /// Why it cannot run with this configuration.
     pub lacks: Option<&'f str>,
     pub pause: Option<&'f Pause>,
     /// What is wrong with the sources.
     pub alarms: &'f [String],
-    /// Somebody runs it just now, whatever the history says.
+    /// Whether a process runs it now, whatever the history says.
     pub is_running: bool,
-    /// The last run that was begun.
+    /// The last run that started.
     pub last: Option<&'f Run>,
-    /// The last run that is over.
+    /// The last run that ended.
     pub over: Option<&'f Run>,
     pub failed: u64,
     pub dead: u64,
     pub unsettled_keys: u64,
-    /// Since when the oldest file waits that a run can have seen.
+    /// Since when the oldest waiting file could have been processed by a run.
     pub oldest_pending: Option<DateTime<Utc>>,
 }
 
 impl<'f> HealthInputs<'f> {
-    /// What the database knows of it, without what a look at the sources adds.
+    /// What the database knows of the processor. The caller adds what only a look at the sources can tell.
     pub fn of(
         record: &'f Record,
         schedule: Option<&'f Schedule>,
@@ -101,19 +101,19 @@ impl<'f> HealthInputs<'f> {
 /// What starts the runs of a processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
-    /// A schedule: a run that does not come is missed.
+    /// A schedule. A run that does not start in time is late.
     Scheduled,
-    /// People, whenever they want to.
+    /// People, at any time.
     Manual,
 }
 
-/// After a time of day a run is late by twice the time after which a failed one is tried again.
+/// How late a run at a time of day can be: twice the pause after which a failed run is retried.
 const LATE: TimeDelta = TimeDelta::minutes(30);
 
 impl Condition {
     pub const ALL: [Self; 5] = [Self::Ok, Self::Disabled, Self::Paused, Self::Warning, Self::Failing];
 
-    /// The name under which it is shown.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -187,7 +187,7 @@ impl HealthInputs<'_> {
         Health { state, reasons, next_due: self.next_due(schedule, now) }
     }
 
-    /// When the daemon runs it next, if there is one.
+    /// When the daemon will run it next, if there is a daemon.
     fn next_due(&self, schedule: &Schedule, now: &Moment) -> Option<DateTime<Utc>> {
         if self.run_mode == RunMode::Manual {
             return None;
@@ -197,7 +197,7 @@ impl HealthInputs<'_> {
         now.wall.checked_add_signed(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX))
     }
 
-    /// Says so if a run should have been begun.
+    /// Says so if a run should have started by now.
     fn late(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<String> {
         if self.run_mode == RunMode::Manual || self.is_running {
             return None;
@@ -213,7 +213,7 @@ impl HealthInputs<'_> {
         is_late.then(|| format!("no run since {}, although it is due {schedule}", utc::minute(run.started_at)))
     }
 
-    /// Whether a file that was there at the last run still waits, for longer than the time between runs.
+    /// Whether a file that existed at the last run is still waiting, for longer than the time between runs.
     fn waits_in_vain(&self, schedule: &Schedule, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let is_running = |run: &Run| self.is_running || run.is_running();
         let is_seen = self.last.is_some_and(|run| !is_running(run) && since < run.started_at);
@@ -221,8 +221,7 @@ impl HealthInputs<'_> {
     }
 }
 
-/// A run that began later than this from now was dated by a clock that was wrong: whether the next one is late
-/// is unknown.
+/// A run with a start later than this from now was dated by a wrong clock, so it is unknown when the next run is late.
 const FUTURE: TimeDelta = TimeDelta::days(7);
 
 /// How long a processor may go without a run.
@@ -415,7 +414,7 @@ mod tests {
         assert_eq!(health(&next, "20T03:11"), (Condition::Warning, both), "while the next one runs");
         let done = run("20T03:10", "20T03:11", "done");
         assert_eq!(health(&HealthInputs { last: Some(&done), over: Some(&done), ..facts.clone() }, "20T03:15"), FINE);
-        // Such a run has done its work, and the next one comes when it is due.
+        // This run has done its work, and the next run comes when it is due.
         assert_eq!(facts.health(&moment("20T03:05")).next_due, Some(at("20T03:10")));
     }
 

@@ -1,4 +1,4 @@
-//! A list of things, described once: it is a table that fits the terminal, JSON, or CSV with the same cells.
+//! A list of things that is described once, and written as a table that fits the terminal, as JSON, or as CSV.
 
 use crate::base::error::Result;
 use crate::report::csv::{self, Texts};
@@ -8,35 +8,35 @@ use crate::report::screen::Screen;
 use crate::store::cell::plain;
 use serde_json::Value;
 
-/// A list of things, and how one of them is written.
+/// A list, and how to write an item.
 pub struct Listing<'l, T> {
     pub rows: &'l [T],
-    /// What a table says where there are none.
+    /// The text of a table without rows.
     pub empty: &'l str,
     /// The columns of a table.
     pub fields: Vec<Field>,
-    /// The cells of a table's row.
+    /// The cells of a row in a table.
     pub shown: &'l dyn Fn(&T) -> Vec<String>,
-    /// The object of JSON.
+    /// The JSON object of an item.
     pub object: &'l dyn Fn(&T) -> Value,
-    /// The columns of CSV, by the names that they have in the object.
+    /// The columns of CSV, as names of fields of the JSON object.
     pub names: &'l [&'static str],
-    /// How a value of the object is written in CSV.
+    /// Writes a field of the JSON object in CSV.
     pub text: fn(&Value) -> String,
 }
 
-/// A list as it is written, and the titles of the columns that are not in it.
+/// The text of a list, and the titles of the columns that were left out.
 #[derive(Debug, Default)]
 pub struct Written {
     pub text: String,
-    /// There was no room for them.
+    /// Columns left out for lack of room.
     pub left_out: Vec<String>,
-    /// There was none, and they have nothing but zeros or dashes.
+    /// Columns left out for lack of room that have only zeros or dashes.
     pub empty: Vec<String>,
 }
 
 impl<T> Listing<'_, T> {
-    /// The objects of serializable things, with plain texts in CSV.
+    /// Writes the list.
     ///
     /// # Errors
     ///
@@ -63,17 +63,17 @@ impl<T> Listing<'_, T> {
     }
 }
 
-/// The object of something that says itself how it is one.
+/// The JSON object of a serializable value.
 pub fn object(thing: &impl serde::Serialize) -> Value {
     serde_json::to_value(thing).unwrap_or_default()
 }
 
-/// The object of a row of cells.
+/// The JSON object of a row with these names.
 pub fn named<const N: usize>(names: [&str; N], cells: [Value; N]) -> Value {
     Value::Object(names.map(str::to_owned).into_iter().zip(cells).collect())
 }
 
-/// Whole numbers without a point, for those who read them as text.
+/// A whole number without a decimal point, for people.
 pub fn short_number(value: &Value) -> String {
     match value {
         Value::Number(number) => number.as_f64().unwrap_or_default().to_string(),

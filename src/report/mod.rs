@@ -1,4 +1,4 @@
-//! What the database says, as a sheet of rows that can be shown in several formats.
+//! Results of queries on the database, as sheets of rows that can be written in several formats.
 
 pub mod compare;
 pub mod csv;
@@ -25,78 +25,79 @@ use std::cmp::Reverse;
 /// Rows under one key column, and their totals.
 #[derive(Debug, Default, PartialEq)]
 pub struct Sheet {
-    /// Name of the key column, in JSON and CSV.
+    /// The name of the key column in JSON and CSV.
     pub by: &'static str,
-    /// Names of further key columns.
+    /// The names of further key columns.
     pub then: Vec<&'static str>,
-    /// The number columns.
+    /// The columns of numbers.
     pub columns: Cow<'static, [Column]>,
     pub rows: Vec<Row>,
-    /// Of all rows, also of those that are left out; nothing where sums would count something twice.
+    /// The totals of all rows, including those that are left out. Empty if adding up the rows would count something
+    /// twice.
     pub totals: Vec<Option<i128>>,
-    /// Rows are left out.
+    /// Whether rows are left out.
     pub is_cut: bool,
-    /// When the pass began that brought in the newest of it (RFC 3339).
+    /// When the pass that read the newest data began (RFC 3339).
     pub as_of: Option<String>,
-    /// Source files that wait for a next pass, because of a limit or a failure.
+    /// Source files that wait for the next pass, because of a limit or a failure.
     pub pending: i64,
-    /// What caches saved, where that is known.
+    /// The amount that caches saved, if known.
     pub saved: Option<PicoUsd>,
-    /// Models that have no price, and their responses.
+    /// Models without a price, with their numbers of responses.
     pub unpriced: Vec<(String, i128)>,
-    /// What a reader should know before trusting a figure.
+    /// What readers should know about the figures.
     pub notes: Vec<String>,
-    /// How the figures came about.
+    /// How the figures were computed.
     pub explanation: Vec<String>,
 }
 
 /// A column of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// In JSON and CSV.
+    /// The name in JSON and CSV.
     pub name: &'static str,
-    /// In tables.
+    /// The title in tables.
     pub title: &'static str,
     pub unit: Unit,
-    /// A narrow table does without the highest first; 0 stays.
+    /// In a narrow table, the column with the highest rank is dropped first; 0 is never dropped.
     pub rank: u8,
 }
 
-/// The rank of a column that a table also does without where it has nothing but zeros.
+/// The rank of a column that a table also drops if it has only zeros.
 pub const SPARE: u8 = u8::MAX;
 
-/// The rank of a column that is for programs alone.
+/// The rank of a column that only programs get.
 pub const UNSEEN: u8 = u8::MAX - 1;
 
-/// What the numbers of a column are.
+/// The unit of a column's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Count,
-    /// A count of what failed.
+    /// A count of failures.
     Failures,
     /// [`PicoUsd`](crate::price::PicoUsd), shown in dollars.
     PicoUsd,
-    /// A length of time.
+    /// A duration, shown in units of at least a second.
     Seconds,
-    /// Thousandths, shown in percent.
+    /// Thousandths, shown as percentages.
     Share,
     /// Hundredths.
     Ratio,
-    /// A length of time, in shorter steps.
+    /// A duration, shown to the millisecond.
     Milliseconds,
-    /// How much more something is than before: see [`compare::change`].
+    /// A change since earlier days: see [`compare::change`].
     Change,
 }
 
-/// One row. A key of `None` is what has none: no time, no project. A number of `None` is not known: no
-/// price, nothing reported.
+/// A row. A key is `None` for things without one, such as usage without a time or a project. A number is `None` if it
+/// is unknown, such as a cost without a price.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Row {
     pub key: Option<String>,
     /// The further keys.
     pub then: Vec<Option<String>>,
     pub numbers: Vec<Option<i128>>,
-    /// What matters most of it, step by step: for a screen alone.
+    /// The most important number for each step of the days. Only shown on terminals.
     pub trend: Vec<i128>,
 }
 
@@ -155,20 +156,20 @@ impl Sheet {
         std::iter::once(self.by).chain(self.then.iter().copied())
     }
 
-    /// The column that says how much a row matters: the cost, where there is any, else the first.
+    /// The column that says how important a row is: the cost, if there is any, else the first column.
     pub fn weight(&self) -> Option<usize> {
         let cost = self.columns.iter().position(|column| column.name == "cost_usd");
         let has_any = |at: &usize| self.totals.get(*at).copied().flatten().is_some_and(|total| total > 0);
         cost.filter(has_any).or_else(|| Some(0).filter(has_any))
     }
 
-    /// Orders the rows by a column, or a key, that has a name or begins with it.
+    /// Sorts the rows by the column or key with this name, or whose name begins with it.
     ///
     /// # Errors
     ///
     /// If there is none.
     pub fn order(&mut self, name: &str) -> Result<()> {
-        // A bar tells the share of the whole, which is in the order of what is shared.
+        // `share` means the column that the share is computed from.
         let wanted = match self.weight() {
             Some(at) if name.eq_ignore_ascii_case("share") => self.columns[at].name.to_owned(),
             _ => name.to_lowercase(),
@@ -189,14 +190,14 @@ impl Sheet {
         Ok(())
     }
 
-    /// Whether a column has something else than zeros.
+    /// Whether a column has anything other than zeros.
     pub fn has_any(&self, at: usize) -> bool {
         let has_any =
             |numbers: &Vec<Option<i128>>| numbers.get(at).copied().flatten().is_some_and(|number| number != 0);
         if self.totals.is_empty() { self.rows.iter().any(|row| has_any(&row.numbers)) } else { has_any(&self.totals) }
     }
 
-    /// Leaves out all columns but some, and of these what has nothing or is for programs alone.
+    /// Keeps only the named columns, without those that are empty or only for programs.
     pub fn keep(&mut self, names: &[&str]) {
         let is_asked = |column: &Column| names.contains(&column.name) && column.rank != UNSEEN;
         let is_kept: Vec<_> =
@@ -210,7 +211,8 @@ impl Sheet {
         self.columns.to_mut().retain(|_| at.next().is_some_and(kept));
     }
 
-    /// Adds a column that follows from others, before the column of a name. The totals have it, too.
+    /// Adds a column that is computed from others, before the column with the name `before`. It is computed for the
+    /// totals, too.
     pub fn insert(&mut self, before: &str, column: Column, number: impl Fn(&dyn Fn(&str) -> i128) -> Option<i128>) {
         let Some(at) = self.columns.iter().position(|column| column.name == before) else { return };
         let columns = self.columns.clone();
@@ -227,7 +229,7 @@ impl Sheet {
         self.columns.to_mut().insert(at, column);
     }
 
-    /// Leaves out all rows but the first ones.
+    /// Keeps only the first rows.
     pub fn limit(&mut self, rows: usize) {
         let all = self.rows.len();
         self.rows.truncate(rows);
@@ -275,14 +277,14 @@ impl Sheet {
     }
 }
 
-/// Source files that wait for a next pass, in words.
+/// Says how many source files wait for the next pass.
 pub(crate) fn waiting(pending: i64) -> Option<String> {
     let verb = if pending == 1 { "waits" } else { "wait" };
     let files = crate::base::error::count(pending.cast_unsigned(), "source file");
     (pending > 0).then(|| format!("{files} {verb} for the next run"))
 }
 
-/// When the newest pass of a processor began that ended, and how many files it left.
+/// The start of the newest pass of a processor that has ended, and the number of files that it left for the next one.
 pub(crate) fn freshness(reader: Reader<'_>, processor: &str) -> Result<(Option<String>, i64)> {
     let sql = "SELECT started_at, deferred + errors FROM processor_runs
                WHERE processor_name = ? AND ended_at IS NOT NULL ORDER BY run_id DESC LIMIT 1";
@@ -290,13 +292,13 @@ pub(crate) fn freshness(reader: Reader<'_>, processor: &str) -> Result<(Option<S
     Ok(last.unwrap_or_default())
 }
 
-/// A part of a whole in parts of `of`: 1000 for thousandths. Every share is rounded here, half up and once; of nothing
-/// it is 0.
+/// A share in units of 1/`of`: with 1000, in thousandths. Rounded half up. All shares are rounded here, and only once.
+/// 0 if `whole` is not positive.
 pub(crate) fn ratio(part: i128, whole: i128, of: i128) -> i128 {
     if whole > 0 { (part * of * 2 + whole).div_euclid(whole * 2) } else { 0 }
 }
 
-/// A number as near as JSON's come.
+/// The JSON number that is nearest to this number.
 pub(crate) fn number(number: i128) -> Value {
     i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n))
 }

@@ -1,4 +1,4 @@
-//! Money as people and programs read it: exact, but in tables, where it is rounded.
+//! Amounts of money as text and numbers. They are exact everywhere except in tables, where they are rounded.
 
 use crate::base::error::thousands;
 use crate::price::PicoUsd;
@@ -6,7 +6,7 @@ use crate::price::PicoUsd;
 const DOLLAR: PicoUsd = 1_000_000_000_000;
 const CENT: PicoUsd = DOLLAR / 100;
 
-/// Dollars to the last digit: `0.1575`.
+/// All digits: `0.1575`.
 pub fn exact(money: PicoUsd) -> String {
     let sign = if money < 0 { "-" } else { "" };
     let (dollars, rest) = (money.unsigned_abs() / DOLLAR.unsigned_abs(), money.unsigned_abs() % DOLLAR.unsigned_abs());
@@ -14,12 +14,12 @@ pub fn exact(money: PicoUsd) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Dollars, as near as JSON's numbers come.
+/// Dollars as a JSON number, as precise as the format allows.
 pub fn dollars(money: PicoUsd) -> f64 {
     exact(money).parse().unwrap_or(f64::NAN)
 }
 
-/// `$1,234.56`, `-$0.23`; what is less than a cent is not nothing.
+/// Rounded to cents: `$1,234.56`, `-$0.23`. An amount below half a cent is `<$0.01`, not zero.
 pub fn rounded(money: PicoUsd) -> String {
     let sign = if money < 0 { "-" } else { "" };
     let cents = (money.abs() + CENT / 2) / CENT;

@@ -1,4 +1,4 @@
-//! Sheets and results as tables that fit the terminal, as JSON and as CSV.
+//! Writes sheets and query results as tables that fit the terminal, as JSON, and as CSV.
 
 use crate::base::error::{Error, Result, thousands};
 pub use crate::base::wire::pretty;
@@ -20,10 +20,10 @@ pub enum Format {
     Csv,
 }
 
-/// What a table says that has no rows.
+/// The text of a table without rows.
 pub const NOTHING: &str = "nothing to report\n";
 
-/// A sheet as it is written.
+/// Writes a sheet.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
     Ok(Written { text, ..Written::default() })
 }
 
-/// Writes text to stdout. A reader that has seen enough is no error.
+/// Writes text to stdout. It is not an error if the reader closes the pipe early, as `head` does.
 ///
 /// # Errors
 ///
@@ -69,10 +69,10 @@ pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
-/// The rank of what a row is of the whole: it goes after what can be spared best.
+/// The rank of the column `Share`. Columns with a higher rank are dropped before it.
 const SHARE: u8 = 100;
 
-/// A sheet as a table. Where numbers do not fit, they are short: `1.2M` instead of `1,234,567`.
+/// A sheet as a table. If numbers do not fit, they are shortened: `1.2M` instead of `1,234,567`.
 fn table(sheet: &Sheet, screen: Screen) -> Written {
     if sheet.rows.is_empty() {
         return Written { text: NOTHING.to_owned(), ..Written::default() };
@@ -86,7 +86,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         }
         .spare(*rank)
     };
-    // Folders share their beginning, sentences are read; any other key is a name, which is to be copied.
+    // Folders share their beginnings, and sentences are read. All other keys are names that a reader may want to copy.
     let key = |name: &'static str| match name {
         "project" => Field::project(&title(name)),
         "path" => Field::path(&title(name)),
@@ -94,9 +94,9 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         "session" => Field::id(&title(name)),
         _ => Field::name(&title(name)),
     };
-    // A screen has room for what each row is of the whole; programs can work it out.
+    // On a terminal, shares and bars are added. Programs can compute them.
     let weight = sheet.weight().filter(|_| screen.is_terminal && sheet.rows.len() > 1);
-    // Rows that span days have a line of them, and rows of time a bar.
+    // Rows that cover several days have a sparkline, other rows a bar.
     let has_trends = sheet.rows.iter().any(|row| row.trend.len() > 1);
     let drawing = Field::drawing(if has_trends { "Trend" } else { "" });
     let of_whole = [Field::number("Share").spare(SHARE), drawing];
@@ -116,7 +116,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         let mut above: Vec<Option<&str>> = Vec::new();
         let rows = sheet.rows.iter().map(|of| {
             let keys: Vec<_> = of.keys().collect();
-            // What is the same as in the row above need not be read again.
+            // A key that is the same as in the row above is left blank.
             let is_same = keys.len() > 1 && above.first() == keys.first() && screen.is_terminal;
             let mut shown: Vec<_> = keys.iter().zip(sheet.keys()).map(|(key, name)| key_words(name, *key)).collect();
             if is_same {
@@ -129,7 +129,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         let all = || std::iter::once("Total".to_owned()).chain(sheet.then.iter().map(|_| String::new())).collect();
         let totals = ((sheet.rows.len() > 1 || sheet.is_cut) && !sheet.totals.is_empty()).then(|| {
             let mut totals = row(all(), &sheet.totals, &[], count);
-            // A bar as long as all of them together says nothing.
+            // A bar for the total would always be full.
             totals.last_mut().filter(|_| weight.is_some()).into_iter().for_each(String::clear);
             totals
         });
@@ -141,7 +141,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
     written(if fits { thousands } else { short }, screen)
 }
 
-/// A number of a sheet in words; what is not known is a dash.
+/// A number as text, with a dash for an unknown number.
 pub(crate) fn cell(number: Option<i128>, unit: Unit, count: fn(i128) -> String) -> String {
     match (number, unit) {
         (None, _) => "–".to_owned(),
@@ -155,10 +155,10 @@ pub(crate) fn cell(number: Option<i128>, unit: Unit, count: fn(i128) -> String) 
     }
 }
 
-/// A key as people read it.
+/// A key as text for people.
 fn key_words(name: &str, key: Option<&str>) -> String {
     match (name, key) {
-        // `2026-02-02T11:00:00+00:00`, in the zone that the report is asked for in.
+        // Such as `2026-02-02T11:00:00+00:00`, in the time zone of the report.
         ("block", Some(begin)) => begin.get(..16).map_or(begin.to_owned(), |minute| minute.replace('T', " ")),
         (_, Some(key)) => key.to_owned(),
         ("subagent", None) => "(main conversation)".to_owned(),
@@ -166,7 +166,8 @@ fn key_words(name: &str, key: Option<&str>) -> String {
     }
 }
 
-/// Whether a column has something in it for people, or is never left out for having nothing.
+/// Whether a table shows a column: it is not only for programs, and it is not empty, unless empty columns of its rank
+/// are shown, too.
 fn has_any(sheet: &Sheet, at: usize) -> bool {
     match sheet.columns[at].rank {
         UNSEEN => false,
@@ -183,7 +184,7 @@ fn title(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Three digits and a unit.
+/// A number with three digits and a unit.
 pub(crate) fn short(number: i128) -> String {
     let units = ["", "k", "M", "G", "T", "P", "E"];
     let mut size = number as f64;
@@ -200,7 +201,7 @@ pub(crate) fn short(number: i128) -> String {
     }
 }
 
-/// `1.5 h`, or minutes.
+/// Hours, or minutes below an hour: `1.5 h`, `40 min`.
 pub(crate) fn hours(seconds: i128) -> String {
     match seconds {
         0..3570 => format!("{} min", (seconds + 30) / 60),
@@ -208,12 +209,12 @@ pub(crate) fn hours(seconds: i128) -> String {
     }
 }
 
-/// The same to the second below a minute: `45 s`.
+/// The same with seconds below a minute: `45 s`.
 pub(crate) fn length(seconds: i128) -> String {
     if seconds < 60 { format!("{seconds} s") } else { hours(seconds) }
 }
 
-/// A change in percent: `+42 %`; from ten times as much on, how many times.
+/// A change in percent, such as `+42 %`; from ten times on as a factor, such as `×12`.
 pub(crate) fn change(more: i128) -> String {
     const WHOLE: i128 = compare::WHOLE;
     match more / WHOLE {
@@ -223,12 +224,12 @@ pub(crate) fn change(more: i128) -> String {
     }
 }
 
-/// Thousandths in percent: `41.7 %`.
+/// Thousandths as a percentage: `41.7 %`.
 pub(crate) fn percent(thousandths: i128) -> String {
     tenths(thousandths) + " %"
 }
 
-/// A length of time in its two largest units: `340 ms`, `4.2 s`, `5 min 3 s`, `3 h 20 min`, `2 d 4 h`.
+/// A duration in its two largest units: `340 ms`, `4.2 s`, `5 min 3 s`, `3 h 20 min`, `2 d 4 h`.
 pub(crate) fn span(milliseconds: i128) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
@@ -240,7 +241,7 @@ pub(crate) fn span(milliseconds: i128) -> String {
     }
 }
 
-/// A number of tenths: `1.5`.
+/// A number given in tenths: `1.5`.
 pub(crate) fn tenths(tenths: i128) -> String {
     format!("{}.{}", thousands(tenths / 10), tenths % 10)
 }

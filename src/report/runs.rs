@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// A run, and the source files that failed in it.
+/// A run, with the source files that failed in it.
 #[derive(Debug)]
 pub struct Listed {
     pub run: Run,
@@ -32,11 +32,12 @@ pub fn runs(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> Result<V
     page(reader, processor, 0, limit)
 }
 
-/// A run in which a report looked for new files and found none.
+/// A run that a report started, and that found no new files.
 const IDLE: &str =
     "trigger = 'report' AND outcome = 'done' AND processed + deferred + rejected + errors = 0 AND message IS NULL";
 
-/// The last runs but for those in which a report found nothing new, newest first; and how many these are.
+/// The last runs, newest first, without those that a report started and that found nothing new; and the number of the
+/// latter.
 ///
 /// # Errors
 ///
@@ -46,7 +47,7 @@ pub fn without_idle(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> 
     Ok((listed(reader, processor, &format!("NOT coalesce({IDLE}, false)"), 0, limit)?, idle))
 }
 
-/// How many runs there were.
+/// The number of runs.
 ///
 /// # Errors
 ///
@@ -62,7 +63,7 @@ fn number(reader: Reader<'_>, processor: Option<&str>, condition: &str) -> Resul
     reader.one(&sql, &[processor.into()], |row| row.count(0))
 }
 
-/// The runs after the `offset` newest ones, newest first.
+/// The runs after the `offset` newest runs, newest first.
 ///
 /// # Errors
 ///
@@ -138,7 +139,7 @@ impl Listed {
 }
 
 impl Run {
-    /// Its result in words.
+    /// The result in words.
     pub fn words(&self) -> String {
         if let Some(error) = self.error() {
             return error.to_owned();

@@ -1,4 +1,4 @@
-//! What text is written for: how much room there is, whether somebody looks at it, and in which colours.
+//! The screen that text is written for: its width, whether it is a terminal, and whether it has colours.
 
 use comfy_table::{Attribute, Cell, Color};
 use std::fmt::Display;
@@ -6,35 +6,35 @@ use std::fmt::Display;
 /// Where text is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Screen {
-    /// In columns; without one, a table is as wide as it is.
+    /// The width in columns. Without it, tables are as wide as they need to be.
     pub width: Option<usize>,
-    /// Somebody looks at it: what nobody needs to copy whole may be shortened.
+    /// Whether people read the text on a terminal. Then ids and other texts may be shortened.
     pub is_terminal: bool,
     pub has_colour: bool,
 }
 
-/// What a piece of text means. Colours are those that every terminal has, which follow its theme, but for warnings: yellow
-/// cannot be read on a light ground.
+/// The meaning of a piece of text. The colours are the standard ones, which follow the theme of the terminal, except
+/// for warnings: yellow cannot be read on a light background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     #[default]
     Plain,
-    /// Nothing to see here: zeros.
+    /// Unimportant: zeros.
     Dim,
     /// Titles and totals.
     Strong,
     Good,
     Warning,
     Bad,
-    /// It goes on just now.
+    /// In progress.
     Live,
 }
 
-/// A dark orange of the 256 colours: 4.5 : 1 against black, 4.7 : 1 against white.
+/// A dark orange of the 256 colours. Its contrast is 4.5 : 1 to black and 4.7 : 1 to white.
 const ORANGE: u8 = 130;
 
 impl Tone {
-    /// What the name of a state means.
+    /// The tone of a state, by its name.
     pub fn of_state(state: &str) -> Self {
         let word = state.split([' ', ',']).next().unwrap_or_default();
         match word {
@@ -47,7 +47,7 @@ impl Tone {
         }
     }
 
-    /// None of the bright ones, which cannot be read on a light ground.
+    /// Not the bright colours, which cannot be read on a light background.
     fn colour(self) -> Option<Color> {
         match self {
             Self::Plain | Self::Strong | Self::Dim => None,

@@ -1,4 +1,4 @@
-//! The sources of a database: where they are, what is known of their files, and what is wrong with them.
+//! The sources of a database: their roots, what is known of their files, and problems with them.
 
 use crate::base::error::Result;
 use crate::base::utc;
@@ -8,29 +8,29 @@ use crate::store::sources::{Registered, registered};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// A source and what is known of it.
+/// A source, and what is known of it.
 #[derive(Debug, Serialize)]
 pub struct Listed {
     pub name: String,
     pub root: String,
     pub layout: &'static str,
-    /// Whose logs it has, where that is configured.
+    /// The user whose logs it contains, if configured.
     pub user: Option<String>,
     /// `in use`, `alarm` or `retired`.
     pub state: &'static str,
-    /// Why nothing of it is read.
+    /// Why the source is not read.
     pub alarm: Option<String>,
     /// UTC.
     pub retired_at: Option<String>,
-    /// Whether it was found and not named; unknown for one that an older version added.
+    /// Whether the program found the source itself. `None` for a source that an older version added.
     pub found: Option<bool>,
-    /// Transcripts that were read.
+    /// The number of files that were read.
     pub files: i64,
-    /// Those of them that are gone.
+    /// The number of these that have been deleted.
     pub gone: i64,
 }
 
-/// All sources, by name; those that are retired last.
+/// All sources by name, retired ones last.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What the database holds, how fresh it is, and how the processors do.
+//! What the database contains, how up to date it is, and the health of the processors.
 
 use crate::base::disabled::Disabled;
 use crate::base::error::{Result, count, thousands};
@@ -28,28 +28,28 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Of what is in no better state than this, somebody should know the reasons.
+/// States worse than this are shown with their reasons.
 pub const FINE: Condition = Condition::Ok;
 
 /// An overview of a database.
 #[derive(Debug, Serialize)]
 pub struct Status {
-    /// The worst of the processors that are not disabled.
+    /// The worst state of all processors that are not disabled.
     pub state: Condition,
     pub database: String,
-    /// The daemon that serves it.
+    /// The running daemon of the database.
     pub service: Option<String>,
     pub sources: Vec<Value>,
     pub files: i64,
-    /// Missing at the last walk; what they said is kept.
+    /// Files that were missing at the last walk. Their data is kept.
     pub gone: i64,
     pub lines: i64,
     pub malformed_lines: i64,
-    /// Files by the format that they were recognised as.
+    /// Numbers of files by recognised format.
     pub formats: Vec<(String, i64)>,
-    /// Unknown record types, by type.
+    /// Numbers of lines with unknown record types, by type.
     pub unknown_lines: Vec<(String, i64)>,
-    /// Files that can hold transcripts and are not read.
+    /// Files that could contain transcripts but are not read.
     pub left_out: Vec<LeftOut>,
     pub processors: Vec<ProcessorStatus>,
 }
@@ -60,38 +60,38 @@ pub struct ProcessorStatus {
     pub processor: String,
     pub version: u32,
     pub state: Condition,
-    /// The worst first.
+    /// The worst reason first.
     pub reasons: Vec<String>,
-    /// UTC; of the schedule, whether somebody keeps it or not.
+    /// When the schedule asks for the next run (UTC), even if no daemon runs.
     pub next_due: Option<String>,
-    /// Who runs it just now.
+    /// The process that runs it now.
     pub running: Option<Holder>,
-    /// Files that it has dealt with at this version.
+    /// Files that it has processed at this version.
     pub files: i64,
     pub items: i64,
-    /// Files that it could not process, except those dropped by hand.
+    /// Files that it could not process, except those that a user dropped.
     pub failures: u64,
-    /// The part of them that is given up.
+    /// The number of these that will not be tried again.
     pub dead: u64,
     pub causes: Vec<FileCause>,
-    /// Files that the last run left to the next one.
+    /// Files that the last run left for the next one.
     pub backlog: u64,
-    /// Why it did, except those that failed.
+    /// Why the last run left files, except for failures.
     pub deferred: Vec<Deferral>,
-    /// Files that it has not seen as they are now; `None` where the sources cannot be looked at.
+    /// Files whose current content it has not processed; `None` if the sources cannot be read.
     pub pending: Option<u64>,
-    /// UTC: since then a run can have seen the oldest of them.
+    /// Since when the oldest of these could have been processed by a run (UTC).
     pub pending_since: Option<String>,
     /// Keys whose entities are not up to date.
     pub unsettled_keys: u64,
-    /// Why they could not be settled.
+    /// Why keys could not be settled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key_causes: Vec<KeyCause>,
     #[serde(serialize_with = "last_run")]
     pub last_run: Option<Run>,
 }
 
-/// What an overview shows of the last run.
+/// The fields of the last run that the status shows.
 fn last_run<S: Serializer>(run: &Option<Run>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let shown = run.as_ref().map(|run| {
         let mut shown = json!({
@@ -111,37 +111,37 @@ fn last_run<S: Serializer>(run: &Option<Run>, serializer: S) -> std::result::Res
     shown.serialize(serializer)
 }
 
-/// What the database says of it all.
+/// What the database says, before the health is derived.
 #[derive(Debug)]
 pub struct Overview {
     status: Status,
     records: Vec<Record>,
     alarms: Vec<(String, String)>,
-    /// What the service says, where its word counts.
+    /// The state that the service reports about itself, if it can be trusted.
     service_state: Option<ServiceState>,
     is_kept: bool,
     pub places: Vec<Source>,
-    /// `None` where it is not known who that is.
+    /// `None` if it is not known who is forgotten.
     pub forgotten: Option<BTreeSet<String>>,
 }
 
-/// What else the judgement depends on.
+/// What else the health depends on.
 pub struct View<'v> {
     pub database: &'v Path,
     pub config: &'v Config,
     pub now: &'v Moment,
-    /// If nobody says who keeps the database, its history does.
+    /// Without it, the mode follows from the history of the database.
     pub run_mode: Option<RunMode>,
-    /// Per processor, where the sources could be looked at.
+    /// For each processor, if the sources could be read.
     pub pending: Option<&'v [Pending]>,
     pub disabled: &'v Disabled,
 }
 
-/// Unknown types that are shown.
+/// The most unknown record types that are shown.
 const TYPES: usize = 20;
 
-/// Reads the overview. A pause that another server asked for than is asked now is none, where that
-/// is known.
+/// Reads the overview. `server_of` gives the server that a processor uses now, if known; a pause that another server
+/// asked for does not count.
 ///
 /// # Errors
 ///
@@ -197,7 +197,7 @@ pub fn read<'s>(
     Ok(Overview { status, records, alarms, service_state: None, is_kept, places, forgotten })
 }
 
-/// What the ledger has of a processor.
+/// What the ledger records of a processor.
 fn processor(reader: Reader<'_>, manifest: &Manifest) -> Result<ProcessorStatus> {
     let (files, items) = reader.one(
         "SELECT count(*), coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state
@@ -238,8 +238,8 @@ impl Overview {
         known::ledger(reader, manifests, &names, now)
     }
 
-    /// Takes the runs from the service's word where the overview is that of a snapshot, which is as old as the
-    /// last change.
+    /// Takes the runs and alarms from the service's report. This is for snapshots, which are as old as the last change
+    /// of the database.
     #[must_use]
     pub fn of_snapshot(self, service_state: ServiceState) -> Self {
         let Self { status, records, places, .. } = self;
@@ -255,13 +255,13 @@ impl Overview {
         Self { status, records, alarms, is_kept, places, service_state: Some(service_state), ..self }
     }
 
-    /// What the service says it lacks counts more than what is seen from here.
+    /// Lets the service's report decide what a processor lacks, instead of what this process finds.
     #[must_use]
     pub fn with_word(self, service_state: Option<ServiceState>) -> Self {
         Self { service_state, ..self }
     }
 
-    /// Judges how the processors do.
+    /// Derives the health of the processors.
     pub fn judge(self, view: &View<'_>) -> Status {
         let Self { mut status, records, alarms, service_state, is_kept, places, .. } = self;
         let source = |Source { name, root, layout, user }: &Source| {
@@ -278,7 +278,8 @@ impl Overview {
         };
         let by_history = if is_kept || status.service.is_some() { RunMode::Scheduled } else { RunMode::Manual };
         let run_mode = view.run_mode.unwrap_or(by_history);
-        // Only the service sees its credentials and its network, so what it lacks is known from its runs and its state.
+        // Only the service can read its credentials and reach its network, so only the service's report says what it
+        // lacks there.
         let word = service_state.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.get(&processor.processor);
@@ -324,7 +325,7 @@ impl Overview {
 }
 
 impl Status {
-    /// Adds what somebody should look at although a processor runs well.
+    /// Adds concerns about a processor that runs well.
     pub fn warn(&mut self, processor: &str, concerns: Vec<String>) {
         let found = self.processors.iter_mut().find(|found| found.processor == processor);
         let Some(found) = found.filter(|found| !concerns.is_empty() && found.state != Condition::Disabled) else {
@@ -335,7 +336,7 @@ impl Status {
         self.state = self.state.max(found.state);
     }
 
-    /// The overview in words.
+    /// The overview as text.
     pub fn words(&self, now: DateTime<Utc>, screen: Screen) -> String {
         let mut words = format!("database      {}\n", printable(&self.database));
         if let Some(service) = &self.service {
@@ -384,7 +385,7 @@ impl Status {
 }
 
 impl ProcessorStatus {
-    /// Whether nothing is known against it only because it never ran, and nobody has to run it.
+    /// Whether the processor is only considered healthy because it never ran, and no schedule asks it to.
     pub fn is_unproven(&self) -> bool {
         self.state == Condition::Ok && self.last_run.is_none() && self.running.is_none()
     }
@@ -445,7 +446,7 @@ impl ProcessorStatus {
     }
 }
 
-/// `40 s`, `5 min`, `3 h`, `2 d`.
+/// A rough age: `40 s`, `5 min`, `3 h`, `2 d`.
 fn age(age: TimeDelta) -> String {
     match age.num_seconds().max(0) {
         seconds @ 0..120 => format!("{seconds} s"),

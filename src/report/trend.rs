@@ -1,4 +1,4 @@
-//! What happened step by step in the days that a report is about: the small drawing beside a row of a table.
+//! The course of a number over the days of a report: the sparkline in a row of a table.
 
 use crate::base::days::Days;
 use crate::base::zone;
@@ -6,7 +6,7 @@ use crate::report::grid::BAR;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-/// Steps of whole days, no more than a bar has columns. Of a single day there are none.
+/// Steps of whole days, at most as many as a bar has columns. A single day has no steps.
 #[derive(Debug, Default)]
 pub struct Steps(Vec<DateTime<Utc>>);
 
@@ -15,7 +15,7 @@ pub struct Steps(Vec<DateTime<Utc>>);
 pub struct Trend(Vec<i128>);
 
 impl Steps {
-    /// The steps of some days; where these have no end on a side, that of the first and the last moment of what is there.
+    /// Divides the days into steps. If the days have no start or end, the first or last time with data is used.
     pub fn of(days: Days, [first, last]: [Option<DateTime<Utc>>; 2], zone: Tz) -> Self {
         let day = |time: DateTime<Utc>| time.with_timezone(&zone).date_naive();
         let ends = days.since.or(first.map(day)).zip(days.until.or(last.map(day)));
@@ -25,17 +25,17 @@ impl Steps {
         Self::from((1..steps).map(|step| since + TimeDelta::days(step * days / steps)), zone)
     }
 
-    /// The steps between some days, on which the later ones begin. The days are in order.
+    /// Steps with these days as limits: each day begins a step. The days must be sorted.
     pub fn from(days: impl IntoIterator<Item = NaiveDate>, zone: Tz) -> Self {
         Self(days.into_iter().map(|day| zone::begin(day, zone)).collect())
     }
 
-    /// The step of a moment.
+    /// The index of the step that a time is in.
     pub fn at(&self, time: DateTime<Utc>) -> usize {
         self.0.partition_point(|begin| *begin <= time)
     }
 
-    /// The same for a column of SQL; no step of what has no time.
+    /// SQL for the index of the step that a column is in; NULL without a time.
     pub fn sql(&self, column: &str) -> String {
         if self.0.is_empty() {
             return "NULL::BIGINT".to_owned();
@@ -47,7 +47,7 @@ impl Steps {
         format!("CASE{} WHEN {column} IS NOT NULL THEN {} END", cases.collect::<String>(), self.0.len())
     }
 
-    /// What a row shows of its numbers: nothing where there are no steps.
+    /// The numbers to draw for a row; empty if there are no steps.
     pub fn numbers(&self, trend: &Trend) -> Vec<i128> {
         let all = if self.0.is_empty() { 0 } else { self.0.len() + 1 };
         (0..all).map(|step| trend.0.get(step).copied().unwrap_or_default()).collect()
@@ -77,7 +77,7 @@ mod tests {
         let month = steps("2026-03-01", "2026-03-30");
         assert_eq!(month.0.len(), 9);
         let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        // Summer time begins on the 29th.
+        // Daylight saving time begins on the 29th.
         let times = ["2026-02-28T22:59:59Z", "2026-03-03T22:59:59Z", "2026-03-03T23:00:00Z", "2026-03-30T21:59:59Z"];
         assert_eq!(times.map(|text| month.at(time(text))), [0, 0, 1, 9]);
         assert_eq!(
