@@ -1,4 +1,4 @@
-//! Questions of the HTTP API about tasks, and whose they are.
+//! Calls of the HTTP API about tasks, and about who owns them.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -130,7 +130,7 @@ impl Task {
     }
 }
 
-/// What a list asks for, whatever it is of.
+/// The filter of any list of tasks.
 fn filter(asked: &Asked) -> Filter {
     let status: Vec<_> = asked.value("status").into_iter().flat_map(|all| all.split(',')).map(str::to_owned).collect();
     Filter {
@@ -184,7 +184,7 @@ fn of_id(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 fn find(asked: &Asked, reader: Reader<'_>, with_closed: bool) -> Result<Reply> {
     let task = session::find(reader, asked.value("task_id").unwrap_or_default(), asked.now)?;
     let is_shown = |task: &TaskSession| {
-        // Events of a run of the program are in the history of runs.
+        // Runs of the program are not shown here; they are in the history of runs.
         task.session_file.is_some()
             && asked.decision(&task.task_id).is_none()
             && (with_closed || task.closed_at.is_none())
@@ -194,8 +194,8 @@ fn find(asked: &Asked, reader: Reader<'_>, with_closed: bool) -> Result<Reply> {
     Ok(task.first().map_or(Reply::NotFound, |task| Reply::Found(json!(task))))
 }
 
-/// Tasks with their words, if whoever asks may see the content of all folders that tell of them: who has a task need not
-/// be who wrote the words.
+/// Tasks as the API shows them. Texts that people wrote are included only if the viewer may see the content of all
+/// folders with events of the task, because the owner of a task need not be the author of the texts.
 fn shown(tasks: Vec<TaskSession>, asked: &Asked, reader: Reader<'_>) -> Result<Vec<Task>> {
     let may_see = |folder: Option<&str>| asked.may_see(folder, Level::Content);
     let has_words = |task: &TaskSession| task.error.is_some() || !task.data.is_null();
@@ -221,9 +221,10 @@ fn shown(tasks: Vec<TaskSession>, asked: &Asked, reader: Reader<'_>) -> Result<V
     Ok(tasks.into_iter().map(shown).collect())
 }
 
-/// Hands on the events of tasks by their ids. A task that is not listed belongs to the folder of its first event.
+/// Passes on the events of the tasks with these ids. A task that is not listed belongs to the folder of its first
+/// event.
 pub(super) fn events_of(reader: Reader<'_>, ids: &[String], take: &mut dyn FnMut(TaskEvent)) -> Result<()> {
-    // An id can have any letter in it, and so has none that could separate it from others.
+    // Ids can contain any character, so they are sent as hexadecimal digits with commas in between.
     let ids = ids.iter().map(hex::encode);
     let sql = "WITH named AS (
                    SELECT decode(unhex(id)) AS task_id FROM (SELECT DISTINCT unnest(string_split(?, ',')) AS id)

@@ -1,4 +1,4 @@
-//! A line that says what happened to a task: an event of CloudEvents 1.0 in its JSON format.
+//! A line that records what happened to a task: an event of CloudEvents 1.0 in JSON format.
 //!
 //! ```text
 //! {"specversion":"1.0","id":"019c…","source":"urn:sessionmill:ada","type":"sessionmill.task.created",
@@ -13,18 +13,18 @@ use sessionmill_contract::TaskState;
 use std::fmt::Write as _;
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// What happened to a task. Absent means that the line does not say.
+/// What happened to a task. Absent fields are not written.
 #[derive(Debug)]
 pub(super) struct Happening<'a> {
     pub(super) task_id: &'a str,
     pub(super) state: TaskState,
     pub(super) time: DateTime<Utc>,
-    /// Who says so.
+    /// The login name of the user who reports it.
     pub(super) login: &'a str,
     pub(super) details: &'a Details,
 }
 
-/// What is said of a task.
+/// Details of a task.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Details {
     pub(super) short_id: Option<String>,
@@ -32,18 +32,18 @@ pub(super) struct Details {
     pub(super) user_id: Option<String>,
     pub(super) attempt: Option<u64>,
     pub(super) error: Option<String>,
-    /// Whatever else the caller wants to be kept.
+    /// Any other data of the caller.
     pub(super) metadata: Option<Map<String, Value>>,
 }
 
-/// An id that no other process makes: its first half is the time, the rest is the system's randomness.
+/// A unique id: a UUID of version 7, which begins with the time, followed by random bits.
 pub(super) fn new_id(now: DateTime<Utc>) -> String {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos())).to_string()
 }
 
 impl Happening<'_> {
-    /// The line, without its end, under an id of its own.
+    /// The line without its line break, with this id for the event.
     pub(super) fn line(&self, event_id: &str) -> String {
         let Details { short_id, task_type, user_id, attempt, error, metadata } = self.details;
         let data = [
@@ -69,7 +69,7 @@ impl Happening<'_> {
     }
 }
 
-/// The context that an event happened in, as a URI (RFC 3986): what may not stand in one is written as `%XX`.
+/// The source of an event as a URI (RFC 3986). Characters that are not allowed in a URI are written as `%XX`.
 fn source(login: &str) -> String {
     let mut source = "urn:sessionmill:".to_owned();
     for byte in login.bytes() {

@@ -1,14 +1,14 @@
-//! The plug of the processor that keeps track of tasks: what runs, what is stuck, what is done.
+//! The plug of the processor that tracks tasks: which are active, orphaned, or done.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`settings`] | its table of the configuration |
-//! | [`reserved`] | short ids that mean something else |
-//! | `line` | a line that says what happened to a task |
+//! | [`reserved`] | short ids that have another meaning |
+//! | `line` | a line that records what happened to a task |
 //! | `tombstone` | decisions that hide tasks |
-//! | [`report`] | questions to its tables |
+//! | [`report`] | queries on its tables |
 //! | `commands` | reports and commands of the command line |
-//! | `api` | questions of the HTTP API |
+//! | `api` | calls of the HTTP API |
 
 #[cfg(feature = "console")]
 mod api;
@@ -57,7 +57,7 @@ const MIGRATIONS: [Migration; 4] = [
     ("0054_task_durations", include_str!("../../../migrations/0054_task_durations.sql")),
 ];
 
-/// Why a task is in no list, with the default settings.
+/// Why the default settings leave a task out of all lists.
 fn unlisted(short_id: Option<&str>, task_type: Option<&str>) -> Option<String> {
     if short_id.is_none() {
         return Some("none of its lines has a short id".to_owned());

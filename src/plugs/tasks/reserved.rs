@@ -1,5 +1,5 @@
-//! Short ids that mean something else: a task with one of them is listed as any other, but the address of a list of
-//! tasks that has the id in it would be that of something else.
+//! Reserved short ids. In the HTTP API, the path of the list of tasks with such an id already means something else.
+//! Tasks with a reserved id are stored like any others, but users are warned.
 
 use super::{NAME, Settings};
 use crate::base::error::{Result, count};
@@ -7,10 +7,10 @@ use crate::config::Config;
 use crate::run::summary::Summary;
 use crate::store::reader::Reader;
 
-/// Separates the ids in the question.
+/// Separates the ids in the parameter of the query.
 const SEPARATOR: &str = "\n";
 
-/// Says after a run how many tasks have a reserved short id.
+/// The remarks after a run: how many tasks have a reserved short id.
 pub fn remarks(config: &Config, reader: Reader<'_>, summary: &Summary) -> Result<Vec<String>> {
     let reserved = config.settings::<Settings>().reserved;
     let has_read = summary.processors.iter().any(|counts| counts.processor == NAME && counts.items_extracted > 0);
@@ -26,7 +26,7 @@ fn warning(id: &str, tasks: u64) -> String {
     format!("the short id `{id}` is reserved, and {} {have} it: use another one", count(tasks, "task"))
 }
 
-/// The ids that tasks have, with the number of these.
+/// The reserved ids that tasks have, each with the number of its tasks.
 fn tasks(reader: Reader<'_>, ids: &[String]) -> Result<Vec<(String, u64)>> {
     let sql = "SELECT short_id, count(DISTINCT task_id) FROM facts.task_events
                WHERE list_contains(string_split(?, chr(10)), short_id) GROUP BY short_id ORDER BY short_id";

@@ -1,4 +1,4 @@
-//! The `[tasks]` table of the configuration: which tasks count, what holds them, and how long they are kept.
+//! The `[tasks]` table of the configuration: which tasks are listed, when tasks are held, and how long they are kept.
 
 use crate::config::section;
 use chrono::TimeDelta;
@@ -7,29 +7,29 @@ use sessionmill_tasks::Policy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// No time of the table is longer: 100 years.
+/// The longest duration in the table: 100 years.
 const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 
-/// A key that it does not have is an error.
+/// Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Types of tasks that are in no answer; `*` at the end stands for any ending.
+    /// Types of tasks that are never shown. `*` at the end matches any ending.
     pub excluded: BTreeSet<String>,
     /// Types of tasks that are held when they end, each with the type that releases them.
     pub held: BTreeMap<String, String>,
-    /// How long a task is held at most.
+    /// The longest time that a task is held.
     #[serde(with = "crate::config::time")]
     pub hold_max: Duration,
-    /// How long after its last event a task that has not ended counts as orphaned.
+    /// How long after its last event a task without an end becomes orphaned.
     #[serde(with = "crate::config::time")]
     pub orphan_after: Duration,
     /// How long a closed task is kept.
     #[serde(with = "crate::config::time")]
     pub retention: Duration,
-    /// Folders that decide about tasks; all if there are none.
+    /// The folders whose events count. If empty, all folders count.
     pub writers: BTreeSet<String>,
-    /// Short ids that are warned of.
+    /// Short ids that users are warned about.
     pub reserved: BTreeSet<String>,
 }
 
@@ -66,7 +66,7 @@ impl section::Settings for Settings {
 }
 
 impl Settings {
-    /// What settling needs to know of it.
+    /// The policy for the processor.
     pub fn policy(&self) -> Policy {
         let time = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
         Policy {

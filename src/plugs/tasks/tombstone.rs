@@ -1,5 +1,5 @@
-//! Decisions that hide tasks. They are kept beside the database, so that a new one made from the same files hides them,
-//! too.
+//! Decisions that hide tasks. They are stored beside the database, so they also hold for a new database that is built
+//! from the same files.
 
 use super::PLUG;
 use crate::base::error::{Result, count};
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::{Row as _, Settlement};
 use sessionmill_tasks::tombstone::{Action, TOMBSTONES, TombstoneRow};
 
-/// Hides all of the tasks, or, if one of them is unknown, none. Returns a sentence for each.
+/// Hides these tasks, or none if one of them is unknown. Returns a sentence for each task.
 ///
 /// # Errors
 ///
@@ -29,12 +29,13 @@ pub(super) fn hide(removal: &Removal, resources: &Resources) -> Result<Vec<Strin
             Some(task) if task.session_file.is_some() => {
                 hidden.push((id, task, session::events(reader, id)?.len() as u64));
             }
-            // A run has no lines that could be hidden: it is in the history of runs.
+            // A run has no lines that could be hidden; runs are in the history of runs.
             _ if session::is_removed(reader, id)? => said.push(format!("`{id}` is removed already")),
             _ => return Err(session::unknown(reader, id, now)?),
         }
     }
-    // A clock that is ahead can have told of it: all that is known is removed, whatever its time.
+    // A wrong clock can have dated events in the future. The removal covers all known events of the task, whatever
+    // their time.
     let row = |id: &str, task: &TaskSession| {
         let removed_at = now.max(task.updated_at);
         TombstoneRow { task_id: Some(id), ..row(Action::Remove, by, removed_at) }.values()
@@ -51,7 +52,7 @@ pub(super) fn hide(removal: &Removal, resources: &Resources) -> Result<Vec<Strin
     Ok(said)
 }
 
-/// Hides all tasks that were closed before a time, if somebody decides so. Returns how many there are.
+/// Counts the tasks that were closed before a time, and hides them if `by` is given. Returns their number.
 ///
 /// # Errors
 ///
@@ -69,13 +70,13 @@ pub(super) fn purge(closed_before: Option<DateTime<Utc>>, by: Option<&str>, reso
     Ok(tasks)
 }
 
-/// A decision about nothing yet. The store numbers it.
+/// A decision without a subject. The store sets its number.
 fn row<'a>(action: Action, removed_by: &'a str, removed_at: DateTime<Utc>) -> TombstoneRow<'a> {
     let (task_id, closed_before) = (None, None);
     TombstoneRow { tombstone_id: 0, action: action.name(), task_id, closed_before, removed_by, removed_at }
 }
 
-/// The settlement whose decisions these are.
+/// The settlement that uses these decisions.
 fn settlement() -> &'static Settlement {
     let settlements = (PLUG.default)().manifest().settlements.iter();
     let mut with_tombstones =

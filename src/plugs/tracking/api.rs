@@ -1,4 +1,4 @@
-//! Questions of the HTTP API about activity sessions, and about everything that somebody did.
+//! Calls of the HTTP API about activity sessions, and about everything that a person did.
 
 use crate::base::days::Days;
 use crate::base::error::{Error, Result, Status};
@@ -149,12 +149,12 @@ pub(super) struct Timeline {
     next_cursor: Option<String>,
 }
 
-/// A time in RFC 3339, in SQL.
+/// SQL for a time in RFC 3339.
 fn rfc3339(column: &str) -> String {
     format!("strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {column}")
 }
 
-/// Sessions as JSON objects, without their end.
+/// The beginning of a query for sessions as JSON objects; the caller adds its end.
 fn sessions() -> String {
     let times = ["started_at", "last_at", "seen_until", "closed_at", "expires_at"].map(rfc3339).join(", ");
     format!(
@@ -213,8 +213,8 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(ActivitySessions { sessions, total, next_cursor })))
 }
 
-/// The folder of the session that is asked for, or where else it is: an id of a later event leads to the session that
-/// holds it now, whose path has this end.
+/// The folder of the requested session, or an error reply. The id can belong to a session that has been merged into an
+/// earlier one; then the reply names the new path, which ends with `end`.
 fn located(asked: &Asked, reader: Reader<'_>, end: &str) -> Result<std::result::Result<String, Reply>> {
     let id = asked.value("id").unwrap_or_default();
     let shown = |id: &str| {
@@ -264,7 +264,8 @@ fn events(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(ActivityEvents { events, total, next_cursor })))
 }
 
-/// Items of a recording that is handed out: the order of more would take much memory, however slowly it is read.
+/// The most items of a recording in a reply. Sorting more items would take too much memory, for as long as the client
+/// reads.
 const ITEMS: usize = 1_000_000;
 
 fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {

@@ -1,7 +1,7 @@
-//! People of a site who are erased: in the facts, and in the file that keeps them out.
+//! Erased visitors of a site: their facts in the database, and the file that keeps them out.
 //!
-//! The file `<database>.erased` has a random key of 256 bits and, by site, the hashes of ids with that key. It names
-//! nobody. It is not part of the database, so that it holds for a new one in the same place, too.
+//! The file `<database>.erased` contains a random key of 256 bits and, for each site, hashes of ids with this key. It
+//! contains no names. It is not part of the database, so it also holds for a new database in the same place.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The visitors of a site.
+/// How to erase visitors of a site.
 pub(super) const PERSONS: Persons = Persons { facts: FACTS, is_nobody, keep_out, is_out, let_in, kept_out };
 
 const FACTS: PersonFacts = PersonFacts {
@@ -34,22 +34,22 @@ const FACTS: PersonFacts = PersonFacts {
     ],
 };
 
-/// The file, as it is written.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// 64 hexadecimal digits.
+    /// The key as 64 hexadecimal digits.
     key: String,
-    /// The hashes of ids, by site, as the key is written.
+    /// The hashes of ids by site, in hexadecimal digits.
     ids: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The ids that a run keeps out.
+/// The ids that a run ignores.
 ///
 /// # Errors
 ///
-/// If the file is there and cannot be read: nothing is read from logs then, so that nobody is let in. Who may not
-/// read the file may not write the database.
+/// If the file exists and cannot be read. The processor then reads nothing, so that no erased person comes back. A user
+/// who may not read the file may not write the database either.
 pub(super) fn of_run(database: &Path) -> std::result::Result<Erased, Obstacle> {
     read(database)
         .map_err(|error| Obstacle::Disabled { is_local: error.status != Status::Config, reason: error.to_string() })
@@ -119,7 +119,7 @@ fn damaged(path: &Path) -> Error {
     Error::new(Status::Config, message)
 }
 
-/// A key, as the kernel draws it.
+/// A random key from the kernel.
 fn random() -> Result<Bytes> {
     const SOURCE: &str = "/dev/urandom";
     let mut key = Bytes::default();

@@ -1,4 +1,4 @@
-//! The file that knows where network addresses are, in MaxMind's format, where one is configured.
+//! The configured file that maps network addresses to places, in MaxMind's format.
 
 use super::Settings;
 use crate::base::error::cause;
@@ -10,7 +10,7 @@ use sessionmill_tracking::places::Places;
 ///
 /// # Errors
 ///
-/// Why it cannot be used: without it, other places would be stored than with it.
+/// If the file cannot be used, with the reason. Running without it would store other places.
 pub(super) fn of(config: &Config) -> Result<Option<Places>, String> {
     let settings = config.settings::<Settings>();
     let Some(path) = &settings.geo_file else { return Ok(None) };

@@ -2,12 +2,12 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`report`] | questions to its tables |
+//! | [`report`] | queries on its tables |
 //! | [`settings`] | its table of the configuration |
-//! | `erased` | people of a site who are kept out |
-//! | `geo` | the file that knows where network addresses are |
+//! | `erased` | visitors of a site who are kept out |
+//! | `geo` | the file that maps network addresses to places |
 //! | `commands` | reports and commands of the command line |
-//! | `api` | questions of the HTTP API |
+//! | `api` | calls of the HTTP API |
 
 #[cfg(feature = "console")]
 mod api;
@@ -50,7 +50,7 @@ pub static PLUG: Plug = Plug {
     )
 };
 
-/// The processor as it is without any configuration.
+/// The processor without configuration.
 static DEFAULT: LazyLock<Tracking> = LazyLock::new(Tracking::default);
 
 const MIGRATIONS: [Migration; 4] = [

@@ -1,4 +1,5 @@
-//! The `[tracking]` table of the configuration: when a session ends, who is who, and what is not stored.
+//! The `[tracking]` table of the configuration: when a session ends, which ids are the same person, and what is not
+//! stored.
 
 use crate::base::duration;
 use crate::config::section;
@@ -13,49 +14,49 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A key that it does not have is an error.
+/// Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The way to cut activity into sessions.
+    /// The preset with the rules for splitting activity into sessions.
     pub preset: String,
-    /// Without activity for longer, a session ends; else as the preset has it.
+    /// The pause after which a session ends. Overrides the preset.
     pub idle: Option<Time>,
-    /// A session lasts no longer; else as the preset has it.
+    /// The maximum length of a session. Overrides the preset.
     pub max_length: Option<Time>,
-    /// Whether another campaign begins a session; else as the preset has it.
+    /// Whether another campaign starts a new session. Overrides the preset.
     pub new_session_on_utm_change: Option<bool>,
-    /// Whether another external referrer begins a session; else as the preset has it.
+    /// Whether another external referrer starts a new session. Overrides the preset.
     pub new_session_on_referrer_change: Option<bool>,
     pub session_source: Source,
     pub identity: Join,
-    /// Domains that are not external, beside that of the page.
+    /// Domains that count as internal, besides that of the page.
     pub own_domains: Vec<String>,
-    /// Hosts that are not external, beside those of payment and sign-in that are known.
+    /// Hosts that do not count as external referrers, besides the built-in ones of payment and sign-in.
     pub excluded_referrers: Vec<String>,
-    /// One view that lasts less is a bounce.
+    /// A session with a single view shorter than this is a bounce.
     #[serde(with = "crate::config::time")]
     pub bounce: Duration,
     /// Names of events that make a session engaged.
     pub conversions: BTreeSet<String>,
-    /// Where days begin, for a preset that ends sessions with the day.
+    /// The time zone of days, for presets that end sessions with the day.
     pub timezone: Tz,
-    /// Names of properties that are kept.
+    /// Names of properties that are stored.
     pub properties: BTreeSet<String>,
     /// What is not stored.
     pub mask: BTreeSet<Masked>,
-    /// A file that knows where network addresses are.
+    /// A file that maps network addresses to places.
     pub geo_file: Option<PathBuf>,
-    /// Channels that come before those that are built in.
+    /// Rules for channels that take precedence over the built-in ones.
     pub channels: Vec<Rule>,
 }
 
-/// A length of time above zero.
+/// A positive duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Time(#[serde(with = "crate::config::time")] Duration);
 
-/// Which sessions count.
+/// Whether sessions are those that the client reports, or computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -65,7 +66,7 @@ pub enum Source {
     Computed,
 }
 
-/// Which links between ids join them.
+/// Which links between ids join them to one person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Join {
@@ -74,7 +75,7 @@ pub enum Join {
     Union,
 }
 
-/// What is not stored.
+/// Data that is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Masked {
@@ -83,7 +84,7 @@ pub enum Masked {
     Query,
 }
 
-/// No limit is longer.
+/// The longest duration in the table.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 impl Default for Settings {
@@ -127,7 +128,7 @@ impl section::Settings for Settings {
 }
 
 impl Settings {
-    /// The switches of the preset, as the other settings change them.
+    /// The rules of the preset, changed by the other settings.
     fn switches(&self) -> Result<Switches, String> {
         let known = || PRESETS.map(|(name, _)| format!("`{name}`")).join(", ");
         let switches = Switches::by_name(&self.preset);
@@ -144,11 +145,11 @@ impl Settings {
         Ok(switches)
     }
 
-    /// What the processor is made with, beside the people who are erased.
+    /// The settings of the processor, without the erased people.
     pub fn of_processor(&self) -> settings::Settings {
         let masks = |what| self.mask.contains(&what);
         settings::Settings {
-            // A table with an unknown preset is refused where it is read.
+            // A configuration with an unknown preset was already refused when it was read.
             switches: self.switches().unwrap_or_default(),
             session_source: match self.session_source {
                 Source::Auto => SessionSource::Auto,

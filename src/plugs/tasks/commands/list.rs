@@ -1,4 +1,4 @@
-//! `sessionmill tasks`: the tasks, the newest or the longest first.
+//! `sessionmill tasks`: lists tasks, the newest or the longest first.
 
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::names;
@@ -15,7 +15,7 @@ use crate::store::cell::plain;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
-/// What a task can be.
+/// All statuses of a task.
 pub(in crate::plugs::tasks) const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", ORPHANED];
 
 const ORPHANED: &str = "orphaned";
@@ -67,9 +67,9 @@ pub(super) struct Which {
 }
 
 impl Which {
-    /// The database, brought up to date, and what is asked of it.
+    /// Prepares the database, and the filter for it.
     pub(super) fn filter(&self, with_closed: bool, context: &Context) -> Result<(ReportSetup, Filter)> {
-        // What is active counts, however long it has been.
+        // Active tasks are listed however old they are.
         let setup = self.report.setup(&[NAME], Usual::All, context)?;
         let filter = Filter {
             days: setup.days,
@@ -158,7 +158,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     })
 }
 
-/// Names of the cells of a task in CSV, which are those of its JSON.
+/// The names of a task's fields in CSV, the same as in JSON.
 const CELLS: [&str; 18] = [
     "task_id",
     "short_id",
@@ -180,12 +180,12 @@ const CELLS: [&str; 18] = [
     "line",
 ];
 
-/// What the task is, as who created it says.
+/// The subject that the creator gave the task.
 fn subject(task: &TaskSession) -> Option<&str> {
     task.data.get("subject")?.as_str()
 }
 
-/// Says why nothing is shown although there was something.
+/// Says why no task is shown although there were some.
 pub(super) fn purged(read_before: u64) -> String {
     format!(
         "note: {} of tasks read, but all tasks are closed and purged, by default after 7 days",
@@ -197,7 +197,7 @@ fn error(task: &TaskSession) -> Option<String> {
     Some(task.error.clone().unwrap_or_default())
 }
 
-/// What a table shows of a task, except its error.
+/// The cells of a task in a table, without its error.
 fn row(task: &TaskSession, filter: &Filter) -> [String; 7] {
     let user = task.username.as_deref().map(|folder| filter.identities.label(folder));
     let end = task.ended_at.or(task.closed_at).unwrap_or(filter.now);

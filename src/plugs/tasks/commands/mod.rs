@@ -2,9 +2,9 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`task`] | `task`: says what happened to one |
-//! | [`list`], [`show`] | `tasks`, `tasks show`: what is known of them |
-//! | [`remove`] | `tasks remove`, `tasks purge`: decisions that hide them |
+//! | [`task`] | `task`: records what happened to a task |
+//! | [`list`], [`show`] | `tasks`, `tasks show`: what is known of tasks |
+//! | [`remove`] | `tasks remove`, `tasks purge`: decisions that hide tasks |
 //! | [`report`] | `report tasks`: figures |
 
 mod list;

@@ -61,7 +61,7 @@ pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// How long ago. A bare number would be seconds, and a purge cannot be undone.
+/// Parses an age. A bare number would mean seconds, and a purge cannot be undone, so a unit is required.
 fn age(text: &str) -> std::result::Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(number) if number > 0 => Err(format!("a purge needs a unit, such as {number}d or {number}h")),

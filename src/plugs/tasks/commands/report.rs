@@ -1,4 +1,4 @@
-//! `sessionmill report tasks`: how many tasks, how many failed, how long they took.
+//! `sessionmill report tasks`: the number of tasks and of failures, and durations.
 
 use super::list::{Which, purged};
 use crate::base::error::{Result, Status};

@@ -1,4 +1,4 @@
-//! `sessionmill tasks show`: a task with its events, and the lines that say so.
+//! `sessionmill tasks show`: a task with its events, and the lines that contain them.
 
 use super::Current;
 use crate::base::error::{Result, Status};
@@ -34,7 +34,7 @@ pub(super) struct Args {
 struct Page {
     #[serde(flatten)]
     task: TaskSession,
-    /// Those of all source files, copies too.
+    /// The events from all source files, including copies.
     events: Vec<Happened>,
 }
 

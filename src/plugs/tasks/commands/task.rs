@@ -1,4 +1,4 @@
-//! `sessionmill task`: says what happened to a task, in a line of an append-only file.
+//! `sessionmill task`: records what happened to a task, as a line of an append-only file.
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::{Context, print};
@@ -143,8 +143,8 @@ impl More {
     }
 }
 
-/// Bytes of a name or an id, of an error, and of data: an event of all of them stays below what receivers of
-/// CloudEvents have to take (64 KiB).
+/// The most bytes of a name or id, of an error, and of data. An event with all of them is smaller than the 64 KiB that
+/// receivers of CloudEvents must accept.
 const NAME: usize = 256;
 const TEXT: usize = 4 << 10;
 const DATA: usize = 48 << 10;
@@ -158,7 +158,7 @@ fn name(text: &str) -> std::result::Result<String, String> {
     }
 }
 
-/// Runs of the program are listed as tasks under a type of their own.
+/// Parses a type. Types of the program's own runs, which are listed as tasks, are refused.
 fn task_type(text: &str) -> std::result::Result<String, String> {
     let text = name(text)?;
     if text.starts_with("session_processor") {
@@ -169,7 +169,8 @@ fn task_type(text: &str) -> std::result::Result<String, String> {
 
 fn short_id(text: &str) -> std::result::Result<String, String> {
     let text = name(text)?;
-    // Those of the default policy: a script has to work whatever a configuration elsewhere says.
+    // The ids that are reserved by default: whether a script works must not depend on a configuration on another
+    // machine.
     if Settings::default().reserved.contains(&text) {
         return Err(format!("`{text}` is reserved: name what the task belongs to, such as `{text}-17`"));
     }

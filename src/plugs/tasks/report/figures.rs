@@ -1,4 +1,4 @@
-//! Figures of tasks by type, status, user or day: how many, how many failed, how long they took.
+//! Figures about tasks by type, status, user or day: the number of tasks and of failures, and durations.
 
 use crate::base::error::Result;
 use crate::plugs::tasks::NAME;
@@ -39,11 +39,11 @@ struct Group {
     tasks: i128,
     active: i128,
     failures: i128,
-    /// Milliseconds from the beginning to the end of those that somebody ended.
+    /// Durations in milliseconds of the tasks with a recorded end.
     durations: Vec<i64>,
-    /// Since when the oldest runs that has not ended.
+    /// The creation of the oldest task that has not ended.
     oldest: Option<DateTime<Utc>>,
-    /// When each of them was created.
+    /// When each task was created.
     created: Vec<DateTime<Utc>>,
 }
 
@@ -57,7 +57,7 @@ impl By {
         }
     }
 
-    /// The name of a task's row.
+    /// The name of the row that a task is in.
     fn key(self, task: &TaskSession, filter: &Filter) -> Option<String> {
         match self {
             Self::Type => task.task_type.clone(),
@@ -83,14 +83,14 @@ impl Group {
         self.durations.extend(task.ended_at.map(|ended_at| (ended_at - task.created_at).num_milliseconds().max(0)));
     }
 
-    /// How many were created step by step.
+    /// The number of tasks created in each step.
     fn trend(&self, steps: &Steps) -> Vec<i128> {
         let mut trend = Trend::default();
         self.created.iter().for_each(|time| trend.add(steps.at(*time), 1));
         steps.numbers(&trend)
     }
 
-    /// In the order of [`COLUMNS`].
+    /// The numbers in the order of [`COLUMNS`].
     fn numbers(mut self, now: DateTime<Utc>) -> Vec<Option<i128>> {
         self.durations.sort_unstable();
         let oldest = self.oldest.map(|oldest| (now - oldest).num_milliseconds().max(0).into());
@@ -99,13 +99,13 @@ impl Group {
     }
 }
 
-/// A percentile: the smallest of the sorted values that at least this percentage of all does not exceed.
+/// A percentile by the nearest rank: the smallest value that at least this percentage of the values do not exceed.
 fn percentile(sorted: &[i64], percent: usize) -> Option<i128> {
     let rank = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
     sorted.get(rank).map(|value| (*value).into())
 }
 
-/// Makes the report: days in their order, everything else by weight.
+/// Makes the report. Days are sorted by time, other rows by the number of tasks.
 ///
 /// # Errors
 ///

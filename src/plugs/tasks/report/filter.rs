@@ -1,4 +1,4 @@
-//! Which tasks are asked for.
+//! Restricts a report to some tasks.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -11,33 +11,33 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::sync::Arc;
 
-/// What is `None`, or empty, is not asked for.
+/// Fields that are `None` or empty do not restrict.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// On which the task was created.
+    /// The days on which tasks were created.
     pub days: Days,
     pub zone: Tz,
-    /// Whose it is, or for whom it is done.
+    /// The owner of the task, or the user that it is done for.
     pub user: Option<Only>,
-    /// Whose folders are whose.
+    /// Which folder belongs to which person.
     pub identities: Arc<Identities>,
     pub status: Vec<String>,
-    /// A type, or what stands before the colon in several. Without one, runs of the program are left out.
+    /// A type, or the part before the colon of several types. Without it, runs of the program are left out.
     pub task_type: Option<Only>,
     pub short_id: Option<String>,
-    /// Tasks that are closed, too.
+    /// Includes closed tasks.
     pub with_closed: bool,
-    /// The moment at which tasks are orphaned, closed or purged.
+    /// The time that decides whether a task is orphaned, closed or purged.
     pub now: DateTime<Utc>,
 }
 
 impl Filter {
-    /// Runs of the program, of which there are many, are shown to who asks for their type.
+    /// Which tasks to read. Runs of the program are many, so they are included only if a type is given.
     pub(super) fn tasks(&self) -> Tasks {
         if self.task_type.is_some() { Tasks::All } else { Tasks::Tracked }
     }
 
-    /// The condition that rows of tasks meet.
+    /// The condition for rows of tasks.
     pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Condition> {
         let mut condition = Condition::default();
         condition.is_in_days("created_at", self.days, self.zone);
@@ -67,7 +67,7 @@ impl Filter {
     }
 }
 
-/// Everybody who has tasks or transcripts, and for whom tasks are done.
+/// All users who have tasks or transcripts, or for whom tasks are done.
 fn users(reader: Reader<'_>) -> Result<Vec<String>> {
     let sql = "SELECT username FROM facts.task_state WHERE username IS NOT NULL
                UNION SELECT user_id FROM facts.task_state WHERE user_id IS NOT NULL

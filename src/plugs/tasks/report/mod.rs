@@ -1,10 +1,10 @@
-//! Questions to the tables of tasks.
+//! Queries on the tables of tasks.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`filter`] | which tasks are asked for |
+//! | [`filter`] | restricts a report to some tasks |
 //! | [`session`] | a task, and its events |
-//! | [`figures`] | how many tasks, how many failed, how long they took |
+//! | [`figures`] | the number of tasks and of failures, and durations |
 
 pub mod figures;
 pub mod filter;

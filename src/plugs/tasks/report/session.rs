@@ -1,4 +1,4 @@
-//! Task sessions as the database shows them at a moment, and the events that they follow from.
+//! Task sessions as of some time, and the events that they are derived from.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
@@ -17,7 +17,7 @@ pub struct TaskSession {
     pub task_id: String,
     pub short_id: Option<String>,
     pub task_type: Option<String>,
-    /// The folder that named it first; of a run, who asked for it.
+    /// The folder with the first event of the task; for a run, the user who asked for it.
     pub username: Option<String>,
     pub user_id: Option<String>,
     /// `active`, `completed`, `failed`, `cancelled` or `orphaned`.
@@ -27,19 +27,19 @@ pub struct TaskSession {
     pub created_at: DateTime<Utc>,
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: DateTime<Utc>,
-    /// When somebody said that it has ended.
+    /// When an event said that the task has ended.
     #[serde(serialize_with = "rfc3339_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
-    /// From then on it is history: held tasks end before.
+    /// When the task was closed. A held task is closed later than it ends.
     #[serde(serialize_with = "rfc3339_or_null")]
     pub closed_at: Option<DateTime<Utc>>,
     pub close_reason: Option<String>,
     pub is_held: bool,
-    /// Nobody said that it was created.
+    /// Whether no event said that the task was created.
     pub is_inferred: bool,
     pub error: Option<String>,
     pub data: Value,
-    /// Source file of the first event; a run has none.
+    /// The source file of the first event; `None` for a run.
     pub session_file: Option<String>,
     pub line: Option<i64>,
 }
@@ -76,7 +76,7 @@ fn rfc3339_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -
     }
 }
 
-/// A time as JSON and CSV have it.
+/// A time as text in JSON and CSV.
 pub fn text(time: DateTime<Utc>) -> String {
     utc::microseconds(time)
 }
@@ -94,7 +94,7 @@ pub enum Order {
     Duration,
 }
 
-/// Reads tasks in an order; of those that are the same in it the newest first, and of these the first by id.
+/// Reads tasks in this order. Tasks with equal values are sorted from new to old, then by id.
 ///
 /// # Errors
 ///
@@ -111,7 +111,7 @@ pub fn read(
     let now = filter.now.timestamp_micros();
     let order = match order {
         Order::Date => String::new(),
-        // What ends before it begins takes no time.
+        // A task that ends before it begins has the duration 0.
         Order::Duration => format!(
             "greatest(coalesce(epoch_us(ended_at), epoch_us(closed_at), {now}) - epoch_us(created_at), 0) DESC, "
         ),
@@ -127,7 +127,7 @@ pub fn read(
     })
 }
 
-/// How many tasks there are.
+/// The number of tasks.
 ///
 /// # Errors
 ///
@@ -138,18 +138,19 @@ pub fn count(reader: Reader<'_>, filter: &Filter) -> Result<u64> {
     reader.one(&sql, &condition.params, |row| row.count(0))
 }
 
-/// The whole id of a task, by its beginning, or what is given if no task that is shown at that moment begins so.
+/// The full id of a task, given its beginning. If no task that is visible at `now` has this beginning, it is returned
+/// unchanged.
 ///
 /// # Errors
 ///
-/// If several begin so, or the database cannot be read.
+/// If several tasks match, or the database cannot be read.
 pub fn whole_id(reader: Reader<'_>, beginning: &str, now: DateTime<Utc>) -> Result<String> {
     let sql = format!("SELECT task_id FROM {} WHERE starts_with(task_id, ?) ORDER BY task_id", at(Tasks::All, now));
     let ids = reader.rows(&sql, &[beginning.into()], |row| row.get(0))?;
     Ok(names::whole("task", beginning, ids)?.unwrap_or_else(|| beginning.to_owned()))
 }
 
-/// The task of an id, if it is shown at that moment.
+/// The task with this id, if it is visible at `now`.
 ///
 /// # Errors
 ///
@@ -160,7 +161,7 @@ pub fn find(reader: Reader<'_>, task_id: &str, now: DateTime<Utc>) -> Result<Opt
     reader.first(&sql, &[task_id.into()], task)
 }
 
-/// The refusal of an id that no task has, with the one that may be meant.
+/// The error for an unknown id, with a suggestion.
 ///
 /// # Errors
 ///
@@ -173,7 +174,7 @@ pub fn unknown(reader: Reader<'_>, task_id: &str, now: DateTime<Utc>) -> Result<
     Ok(Error::new(Status::Usage, format!("unknown task `{task_id}`")).hint(hint))
 }
 
-/// Whether somebody removed a task.
+/// Whether a user removed the task.
 ///
 /// # Errors
 ///
@@ -183,7 +184,7 @@ pub fn is_removed(reader: Reader<'_>, task_id: &str) -> Result<bool> {
     reader.one(sql, &[task_id.into()], |row| row.get(0))
 }
 
-/// The types of the tasks that are shown at a moment.
+/// The types of the tasks that are visible at `now`.
 ///
 /// # Errors
 ///
@@ -194,7 +195,7 @@ pub fn types(reader: Reader<'_>, now: DateTime<Utc>) -> Result<Vec<String>> {
     reader.rows(&sql, &[], |row| row.get(0))
 }
 
-/// How many events of tasks were ever read.
+/// The number of task events that were ever read.
 ///
 /// # Errors
 ///
@@ -204,7 +205,7 @@ pub fn read_before(reader: Reader<'_>) -> Result<u64> {
     reader.one(sql, &[NAME.into()], |row| row.count(0))
 }
 
-/// How many tasks are closed at a moment and were so at an earlier one.
+/// The number of tasks that are visible at `now` and were already closed at `time`.
 ///
 /// # Errors
 ///
@@ -236,20 +237,20 @@ pub fn events(reader: Reader<'_>, task_id: &str) -> Result<Vec<Happened>> {
     })
 }
 
-/// Which tasks a question is about.
+/// Which tasks a query reads.
 #[derive(Clone, Copy)]
 pub(super) enum Tasks {
-    /// Those of logs.
+    /// Tasks from logs.
     Tracked,
-    /// These and the runs of the program.
+    /// Tasks from logs, and runs of the program.
     All,
 }
 
-/// The beginning of the id of a run of the program.
+/// The ids of runs of the program begin with this.
 const RUN: &str = "session_processor:";
 
-/// The tasks of a moment, as a table. Without the runs, DuckDB plans it in two thirds of the time, which is most of
-/// what a question about one task takes.
+/// The tasks as of `now`, as a table. Without the runs, DuckDB plans the query in two thirds of the time, and planning
+/// is most of the time of a query for a single task.
 fn at(tasks: Tasks, now: DateTime<Utc>) -> String {
     let macro_name = match tasks {
         Tasks::Tracked => "tracked_tasks_at",
@@ -281,7 +282,7 @@ fn task(row: &Row<'_>) -> Result<TaskSession> {
     })
 }
 
-/// What a line said, as JSON; as text, if it is none.
+/// A value from a line as JSON, or as a text if it is not valid JSON.
 fn json(text: Option<String>) -> Value {
     text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }

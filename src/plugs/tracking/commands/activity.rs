@@ -1,4 +1,4 @@
-//! `sessionmill report activity`: who was there, when and for how long.
+//! `sessionmill report activity`: who was active, when, and for how long.
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::form::{self, Form, Shown};

@@ -1,10 +1,10 @@
-//! Reports of activity, and the commands about it.
+//! Reports and commands about activity.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`activity`] | `report activity` |
 //! | [`replay`] | the recording of a session |
-//! | [`timeline`] | everything that somebody did, in one order |
+//! | [`timeline`] | everything that a person did, in order of time |
 
 mod activity;
 mod replay;
@@ -29,7 +29,7 @@ const REPLAY: Command = Command {
 
 const TIMELINE: Command = Command {
     name: "timeline",
-    // Whose timeline it is, is no choice among others.
+    // The user is a positional argument, so the flag is hidden.
     arguments: |command| timeline::Args::augment_args(command).mut_arg("user", |user| user.hide(true)),
     run: |matches, context| timeline::timeline(&parsed(matches)?, context),
 };

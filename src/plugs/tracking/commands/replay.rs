@@ -1,4 +1,4 @@
-//! `sessionmill replay`: what was recorded in an activity session, out of the source files.
+//! `sessionmill replay`: the recording of an activity session, read from the source files.
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::place::read;

@@ -1,4 +1,4 @@
-//! `sessionmill timeline`: everything that somebody did, in one order.
+//! `sessionmill timeline`: everything that a person did, in order of time.
 
 use super::activity::Choice;
 use crate::base::days::Days;

@@ -1,4 +1,4 @@
-//! The report of activity: how many sessions of how many people, how long, and what they cost.
+//! The report of activity: numbers of sessions and people, durations, and cost.
 
 use crate::base::error::{Result, count};
 use crate::plugs::tracking::NAME;
@@ -29,28 +29,28 @@ const COLUMNS: [Column; 11] = [
     Column::money("cost_usd", "Cost").rank(1),
 ];
 
-/// The columns of transcripts side by side, of what people saw of sites or wrote to agents, and of visits of one page.
+/// Indexes of columns: parallel transcripts, views of pages or prompts, and bounces.
 const AT_ONCE: usize = 3;
 const VIEWS: usize = 6;
 const BOUNCED: usize = 8;
 
-/// A row on its way.
+/// The sums of a row while it is read.
 #[derive(Debug, Default)]
 struct Sums {
     sessions: i128,
-    /// By their numbers.
+    /// By number.
     people: HashSet<usize>,
     active_seconds: i128,
     lengths: Vec<i128>,
     views: i128,
-    /// Transcripts of one person that were at work at one time, at most.
+    /// The most transcripts of one person that were active at the same time.
     parallel: i128,
-    /// Sessions that can be a bounce, and those that are.
+    /// Sessions that can be a bounce, and sessions that are one.
     judged: i128,
     bounced: i128,
     engaged: i128,
     cost: Option<PicoUsd>,
-    /// When each session began, and its cost.
+    /// The start of each session, with its cost.
     starts: Vec<(DateTime<Utc>, PicoUsd)>,
 }
 
@@ -69,14 +69,14 @@ impl Sums {
         self.starts.push((visit.started, cost.unwrap_or_default()));
     }
 
-    /// Step by step what it cost, or where nothing cost anything, how many sessions there were.
+    /// For each step the cost, or the number of sessions if nothing has a cost.
     fn trend(&self, steps: &Steps, has_costs: bool) -> Vec<i128> {
         let mut trend = Trend::default();
         self.starts.iter().for_each(|(time, cost)| trend.add(steps.at(*time), if has_costs { *cost } else { 1 }));
         steps.numbers(&trend)
     }
 
-    /// In the order of [`COLUMNS`].
+    /// The numbers in the order of [`COLUMNS`].
     fn numbers(mut self) -> Vec<Option<i128>> {
         self.lengths.sort_unstable();
         vec![
@@ -95,12 +95,13 @@ impl Sums {
     }
 }
 
-/// A percentile by the nearest rank: the smallest number that at least this percentage of all does not exceed. The numbers are in order.
+/// A percentile by the nearest rank: the smallest number that at least this percentage of the numbers do not exceed.
+/// The numbers must be sorted.
 fn percentile(numbers: &[i128], percent: usize) -> Option<i128> {
     numbers.get((numbers.len() * percent).div_ceil(100).checked_sub(1)?).copied()
 }
 
-/// A quotient, rounded half up; `None` of nothing.
+/// A quotient, rounded half up; `None` if the divisor is 0.
 fn rounded(part: i128, of: i128) -> Option<i128> {
     (of > 0).then(|| ratio(part, of, 1))
 }
@@ -118,7 +119,7 @@ pub fn activity(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices)
     Ok(Sheet { as_of, pending, ..sheet })
 }
 
-/// The same of sessions that are read before.
+/// The same for sessions that were read already.
 pub(super) fn of_visits(
     by: &[By],
     filter: &Filter,
@@ -169,7 +170,7 @@ pub(super) fn of_visits(
         (true, true) => "Views, prompts",
         _ => "Views",
     };
-    // Agents are what people have several of at a time, and sites what they leave at once.
+    // Parallel transcripts only occur with agents, and bounces only on sites.
     if total.parallel > 0 {
         columns[AT_ONCE].rank = 1;
     }
@@ -188,8 +189,8 @@ pub(super) fn of_visits(
     }
 }
 
-/// The rows in the order of the report, level by level: times in theirs, everything else by weight, of equals the first by
-/// name. Rows below the same name stay together.
+/// The rows in the order of the report, level by level: periods by time, everything else by size, then by name. Rows
+/// that share the names of the upper levels stay together.
 fn in_order(sums: BTreeMap<Keys, Sums>, by: &[By]) -> Vec<(Keys, Sums)> {
     let mut levels: HashMap<Keys, (i128, i128)> = HashMap::new();
     for (keys, sums) in &sums {

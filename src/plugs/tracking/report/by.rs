@@ -1,4 +1,4 @@
-//! What a row of the report of activity is about, and the name that each session has there.
+//! What the rows of the report of activity are grouped by, and the keys of each session.
 
 use crate::base::zone::Period;
 use crate::plugs::tracking::report::filter::Filter;
@@ -41,7 +41,7 @@ pub enum By {
 }
 
 impl By {
-    /// In JSON and CSV.
+    /// The name in JSON and CSV.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Day => "day",
@@ -61,13 +61,13 @@ impl By {
         }
     }
 
-    /// The expression that has what a row is named by, as text.
+    /// The SQL expression that gives the name of a row, as text.
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::Day | Self::Week | Self::Hour | Self::Weekday | Self::User | Self::Team => "NULL::VARCHAR",
             Self::Project => "projects",
             Self::Channel => "channel",
-            // As the rules compare them, which take `Newsletter` and `newsletter` for one.
+            // Lower case, as in the rules for channels: `Newsletter` and `newsletter` are the same.
             Self::Source => "coalesce(lower(trim(utm_source)), referring_domain)",
             Self::Campaign => "lower(trim(utm_campaign))",
             Self::Country => "country",
@@ -77,12 +77,12 @@ impl By {
         }
     }
 
-    /// Whether rows are in the order of time, not of weight.
+    /// Whether rows are sorted by time instead of by size.
     pub(super) fn is_time(self) -> bool {
         matches!(self, Self::Day | Self::Week | Self::Hour | Self::Weekday)
     }
 
-    /// The rows that a session is in, by the key of this place: the names, each after what it is sorted by. Never none.
+    /// The names of a session for one key, each with its position. Never empty.
     fn keys_at(self, at: usize, visit: &Visit, filter: &Filter, repositories: &Repositories) -> BTreeSet<Option<Key>> {
         let of_column = visit.names.get(at).cloned().flatten();
         let named = |name: String| Some(Key { place: 0, name });
@@ -114,7 +114,7 @@ impl By {
 /// The keys of a row.
 pub(super) type Keys = Vec<Option<Key>>;
 
-/// The rows that a session is in: all combinations of its names. Never none.
+/// The rows that a session is in: all combinations of its names. Never empty.
 pub(super) fn keys(by: &[By], visit: &Visit, filter: &Filter, repositories: &Repositories) -> Vec<Keys> {
     by.iter().enumerate().fold(vec![Keys::new()], |rows, (at, by)| {
         let of_this = by.keys_at(at, visit, filter, repositories);
@@ -124,7 +124,7 @@ pub(super) fn keys(by: &[By], visit: &Visit, filter: &Filter, repositories: &Rep
     })
 }
 
-/// The name of a row, and its place among the others where that is not the order of the names.
+/// The name of a row, and its position if rows are not sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
     place: u32,

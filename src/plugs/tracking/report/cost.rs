@@ -1,4 +1,4 @@
-//! What the responses in activity sessions cost, by list prices, as the reports of usage count them.
+//! The cost of the responses in activity sessions, by list prices, with the same rules as in reports of usage.
 
 use crate::base::error::Result;
 use crate::base::zone;
@@ -11,9 +11,10 @@ use crate::price::{PicoUsd, Prices};
 use crate::store::reader::{Param, Reader, Row};
 use std::collections::HashMap;
 
-/// What the view `activity_usage` says: a response is in the last session of its folder that began before it, if that had
-/// not ended. The view puts all responses in order for that; here, they are found by the quarters of an hour that a session
-/// touches, which takes a fifth of the time.
+/// SQL that assigns responses to sessions, with the same result as the view `activity_usage`: a response belongs to the
+/// last session of its folder that began before it, if this session had not ended. The view sorts all responses. This
+/// query joins on the quarters of an hour that a session covers, which takes a fifth of the time. For example, a
+/// session from 10:05 to 10:40 is compared only with responses from 10:00 to 10:45.
 fn in_sessions() -> String {
     format!(
         "JOIN (
@@ -32,13 +33,13 @@ fn in_sessions() -> String {
 pub(super) struct Costs(HashMap<String, Vec<(Option<String>, PicoUsd)>>);
 
 impl Costs {
-    /// Reads them. What has no price costs nothing here; the report of usage says which models have none.
+    /// Reads the costs. Responses without a price add nothing; the report of usage names their models.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
-        // No response is older than the session that it is in.
+        // A response is never older than its session.
         let mut condition = match filter.days.since {
             Some(day) => {
                 Where { clause: "time >= ?".to_owned(), params: vec![Param::Time(zone::begin(day, filter.zone))] }
@@ -61,12 +62,12 @@ impl Costs {
         Ok(Self(costs))
     }
 
-    /// The cost of a session; `None` if nothing in it has one.
+    /// The cost of a session; `None` if nothing in it has a cost.
     pub(super) fn of(&self, session: &str) -> Option<PicoUsd> {
         self.0.get(session)?.iter().map(|(_, cost)| *cost).reduce(|a, b| a + b)
     }
 
-    /// What of it was for a project.
+    /// The cost of a session for one project.
     pub(super) fn of_project(&self, session: &str, project: Option<&str>) -> Option<PicoUsd> {
         let costs = self.0.get(session)?.iter().filter(|(name, _)| name.as_deref() == project);
         costs.map(|(_, cost)| *cost).reduce(|a, b| a + b)

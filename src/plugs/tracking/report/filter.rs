@@ -1,4 +1,4 @@
-//! Which activity sessions a report is about.
+//! Restricts a report to some activity sessions.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -13,20 +13,20 @@ use chrono_tz::Tz;
 use clap::ValueEnum;
 use std::sync::Arc;
 
-/// Days, people and kinds; what is `None` is not asked for.
+/// Days, people and kinds. `None` means no restriction.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// On which a session began.
+    /// The days on which sessions began.
     pub days: Days,
-    /// A person's name or e-mail address, a folder, or the id of a person of a site: `ID` or `SITE/ID`.
+    /// A person's name or e-mail address, a folder, or a visitor of a site: `ID` or `SITE/ID`.
     pub user: Option<Only>,
     pub kind: Option<Kind>,
-    /// Working directories, of which a session was in one.
+    /// Working directories. A session matches if it was in one of them.
     pub projects: Option<Vec<String>>,
-    /// Sessions of programs count, too.
+    /// Includes sessions of bots.
     pub bots: bool,
     pub zone: Tz,
-    /// Whose folders are whose.
+    /// Which folder belongs to which person.
     pub identities: Arc<Identities>,
 }
 
@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As the database has it.
+    /// The value in the database.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Web => "web",
@@ -50,8 +50,8 @@ impl Kind {
 }
 
 impl Filter {
-    /// The same days and people as those of a report of usage. `None` for one of a team, a project, a model or an
-    /// agent, since activity is of people.
+    /// The same days and people as in a report of usage. `None` if that report is restricted to a team, project, model
+    /// or agent, because activity cannot be restricted to these.
     pub fn of_usage(filter: &usage::filter::Filter) -> Option<Self> {
         let usage::filter::Filter { days, user, team, project, model, agent, zone, identities } = filter;
         let is_of_people = [team, project, model, agent].into_iter().all(Option::is_none);
@@ -66,11 +66,11 @@ impl Filter {
         })
     }
 
-    /// The condition that rows of `activity_sessions` meet.
+    /// The condition for rows of `activity_sessions`.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read, or has no session of the user.
+    /// If the database cannot be read, or the user has no sessions.
     pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Condition> {
         let mut condition = Condition::default();
         condition.is_in_days("started_at", self.days, self.zone);
@@ -84,7 +84,7 @@ impl Filter {
         }
         if let Some(only) = &self.user {
             let name = &only.name;
-            // The id of a person of a site is a whole name, too.
+            // The id of a visitor counts as a full name.
             let exactly = Only::from(name.clone());
             let only = if has_person(reader, name)? { &exactly } else { only };
             let folders = only.folders(&self.identities, &folders(reader)?)?;
@@ -97,7 +97,7 @@ impl Filter {
         Ok(condition)
     }
 
-    /// When the newest session began that matches the filter, whatever its days.
+    /// The start of the newest session that matches the filter, on any day.
     ///
     /// # Errors
     ///
@@ -108,16 +108,16 @@ impl Filter {
         reader.one(&sql, &condition.params, |row| row.time(0))
     }
 
-    /// Whether a working directory is one of those that are asked for.
+    /// Whether a working directory matches.
     pub(super) fn has_project(&self, cwd: &String) -> bool {
         self.projects.as_ref().is_none_or(|projects| projects.contains(cwd))
     }
 
-    /// What somebody is called in a report.
+    /// The name of a person in reports.
     pub(super) fn who(&self, visit: &Visit) -> String {
         match visit.is_agent {
             true => self.identities.label(&visit.username).to_owned(),
-            // The same id is somebody else on another site.
+            // The same id can belong to another person on another site.
             false => format!("{}/{}", visit.username, visit.person_id),
         }
     }
@@ -130,10 +130,10 @@ fn folders(reader: Reader<'_>) -> Result<Vec<String>> {
     reader.rows(sql, &[], |row| row.get(0))
 }
 
-/// Whether a session is of the person of an id, in SQL. An id is that of one person of each site.
+/// SQL for whether a session is of the visitor with an id. An id without a site matches on every site.
 const IS_PERSON: &str = "? IN (person_id, username || '/' || person_id)";
 
-/// Whether a person has this id.
+/// Whether a visitor has this id.
 fn has_person(reader: Reader<'_>, id: &str) -> Result<bool> {
     let sql = format!("SELECT count(*) > 0 FROM activity_sessions WHERE {IS_PERSON}");
     reader.one(&sql, &[id.into()], |row| row.get(0))

@@ -1,4 +1,5 @@
-//! The part of the page about activity: a calendar, a map of the hours of the week, and tables. No script, no network.
+//! The part of the HTML report about activity: a calendar, a heat map of the hours of the week, and tables. It needs no
+//! script and no network.
 
 use crate::base::error::{Result, Status, thousands};
 use crate::plugs::tracking::report::activity::of_visits;
@@ -19,16 +20,17 @@ use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Rows of a table.
+/// The most rows of a table.
 const MOST: usize = 15;
 
-/// Distance of squares, and room for the words beside and above them.
+/// The distance between squares, and the room for labels on the left and above.
 const STEP: usize = 22;
 const LEFT: usize = 40;
 const TOP: usize = 18;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/// Makes the part, with its anchor; only the whole of a page has a calendar. It is empty where nothing is known of activity, as in a snapshot of an older version.
+/// Makes the part, with an anchor. Only the period of the whole page has a calendar. Empty if the database has no table
+/// of activity, as in a snapshot of an older version.
 ///
 /// # Errors
 ///
@@ -38,7 +40,7 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
     if !reader.one(sql, &[], |row| row.get::<bool>(0))? {
         return Ok(String::new());
     }
-    // Who is known by responses can be without a session.
+    // A person with responses need not have a session.
     let read = |by: By| match visits::read(reader, &[by], filter) {
         Err(error) if error.status == Status::Usage => Ok(Vec::new()),
         visits => visits,
@@ -79,7 +81,7 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
     Ok(html + "</div>\n")
 }
 
-/// Squares for the hours of a week, the darker the more time.
+/// A heat map: a square for each hour of the week, darker for more time.
 fn week(rhythm: &Rhythm) -> String {
     let (width, height) = (LEFT + 24 * STEP, TOP + 7 * STEP);
     let limits = limits(rhythm.seconds.iter().flatten().copied().collect());
@@ -108,7 +110,7 @@ fn week(rhythm: &Rhythm) -> String {
     html + "</svg></div>\n"
 }
 
-/// A report as a table, without its cost, which is shown above by response.
+/// A report as a table, without its cost: the page already shows cost, from responses.
 fn sheet(sheet: &Sheet) -> String {
     const SHOWN: [&str; 4] = ["sessions", "active_seconds", "median_seconds", "engaged_rate"];
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();

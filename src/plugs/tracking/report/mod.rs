@@ -1,17 +1,17 @@
-//! Questions to the tables of activity sessions.
+//! Queries on the tables of activity sessions.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`by`] | what a row of the report is about |
-//! | [`filter`] | which sessions a report is about |
+//! | [`by`] | what the rows of the report are grouped by |
+//! | [`filter`] | restricts a report to some sessions |
 //! | [`visits`] | the sessions, as a report reads them |
 //! | [`activity`] | the report: sessions, people, time, cost |
-//! | [`cost`] | what the responses in a session cost |
-//! | [`rhythm`] | at which hours of which weekdays people are there |
+//! | [`cost`] | the cost of the responses in a session |
+//! | [`rhythm`] | presence by weekday and hour |
 //! | [`html`] | the part of the page about activity |
-//! | [`session`] | the session that an id names |
-//! | [`recording`] | where the recording of a session stands |
-//! | [`timeline`] | everything that somebody did, in one order |
+//! | [`session`] | finds the session of an id |
+//! | [`recording`] | the recording of a session |
+//! | [`timeline`] | everything that a person did, in order of time |
 
 pub mod activity;
 pub mod by;

@@ -1,4 +1,4 @@
-//! The recording of an activity session: where its parts stand, and what they say.
+//! The recording of an activity session: where its parts are stored, and what they contain.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A part of a recording: an event of a line.
+/// A part of a recording: a single event of a line.
 #[derive(Clone, Debug)]
 pub(in crate::plugs::tracking) struct Part {
     pub(in crate::plugs::tracking) session_file: String,
@@ -19,7 +19,7 @@ pub(in crate::plugs::tracking) struct Part {
     pub(in crate::plugs::tracking) source: String,
     /// Position among the events of the line.
     pub(in crate::plugs::tracking) number: u32,
-    /// By whom, and in which session of the client.
+    /// The person, and the session that the client reported.
     distinct_id: String,
     client_session_id: Option<String>,
     /// The line.
@@ -35,7 +35,7 @@ const PARTS: &str = "
     WHERE events.session_id = ?
     ORDER BY replay.time, replay.session_file, replay.line, replay.part";
 
-/// The parts of a session's recording, the first one first.
+/// The parts of a session's recording, in order.
 ///
 /// # Errors
 ///
@@ -75,28 +75,29 @@ pub(in crate::plugs::tracking) fn parts(reader: Reader<'_>, session: &str) -> Re
     Ok(parts)
 }
 
-/// A recording whose lines were copied out of the source files.
+/// A recording, with its lines copied out of the source files.
 pub(in crate::plugs::tracking) struct Recording {
     parts: Vec<Part>,
     /// Where the line of each part is in the copy.
     places: Vec<Passage>,
     passages: Passages,
     typed: Typed,
-    /// The items in the order of time: part, and number in it. Those of one time stay in the order of the recording.
+    /// The items in order of time, each as a part and an index in it. Items of the same time keep the order of the
+    /// recording.
     order: std::vec::IntoIter<(DateTime<Utc>, u32, u32)>,
-    /// Parts whose items are in memory: the items of neighbours can alternate.
+    /// A cache of the items of recent parts, because the items of neighbouring parts can alternate.
     at_hand: Vec<(u32, Vec<Item>)>,
 }
 
-/// Parts that are in memory.
+/// The most parts in the cache.
 const AT_HAND: usize = 4;
 
 impl Recording {
-    /// Copies the lines of the parts. `cap` is the largest file that is opened.
+    /// Copies the lines of the parts. `cap` is the largest file in bytes that is opened.
     ///
     /// # Errors
     ///
-    /// If a file is not there any more, or has changed since it was read.
+    /// If a file has been deleted, or has changed since it was read.
     pub(in crate::plugs::tracking) fn copy(
         parts: Vec<Part>,
         sources: &[Source],
@@ -129,7 +130,7 @@ impl Recording {
         Ok(recording)
     }
 
-    /// How many items it has.
+    /// The number of items.
     #[cfg(feature = "console")]
     pub(in crate::plugs::tracking) fn len(&self) -> usize {
         self.order.len()
@@ -160,7 +161,7 @@ impl Recording {
     }
 }
 
-/// The items in the order of time, each as a JSON object on a line.
+/// Yields the items in order of time, each as a line of JSON.
 impl Iterator for Recording {
     type Item = Result<String>;
 

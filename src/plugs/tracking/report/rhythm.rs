@@ -1,22 +1,23 @@
-//! At which hours of which weekdays people are there: the time of sessions, spread over the hours of the week.
+//! Presence by weekday and hour: the time of each session, from its start to its last event, spread over the hours of
+//! the week.
 
 use crate::plugs::tracking::report::visits::Visit;
 use chrono::{DateTime, Datelike, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
-/// In seconds: the hours of every zone are made of quarters.
+/// In seconds. In every time zone, hours begin at a quarter of an hour in UTC.
 const QUARTER: i64 = 900;
 
-/// Of a session that a client keeps open, so much counts.
+/// At most this much of a session counts. A client can keep a session open for days.
 const LONGEST: TimeDelta = TimeDelta::hours(24);
 
-/// Seconds by weekday, from Monday, and hour.
+/// Seconds by weekday, beginning with Monday, and by hour.
 #[derive(Debug)]
 pub(super) struct Rhythm {
     pub(super) seconds: [[i128; 24]; 7],
     zone: Tz,
-    /// Weekday and hour of a quarter of an hour.
+    /// The weekday and hour of quarters of an hour.
     known: HashMap<i64, (usize, usize)>,
 }
 
@@ -25,7 +26,7 @@ impl Rhythm {
         Self { seconds: [[0; 24]; 7], zone, known: HashMap::new() }
     }
 
-    /// Adds the time from the beginning of a session to its last event, of a longer one the first 24 hours.
+    /// Adds the time from the start of a session to its last event, at most 24 hours.
     pub(super) fn add(&mut self, visit: &Visit) {
         let until = visit.until.min(visit.started + LONGEST);
         let (mut from, until) = (visit.started.timestamp(), until.timestamp());
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn time_falls_into_the_hours_of_the_zone() {
         let mut rhythm = Rhythm::new(Tz::Asia__Kolkata);
-        // Sunday 2026-03-01, 23:20 to 00:40 there.
+        // Sunday 2026-03-01, 23:20 to 00:40 in Kolkata.
         rhythm.add(&visit("2026-03-01T17:50:00Z", "2026-03-01T19:10:00Z"));
         assert_eq!((rhythm.seconds[6][23], rhythm.seconds[0][0]), (2400, 2400));
         assert_eq!(rhythm.seconds.iter().flatten().sum::<i128>(), 4800);

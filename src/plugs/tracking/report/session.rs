@@ -1,18 +1,19 @@
-//! The activity session that an id names.
+//! Finds the activity session that an id belongs to.
 
 use crate::base::error::Result;
 use crate::store::reader::Reader;
 use sessionmill_tracking::id::{millis, session_id};
 
-/// Events of one millisecond that are in a session, by what ids are made of.
+/// Events of one millisecond that belong to a session, with the fields that session ids are computed from.
 const EVENTS: &str = "
     SELECT session_id, username, coalesce(event_id, concat(session_file, ':', line, ':', part)), time
     FROM activity_events
     WHERE session_id IS NOT NULL AND time < make_timestamp(($1 + 1) * 1000)
         AND ($1 = 0 OR time >= make_timestamp($1 * 1000))";
 
-/// The id of the session that holds the event which an id is made of: the same id where that event is the first one
-/// of its session, and another one once an earlier event has arrived. Nothing if there is no such event.
+/// The id of the current session for an id. A session id is computed from the first event of the session. If an earlier
+/// event arrives later, the session gets another id, and this function returns the new one. `None` if no event matches
+/// the id.
 ///
 /// # Errors
 ///

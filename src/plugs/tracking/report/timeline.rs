@@ -1,5 +1,5 @@
-//! Everything that somebody did, in one order: activity sessions, transcripts, tasks, and where they are asked for the
-//! runs of sessionmill that read them.
+//! Everything that a person did, in order of time: activity sessions, transcripts and tasks, and on request the runs of
+//! sessionmill that read them.
 
 use crate::base::error::{self, Error, Result, Status};
 use crate::base::names;
@@ -18,31 +18,31 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One thing that happened.
+/// An entry of a timeline.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     pub begun: DateTime<Utc>,
-    /// `None` while it runs.
+    /// `None` while it is active.
     pub ended: Option<DateTime<Utc>>,
     /// One of [`KINDS`].
     pub kind: &'static str,
-    /// Of the session, transcript, task or run.
+    /// The id of the session, transcript, task or run.
     pub id: String,
-    /// What there is to say of it, in a few words.
+    /// A short description.
     pub about: String,
 }
 
-/// What an entry can be.
+/// The kinds of entries.
 pub const KINDS: [&str; 4] = ["activity", "transcript", "task", "run"];
 
-/// Names of the cells of an entry, in JSON and CSV.
+/// The names of an entry's fields in JSON and CSV.
 pub const CELLS: [&str; 5] = ["begun", "ended", "kind", "id", "about"];
 
-/// Tasks as they are now, without the runs of the program.
+/// The current tasks, without runs of the program.
 const TASKS: &str = "tracked_tasks_at(make_timestamp(epoch_us(now())))";
 
 impl Entry {
-    /// In the order of [`CELLS`].
+    /// The values in the order of [`CELLS`].
     pub fn cells(&self) -> [Value; CELLS.len()] {
         [
             json!(utc::shortest(self.begun)),
@@ -54,28 +54,28 @@ impl Entry {
     }
 }
 
-/// Whose timeline it is: folders, and perhaps one person of a site.
+/// The person that a timeline is about: folders, and optionally a single visitor of a site.
 pub struct Who {
     pub folders: Vec<String>,
     person: Option<String>,
 }
 
 impl Who {
-    /// Whether it is one person of a site.
+    /// Whether it is a single visitor of a site.
     pub fn is_one(&self) -> bool {
         self.person.is_some()
     }
 }
 
-/// Reads a timeline, of some kinds of entries. Otherwise of all but runs: these are what the program did, and there can be
-/// one a minute.
+/// Reads a timeline. Without `kinds`, it has all kinds except runs: the program makes these, and there can be one every
+/// minute.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
 pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter, kinds: Option<&[&str]>) -> Result<Vec<Entry>> {
     let is_wanted = |kind: &str| kinds.map_or(kind != "run", |kinds| kinds.contains(&kind));
-    // Of one person of a site there is nothing else.
+    // Only activity is known of a visitor of a site.
     let is_of_folders = |kind: &str| who.person.is_none() && is_wanted(kind);
     let mut entries = if is_wanted("activity") { activity(reader, who, filter)? } else { Vec::new() };
     if is_of_folders("transcript") {
@@ -91,7 +91,7 @@ pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter, kinds: Option<&[
     Ok(entries)
 }
 
-/// Adds what transcripts are called, as far as a title may be shown: it can quote a prompt; and what they cost.
+/// Adds the titles of transcripts, if `is_shown` allows it, because a title can quote a prompt; and their cost.
 ///
 /// # Errors
 ///
@@ -135,7 +135,7 @@ pub fn name(
 ///
 /// # Errors
 ///
-/// If nothing is known of the user, or the database cannot be read.
+/// If the user is unknown, or the database cannot be read.
 pub fn who(reader: Reader<'_>, user: &Only, identities: &Identities) -> Result<Who> {
     let sql = "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions
                UNION SELECT username FROM TASKS WHERE username IS NOT NULL ORDER BY username";
@@ -159,14 +159,14 @@ pub fn who(reader: Reader<'_>, user: &Only, identities: &Identities) -> Result<W
     Ok(Who { folders, person: None })
 }
 
-/// The person of a site that an id belongs to.
+/// The visitor of a site that an id belongs to.
 fn person(reader: Reader<'_>, site: &str, id: &str) -> Result<Option<String>> {
     let sql = "SELECT person_id FROM activity_people WHERE username = ? AND kind = 'web'
                    AND (person_id = ? OR list_contains(string_split(distinct_ids, ', '), ?)) ORDER BY person_id LIMIT 1";
     reader.first(sql, &[site.into(), id.into(), id.into()], |row| row.get(0))
 }
 
-/// The condition that a row is of some folders and in the days that are asked for, by a column.
+/// The condition for rows of these folders in the filter's days, by a column with a time.
 fn condition(folders: &[String], time: &str, filter: &Filter) -> Condition {
     let mut condition = Condition::default();
     condition.is_one_of("username", folders.iter().cloned());
@@ -216,7 +216,7 @@ fn activity(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>
 
 fn transcripts(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
     let condition = condition(folders, "started", filter);
-    // Files repeat responses, which are counted once here as in all reports.
+    // Responses that are in several files count once, as in all reports.
     let sql = format!(
         "SELECT begun, ended, session_id, agent, coalesce(responses, 0), files FROM (
              SELECT session_id, username, min(started) AS begun, max(ended) AS ended, count(*) AS files,
@@ -249,7 +249,7 @@ fn tasks(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<
     })
 }
 
-/// The runs after which the database has what it has of these people.
+/// The runs that read the data of these people.
 fn runs(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
     let (mut of_people, mut of_days) = (Condition::default(), Condition::default());
     of_people.is_one_of("username", folders.iter().cloned());
@@ -272,12 +272,12 @@ fn runs(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<E
     })
 }
 
-/// A number of things: `1 prompt`.
+/// A number with a noun, such as `1 prompt`.
 fn count(number: u64, what: &str) -> String {
     error::count(number, what).to_string()
 }
 
-/// An entry, whose times are the first two columns of the row.
+/// An entry. The first two columns of the row are its times.
 fn entry(row: &Row<'_>, kind: &'static str, id: String, about: String) -> Result<Entry> {
     Ok(Entry { begun: row.time(0)?.unwrap_or_default(), ended: row.time(1)?, kind, id, about })
 }

@@ -1,5 +1,5 @@
-//! The activity sessions of a report, each of them: medians and percentiles need each, and names come from zones and
-//! identities that the database does not know.
+//! The activity sessions of a report, read one by one. Percentiles need the single values, and names depend on time
+//! zones and identities, which the database does not know.
 
 use crate::base::error::Result;
 use crate::plugs::tracking::report::by::By;
@@ -7,12 +7,12 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 
-/// An activity session, as far as reports need it.
+/// The fields of an activity session that reports need.
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) session_id: String,
     pub(super) is_agent: bool,
-    /// Folder.
+    /// The folder.
     pub(super) username: String,
     pub(super) person_id: String,
     pub(super) started: DateTime<Utc>,
@@ -21,16 +21,16 @@ pub(super) struct Visit {
     pub(super) duration_seconds: i128,
     pub(super) active_seconds: i128,
     pub(super) views: i128,
-    /// Transcripts that were at work at one time, at most.
+    /// The most transcripts that were active at the same time.
     pub(super) parallel: i128,
     pub(super) is_bounce: Option<bool>,
     pub(super) is_engaged: bool,
     pub(super) is_bot: bool,
-    /// What the report names it by, one for each key.
+    /// The values that name the session's rows, one for each key.
     pub(super) names: Vec<Option<String>>,
 }
 
-/// Reads the sessions of a filter in the order of time, those of bots among them.
+/// Reads the sessions of a filter in order of time, including those of bots.
 ///
 /// # Errors
 ///
