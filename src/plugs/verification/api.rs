@@ -1,4 +1,4 @@
-//! Questions of the HTTP API about knowledge.
+//! Calls of the HTTP API about knowledge.
 
 use crate::base::error::{Result, Status};
 use crate::identities::Identities;
@@ -69,13 +69,14 @@ pub(super) struct Knowledge {
     next_cursor: Option<String>,
 }
 
-/// Which items are asked for. What others said is theirs: who asks sees what has evidence of their own, in their own words.
+/// The filter of a request. What people stated is theirs: unless the viewer may see the knowledge of others, only items
+/// with evidence of their own are returned, in their own words.
 fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
     let text = |name: &str| asked.value(name).map(str::to_owned);
     Filter {
         id: None,
         domain: text("domain"),
-        // Whole names only: a short one can be somebody else's.
+        // Only full names match: a shortened name could match another person.
         user: if asked.viewer.sees_knowledge { text("user") } else { Some(asked.viewer.person.clone()) }
             .map(Only::from),
         kind: text("type"),
@@ -86,7 +87,7 @@ fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
     }
 }
 
-/// The items of a filter, as people have decided since.
+/// The items of a filter, with decisions that are newer than the database copy.
 fn items(asked: &Asked, reader: Reader<'_>, filter: &Filter) -> Result<Vec<Item>> {
     let weights = asked.config.settings::<Settings>().confidence;
     let mut items = knowledge::items(reader, filter, &weights, asked.now)?;

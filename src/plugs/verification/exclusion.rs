@@ -1,5 +1,5 @@
-//! People whose transcripts are kept from the processor, as the configuration names them. A name that fits
-//! nobody protects nobody, and that is said.
+//! People whose transcripts the processor does not read, as configured in `exclude_users`. A name that matches nobody
+//! protects nobody, so it is reported.
 
 use super::{NAME, Settings};
 use crate::base::error::Result;
@@ -12,19 +12,19 @@ use crate::store::reader::Reader;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The people who are excluded.
+/// The excluded people.
 pub struct Exclusion {
-    /// Of people, by name or e-mail address, or of folders.
+    /// Names or e-mail addresses of people, or folders.
     names: Vec<String>,
     identities: Identities,
 }
 
 impl Exclusion {
-    /// What the configuration says; `None` if it excludes nobody.
+    /// The exclusion in the configuration; `None` if nobody is excluded.
     ///
     /// # Errors
     ///
-    /// If the identities that it names cannot be read.
+    /// If the configured identities cannot be read.
     pub fn of(config: &Config) -> Result<Option<Self>> {
         let names = config.settings::<Settings>().exclude_users;
         if names.is_empty() {
@@ -33,12 +33,12 @@ impl Exclusion {
         Ok(Some(Self { names, identities: Identities::given(config.identities.as_deref())? }))
     }
 
-    /// Whether a folder is that of somebody who is excluded.
+    /// Whether a folder belongs to an excluded person.
     pub fn excludes(&self, folder: &str) -> bool {
         self.names.iter().any(|name| self.identities.is_of(folder, name))
     }
 
-    /// Says which names are of nobody who has one of these folders, or could have.
+    /// Warnings about names that match none of these folders, and no folder in the identities.
     pub fn strangers(&self, folders: &BTreeSet<String>) -> Vec<String> {
         let Self { names, identities } = self;
         let is_known = |name: &str| {
@@ -54,14 +54,14 @@ impl Exclusion {
         names.iter().filter(|name| !is_known(name)).map(told).collect()
     }
 
-    /// Says after a run which names were of nobody in it.
+    /// The warnings to print after a run.
     pub fn remarks(config: &Config, database: &Path, reader: Reader<'_>, summary: &Summary) -> Result<Vec<String>> {
         let counts = summary.processors.iter().find(|counts| counts.processor == NAME);
-        // That its settings are wrong is said by the run itself.
+        // If the settings are invalid, the run itself reports that.
         let Some((counts, exclusion)) = counts.zip(Self::of(config).ok().flatten()) else { return Ok(Vec::new()) };
         let mut folders = known::people(reader)?;
         folders.extend(known::forgotten(reader, database)?);
-        // Whose files nobody takes stands here only.
+        // Folders whose files were all rejected are only known from the summary of the run.
         let folder = |file: &str| file.split('/').next().unwrap_or_default().to_owned();
         folders.extend(counts.rejected_detail.iter().map(|rejected| folder(&rejected.session)));
         Ok(exclusion.strangers(&folders))

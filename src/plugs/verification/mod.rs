@@ -1,14 +1,14 @@
-//! The plug of the processor that collects what people confirmed in conversations.
+//! The plug of the processor that collects knowledge that people stated in conversations.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`settings`] | its table of the configuration |
-//! | [`exclusion`] | people whose transcripts are kept from it |
+//! | [`exclusion`] | people whose transcripts it does not read |
 //! | [`llm`] | the detector that asks a language model |
-//! | [`report`] | questions to its tables |
-//! | `review` | decisions of people |
+//! | [`report`] | queries on its tables |
+//! | `review` | decisions of curators |
 //! | `commands` | reports and commands of the command line |
-//! | `api` | questions of the HTTP API |
+//! | `api` | calls of the HTTP API |
 
 #[cfg(feature = "console")]
 mod api;
@@ -57,7 +57,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &*BY_RULES, make)
 };
 
-/// The processor that asks nobody.
+/// The processor with rules, which asks no server.
 static BY_RULES: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
 const MIGRATIONS: [Migration; 11] = [
@@ -104,7 +104,7 @@ fn make(config: &Config, resources: &Resources) -> Result<Plugged, Obstacle> {
     Ok(Plugged { processor: excluding(Verification::new(detector)), network: Some(network) })
 }
 
-/// Whether all are known who are excluded, and whether a language model can be asked, where one is to be.
+/// Checks that all excluded names are known, and that the configured language model can be asked.
 fn check(config: &Config, surroundings: &Surroundings<'_>) -> Vec<CheckFinding> {
     let Surroundings { credentials, is_offline, people } = *surroundings;
     let mut findings = Vec::new();
@@ -122,7 +122,7 @@ fn check(config: &Config, surroundings: &Surroundings<'_>) -> Vec<CheckFinding> 
     findings.push(match client {
         Ok((client, Some(_))) => CheckFinding::Fine(format!("`{}`: the key for it can be read", client.url())),
         Ok((client, None)) => CheckFinding::Fine(format!("`{}`: is asked without a key", client.url())),
-        // A service can have one that is not seen from here.
+        // The service can have a key that this process cannot see.
         Err(reason) if settings.key_file.is_none() && credentials.is_none() => CheckFinding::Fine(format!(
             "warning: {reason}; whether the service has that credential is not seen from here"
         )),

@@ -1,4 +1,4 @@
-//! Decisions: who, when, about what. Taking one again changes nothing.
+//! Applies decisions of curators: who decided what, when, about which item. Repeating a decision changes nothing.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
@@ -15,18 +15,18 @@ use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow, Standing};
 use std::collections::BTreeSet;
 
-/// The whole id of an item, or of evidence of one, by the beginning of it; `None` if there is none.
+/// The full id of an item or of a piece of evidence, given its beginning; `None` if there is none.
 pub(super) fn find(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
     let id = ids::whole_id(reader, id)?;
     Ok(if let Named::Nothing = ids::named(reader, &id)? { None } else { Some(id) })
 }
 
-/// Takes a decision about all of the items, or, if one of them cannot be decided about, about none. Returns what came
-/// of each, in words.
+/// Applies a decision to all of the items, or to none if one of them is invalid. Returns the result for each item, in
+/// words.
 ///
 /// # Errors
 ///
-/// If there is no such decision or item, or the database cannot be written.
+/// If the action or an item is unknown, or the database cannot be written.
 pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<String>> {
     let Review { action, ids, into, by } = review;
     let known = Action::ALL.into_iter().find(|known| known.name() == action);
@@ -76,11 +76,11 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
     Ok(notes)
 }
 
-/// What comes of a wish.
+/// What to do about a requested decision.
 enum Step {
-    /// A decision, with the other item that it is about.
+    /// Store the decision, with the other item that it is about.
     Decide(Option<String>),
-    /// Why there is nothing to decide.
+    /// Nothing, for this reason.
     Done(String),
 }
 

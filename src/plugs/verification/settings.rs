@@ -1,5 +1,5 @@
-//! The `[verification]` table of the configuration: who looks for claims, what it may cost, and how far
-//! claims are trusted.
+//! The `[verification]` table of the configuration: which detector finds claims, its cost limits, and how confidence is
+//! computed.
 
 use super::llm::address::Address;
 use super::llm::api::Api;
@@ -13,23 +13,23 @@ use sessionmill_verification::confidence::Weights;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A key that it does not have is an error.
+/// Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub detector: Detector,
-    /// Name of the model, as its server knows it.
+    /// The model's name on the server.
     pub model: Option<String>,
-    /// Where the server is, if not at the maker's.
+    /// The address of the server, if it is not the vendor's.
     pub base_url: Option<String>,
-    /// Else the credential `model-key` of the service.
+    /// The file with the key. Without it, the service's credential `model-key` is used.
     pub key_file: Option<PathBuf>,
-    /// Of one call.
+    /// The timeout of a call.
     #[serde(with = "crate::config::time")]
     pub timeout: Duration,
-    /// Calls at a time.
+    /// The most calls at the same time.
     pub connections: usize,
-    /// Most tokens of an answer.
+    /// The most tokens of an answer.
     pub max_tokens: u64,
     pub calls_per_run: u64,
     pub calls_per_day: u64,
@@ -37,27 +37,27 @@ pub struct Settings {
     pub tokens_per_day: Option<u64>,
     pub dollars_per_run: Option<f64>,
     pub dollars_per_day: Option<f64>,
-    /// US dollars for a million tokens.
+    /// Prices in US dollars per million tokens.
     pub input_price: Option<f64>,
     pub output_price: Option<f64>,
-    /// A file is sent when it has not changed for this time.
+    /// A file is sent after it has not changed for this time.
     #[serde(with = "crate::config::wait")]
     pub quiet: Duration,
-    /// Or this time after the first change that was not sent.
+    /// A file that keeps changing is sent this time after its first change that was not sent.
     #[serde(with = "crate::config::wait")]
     pub quiet_at_most: Duration,
-    /// Answers that are older are not kept.
+    /// Older answers are deleted.
     #[serde(with = "crate::config::time")]
     pub answers_age: Duration,
-    /// Bytes of answers that are kept.
+    /// The most bytes of stored answers.
     pub answers_size: u64,
-    /// People whose transcripts are not looked into.
+    /// People whose transcripts are not read.
     pub exclude_users: Vec<String>,
-    /// What evidence weighs.
+    /// The weights of evidence.
     pub confidence: Weights,
 }
 
-/// Who looks for claims.
+/// The detector that finds claims.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Detector {
@@ -114,13 +114,13 @@ impl section::Settings for Settings {
             return Err("a limit in dollars needs `input_price` and `output_price`".to_owned());
         }
         let address = self.address(api)?;
-        // Another key, the service's, is seen only where it is used.
+        // The key can also come from the service; then it is checked when it is used.
         if self.key_file.is_some() || api == Api::Anthropic { address.may_see_key() } else { Ok(()) }
     }
 }
 
 impl Settings {
-    /// The server's way to be asked; `None` for rules, which ask nobody.
+    /// The API of the server; `None` for rules, which ask no server.
     pub fn api(&self) -> Option<Api> {
         match self.detector {
             Detector::Rules => None,
@@ -129,11 +129,11 @@ impl Settings {
         }
     }
 
-    /// Where the server is.
+    /// The address of the server.
     ///
     /// # Errors
     ///
-    /// With what is wrong about the address.
+    /// With the reason why the address is invalid.
     pub fn address(&self, api: Api) -> Result<Address, String> {
         Address::parse(self.base_url.as_deref().unwrap_or(api.base_url()))
     }
@@ -150,15 +150,15 @@ impl Settings {
         Keeps { age: age.min(TimeDelta::days(365_000)), bytes: self.answers_size }
     }
 
-    /// What calls with these numbers of tokens cost.
+    /// What a call with these numbers of tokens costs.
     pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> Spent {
-        // A dollar for a million tokens is a millionth of a dollar for each.
+        // A dollar per million tokens is a millionth of a dollar per token.
         let micros = |tokens: u64, price: Option<f64>| (tokens as f64 * price.unwrap_or_default()).ceil() as u64;
         let micro_usd = micros(input_tokens, self.input_price) + micros(output_tokens, self.output_price);
         Spent { calls: 0, tokens: input_tokens.saturating_add(output_tokens), micro_usd }
     }
 
-    /// The most that a run and a day may cost.
+    /// The limits of a run and of a day.
     pub fn limits(&self) -> [Spent; 2] {
         let most = |calls: u64, tokens: Option<u64>, dollars: Option<f64>| Spent {
             calls,

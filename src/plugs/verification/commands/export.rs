@@ -1,4 +1,4 @@
-//! Knowledge for other programs and for people.
+//! `sessionmill knowledge export`: knowledge for other programs and for people.
 
 use super::Which;
 use super::show::{grounds, status};
@@ -87,11 +87,11 @@ fn markdown(lines: &[Line]) -> String {
     page
 }
 
-/// Text that Markdown shows as it is, on one line.
+/// Escapes a text for Markdown, on a single line.
 fn escaped(text: &str) -> String {
     let text = printable(&text.replace(['\n', '\r', '\t'], " "));
     let text = text.trim();
-    // At the beginning of a line these begin a list, or are a rule.
+    // At the beginning of a line, these characters begin a list or a horizontal rule.
     let number = text.find(|c: char| !c.is_ascii_digit()).unwrap_or_default();
     let is_mark = |at: usize, c: char| match c {
         '-' | '+' => at == 0,

@@ -1,4 +1,4 @@
-//! Items, and decisions about items, as lists.
+//! Lists of items, and of decisions about items.
 
 use super::Which;
 use crate::base::error::{Result, Status, count};
@@ -14,7 +14,7 @@ use sessionmill_verification::confidence::SHOWN;
 use sessionmill_verification::review::Standing;
 use std::cmp::Reverse;
 
-/// Items that are shown where none is sure.
+/// How many items are listed if none is confident enough.
 const BEST: usize = 5;
 
 /// What a list of items begins with: the most of something, or the newest.
@@ -64,7 +64,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
         if items.iter().any(is_shown) {
             items.retain(is_shown);
         } else {
-            // The surest come first.
+            // The items are sorted by confidence.
             items.truncate(BEST);
         }
         if let left @ 1.. = all - items.len() {
@@ -73,7 +73,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
         }
     }
     match args.order {
-        // The surest come first as they are.
+        // The items are already sorted by confidence.
         Order::Confidence => {}
         Order::Date => items.sort_by(|a, b| b.last_verified.cmp(&a.last_verified)),
         Order::Evidence => items.sort_by_key(|item| Reverse(item.evidence)),

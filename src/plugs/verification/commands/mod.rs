@@ -1,4 +1,4 @@
-//! `sessionmill knowledge`: what people know and how sure it is, and what a curator decides about it.
+//! `sessionmill knowledge`: what people know, how certain it is, and the decisions of curators.
 
 mod export;
 mod list;
@@ -147,7 +147,7 @@ fn knowledge(args: &Args, context: &Context) -> Result<Status> {
 }
 
 impl Which {
-    /// The least confidence, where somebody asks for one.
+    /// The minimum confidence, if a flag sets one.
     fn least(&self) -> Option<f64> {
         self.min_confidence.or(self.all.then_some(0.0))
     }
@@ -165,7 +165,7 @@ impl Which {
         }
     }
 
-    /// The items, and what else is to be read with them.
+    /// The items of the filter, and the result of `more` for the same database.
     fn items<T>(
         &self,
         context: &Context,
@@ -184,7 +184,7 @@ impl Which {
     }
 }
 
-/// Who decided has to be seen in a list.
+/// Parses the name of who decides. It must not be blank, because lists show it.
 fn name(text: &str) -> std::result::Result<String, String> {
     let name = text.trim();
     if name.is_empty() { Err("a name is not blank".to_owned()) } else { Ok(name.to_owned()) }

@@ -1,4 +1,4 @@
-//! `sessionmill report verification`: how much people know, by domain, person, kind of evidence or month.
+//! `sessionmill report verification`: amounts of knowledge by domain, person, kind of evidence or month.
 
 use crate::base::error::{Result, Status};
 use crate::cli::form::{self, Form, Shown};
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn report(args: &Args, context: &Context) -> Result<Status> {
-    // What people know counts, however long they have known it.
+    // Knowledge of any age counts.
     let setup = args.report.setup(&[NAME], Usual::All, context)?;
     let ReportArgs { user, current, .. } = &args.report;
     let (zone, identities) = (setup.zone, setup.identities.clone());

@@ -1,4 +1,4 @@
-//! `sessionmill knowledge approve|reject|merge|split`: what a curator decides.
+//! `sessionmill knowledge approve|reject|merge|split`: the decisions of curators.
 
 use crate::base::error::{Result, Status};
 use crate::cli::{Context, Database, remark};
@@ -30,7 +30,7 @@ pub(super) struct Merge {
     pub(super) into: String,
 }
 
-/// Takes a decision about all of the items, or, if one of them cannot be decided about, about none.
+/// Applies a decision to all of the items, or to none if one of them is invalid.
 pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context: &Context) -> Result<Status> {
     let (_, database) = items.database.find(context)?;
     let review = Review {

@@ -1,4 +1,4 @@
-//! Items with all that is known of them.
+//! `sessionmill knowledge show`: items with everything that is known of them.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
@@ -28,7 +28,7 @@ pub(super) struct Args {
     database: Database,
 }
 
-/// What is known of an id. `item` is absent for what was decided about and nobody states any more.
+/// What is known of an id. `item` is `None` if there are decisions about the id, but nobody states it any more.
 #[derive(Debug, Serialize)]
 struct Page {
     id: String,

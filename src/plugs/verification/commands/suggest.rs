@@ -1,4 +1,4 @@
-//! `sessionmill suggest`: lines for the files that agents read.
+//! `sessionmill suggest`: lines for the instruction files that agents read.
 
 use super::fraction;
 use crate::base::error::{Error, Result, Status};

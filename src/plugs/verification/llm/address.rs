@@ -1,4 +1,4 @@
-//! Where a server is, as the client understands it. Pure: no name is looked up.
+//! The address of a server, as the HTTP client understands it. No name is resolved here.
 
 use std::net::IpAddr;
 use ureq::http::Uri;
@@ -7,17 +7,17 @@ use ureq::http::uri::Scheme;
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// As it was written, without a slash at the end.
+    /// As written in the configuration, without a slash at the end.
     text: String,
     uri: Uri,
 }
 
 impl Address {
-    /// Reads the address that the client will read, so that none is judged as another one than is asked.
+    /// Parses the address with the client's own parser, so that the address that is checked is the one that is used.
     ///
     /// # Errors
     ///
-    /// With what is wrong about it. The message does not contain a secret of the address.
+    /// With the reason why the address is invalid. The message contains no secret that may be in the address.
     pub fn parse(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|_| "`base_url` is no address".to_owned())?;
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -33,7 +33,7 @@ impl Address {
         Ok(Self { text: text.trim_end_matches('/').to_owned(), uri })
     }
 
-    /// As it was written, without a slash at the end.
+    /// As written in the configuration, without a slash at the end.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -46,17 +46,17 @@ impl Address {
         self.uri.host().unwrap_or_default()
     }
 
-    /// Whether what is sent there never leaves the machine.
+    /// Whether data for this address never leaves the machine.
     pub fn is_loopback(&self) -> bool {
         let host = self.host().trim_start_matches('[').trim_end_matches(']');
         host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
-    /// Lets a key go there only where nobody on the way can read it.
+    /// Checks that a key sent to this address cannot be read on the way.
     ///
     /// # Errors
     ///
-    /// With the reason, where somebody can.
+    /// With the reason if the key could be read.
     pub fn may_see_key(&self) -> Result<(), String> {
         if self.uri.scheme() == Some(&Scheme::HTTPS) || self.is_loopback() {
             return Ok(());

@@ -1,16 +1,16 @@
-//! What a model found, held against what was said: a claim counts only if its quote stands in a turn of
-//! the person, letter by letter. What the model thinks of its own certainty is not asked.
+//! Checks a model's answer against the conversation: a claim counts only if its quote is literally in a turn of the
+//! person. The model is not asked how certain it is.
 
 use crate::plugs::verification::llm::prompt::cut;
 use serde::Deserialize;
 use serde_json::Value;
 use sessionmill_verification::{Claim, Detection, Domain, Role, Scope, View};
 
-/// The claims of an answer, and how many more were made up.
+/// The valid claims of an answer, and the number of invalid ones.
 #[derive(Debug, Default, PartialEq)]
 pub struct Findings {
     pub claims: Vec<Claim>,
-    /// Their quote is not in the conversation, or they do not have the form that was asked for.
+    /// Claims without the requested form, or with a quote that is not in the conversation.
     pub dropped: u64,
 }
 
@@ -22,24 +22,24 @@ struct RawClaim {
     content: String,
     quote: String,
     domain: String,
-    /// Absent in answers of before.
+    /// Absent in answers that older versions stored.
     #[serde(default)]
     scope: String,
     entities: Vec<String>,
 }
 
-/// Entities of a claim that are kept, and characters of each.
+/// The most entities of a claim that are kept, and the most characters of each.
 const ENTITIES: usize = 12;
 const ENTITY: usize = 80;
 
-/// Whether an answer has the form that was asked for. One in which no claim has is no answer without
-/// claims.
+/// Whether an answer has the requested form. An answer with claims of which none has the form is invalid; it does not
+/// count as an answer without claims.
 pub fn is_answer(answer: &Value) -> bool {
     let claims = answer["claims"].as_array();
     claims.is_some_and(|claims| claims.is_empty() || claims.iter().any(|claim| raw_claim(claim).is_some()))
 }
 
-/// What an answer says about a window.
+/// The findings of an answer about a window.
 pub fn findings(answer: &Value, view: &View<'_>) -> Findings {
     let mut findings = Findings::default();
     for claim in answer["claims"].as_array().into_iter().flatten() {
@@ -67,7 +67,8 @@ impl RawClaim {
             let turn = view.turns.get(*turn).filter(|_| *turn >= view.fresh);
             !quote.is_empty() && turn.is_some_and(|turn| turn.role == Role::Person && turn.text.contains(quote))
         };
-        // The number of a turn is easily mistaken, the words are not.
+        // Models often get the number of the turn wrong, but not the words, so other new turns are searched for the
+        // quote.
         let turn = Some(self.turn).filter(says).or_else(|| (view.fresh..view.turns.len()).find(says))?;
         let title = cut(self.title.trim(), Claim::TITLE).trim_end();
         let content = cut(self.content.trim(), Claim::CONTENT).trim_end();

@@ -1,19 +1,19 @@
-//! The two ways in which servers want to be asked, as JSON: pure.
+//! The two supported HTTP APIs of servers, as JSON. Nothing is sent here.
 
 use crate::plugs::verification::llm::question::Question;
 use crate::plugs::verification::settings::Settings;
 use serde_json::{Value, json};
 
-/// A way to ask.
+/// An API of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// The Messages API of Anthropic: the answer is the input of a tool that must be used.
+    /// The Messages API of Anthropic. The answer is the input of a tool that the model must use.
     Anthropic,
-    /// Chat completions as OpenAI has them, and most servers of one's own: the answer follows a schema.
+    /// The chat completions of OpenAI, which most self-hosted servers also have. The answer follows a JSON schema.
     OpenAi,
 }
 
-/// What came back.
+/// The reply of a server.
 #[derive(Debug, PartialEq)]
 pub struct Reply {
     pub answer: Answer,
@@ -21,14 +21,14 @@ pub struct Reply {
     pub output_tokens: u64,
 }
 
-/// What a reply says.
+/// The answer in a reply.
 #[derive(Debug, PartialEq)]
 pub enum Answer {
     Form(Value),
-    /// It is longer than it may be.
+    /// The answer is longer than the limit.
     Cut,
     Refused,
-    /// It does not have the form that was asked for.
+    /// The answer does not have the requested form.
     Strange,
 }
 
@@ -40,7 +40,7 @@ impl Api {
         }
     }
 
-    /// The maker's own server.
+    /// The address of the vendor's server.
     pub fn base_url(self) -> &'static str {
         match self {
             Self::Anthropic => "https://api.anthropic.com",
@@ -55,7 +55,7 @@ impl Api {
         }
     }
 
-    /// The headers of a request, with the key where there is one.
+    /// The headers of a request, with the key if there is one.
     pub fn headers(self, key: Option<&str>) -> Vec<(&'static str, String)> {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         match self {
@@ -68,7 +68,8 @@ impl Api {
         headers
     }
 
-    /// The body of a request. Equal questions have equal bodies.
+    /// The body of a request. Equal questions have equal bodies, because the journal finds answers by the hash of the
+    /// body.
     pub fn body(self, settings: &Settings, question: &Question) -> String {
         let model = settings.model.as_deref().unwrap_or_default();
         let Question { form, purpose, instruction, schema, content } = question;
@@ -82,7 +83,7 @@ impl Api {
                 "tool_choice": {"type": "tool", "name": form},
             }),
             Self::OpenAi => {
-                // The maker's newer models refuse the older name, and servers of one's own the newer.
+                // Newer models of the vendor refuse the older name, and self-hosted servers do not know the newer one.
                 let most = if settings.base_url.is_none() { "max_completion_tokens" } else { "max_tokens" };
                 json!({
                     "model": model,
@@ -98,7 +99,7 @@ impl Api {
         body.to_string()
     }
 
-    /// What a body says that came back with success, in that form; `None` if it is no reply at all.
+    /// The reply in the body of a successful response; `None` if the body is not a reply.
     pub fn reply(self, form: &str, body: &str) -> Option<Reply> {
         let reply: Value = serde_json::from_str(body).ok()?;
         let usage = |name: &str| reply["usage"][name].as_u64().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Calls, tokens and money: what was spent, and whether there may be another call.
+//! The budget of calls, tokens and money: how much was spent, and whether another call is allowed.
 
 use crate::base::error::thousands;
 use chrono::{DateTime, Days, Utc};
@@ -7,20 +7,20 @@ use sessionmill_contract::{Failure, FailureClass};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// What calls took.
+/// What calls used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     pub calls: u64,
-    /// Of questions and answers.
+    /// Tokens of questions and answers.
     pub tokens: u64,
     /// Millionths of a US dollar.
     pub micro_usd: u64,
 }
 
-/// The budget of one run. No call is begun once a limit is reached; those that are under way then end.
+/// The budget of a run. When a limit is reached, no further call starts; calls in progress finish.
 #[derive(Debug)]
 pub struct CallBudget {
-    /// Of a run and of a day.
+    /// The limits of a run and of a day.
     limits: [Spent; 2],
     now: DateTime<Utc>,
     state: Mutex<State>,
@@ -29,11 +29,12 @@ pub struct CallBudget {
 #[derive(Debug, Default)]
 struct State {
     spent: Spent,
-    /// When the first call about each source file or question began.
+    /// The start of the first call about each source file or question.
     begun: HashMap<String, Instant>,
 }
 
-/// Time for the questions about one file. Its answers are kept, and the next run goes on.
+/// The time for the questions about one file. After this, no further call about it starts in this run. The answers are
+/// kept, and the next run continues.
 const PER_FILE: Duration = Duration::from_secs(180);
 
 impl Spent {
@@ -43,7 +44,7 @@ impl Spent {
         self.micro_usd = self.micro_usd.saturating_add(more.micro_usd);
     }
 
-    /// What is used up of a limit, and how much that was.
+    /// The limit that is used up, with its amount.
     fn exhausts(&self, limit: &Self) -> Option<(&'static str, String)> {
         match () {
             () if self.calls >= limit.calls => Some(("calls", thousands(limit.calls.into()))),
@@ -55,17 +56,17 @@ impl Spent {
 }
 
 impl CallBudget {
-    /// The budget of a run that begins now.
+    /// The budget of a run that starts now.
     pub fn new(limits: [Spent; 2], now: DateTime<Utc>) -> Self {
         Self { limits, now, state: Mutex::default() }
     }
 
-    /// Takes a call about a source file, or a question by its hash, on a day on which so much was spent
+    /// Allows a call about a source file, or about a question given by its hash. `before` is what was spent on this day
     /// before this run.
     ///
     /// # Errors
     ///
-    /// Of class `budget`, if there is none left: with the limit, and when it goes on.
+    /// Of class `budget` if a limit is reached. The message says which limit, and when calls continue.
     pub fn take(&self, about: &str, before: Spent) -> Result<(), Failure> {
         let mut state = self.state.lock();
         let mut today = before;
@@ -89,7 +90,7 @@ impl CallBudget {
         Ok(())
     }
 
-    /// Notes what a call took.
+    /// Records what a call used.
     pub fn spend(&self, spent: Spent) {
         self.state.lock().spent.add(spent);
     }

@@ -1,7 +1,7 @@
-//! One request and what became of it. A failure is sorted by who is to blame: the other side's load, the
-//! way to it, or the question itself.
+//! Sends a request and classifies failures by their cause: the load of the server, the connection, or the question
+//! itself.
 //!
-//! No error says what was sent or what came back, except for the server's own word for the error.
+//! Error messages contain nothing that was sent or received, except the server's own code for the error.
 
 use crate::base::error::cause;
 use crate::plugs::verification::llm::api::Api;
@@ -17,23 +17,23 @@ use ureq::http::{HeaderMap, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error, Proxy, SendBody};
 
-/// A server, and how it is asked.
+/// A server, with the settings for requests.
 pub struct Client {
     agent: Agent,
     host: String,
     url: String,
-    /// The address in words, with the proxy where one stands between.
+    /// The address for messages, with the proxy if there is one.
     place: String,
     headers: Vec<(&'static str, String)>,
 }
 
-/// Bytes of a reply.
+/// The most bytes of a reply.
 const REPLY: u64 = 4 << 20;
 
-/// A server that cannot be reached in this time is not there.
+/// How long to wait for a connection before the server counts as unreachable.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A question on its way: once something of it has left, somebody can have been paid for it.
+/// The body of a request while it is sent. Once a part of it was sent, the call may have cost money.
 struct Sending<'s> {
     rest: &'s [u8],
     has_begun: &'s Cell<bool>,
@@ -47,27 +47,28 @@ impl Read for Sending<'_> {
 }
 
 impl Client {
-    /// The client of the server that the settings name.
+    /// The client for the configured server.
     ///
     /// # Errors
     ///
-    /// With the reason why the server must not be asked: somebody would see the key.
+    /// With the reason why the server must not be called: others could read the key.
     pub fn new(api: Api, settings: &Settings, key: Option<&Key>) -> Result<Self, String> {
         let address = settings.address(api)?;
         key.map_or(Ok(()), |_| address.may_see_key())?;
-        // What is not there must not look like what is slow.
+        // The timeout for connecting is shorter than the total one, so that an unreachable server is not taken for a
+        // slow one.
         let connect = CONNECT.min(settings.timeout / 3);
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // The key is for this server, and for no other that it names.
+            // The key must not be sent to a server that a redirect names.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(settings.timeout))
             .timeout_resolve(Some(connect))
             .timeout_connect(Some(connect))
-            // A company's own authority is known to the machine.
+            // The system's certificates include a company's own authority.
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-            // What a server sends too much of must not be taken for the next answer.
+            // No connection is reused: excess data of one reply must not be read as the next one.
             .max_idle_connections(0);
         if address.is_loopback() {
             config = config.proxy(None);
@@ -75,7 +76,7 @@ impl Client {
         let config = config.build();
         let proxy = config.proxy().filter(|proxy| !proxy.is_no_proxy(address.uri()));
         let url = format!("{}{}", address.as_str(), api.path());
-        // It can contain a password, which is not shown.
+        // Only host and port are shown, because the address of a proxy can contain a password.
         let by = |proxy: &Proxy| format!(", asked through the proxy `{}:{}`,", proxy.host(), proxy.port());
         Ok(Self {
             host: proxy.map_or(address.host(), |proxy| proxy.host()).to_owned(),
@@ -86,18 +87,17 @@ impl Client {
         })
     }
 
-    /// What is asked.
+    /// The URL that requests are sent to.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Asks, and returns the body of a success.
+    /// Sends a question, and returns the body of a successful response.
     ///
     /// # Errors
     ///
-    /// `throttled` when the server asks to wait, `environment` when it cannot be reached, is another one or
-    /// does not let us in, `transient` when the next try can succeed, `permanent` when it does not take the
-    /// question.
+    /// `throttled` if the server asks to wait; `environment` if the server cannot be reached, is a different server, or
+    /// denies access; `transient` if a retry can succeed; `permanent` if the server rejects the question.
     pub fn ask(&self, question: &str) -> Result<String, Failure> {
         let mut request = self.agent.post(&self.url).header("content-length", question.len());
         for (name, value) in &self.headers {
@@ -128,7 +128,7 @@ impl Client {
         Failure::new(FailureClass::Environment, format!("{} {what}", self.place))
     }
 
-    /// The failure of a request of which nothing was sent. It says nothing about the question.
+    /// The failure of a request before anything was sent. It is never about the question.
     fn unreached(&self, error: &Error) -> Failure {
         if let Some(error) = tls(error) {
             return self.environment(&distrust(error));
@@ -155,7 +155,7 @@ impl Client {
         self.environment(&format!("cannot be reached: {why}"))
     }
 
-    /// The failure of a request that was sent, without a whole reply.
+    /// The failure of a request that was sent but got no complete reply.
     fn broken(&self, error: &Error) -> Failure {
         let (class, what) = match error {
             Error::Timeout(_) => (FailureClass::Transient, "does not answer in time".to_owned()),
@@ -166,7 +166,7 @@ impl Client {
         Failure::new(class, format!("{} {what}", self.place))
     }
 
-    /// The failure that a status is.
+    /// The failure for an HTTP status.
     fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> Failure {
         let retry_after = retry_after(headers);
         let class = match status.as_u16() {
@@ -182,7 +182,7 @@ impl Client {
     }
 }
 
-/// What a body is that no API sends: whoever answers is not the server that was meant.
+/// Describes a body that no API sends, which means that another server answered; `None` for JSON.
 fn stranger(body: &str) -> Option<&'static str> {
     match body.trim_start().bytes().next()? {
         b'{' | b'[' => None,
@@ -191,7 +191,7 @@ fn stranger(body: &str) -> Option<&'static str> {
     }
 }
 
-/// What TLS says, where it is that which failed.
+/// The TLS error, if that is the cause.
 fn tls(error: &Error) -> Option<&rustls::Error> {
     match error {
         Error::Rustls(error) => Some(error),
@@ -200,7 +200,7 @@ fn tls(error: &Error) -> Option<&rustls::Error> {
     }
 }
 
-/// Why a server is not believed to be who it is, and what can be done about it.
+/// Why a server's certificate is not trusted, and what to do about it.
 fn distrust(error: &rustls::Error) -> String {
     use CertificateError::{
         Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
@@ -221,7 +221,7 @@ fn distrust(error: &rustls::Error) -> String {
             "it is that of another name"
         }
         rustls::Error::InvalidCertificate(_) => "it is not valid",
-        // The verifier has nothing to begin with.
+        // The verifier found no certificates of authorities.
         rustls::Error::General(_) => {
             "this machine knows no authorities; install their certificates (ca-certificates), or name a file of them \
              in SSL_CERT_FILE"
@@ -231,7 +231,7 @@ fn distrust(error: &rustls::Error) -> String {
     format!("has no certificate to trust: {why}")
 }
 
-/// Whether it was a name that could not be looked up: the library has no kind for it.
+/// Whether a name could not be resolved. The library has no error kind for this.
 fn is_lookup(error: &io::Error) -> bool {
     error.to_string().starts_with("failed to lookup address information")
 }
@@ -245,12 +245,12 @@ fn unknown(host: &str) -> String {
     format!("no address is known of `{host}`; check the name, and that this machine is online")
 }
 
-/// How long the server asks not to be called: seconds, or a time by the server's clock.
+/// How long the server asks to wait: a number of seconds, or a time by the server's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wish = text("retry-after")?.trim();
     match wish.parse::<f64>() {
-        // However much it is, it is a wish: whoever heeds it has a bound of its own.
+        // There is no upper limit here: callers have their own.
         Ok(seconds) if seconds >= 0.0 => return Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
         Ok(_) => return None,
         Err(_) => {}
@@ -259,7 +259,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     (time(wish)? - time(text("date")?)?).to_std().ok()
 }
 
-/// The server's own word for an error, such as `overloaded_error`, where it is a word.
+/// The server's code for an error, such as `overloaded_error`, if it is a single word.
 fn word(body: &str) -> Option<String> {
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
     let is_word =

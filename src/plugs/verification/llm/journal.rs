@@ -1,9 +1,11 @@
-//! The answers that were paid for, by the hash of their question, in a file beside the database: an
-//! answer is kept before it is used, so that a crash, a new run or a new database pays nothing twice.
+//! A file beside the database with the model's answers, by the hash of the question. An answer is stored before it is
+//! used, so a question is not paid for twice after a crash, in a later run, or with a new database.
 //!
-//! One line for each call, also for one that failed: what a day may cost is counted from them. Lines are added at the
-//! end, so the oldest come first, and a file that is too old or too large is cut at its beginning.
-//! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
+//! The file has one line for each call that may have cost something, including failed ones, because the budget of a day
+//! is computed from the lines. Calls that did not reach the server, or that the server turned away because of its load
+//! or the key, have no line. Lines are appended, so the oldest come first. If the file gets too large or its lines too
+//! old, its beginning is cut off. Writers hold the lock of the processor. The file contains quotes, so only its owner
+//! can read it.
 
 use crate::base::error::{Error, Result, cause};
 use crate::base::lock::beside;
@@ -27,11 +29,11 @@ pub struct AnswerJournal {
     path: PathBuf,
     now: DateTime<Utc>,
     keeps: Keeps,
-    /// Opened when it is first asked, under the processor's lock.
+    /// Opened on first use, under the processor's lock.
     open: Mutex<Option<Open>>,
 }
 
-/// What is kept of it at most. The calls of the day are kept whatever they take, since they are counted.
+/// The limits of the journal. The calls of the current day are always kept, because they count for the budget.
 #[derive(Clone, Copy, Debug)]
 pub struct Keeps {
     pub age: TimeDelta,
@@ -42,40 +44,40 @@ pub struct Keeps {
 struct Open {
     file: File,
     length: u64,
-    /// Where the line of an answer begins, and its length.
+    /// The offset and length of each answer's line.
     answers: HashMap<Box<str>, (u64, usize)>,
     today: Spent,
 }
 
-/// A line.
+/// A line of the journal.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Of the line's form.
+    /// The version of the format.
     pub version: u32,
     /// Hash of the question.
     pub question: String,
-    /// When its run began: UTC, as RFC 3339 has it.
+    /// The start of the run (UTC, RFC 3339).
     pub at: String,
-    /// Whose transcript it was about; empty for a judgement, whose answer is numbers.
+    /// The user of the transcript; empty for a judgement, whose answer contains only numbers.
     pub username: String,
     pub model: String,
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub micro_usd: u64,
-    /// Null for a call that failed.
+    /// `null` for a failed call.
     pub answer: Value,
 }
 
-/// The form of the lines that are written.
+/// The version of new lines.
 pub const VERSION: u32 = 1;
 
 impl AnswerJournal {
-    /// The journal of a database, in a run that begins now.
+    /// The journal of a database, for a run that starts now.
     pub fn new(database: &Path, now: DateTime<Utc>, keeps: Keeps) -> Self {
         Self { path: path(database), now, keeps, open: Mutex::new(None) }
     }
 
-    /// The answer to a question that was asked before.
+    /// The stored answer to a question.
     ///
     /// # Errors
     ///
@@ -89,7 +91,7 @@ impl AnswerJournal {
         })
     }
 
-    /// What was spent on the day before this run.
+    /// What was spent on this day before this run.
     ///
     /// # Errors
     ///
@@ -98,7 +100,7 @@ impl AnswerJournal {
         self.with(|open| Ok(open.today))
     }
 
-    /// Keeps a call, on disk when it returns.
+    /// Appends a call. It is on disk when this returns.
     ///
     /// # Errors
     ///
@@ -136,7 +138,7 @@ impl AnswerJournal {
 }
 
 impl Open {
-    /// Reads the lines; one that a crash has cut is left out, and written over.
+    /// Reads the lines. An incomplete line at the end, left by a crash, is ignored and later overwritten.
     fn read(path: &Path, day: NaiveDate) -> std::io::Result<Self> {
         let file = open(path)?;
         let day = day.to_string();
@@ -161,8 +163,9 @@ impl Open {
     }
 }
 
-/// Cuts the beginning of a journal: calls that are too old, and the oldest of one that is too large. Then it is small
-/// enough, or young enough, for the next days: what is done to a whole file is not done by every run.
+/// Cuts the beginning of a journal: calls that are too old, and the oldest calls if the file is too large. It cuts a
+/// little more than needed, so that the next runs need not rewrite the file: it starts only when the first call is a
+/// day too old or the file is over its limit, and then leaves three quarters of the limit.
 fn cut(path: &Path, now: DateTime<Utc>, keeps: Keeps) -> std::io::Result<()> {
     let length = match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -175,7 +178,7 @@ fn cut(path: &Path, now: DateTime<Utc>, keeps: Keeps) -> std::io::Result<()> {
     let mut reader = BufReader::new(open(path)?);
     let (mut line, mut kept_from, mut is_first) = (Vec::new(), 0, true);
     while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-        // What cannot be read is of no use to anybody.
+        // Lines that cannot be read are useless, so they count as old.
         let at = serde_json::from_slice::<When>(&line).map(|When { at }| at).unwrap_or_default();
         if is_first && too_much == 0 && at >= too_old {
             return Ok(());
@@ -199,21 +202,21 @@ fn cut(path: &Path, now: DateTime<Utc>, keeps: Keeps) -> std::io::Result<()> {
     std::fs::rename(&aside, path)
 }
 
-/// When a call was made.
+/// The time of a call.
 #[derive(Deserialize)]
 struct When {
     at: String,
 }
 
-/// Takes the calls about people out of a database's journal. Returns how many there were. Who calls holds
-/// the lock of the processor.
+/// Removes all calls about these users from a database's journal. Returns their number. The caller holds the lock of
+/// the processor.
 ///
 /// # Errors
 ///
 /// If the file cannot be read or replaced.
 pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
     let path = path(database);
-    // What a process that was killed has left.
+    // A killed process can have left this file.
     let _ = std::fs::remove_file(beside(&path, "new"));
     if !path.exists() {
         return Ok(0);
@@ -226,7 +229,7 @@ pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
     rewritten.map_err(|error| Error::cannot("rewrite", path.display(), error))
 }
 
-/// Everybody whom calls in a database's journal are about.
+/// All users with calls in a database's journal.
 ///
 /// # Errors
 ///
@@ -240,7 +243,7 @@ pub fn people(database: &Path) -> Result<BTreeSet<String>> {
         let mut people = BTreeSet::new();
         for line in BufReader::new(open(&path)?).split(b'\n') {
             match serde_json::from_slice(&line?) {
-                // A judgement is about nobody.
+                // A judgement has no user.
                 Ok(About { username }) if !username.is_empty() => _ = people.insert(username),
                 _ => {}
             }
@@ -250,15 +253,15 @@ pub fn people(database: &Path) -> Result<BTreeSet<String>> {
     read().map_err(|error| Error::cannot("read", path.display(), error))
 }
 
-/// Whom a call was about.
+/// The user that a call is about.
 #[derive(Deserialize)]
 struct About {
     username: String,
 }
 
-/// Whether a call was about one of these people.
+/// Whether any call is about one of these users.
 fn names(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<bool> {
-    // As they stand in a line, which is cheap to see; most have none.
+    // A cheap search for the names in their JSON form; most lines contain none.
     let written = usernames.iter().filter_map(|username| serde_json::to_string(username).ok());
     let written: Vec<_> = written.map(|name| Finder::new(name.as_bytes()).into_owned()).collect();
     for line in BufReader::new(open(path)?).split(b'\n') {
@@ -274,7 +277,7 @@ fn names(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// Writes what stays aside, and puts it in the place of the file.
+/// Writes the remaining lines to a new file, and replaces the journal with it.
 fn rewrite(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<u64> {
     let aside = beside(path, "new");
     let _ = std::fs::remove_file(&aside);
@@ -285,7 +288,7 @@ fn rewrite(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<u64> {
         match serde_json::from_slice::<Entry>(&line) {
             Ok(entry) if !usernames.contains(&*entry.username) => new.write_all(&[&line[..], b"\n"].concat())?,
             Ok(_) => forgotten += 1,
-            // Its owner is unknown.
+            // The user of a line that cannot be read is unknown, so the line is dropped.
             Err(_) => {}
         }
     }
@@ -298,7 +301,7 @@ fn path(database: &Path) -> PathBuf {
     beside(database, "answers")
 }
 
-/// Opens or makes a file that only its owner reads.
+/// Opens or creates a file that only its owner can read.
 fn open(path: &Path) -> std::io::Result<File> {
     #[expect(clippy::disallowed_methods, reason = "the journal, not the database")]
     File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)

@@ -1,5 +1,4 @@
-//! The secret that a server wants to see. It is read when a run begins, so that a new one counts at once,
-//! and shown to nobody.
+//! The API key for a server. It is read when a run starts, so that a new key is used at once, and it is never shown.
 
 use crate::base::error::cause;
 use crate::plugs::verification::settings::{Detector, Settings};
@@ -7,19 +6,20 @@ use md5::{Digest, Md5};
 use std::fmt;
 use std::path::Path;
 
-/// A key. It has no words.
+/// A key. Its debug format is hidden.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
-/// Name of the credential that a service manager hands over.
+/// The name of the credential from the service manager.
 const CREDENTIAL: &str = "model-key";
 
 impl Key {
-    /// The key that the settings name, else the service's; none for a server of one's own that wants none.
+    /// Reads the key file in the settings, else the service's credential. `None` for a self-hosted server that needs no
+    /// key.
     ///
     /// # Errors
     ///
-    /// With the reason why there is none.
+    /// With the reason why there is no key.
     pub fn read(settings: &Settings, credentials: Option<&Path>) -> Result<Option<Self>, String> {
         let credential = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|path| path.exists());
         let Some(path) = settings.key_file.clone().or(credential) else {
@@ -45,12 +45,12 @@ impl Key {
         Self(text.to_owned())
     }
 
-    /// Enough to see that a key has changed, and too little to reveal it.
+    /// A short mark of the key: enough to see that the key has changed, too little to reveal it.
     pub(super) fn mark(&self) -> String {
         hex::encode(&Md5::digest(&self.0)[..2])
     }
 
-    /// For the header of a request.
+    /// The key, for the header of a request.
     pub(super) fn expose(&self) -> &str {
         &self.0
     }

@@ -1,20 +1,20 @@
-//! Detectors that ask a language model over a network: the verification processor gets one where the
-//! configuration asks for it, and needs none otherwise.
+//! The detector that asks a language model over a network. The verification processor uses it only if the configuration
+//! says so.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`address`] | where a server is, and whether a key may go there |
-//! | [`key`] | the secret that a server wants to see |
+//! | [`address`] | the address of a server, and whether a key may be sent there |
+//! | [`key`] | the API key for a server |
 //! | [`model`] | the detector: prompt, journal, budget, client, answer |
-//! | [`question`] | what a model is asked, and the form of its answer |
+//! | [`question`] | a question to a model, with the form of the answer |
 //! | [`prompt`] | the question about a conversation: the instruction, the schema, the turns as data |
 //! | [`judgement`] | the question about a correction, and its answer |
-//! | [`network`] | whether a connection can be opened at all |
-//! | [`api`] | the two ways in which servers want to be asked |
-//! | [`client`] | one request, and what to do about its failure |
-//! | [`answer`] | the claims that a model found, held against what was said |
-//! | [`journal`] | the answers that were paid for, kept beside the database |
-//! | [`budget`] | calls, tokens and money, per run and per day |
+//! | [`network`] | whether this process may open connections |
+//! | [`api`] | the two supported HTTP APIs |
+//! | [`client`] | sends a request, and classifies failures |
+//! | [`answer`] | checks the claims of a model against the conversation |
+//! | [`journal`] | stored answers, beside the database |
+//! | [`budget`] | limits of calls, tokens and money, for runs and days |
 
 pub mod address;
 pub mod answer;

@@ -1,5 +1,5 @@
-//! A detector that asks a language model about the windows of a conversation, and about what the
-//! corrections in it contradict.
+//! The detector that asks a language model about the windows of a conversation, and about which facts its corrections
+//! contradict.
 
 use crate::base::failpoint;
 use crate::base::heartbeat::Heartbeat;
@@ -29,31 +29,32 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// The detector of one run.
+/// The detector of a run.
 pub struct Model {
     api: Api,
-    /// `<api>:<model>`, as it stands beside what it judges.
+    /// `<api>:<model>`, as stored with its judgements.
     name: String,
-    /// Who is asked, and with which key.
+    /// The server, with a mark of the key.
     server: String,
     settings: Settings,
     client: Arc<Client>,
-    /// Of the run that asks.
+    /// The heartbeat of the run.
     heartbeat: Heartbeat,
     journal: AnswerJournal,
     budget: CallBudget,
     now: DateTime<Utc>,
-    /// Questions that are under way: a copy of a conversation waits for the answer of the other.
+    /// The hashes of questions in progress. If a copy of a conversation asks the same question, it waits for the
+    /// answer.
     asking: Mutex<HashSet<String>>,
     answered: Condvar,
 }
 
 impl Model {
-    /// The detector that the settings ask for, of a run that begins now.
+    /// The detector in the settings, for a run that starts now.
     ///
     /// # Errors
     ///
-    /// With the reason why it cannot work: there is no key, or it would be seen on its way.
+    /// With the reason why it cannot work: there is no key, or others could read the key on the way.
     pub fn new(
         api: Api,
         settings: &Settings,
@@ -78,18 +79,18 @@ impl Model {
         })
     }
 
-    /// The same of a run that can be asked to end.
+    /// The same for a run that can be asked to stop.
     #[must_use]
     pub fn stopped_by(self, heartbeat: &Heartbeat) -> Self {
         Self { heartbeat: heartbeat.clone(), ..self }
     }
 
-    /// Who is asked, and with which key, as far as others may know it.
+    /// The server, with a mark of the key that reveals nothing of it.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The answer to a question, from the journal or the server.
+    /// The answer to a question, from the journal or from the server.
     fn answer(&self, about: &About<'_>, question: &Question) -> Result<Value, Failure> {
         let body = self.api.body(&self.settings, question);
         let hash = hex::encode(Md5::digest(format!("{}\n{body}", self.api.name())));
@@ -100,7 +101,7 @@ impl Model {
         }
     }
 
-    /// Asks the server. What it says is kept before it is used, and what it took whatever it says.
+    /// Asks the server. The answer is stored before it is used. The cost is recorded even if the answer is useless.
     fn ask(&self, about: &About<'_>, hash: &str, form: &str, body: &str) -> Result<Value, Failure> {
         self.budget.take(about.session_file.unwrap_or(hash), self.journal.before()?)?;
         let reply = self.reply(body)?.and_then(|body| {
@@ -138,15 +139,15 @@ impl Model {
     }
 }
 
-/// An answer that was paid for is waited for, for a moment, by a run that is to end.
+/// When a run is asked to stop, it waits this long for an answer that may have been paid for.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// So often a run looks whether it is to end.
+/// How often a run checks whether it should stop.
 const GLANCE: Duration = Duration::from_millis(50);
 
 impl Model {
-    /// What the server says, or that the run ends before it has said anything: then the question stays
-    /// with a thread that ends with it, or with the process.
+    /// The reply of the server. If the run is asked to stop and no reply comes, the request is left to its own thread,
+    /// which ends with the request or with the process.
     fn reply(&self, body: &str) -> Result<Result<String, Failure>, Failure> {
         let (client, body) = (Arc::clone(&self.client), body.to_owned());
         let (sender, receiver) = channel();
@@ -171,14 +172,15 @@ impl Model {
 
 /// What a question is about.
 struct About<'a> {
-    /// Time for the questions about one file. A correction is asked about once.
+    /// The source file, for the time limit per file. `None` for a correction, which is asked about once.
     session_file: Option<&'a str>,
-    /// Whose transcript, or nothing: what is judged is nobody's alone, and the answer says no word of it.
+    /// The user of the transcript. Empty for a judgement: its facts can be from several people, and its answer contains
+    /// no text.
     username: &'a str,
     is_answer: &'a dyn Fn(&Value) -> bool,
 }
 
-/// The right to ask a question, which one reader has at a time.
+/// The right to ask a question. Only one thread has it at a time.
 struct Turn<'t>(&'t str, &'t Model);
 
 impl<'t> Turn<'t> {
@@ -198,7 +200,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// The form that an answer has, or why it cannot be used: an error is never an empty answer.
+/// The answer, if it has the requested form; else an error. An error is never treated as an empty answer.
 fn checked(answer: Answer, is_answer: &dyn Fn(&Value) -> bool) -> Result<Value, Failure> {
     let useless = match answer {
         Answer::Form(form) if is_answer(&form) => return Ok(form),
@@ -220,7 +222,7 @@ impl Detector for Model {
         let (api, schema) = (self.api.name(), schema());
         let about = format!("{api} {model} {turns} {overlap} {INSTRUCTION} {schema} {}", conversation::VERSION);
         let [a, b, c, d, ..] = <[u8; 16]>::from(Md5::digest(about));
-        // The ledger's column is signed.
+        // The column in the ledger is signed, so 31 bits are used.
         u32::from_be_bytes([a, b, c, d]) >> 1
     }
 

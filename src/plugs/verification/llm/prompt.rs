@@ -1,15 +1,14 @@
-//! What a model gets about a conversation: the instruction, the schema of its answer, and the turns,
-//! which are data.
+//! The question about a window of a conversation: the instruction, the schema of the answer, and the turns as data.
 //!
-//! The texts are part of the question: whoever changes one has every file asked about again.
+//! All texts are part of the question, so after any change of them all files are asked about again.
 
 use crate::plugs::verification::llm::question::{Question, object};
 use serde_json::{Value, json};
 use sessionmill_verification::{Claim, Detection, Domain, Role, Scope, View, Window};
 use std::fmt::Write as _;
 
-/// Turns of a question. Some are repeated from the one before, so that a reply and what the person says
-/// to it are seen together.
+/// The turns of a question. Consecutive windows overlap, so that a reply and the person's reaction to it are in the
+/// same window.
 pub const WINDOW: Window = Window { turns: 100, overlap: 10 };
 
 pub const INSTRUCTION: &str = "\
@@ -69,7 +68,7 @@ pub fn schema() -> Value {
     object(json!({"claims": {"type": "array", "items": object(claim)}}))
 }
 
-/// The turns, each between tags that nothing in it can close.
+/// The turns, each in tags that its text cannot close.
 fn conversation(view: &View<'_>) -> String {
     let mut text = String::new();
     for (number, turn) in view.turns.iter().enumerate() {
@@ -88,7 +87,7 @@ fn conversation(view: &View<'_>) -> String {
     text
 }
 
-/// A text in which no tag of these names begins or ends, however it is spelt.
+/// A text in which tags with these names are escaped, in any spelling.
 pub fn neutral(text: &str, tags: &[&str]) -> String {
     let mut neutral = String::with_capacity(text.len());
     for (at, character) in text.char_indices() {
@@ -100,7 +99,7 @@ pub fn neutral(text: &str, tags: &[&str]) -> String {
     neutral
 }
 
-/// Whether a `<` before the text would make it a tag of that name.
+/// Whether a `<` before this text would make it a tag with this name.
 fn is_tag(rest: &str, tag: &str) -> bool {
     let name = rest.trim_start_matches(|c: char| c == '/' || c.is_whitespace());
     name.get(..tag.len()).is_some_and(|name| name.eq_ignore_ascii_case(tag))

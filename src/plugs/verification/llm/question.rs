@@ -1,16 +1,16 @@
-//! One question to a model, whatever it is about and whatever server answers it: pure.
+//! A question to a model, independent of its subject and of the server.
 
 use serde_json::{Value, json};
 
 /// What a model is asked, and the form of its answer.
 #[derive(Debug)]
 pub struct Question {
-    /// Name of the answer's form.
+    /// The name of the answer's form.
     pub form: &'static str,
     /// What the form is for.
     pub purpose: &'static str,
     pub instruction: &'static str,
-    /// Of the answer, in the part of JSON Schema that every server understands.
+    /// The schema of the answer. It uses only the part of JSON Schema that all servers understand.
     pub schema: Value,
     /// The data that the question is about.
     pub content: String,

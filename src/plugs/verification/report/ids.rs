@@ -1,18 +1,18 @@
-//! Ids of knowledge items: what one names, which one its beginning means, and what a decision about it stands on.
+//! Ids of knowledge items: what an id refers to, how to complete one, and what a decision about an id is based on.
 
 use crate::base::error::Result;
 use crate::base::names;
 use crate::store::reader::Reader;
 use sessionmill_verification::heir::{self, Ground};
 
-/// What an id names, for somebody who decides about it.
+/// What an id refers to, for decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// An item of this status.
+    /// An item with this status.
     Item {
         status: String,
     },
-    /// The item that it is evidence of.
+    /// A statement that is evidence of this item.
     Evidence {
         of: String,
     },
@@ -31,8 +31,8 @@ pub fn named(reader: Reader<'_>, id: &str) -> Result<Named> {
     Ok(joined(reader, id)?.map_or(Named::Nothing, |of| Named::Evidence { of }))
 }
 
-/// The other item that a statement belongs to. One that was merged is no evidence where its source speaks for the other
-/// already.
+/// The other item that a statement belongs to. A merged statement is not always stored as evidence: if the same source
+/// already supports the other item, only the decision says where it belongs.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub fn joined(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
     Ok(reader.rows(&sql, &[id.into()], |row| row.get(0))?.into_iter().next())
 }
 
-/// What a decision about an item is taken on: the claims in its own words first, then those in others.
+/// What a decision about an item is based on: claims with the same words first, then claims with other words.
 ///
 /// # Errors
 ///
@@ -81,7 +81,7 @@ pub fn grounds(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
     })))
 }
 
-/// All ids that can be decided about.
+/// All ids that decisions can be about.
 ///
 /// # Errors
 ///
@@ -91,8 +91,8 @@ pub fn all(reader: Reader<'_>) -> Result<Vec<String>> {
     reader.rows(sql, &[], |row| row.get(0))
 }
 
-/// The id that is meant by the beginning of one, with or without its `kv_`. An id that was decided about, and that
-/// rules word otherwise now, means what the decision holds for. What is the beginning of none is left as it is.
+/// The full id, given its beginning, with or without `kv_`. If there is a decision about the id and the rules now give
+/// the item another id, that id is returned. If nothing matches, the beginning is returned unchanged.
 ///
 /// # Errors
 ///
@@ -114,9 +114,9 @@ pub fn whole_id(reader: Reader<'_>, beginning: &str) -> Result<String> {
     Ok(heirs.into_iter().next().unwrap_or_else(|| beginning.to_owned()))
 }
 
-/// `statement::id` of the verification processor, of a row of claims.
+/// SQL for `statement::id` of the verification processor, over a row of claims.
 pub(super) const STATEMENT_ID: &str = "'kv_' || left(sha256(title || ':' || content), 12)";
 
-/// Reviews, each with what it holds for where that is worded otherwise now.
+/// Decisions, each with the current ids of its items if these have changed.
 pub(super) const DECISIONS: &str =
     "knowledge_reviews AS review LEFT JOIN facts.verification_heirs AS heir USING (review_id)";

@@ -1,5 +1,4 @@
-//! Knowledge items as a reader sees them: with their confidence of this moment, their evidence, what
-//! is near them, and what people decided.
+//! Knowledge items as shown to readers: with their current confidence, evidence, related items, and decisions.
 
 use crate::base::error::Result;
 use crate::base::utc;
@@ -31,23 +30,23 @@ pub struct Item {
     pub corrections: u64,
     pub confirmations: u64,
     pub definitions: u64,
-    /// People.
+    /// The number of people who stated it.
     pub verifiers: u64,
-    /// UTC, as all times here.
+    /// All times are in UTC.
     pub first_verified: Option<String>,
     pub last_verified: Option<String>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub instructions: u64,
     pub sessions: u64,
-    /// Corrections that contradict it.
+    /// The number of corrections that contradict it.
     pub contradictions: u64,
-    /// Those of them that were said after it was approved.
+    /// The number of these since it was approved.
     pub contradicted_since: u64,
     pub scope: Option<String>,
-    /// Working directory of all its evidence.
+    /// The working directory, if all its evidence has the same one.
     pub project: Option<String>,
-    /// As the detector finds its likeliest evidence, which shows these signs.
+    /// The highest likelihood of its evidence, from the detector, and the signs of that evidence.
     pub likelihood: Option<f64>,
     pub signs: Vec<String>,
 }
@@ -55,7 +54,7 @@ pub struct Item {
 /// A piece of evidence.
 #[derive(Clone, Debug, Serialize)]
 pub struct Piece {
-    /// Of what it says in its own words.
+    /// The id of the statement in its own words.
     pub statement_id: String,
     #[serde(rename = "type")]
     pub kind: String,
@@ -69,18 +68,18 @@ pub struct Piece {
     pub project: Option<String>,
 }
 
-/// Something that a curator should look at.
+/// A relation that a curator should look at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Relation {
     pub kind: String,
     pub from: String,
     pub to: String,
-    /// Absent where only a model sees a contradiction.
+    /// `None` if only a model found the contradiction.
     pub score: Option<f64>,
-    /// The model that does.
+    /// The model that found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<String>,
-    /// Title of the one that is not asked about.
+    /// The title of the other item.
     pub title: String,
 }
 
@@ -93,57 +92,56 @@ pub struct Review {
     pub other_id: Option<String>,
     pub reviewer: String,
     pub reviewed_at: Option<String>,
-    /// Whether anybody states for now what it is about, in whatever words.
+    /// Whether anybody states the item now, in any words.
     pub stated: bool,
-    /// What it holds for now, where rules word the item otherwise than when it was decided about.
+    /// The current id of the item, if the rules now word it differently than when the decision was made.
     pub item_now: Option<String>,
-    /// The same of the other item.
+    /// The same for the other item.
     pub other_now: Option<String>,
 }
 
 impl Review {
-    /// What a person decided; `None` for what a model found.
+    /// The action of a person; `None` for a finding of a model.
     fn decision(&self) -> Option<Action> {
         Action::ALL.into_iter().find(|action| action.name() == self.action)
     }
 
-    /// The item that it is about, as it is named now.
+    /// The current id of the item.
     fn item(&self) -> &str {
         self.item_now.as_ref().unwrap_or(&self.item_id)
     }
 
-    /// The other item, as it is named now.
+    /// The current id of the other item.
     fn other(&self) -> Option<&str> {
         self.other_now.as_ref().or(self.other_id.as_ref()).map(String::as_str)
     }
 }
 
 impl Item {
-    /// Whether a text is in the title, the content or the entities, in whatever letters.
+    /// Whether the title, the content or the entities contain a text, ignoring case.
     pub fn has(&self, text: &str) -> bool {
         let words = [&self.title, &self.content].into_iter().chain(&self.entities);
         words.map(|words| words.to_lowercase()).collect::<Vec<_>>().join(" ").contains(&text.to_lowercase())
     }
 }
 
-/// Which items are asked for.
+/// Restricts the items.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub id: Option<String>,
     pub domain: Option<String>,
-    /// Who said it: a person, or a folder.
+    /// The person who stated it, or a folder.
     pub user: Option<Only>,
     pub kind: Option<String>,
     pub status: Option<String>,
-    /// In whatever letters, in the title, the content or the entities.
+    /// A text in the title, the content or the entities, ignoring case.
     pub text: Option<String>,
     pub min_confidence: Option<f64>,
-    /// Whose folders are whose.
+    /// Which folder belongs to which person.
     pub identities: Arc<Identities>,
 }
 
-/// The items of a filter, by what they are worth: those of most confidence first, of equals those that most people said
-/// in most sessions.
+/// The items of a filter, sorted by confidence, then by the number of people, then by the number of sessions.
 ///
 /// # Errors
 ///
@@ -225,7 +223,7 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
     Ok(items)
 }
 
-/// The folders of those who stated an item, or all of them, by item.
+/// The folders with statements of an item, or of all items, by item.
 fn folders(reader: Reader<'_>, id: Option<&str>) -> Result<HashMap<String, Vec<String>>> {
     const SQL: &str =
         "SELECT DISTINCT item_id, username FROM facts.verification_evidence WHERE item_id = coalesce(?, item_id)";
@@ -240,7 +238,7 @@ fn folders(reader: Reader<'_>, id: Option<&str>) -> Result<HashMap<String, Vec<S
 /// Evidence by item.
 pub type Pieces = HashMap<String, Vec<Piece>>;
 
-/// The evidence of an item, or of all, oldest first.
+/// The evidence of an item, or of all items, oldest first.
 ///
 /// # Errors
 ///
@@ -270,7 +268,8 @@ pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -
     Ok(pieces)
 }
 
-/// Puts items into the words of some folders: those of the newest statement in them. What nobody there stated goes.
+/// Replaces the words of items with those of the newest statement in some folders. Items without a statement there are
+/// removed.
 ///
 /// # Errors
 ///
@@ -300,8 +299,8 @@ pub fn in_words_of(reader: Reader<'_>, items: &mut Vec<Item>, is_of: impl Fn(&st
     Ok(())
 }
 
-/// The relations of an item: contradictions, and those that are likely the same, the nearest ones first. These name two
-/// entities or more that the item names, and nobody has split one off the other.
+/// The relations of an item: contradictions, and items that are probably the same, the closest first. The latter share
+/// at least two entities with the item and were not split from it.
 ///
 /// # Errors
 ///
@@ -344,10 +343,10 @@ pub fn relations(reader: Reader<'_>, id: &str) -> Result<Vec<Relation>> {
     })
 }
 
-/// What holds of an item, or all decisions that were ever taken, in the order in which that was said.
+/// The decisions and findings that apply to an item, or all of them, in order.
 ///
-/// Of an item these are the findings about it, and the last decisions about it and about what was merged
-/// into it, over as many steps as there are.
+/// For an item, these are the findings about it, and the last decisions about it and about all items that were merged
+/// into it, directly or indirectly.
 ///
 /// # Errors
 ///
@@ -381,9 +380,9 @@ pub fn reviews(reader: Reader<'_>, id: Option<&str>) -> Result<Vec<Review>> {
     Ok(reviews)
 }
 
-/// Leaves what holds of an item.
+/// Keeps only what applies to an item.
 fn retain(reviews: &mut Vec<Review>, id: &str) {
-    // An item has a last verdict and a last place.
+    // The last approval or rejection of an item counts, and independently the last merge or split.
     let mut last = HashMap::new();
     for review in reviews.iter() {
         if let Some(action) = review.decision() {
@@ -408,7 +407,7 @@ fn retain(reviews: &mut Vec<Review>, id: &str) {
     });
 }
 
-/// The folders of all who said something.
+/// The folders of all people with evidence.
 ///
 /// # Errors
 ///

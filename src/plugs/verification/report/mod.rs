@@ -1,4 +1,4 @@
-//! Questions to the tables of knowledge.
+//! Queries on the tables of knowledge.
 
 pub mod ids;
 pub mod knowledge;

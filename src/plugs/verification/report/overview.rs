@@ -1,4 +1,4 @@
-//! The verification report: what people know, by domain, person, kind of evidence or month.
+//! The verification report: amounts of knowledge by domain, person, kind of evidence or month.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
@@ -28,18 +28,18 @@ pub enum By {
     Month,
 }
 
-/// Which evidence a report is about.
+/// Restricts a report to some evidence.
 #[derive(Clone, Debug)]
 pub struct Filter {
     pub days: Days,
-    /// A person, or a folder.
+    /// A person or a folder.
     pub user: Option<String>,
     pub zone: Tz,
-    /// Whose folders are whose.
+    /// Which folder belongs to which person.
     pub identities: Arc<Identities>,
 }
 
-/// Items count once in a row, whatever evidence of them is in it.
+/// An item counts once in a row, even if the row has several pieces of its evidence.
 const COLUMNS: [Column; 10] = [
     Column::count("items", "Items"),
     Column::count("approved", "Approved"),
@@ -59,7 +59,7 @@ struct Piece {
     item: String,
     status: String,
     kind: String,
-    /// The person, else the folder.
+    /// The person, or the folder if the person is unknown.
     user: String,
     time: Option<DateTime<Utc>>,
 }
@@ -110,7 +110,7 @@ pub fn verification(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet
     })
 }
 
-/// In the order of [`COLUMNS`].
+/// The numbers in the order of [`COLUMNS`].
 fn numbers(pieces: &[&Piece]) -> Vec<Option<i128>> {
     let items: BTreeSet<_> = pieces.iter().map(|piece| (&piece.item, &*piece.status)).collect();
     let people: BTreeSet<_> = pieces.iter().map(|piece| &piece.user).collect();
@@ -149,7 +149,7 @@ fn pieces(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Piece>> {
         pieces.retain(|piece| folders.contains(&piece.user));
     }
     pieces.iter_mut().for_each(|piece| piece.user = identities.label(&piece.user).to_owned());
-    // Without a time it is in no period.
+    // Evidence without a time is outside of any period.
     let is_in = |time: Option<DateTime<Utc>>| {
         since.is_none_or(|since| time.is_some_and(|time| time >= since))
             && until.is_none_or(|until| time.is_some_and(|time| time < until))

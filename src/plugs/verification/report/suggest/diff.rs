@@ -1,21 +1,21 @@
-//! Suggestions as a change of the file that `git apply` and `patch -p1` take. Lines stand at the end of the section of
-//! their heading, if the file has one, or else under a new heading at the end of the file.
+//! Suggestions as a patch for `git apply` and `patch -p1`. New lines are added at the end of the section with their
+//! heading. If the file has no such section, it is added at the end of the file.
 
 use super::Page;
 use super::page::{HEADINGS, one_line};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Lines of the file that stand before and after new ones.
+/// The number of context lines before and after new lines.
 const CONTEXT: usize = 3;
 
-/// Lines that are to stand before a line of the file, or at its end.
+/// Lines to insert before a line of the file, or at its end.
 struct Insertion {
     at: usize,
     lines: Vec<String>,
 }
 
-/// The change of a page's file, or of a new `CLAUDE.md`; empty if there is nothing to add.
+/// The patch for a page's file, or for a new `CLAUDE.md`; empty if there is nothing to add.
 pub(crate) fn diff(page: &Page) -> String {
     let old: Vec<&str> = page.text.as_deref().unwrap_or_default().lines().collect();
     let is_ended = page.text.as_deref().is_none_or(|text| text.is_empty() || text.ends_with('\n'));
@@ -27,14 +27,14 @@ pub(crate) fn diff(page: &Page) -> String {
     let from = if page.file.is_some() { format!("a/{name}") } else { "/dev/null".to_owned() };
     let mut text = format!("--- {from}\n+++ b/{name}\n");
     let mut added = 0;
-    // What is so near to the one before that their lines of context meet is of one part.
+    // Insertions whose context lines touch or overlap are in the same hunk.
     for part in insertions.chunk_by(|one, next| next.at - one.at <= 2 * CONTEXT) {
         added += write_part(&mut text, part, &old, is_ended, added);
     }
     text
 }
 
-/// Writes a part of the change, after others that add some lines. Returns how many it adds.
+/// Writes a hunk, after hunks that added `before` lines. Returns the number of lines that it adds.
 fn write_part(text: &mut String, part: &[Insertion], old: &[&str], is_ended: bool, before: usize) -> usize {
     let (first, last) = (part[0].at.saturating_sub(CONTEXT), part[part.len() - 1].at);
     let end = old.len().min(last + CONTEXT);
@@ -61,7 +61,7 @@ fn write_part(text: &mut String, part: &[Insertion], old: &[&str], is_ended: boo
     added
 }
 
-/// The new lines in the order of the file.
+/// The new lines, in the order of the file.
 fn insertions(page: &Page, old: &[&str]) -> Vec<Insertion> {
     let mut insertions: Vec<Insertion> = Vec::new();
     let mut last: Vec<String> = Vec::new();
@@ -89,7 +89,7 @@ fn insertions(page: &Page, old: &[&str]) -> Vec<Insertion> {
     insertions
 }
 
-/// Where the section of a heading ends.
+/// The end of the section with this heading.
 fn end_of(heading: &str, old: &[&str]) -> Option<usize> {
     let is_heading = |line: &str| line.starts_with('#');
     let begin = old.iter().position(|line| is_heading(line) && line.trim_start_matches('#').trim() == heading)?;
@@ -154,7 +154,7 @@ mod tests {
                         `npm`.\n+- Use `make`.\n \n ## Who\n \n@@ -10,3 +11,7 @@\n bob\n eve\n max\n+\n+## What to \
                         know\n+\n+- Nothing is stored.\n";
         assert_eq!(change(Some(text)), expected);
-        // Both are near to each other, and to a last line without an end.
+        // Both insertions are close to each other, and to a last line without a line break.
         let text = "## What to know\n\n- Tests are slow.\n\n## How to work\n- Use `npm`.\n\n# Who\nada";
         let expected = "--- a/docs/AGENTS.md\n+++ b/docs/AGENTS.md\n@@ -1,9 +1,11 @@\n ## What to know\n \n - Tests \
                         are slow.\n+- Nothing is stored.\n \n ## How to work\n - Use `npm`.\n+- Use `make`.\n \n # Who\n \

@@ -1,48 +1,48 @@
-//! A file that agents read before they begin, such as `CLAUDE.md`: what it says, and since when.
+//! An instruction file that agents read, such as `CLAUDE.md`: what it says, and since when.
 
 use chrono::{DateTime, Utc};
 use sessionmill_verification::rules::Gist;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Names of such files in a project, the likeliest first.
+/// The names of such files in a project, the most likely first.
 pub(super) const NAMES: [&str; 3] = ["CLAUDE.md", "AGENTS.md", ".claude/CLAUDE.md"];
 
-/// Bytes of a file that are read: nobody writes more by hand.
+/// The most bytes of a file that is read. Nobody writes more by hand.
 const MOST: u64 = 1 << 20;
 
-/// Different words in a passage; of more, each sentence is one of its own.
+/// The most different words in a passage. A longer passage is split into sentences.
 const PASSAGE: usize = 40;
 
-/// A file as it is now.
+/// A file with its current content.
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) path: PathBuf,
     pub(super) text: String,
     passages: Vec<Passage>,
     modified: Option<DateTime<Utc>>,
-    /// When each line was last changed, by the history of its repository; empty without one.
+    /// When each line was last changed, according to git; empty outside of a repository.
     times: Vec<DateTime<Utc>>,
 }
 
-/// A paragraph, an entry of a list, or a sentence of a long one.
+/// A paragraph, an item of a list, or a sentence of a long one.
 #[derive(Debug)]
 struct Passage {
-    /// From 1.
+    /// The line number, from 1.
     line: usize,
     gist: Gist,
 }
 
-/// Where something is written down.
+/// Where a file says something.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mention {
-    /// From 1.
+    /// The line number, from 1.
     pub(super) line: usize,
     pub(super) since: Option<DateTime<Utc>>,
 }
 
 impl File {
-    /// Reads a file; nothing if there is none that can be read as text.
+    /// Reads a file; `None` if it does not exist or is not text.
     #[expect(clippy::disallowed_methods, reason = "a file of a project, whose name the database file cannot have")]
     pub(super) fn read(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(|file| file.is_file() && file.len() <= MOST)?;
@@ -51,7 +51,7 @@ impl File {
         Some(Self { path: path.to_owned(), passages: passages(&text), text, modified, times: history(path) })
     }
 
-    /// Where it says something, in whatever words around the same words of meaning.
+    /// Where the file says something. The words that carry the meaning must match; the words around them need not.
     pub(super) fn says(&self, gist: &Gist) -> Option<Mention> {
         let passage = self.passages.iter().find(|passage| passage.gist.covers(gist))?;
         let committed = self.times.get(passage.line - 1).copied();
@@ -59,7 +59,7 @@ impl File {
     }
 }
 
-/// The passages of a text of Markdown.
+/// The passages of a Markdown text.
 fn passages(text: &str) -> Vec<Passage> {
     let mut parts: Vec<(usize, String)> = Vec::new();
     let mut is_open = false;
@@ -90,8 +90,9 @@ fn passages(text: &str) -> Vec<Passage> {
     parts.into_iter().flat_map(cut).collect()
 }
 
-/// When each line of a file was last changed, from git; empty if it is in no repository. The folder can be anybody's:
-/// git refuses those of other users by itself, and runs nothing that the repository names.
+/// When each line of a file was last changed, from `git blame`; empty outside of a repository. The folder may belong to
+/// another user: git refuses such repositories itself, and the options keep it from running commands that a repository
+/// configures.
 fn history(path: &Path) -> Vec<DateTime<Utc>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
     let output = Command::new("git")
@@ -108,7 +109,7 @@ fn history(path: &Path) -> Vec<DateTime<Utc>> {
     }
 }
 
-/// The times in what `git blame --line-porcelain` writes: headers, then the line behind a tab.
+/// The times in the output of `git blame --line-porcelain`: for each line some headers, then a tab and the line.
 fn times(blame: &str) -> Vec<DateTime<Utc>> {
     let (mut times, mut last) = (Vec::new(), DateTime::UNIX_EPOCH);
     for line in blame.lines() {
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(says("run the tests with `make check`"), Some(7));
         assert_eq!(says("I really think you should definitely use US English in user-facing text, please"), Some(3));
 
-        // The words of many sentences say together what none of them does.
+        // Words of several sentences together can seem to say something that no single sentence says.
         let words = |from: u32| (from..from + 20).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");
         let long = format!("Never commit {}. Generated {} files. A {}.\n", words(0), words(20), words(40));
         let file = File { passages: passages(&long), ..file };

@@ -1,12 +1,12 @@
-//! Lines for the files that agents read before they begin, from what people told them: for each project what its
-//! `CLAUDE.md` does not say yet, what it says and people had to say again, and prompts that come back.
+//! Suggests lines for instruction files of agents, from what people told them. For each project: what its `CLAUDE.md`
+//! does not say yet, what it says but people had to repeat, and recurring prompts.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`file`] | a file that agents read, and since when it says what |
-//! | [`prompt`] | a prompt that comes back |
+//! | [`file`] | an instruction file, what it says, and since when |
+//! | [`prompt`] | a recurring prompt |
 //! | [`page`] | the suggestions as Markdown |
-//! | [`diff`] | the suggestions as a change of the file |
+//! | [`diff`] | the suggestions as a patch |
 
 pub(crate) mod diff;
 mod file;
@@ -34,19 +34,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is asked for.
+/// What to suggest.
 pub(crate) struct Wish {
-    /// A folder, or the name of one.
+    /// A folder, or the name of a project.
     pub(crate) project: Option<String>,
-    /// For each person, how they like to work in any project, instead of for each project.
+    /// Whether to make a page for each person, about how they like to work in any project, instead of for each project.
     pub(crate) by_person: bool,
     /// Only what this person said.
     pub(crate) user: Option<String>,
-    /// The file, instead of the project's own.
+    /// The file to compare with, instead of the project's own.
     pub(crate) against: Option<PathBuf>,
-    /// Where nobody asks for one, the usual one, and the best of what is less sure where nothing else is suggested.
+    /// The minimum confidence. If `None`, the default is used, and for a page without other suggestions its best lines
+    /// below the default.
     pub(crate) min_confidence: Option<f64>,
-    /// Folder of whoever asks.
+    /// The home folder of the user who runs the command.
     pub(crate) home: Option<PathBuf>,
 }
 
@@ -55,41 +56,41 @@ pub(crate) struct Wish {
 pub(crate) struct Page {
     /// The name of the project or of the person.
     pub(crate) about: String,
-    /// The file that the lines are for, where it is on this machine.
+    /// The file for the lines, if it is on this machine.
     pub(crate) file: Option<PathBuf>,
-    /// Its name in a change of it.
+    /// The name of the file in a patch.
     #[serde(skip)]
     pub(crate) name: Option<PathBuf>,
     #[serde(skip)]
     pub(crate) text: Option<String>,
-    /// What the file does not say, the surest first.
+    /// What the file does not say, the most certain first.
     pub(crate) lines: Vec<Line>,
-    /// What it says and was said again since.
+    /// What the file says but people had to repeat since.
     pub(crate) said_again: Vec<Line>,
     pub(crate) prompts: Vec<Prompt>,
-    /// The best of what is less sure, where there are no lines.
+    /// The best lines below the minimum confidence, if there are no other lines.
     pub(crate) less_sure: Vec<Line>,
-    /// Further items that are less sure than asked for.
+    /// The number of other items below the minimum confidence.
     pub(crate) unsure: u64,
 }
 
-/// A line that is suggested, and who said so.
+/// A suggested line, and who said it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     pub(crate) item_id: String,
     pub(crate) line: String,
-    /// What the assistant had said, where the line answers that.
+    /// The statement of the assistant that the line answers, if any.
     pub(crate) said_of: Option<String>,
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) status: String,
     pub(crate) confidence: f64,
-    /// Times that it was said, by whom, and in how many sessions.
+    /// How many times it was said, by whom, and in how many sessions.
     pub(crate) times: u64,
     pub(crate) people: BTreeSet<String>,
     pub(crate) sessions: u64,
     pub(crate) last: Option<String>,
-    /// The two newest.
+    /// The two newest quotes.
     pub(crate) quotes: Vec<Quote>,
     /// Where the file says it.
     pub(crate) written: Option<Written>,
@@ -107,22 +108,22 @@ pub(crate) struct Written {
     pub(crate) file: PathBuf,
     pub(crate) line: usize,
     pub(crate) since: Option<String>,
-    /// Times that it was said since.
+    /// How many times it was said since.
     pub(crate) times: u64,
 }
 
 impl Line {
-    /// Whether it says how to work, or else how things are.
+    /// Whether the line says how to work. Otherwise it says how things are.
     pub(crate) fn is_rule(&self) -> bool {
         self.kind == Detection::Instruction.name()
     }
 }
 
-/// The pages that are asked for, of which each suggests something.
+/// All pages with at least one suggestion.
 ///
 /// # Errors
 ///
-/// If the database cannot be read, or there is no such project.
+/// If the database cannot be read, or the project is unknown.
 pub(crate) fn pages(
     reader: Reader<'_>,
     wish: &Wish,
@@ -168,8 +169,8 @@ pub(crate) fn pages(
     Ok(pages.filter(|page| is_one || !page.is_empty()).collect())
 }
 
-/// The project of a working directory: the name that it has in reports; of a repository without one its last part, so that
-/// the folders of several people are one.
+/// The project of a working directory: its name in reports. A repository without a configured name has the last part of
+/// its path, so that the folders of several people are one project.
 fn project<'a>(cwd: &'a str, repositories: &'a Repositories) -> &'a str {
     let name = repositories.name(cwd);
     if name != repository(cwd) {
@@ -189,7 +190,7 @@ fn folders(reader: Reader<'_>, repositories: &Repositories) -> Result<BTreeMap<S
     Ok(folders)
 }
 
-/// The project that is meant: by its name, by its folder, or by a folder inside of that.
+/// Finds a project by its name, its folder, or a folder below.
 fn choose(wish: &str, known: &BTreeSet<String>) -> Result<String> {
     let path = std::path::absolute(wish).unwrap_or_default();
     let above = || path.components().rev().find_map(|part| known.get(&*part.as_os_str().to_string_lossy()));
@@ -197,12 +198,13 @@ fn choose(wish: &str, known: &BTreeSet<String>) -> Result<String> {
     known.get(wish).or_else(above).cloned().ok_or_else(unknown)
 }
 
-/// The files that the lines are held against, the one that they are for first, each with its name in a change of it.
+/// The files to compare the lines with, each with its name in a patch. The first file is the one that the lines are
+/// for.
 fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<(PathBuf, File)> {
     let in_home = |home: &PathBuf| [".claude/CLAUDE.md", ".codex/AGENTS.md"].map(|name| (name.into(), home.join(name)));
     let paths: Vec<(PathBuf, PathBuf)> = match &wish.against {
         Some(path) => vec![(name_in_change(path), path.clone())],
-        // Only one person's files are on this machine.
+        // Only the files of the user who runs the command are on this machine.
         None if wish.by_person => wish.home.iter().filter(|_| is_one).flat_map(in_home).collect(),
         None => {
             let named = wish.project.as_ref().map(PathBuf::from).filter(|path| path.is_dir());
@@ -214,14 +216,14 @@ fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<
     paths.into_iter().filter_map(|(name, path)| Some((name, File::read(&path)?))).collect()
 }
 
-/// The folder of the repository that a folder is in.
+/// The repository that a folder is in.
 fn repository_of(folder: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(folder).ok()?;
     path.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
 
-/// The name of a file in a change of it: below its repository, as `git apply` has it; else below the working directory,
-/// or its last part.
+/// The name of a file in a patch: relative to its repository, as `git apply` expects; else relative to the working
+/// directory, else only the last part.
 fn name_in_change(path: &Path) -> PathBuf {
     let here = || std::env::current_dir().ok().filter(|here| path.starts_with(here));
     let above = path.parent().and_then(repository_of).or_else(here);
@@ -273,8 +275,9 @@ fn page(
     page
 }
 
-/// The items of a page without those that say the same as a surer one, which has their evidence, too: a line has fewer
-/// words than what it is made from. What was approved stays as it was approved.
+/// Merges items of a page that say the same. The item with the higher confidence stays and gets the evidence of the
+/// other. Items can differ although their lines are equal, because a line has fewer words than its item. Approved items
+/// are never merged into others.
 fn joined(items: Vec<(Item, Vec<Piece>)>) -> Vec<(Item, Vec<Piece>)> {
     let mut all: Vec<(String, Gist, Item, Vec<Piece>)> = Vec::new();
     let is_approved = |item: &Item| item.status == Standing::Approved.name();
@@ -285,7 +288,7 @@ fn joined(items: Vec<(Item, Vec<Piece>)>) -> Vec<(Item, Vec<Piece>)> {
         let same = |known: &&mut (String, Gist, Item, Vec<Piece>)| known.0 == line || known.1.is_same(&gist);
         match all.iter_mut().find(same).filter(|_| !is_approved(&item)) {
             Some((.., known)) => {
-                // Of what a person says in a session one piece counts.
+                // Only one piece of evidence counts for each person and session.
                 let place = |piece: &Piece| (piece.user.clone(), piece.session.clone());
                 let places: BTreeSet<_> = known.iter().map(place).collect();
                 known.extend(pieces.into_iter().filter(|piece| !places.contains(&place(piece))));
@@ -297,8 +300,8 @@ fn joined(items: Vec<(Item, Vec<Piece>)>) -> Vec<(Item, Vec<Piece>)> {
     all.into_iter().map(|(_, _, item, pieces)| (item, pieces)).collect()
 }
 
-/// The line of an item, and what the assistant had said, where the line answers that. Of a request to write down what was
-/// said, that is the line.
+/// The line of an item, and the statement of the assistant that it answers, if any. If the person only asked to write
+/// down that statement, the statement is the line.
 fn of(item: &Item) -> (String, Option<String>) {
     let Some((line, said_of)) = item.content.split_once(" Said of: ") else {
         return (to_the_point(&item.content), None);
@@ -307,24 +310,24 @@ fn of(item: &Item) -> (String, Option<String>) {
     if is_request { (to_the_point(said_of), None) } else { (to_the_point(line), Some(said_of.to_owned())) }
 }
 
-/// Words of meaning of a request such as “add this to CLAUDE.md”, at most.
+/// The most words with meaning in a request such as “add this to CLAUDE.md”.
 const REQUEST: usize = 3;
 
 impl Page {
-    /// Whether it suggests nothing.
+    /// Whether there is nothing to suggest.
     pub(crate) fn is_empty(&self) -> bool {
         [&self.lines, &self.said_again, &self.less_sure].into_iter().all(Vec::is_empty) && self.prompts.is_empty()
     }
 }
 
-/// Lines that are less sure, where there are no others.
+/// The number of less certain lines if there are no others.
 const LESS_SURE: usize = 3;
 
-/// Quotes of a line.
+/// The number of quotes of a line.
 const QUOTES: usize = 2;
 
 impl Line {
-    /// The line of an item with its pieces of evidence, oldest first.
+    /// The line of an item, with its evidence from old to new.
     fn new(item: &Item, pieces: Vec<Piece>, files: &[(PathBuf, File)]) -> Self {
         let (line, said_of) = of(item);
         let gist = Gist::of(&line);

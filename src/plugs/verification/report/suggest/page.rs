@@ -1,4 +1,4 @@
-//! Suggestions as a page of Markdown, with who said so.
+//! Suggestions as a Markdown page, with who said what.
 
 use super::prompt::Prompt;
 use super::{Line, Page, Quote, Written};
@@ -8,10 +8,10 @@ use crate::report::money::rounded;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// Headings of the lines that say how to work, and of those that say how things are.
+/// Headings for lines about how to work, and for lines about how things are.
 pub(super) const HEADINGS: [&str; 2] = ["How to work", "What to know"];
 
-/// The page.
+/// The page as Markdown.
 pub(crate) fn markdown(page: &Page) -> String {
     let name = page.file.as_ref().and_then(|file| file.file_name()).map(|name| name.to_string_lossy().into_owned());
     let mut text = format!("# {}\n", one_line(&page.about));
@@ -108,7 +108,7 @@ fn people(people: &BTreeSet<String>) -> String {
     }
 }
 
-/// Text of people that stays on its line.
+/// A text of a person as a single line.
 pub(super) fn one_line(text: &str) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

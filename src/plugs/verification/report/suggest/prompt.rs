@@ -1,4 +1,4 @@
-//! Prompts that come back in several sessions: what is typed again and again can be a slash command.
+//! Prompts that recur in several sessions, which could be slash commands.
 
 use super::Wish;
 use crate::base::error::Result;
@@ -10,27 +10,27 @@ use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Sessions that a prompt comes back in, at least.
+/// The minimum number of sessions of a recurring prompt.
 const SESSIONS: i64 = 3;
 
-/// Prompts of a page at most.
+/// The most prompts of a page.
 const MOST: usize = 10;
 
-/// A prompt that comes back, in the words in which it was said most often.
+/// A recurring prompt, in its most frequent wording.
 #[derive(Debug, Serialize)]
 pub(crate) struct Prompt {
-    /// How a command for it can be called.
+    /// A name for the command.
     pub(crate) command: String,
     pub(crate) text: String,
     pub(crate) times: u64,
     pub(crate) sessions: u64,
     pub(crate) people: BTreeSet<String>,
-    /// What the agent did until the next prompt, at list prices, in millionths of a US dollar. Absent if nothing of it
-    /// has a price.
+    /// The list price of what the agent did until the next prompt, in millionths of a US dollar. `None` if nothing has
+    /// a price.
     pub(crate) cost_micro_usd: Option<i64>,
 }
 
-/// One occurrence of a prompt. Copies of a conversation count once.
+/// An occurrence of a prompt. Copies of a conversation count once.
 struct Once {
     user: String,
     session: String,
@@ -38,7 +38,7 @@ struct Once {
     cost: Option<i64>,
 }
 
-/// What comes back, by project or by person, the most frequent first.
+/// Recurring prompts by project or by person, the most frequent first.
 ///
 /// # Errors
 ///
@@ -49,7 +49,8 @@ pub(crate) fn repeated(
     repositories: &Repositories,
     wish: &Wish,
 ) -> Result<BTreeMap<String, Vec<Prompt>>> {
-    // What holds a claim is no task. Copies have the time of the original, and perhaps another session id.
+    // A prompt with a claim is a statement, not a task. Copies have the time of the original, but possibly another
+    // session id.
     const SQL: &str = "
         WITH said AS (
             SELECT *, coalesce(time::VARCHAR, concat(session_file, ':', line)) AS moment FROM facts.verification_prompts
@@ -109,14 +110,14 @@ impl Prompt {
         })
     }
 
-    /// What it cost in all, and each time.
+    /// The total cost, and the average cost.
     pub(crate) fn cost(&self) -> Option<[PicoUsd; 2]> {
         let all = PicoUsd::from(self.cost_micro_usd?) * 1_000_000;
         Some([all, all / PicoUsd::from(self.times.max(1))])
     }
 }
 
-/// A name made of the first words.
+/// A name from the first words.
 fn command(text: &str) -> String {
     const WORDS: usize = 3;
     let lower = text.to_lowercase();
