@@ -1,16 +1,16 @@
-//! The way from the readers to the writer. Outcomes wait in it while others are committed; how many
-//! depends on what they weigh, so that the memory that they take is bounded.
+//! The queue from the readers to the writer. Outcomes wait in it while others are committed. Its capacity is a weight,
+//! so the memory that waiting outcomes take is bounded.
 //!
-//! It is full once what waits weighs more than the limit, not when the next outcome would not fit. So one outcome that
-//! is heavier than the limit still gets through, and the queue holds less than the limit and one outcome together.
-//! For example, with a limit of 8 MB: 7 MB wait, a reader adds an outcome of 3 MB, and then, at 10 MB, all readers
-//! wait until the writer has taken enough for less than 8 MB to wait.
+//! The queue is full as soon as its weight reaches the limit; a sender does not check whether its next outcome fits. So
+//! an outcome that is heavier than the limit still gets through, and the queue never holds more than the limit plus one
+//! outcome. For example, with a limit of 8 MB, 7 MB wait and a reader adds an outcome of 3 MB. At 10 MB, all readers
+//! wait until the writer has taken enough that less than 8 MB are left.
 
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A queue that is full once its values weigh more than a limit.
+/// A queue that is full when the weight of its values reaches a limit.
 pub struct BoundedQueue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -21,25 +21,25 @@ struct State<T> {
     waiting: VecDeque<(T, usize)>,
     weight: usize,
     senders: usize,
-    /// The receiver is gone.
+    /// The receiver was dropped.
     closed: bool,
 }
 
-/// What the receiving end gets.
+/// The result of receiving.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<T> {
     /// A value and its weight.
     Value(T, usize),
-    /// Nothing came in time.
+    /// No value came in time.
     Late,
-    /// There will be no more.
+    /// The queue is empty and has no senders any more.
     End,
 }
 
-/// A sending end. When the last one is dropped, the queue ends.
+/// The sending end. When the last sender is dropped, the queue ends.
 pub struct Sender<'o, T>(&'o BoundedQueue<T>);
 
-/// The receiving end. When it is dropped, the senders stop.
+/// The receiving end. When it is dropped, senders no longer wait.
 pub struct Receiver<'o, T>(&'o BoundedQueue<T>);
 
 impl<T> BoundedQueue<T> {
@@ -59,7 +59,7 @@ impl<T> BoundedQueue<T> {
 }
 
 impl<T> Sender<'_, T> {
-    /// Waits until the queue is not full. Returns false if the receiver is gone.
+    /// Adds a value; waits while the queue is full. Returns false if the receiver was dropped.
     pub fn send(&self, value: T, weight: usize) -> bool {
         let Self(queue) = self;
         let mut state = queue.state.lock();
@@ -75,7 +75,7 @@ impl<T> Sender<'_, T> {
 }
 
 impl<T> Receiver<'_, T> {
-    /// The next value, if it comes before then.
+    /// The next value; waits for it until this time.
     pub fn receive(&self, until: Instant) -> Received<T> {
         let Self(queue) = self;
         let mut state = queue.state.lock();

@@ -1,9 +1,9 @@
-//! Asks what a processor wants to know about settled entities, and keeps the answers for the next
-//! settling.
+//! Asks a processor's questions about settled entities, and stores the answers as reviews for the next settling.
 //!
-//! Files come first: a run that leaves some to the next one asks nothing here. As many questions are under way at a
-//! time as the processor has connections. Answers are kept in the order of the questions, whichever comes first, and
-//! the database is let go of while they are waited for.
+//! Files come first: if a run has left files to the next one, it asks no questions here. Each connection of the
+//! processor asks one question at a time. Answers are stored in the order of the questions, even if a later one arrives
+//! first. The database is released while waiting for answers. For example, with two connections, questions 0 and 1 are
+//! asked. The answer to 1 arrives first and waits in memory. When 0 is answered, both are stored.
 
 use crate::base::error::Result;
 use crate::base::guard;
@@ -20,14 +20,14 @@ use std::thread;
 /// The result of asking.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// Entities to settle again.
+    /// The number of answers. Their entities are to be settled again.
     pub news: u64,
-    /// Why some questions have no answer, as far as a user should know.
+    /// Why some questions have no answer.
     pub warnings: Vec<String>,
 }
 
-/// Asks all questions of a processor, or as many as its limits of time, calls and money allow, over several connections
-/// at a time. A question without an answer is asked by the next run.
+/// Asks all questions of a processor, or as many as the limits on time, calls and money allow. A question without an
+/// answer is asked again by the next run.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn ask(
             }
             drop(sender);
             let kept = asked.keep(&rulings, settlement, store, processor, allowance, &mut answers);
-            // Each connection stops after the question that is under way.
+            // Each connection stops after its current question.
             asked.end();
             kept
         })?;
@@ -71,13 +71,13 @@ pub fn ask(
     Ok(answers)
 }
 
-/// An answer, or why the question could not be asked, by the number of the question.
+/// The number of a question, and its answer or the panic that prevented it.
 type Told = (usize, std::result::Result<Ruling, Failure>);
 
 /// Questions that are asked over several connections.
 struct Asked<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> {
     inquiries: Mutex<I>,
-    /// No further question is asked.
+    /// No more questions are asked.
     is_over: AtomicBool,
 }
 
@@ -86,12 +86,12 @@ impl<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> Asked<'p, I> {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Asks one question after another, as long as there are any and may be any.
+    /// Asks questions on one connection until there are none left or a limit is reached.
     fn ask(&self, allowance: &Allowance<'_>, sender: &Sender<Told>) {
         while !self.is_over.load(Ordering::Relaxed) && allowance.halt().is_none() {
             let Some((number, inquiry)) = self.inquiries.lock().next() else { return };
             let ruling = guard::processor("", || Ok(inquiry()));
-            // A failure that is not about the question itself would meet the next question too.
+            // Any failure that is not about the question itself would also affect the next question.
             if let Ok(Ruling { failure: Some(failure), .. }) = &ruling
                 && failure.class != FailureClass::Permanent
             {
@@ -103,7 +103,7 @@ impl<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> Asked<'p, I> {
         }
     }
 
-    /// Keeps what is answered, in the order of the questions.
+    /// Stores answers in the order of the questions.
     fn keep(
         &self,
         rulings: &Receiver<Told>,

@@ -1,30 +1,30 @@
-//! The program: one walk, what has changed since the last one, what processors make of it.
+//! A pass: finds what has changed since the last pass, and lets processors read it. The core of the program.
 //!
-//! A schedule, a command and a trigger all end here. A pass is a row of stages that hand on values; read
-//! [`compute`] first, then [`ask`]:
+//! A schedule, a command and a trigger file all run a pass. A pass is a sequence of stages; the result of each is the
+//! input of the next. Start reading at [`compute`], then [`ask`]:
 //!
 //! ```text
 //! walk ──▶ recall ──▶ plan ──▶ read ──▶ settle ──▶ finish
 //! ```
 //!
-//! Parallel code reads and folds; one thread writes. Processors that compute share a pass, in which every file
-//! is read once. One that waits for a network has a pass of its own, which holds the database only to plan, to
-//! commit and to settle, and asks about what was settled.
+//! Several threads read files and fold their lines into facts; one thread writes the database. Processors that only
+//! compute share a pass, in which every file is read once. A processor that waits for a network has its own pass, which
+//! holds the database only to plan, to commit and to settle. After settling, it asks about the entities.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`walk`] | what there is |
-//! | [`recall`] | what the database knows of it |
-//! | [`network`] | processors that wait for a network |
-//! | [`plan`] | which files are due for which processor, and why the others are not |
-//! | [`order`] | who comes first |
-//! | [`writer`] | files are read, and outcomes become commits, on one thread |
+//! | [`walk`] | finds the files |
+//! | [`recall`] | reads what the database knows about them |
+//! | [`network`] | settings of processors that wait for a network |
+//! | [`plan`] | decides which files are due for which processor, and why the others are not |
+//! | [`order`] | decides which file comes first |
+//! | [`writer`] | reads files on several threads, and commits the results on one |
 //! | [`bounded_queue`] | the queue from the readers to the writer |
-//! | [`trial`] | a suspect file is tried in a process of its own |
-//! | [`settle`] | facts of the touched keys become entities, and what that left behind |
-//! | [`inquiry`] | what a processor asks over a network about settled entities |
+//! | [`trial`] | reads a suspect file in a separate process |
+//! | [`settle`] | settles the touched keys, and reports keys that failed |
+//! | [`inquiry`] | asks about settled entities over a network |
 //! | [`tally`] | counts the files of a pass, each in one state |
-//! | [`pending`] | files that have still to be looked into, for those who only look |
+//! | [`pending`] | counts the files that are still to be read, for commands that only look |
 
 pub mod bounded_queue;
 pub mod inquiry;
@@ -64,38 +64,38 @@ use crate::store::{DatabaseFile, SharedStore, Store, forget, log, pauses, room, 
 use sessionmill_contract::{Bound, Manifest, Processor};
 use std::time::Duration;
 
-/// What a pass is about.
+/// The inputs of a pass.
 pub struct Pass<'p> {
     pub database: &'p DatabaseFile,
     pub sources: &'p [Source],
     pub processors: &'p [&'p dyn Processor],
-    /// The start of the pass, before the first look.
+    /// The time at the start of the pass, before the walk.
     pub now: Moment,
     pub request: &'p Request,
-    /// The user of transcripts that lie in no user's folder.
+    /// The user of transcripts that are not in a user's folder.
     pub login: &'p str,
     pub limits: &'p Limits,
-    /// Bounds on the size of a file, of its lines and of its facts.
+    /// Limits on the size of a file, of its lines and of its facts.
     pub caps: Caps,
-    /// Threads that read.
+    /// The number of threads that read.
     pub threads: usize,
-    /// How processors ask that wait for a network, by name.
+    /// The settings of processors that wait for a network, by name.
     pub networks: &'p [(&'static str, Network)],
-    /// Tables of what the configuration knows.
+    /// The lookup tables to update.
     pub lookups: &'p [Lookup],
-    /// Accept roots that look like others than the database was made of.
+    /// Accept roots that seem to be other ones than the database was made from.
     pub adopt: bool,
-    /// Reads a file in a process of its own, and returns how that process died if it did.
+    /// Reads a file in a separate process, and returns how that process died if it did.
     pub trial: &'p Trial<'p>,
-    /// Adds warnings about a run that has ended, which it reads from the database.
+    /// Returns warnings about a run that has ended, which it finds in the database.
     pub remark: &'p dyn Fn(Reader<'_>, &Summary) -> Vec<String>,
-    /// Takes the database at the end, still open, so that a report that follows need not open it again.
+    /// Called at the end with the open database, so that a report need not open it again.
     pub leave: &'p dyn Fn(Store),
-    /// Called with how far the pass is.
+    /// Called with the number of files that are done.
     pub progress: &'p dyn Fn(Progress),
 }
 
-/// As many threads as there are cores.
+/// One thread per core.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
@@ -105,7 +105,7 @@ impl<'p> Pass<'p> {
         self.processors.iter().map(|processor| processor.manifest()).collect()
     }
 
-    /// The processor of a pass that waits for a network, and how it asks.
+    /// The processor of this pass that waits for a network, with its settings.
     fn network(&self) -> Option<(&'p dyn Processor, Network)> {
         let processor = *self.processors.iter().find(|processor| processor.manifest().bound == Bound::Network)?;
         let own = self.networks.iter().find(|(name, _)| *name == processor.manifest().name);
@@ -121,14 +121,14 @@ impl<'p> Pass<'p> {
 const FILES_ASKED: u64 = 50;
 const TIME_ASKING: Duration = Duration::from_secs(150);
 
-/// Runs the processors: those that compute in one pass, then each that waits for a network in a pass of its own. If one
-/// of the latter is already running elsewhere, that is a warning, and the other results stand. The history of runs
-/// records how each pass ends.
+/// Runs the processors: those that only compute in one pass, then each that waits for a network in its own pass. If one
+/// of the latter is already running elsewhere, that is a warning, and the results of the others are returned. The
+/// history records how each pass ends.
 ///
 /// # Errors
 ///
-/// If a processor is running elsewhere, a root cannot be walked, or the database cannot be used. A
-/// file that fails is no error of the pass.
+/// If a processor is running elsewhere, no root can be walked, or the database cannot be used. A failed file is not an
+/// error of the pass.
 pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
     let (computing, waiting): (Vec<_>, Vec<_>) =
@@ -149,8 +149,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     Ok(summary.unwrap_or_default())
 }
 
-/// Runs processors that compute in one pass, in which each file is read once, except those that are running
-/// elsewhere. Returns the result of each.
+/// Runs processors that only compute in one pass, in which each file is read once. Processors that are already running
+/// elsewhere are skipped. Returns the result of each processor.
 pub fn run_free(pass: &Pass<'_>) -> Vec<(&'static str, Result<Summary>)> {
     let clock = Clock::begin(pass.now.clone());
     let (mut free, mut locks, mut results) = (Vec::new(), Vec::new(), Vec::new());
@@ -177,7 +177,7 @@ pub fn run_free(pass: &Pass<'_>) -> Vec<(&'static str, Result<Summary>)> {
     results
 }
 
-/// Runs one pass. Its processors all compute, or its only one waits for a network.
+/// Runs one pass, either of processors that only compute or of a single one that waits for a network.
 fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
     recorded(pass, &clock, || {
@@ -187,11 +187,11 @@ fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     })
 }
 
-/// Runs `run`, and writes it into the history of runs if it fails or panics; `finish` records a run that succeeds.
+/// Calls `run`. If it fails or panics, records that in the history. A run that succeeds is recorded by `finish`.
 fn recorded(pass: &Pass<'_>, clock: &Clock, run: impl FnOnce() -> Result<Summary>) -> Result<Summary> {
     let panicked = || Error::new(Status::CannotRun, "the run panicked; its log says where");
     let result = guard(run, panicked);
-    // A report that finds another run in progress needs none of its own.
+    // A report that finds another run in progress does not need a run of its own.
     let is_news = |error: &&Error| error.status != Status::Busy || pass.request.origin != Origin::Report;
     if let Some(error) = result.as_ref().err().filter(is_news) {
         let processors: Vec<_> = pass.processors.iter().map(|processor| processor.manifest().name).collect();
@@ -202,14 +202,14 @@ fn recorded(pass: &Pass<'_>, clock: &Clock, run: impl FnOnce() -> Result<Summary
     result
 }
 
-/// One run of a processor at a time, across threads and processes.
+/// Takes the lock of a processor: only one run of it at a time, across threads and processes.
 fn take_lock(pass: &Pass<'_>, processor: &dyn Processor) -> Result<ProcessorLock> {
     access::may_read(pass.database)?;
     let holder = Holder::new(pass.request.origin.name(), pass.now.wall);
     ProcessorLock::take(pass.database, processor.manifest().name, &holder)
 }
 
-/// The pass itself, under the locks of its processors.
+/// The pass itself. The caller holds the locks of its processors.
 fn locked(pass: &Pass<'_>, clock: &Clock, _locks: Vec<ProcessorLock>) -> Result<Summary> {
     room::check(pass.database)?;
     let mut store = SharedStore::new(pass.database, pass.now.wall);
@@ -221,13 +221,13 @@ fn locked(pass: &Pass<'_>, clock: &Clock, _locks: Vec<ProcessorLock>) -> Result<
     Ok(summary)
 }
 
-/// A pass of processors that compute, from the walk to the last checkpoint.
+/// A pass of processors that only compute.
 fn compute(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summary> {
     let walked = walk::walk(pass.sources, pass.login)?;
     let known = recall::recall(store, pass, walked)?;
     let plan = plan::plan(&known, &known.policy, pass.retries());
     let allowance = Allowance::new(pass.limits, clock);
-    // With a limit on files, one thread reads them in their order, so that the limit takes the first ones.
+    // If the number of files is limited, one thread reads them in order, so that the first ones are read.
     let threads = if allowance.counts_files() { 1 } else { pass.threads };
     let tally = writer::read(store, pass, &known, plan, &allowance, threads)?;
     let mut settle = |processor: &&dyn Processor| Settled::of(store, *processor, pass.retries(), &pass.limits.stop);
@@ -235,7 +235,7 @@ fn compute(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Su
     finish(store, pass, clock, &known, tally, settled, Vec::new())
 }
 
-/// A pass of one processor that waits for a network: it asks about entities what a file alone does not show, and
+/// A pass of one processor that waits for a network. It settles the facts of files, asks about the entities, and
 /// settles them again with the answers.
 fn ask(
     pass: &Pass<'_>,
@@ -273,7 +273,7 @@ fn ask(
     finish(store, pass, clock, &known, tally, vec![settled], warnings.collect())
 }
 
-/// Writes the result of the run, and adds it up.
+/// Adds up the results, records the run, and updates the lookup tables.
 fn finish(
     store: &mut SharedStore,
     pass: &Pass<'_>,

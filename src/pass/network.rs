@@ -2,14 +2,14 @@
 
 use crate::run::quiet::Quiet;
 
-/// How a processor asks over a network.
+/// The settings of a processor that asks over a network.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// Who is asked: its address, and a mark of the key.
+    /// The server: its address, and a mark of the key.
     pub server: String,
-    /// Questions that are under way at a time, about files or about entities.
+    /// The most questions at the same time, about files or about entities.
     pub connections: usize,
-    /// When a file that grows is asked about.
+    /// How long a growing file must be quiet before the processor asks about it.
     pub quiet: Quiet,
 }
 

@@ -1,15 +1,15 @@
-//! The order of work: users take turns, the oldest changes come first, and files that fail again and again do not hold
-//! up the others. Pure.
+//! The order of files in a pass. Users take turns, the oldest changes come first, and files that fail again and again
+//! do not delay others. Pure functions.
 
 use crate::read::job::Job;
 use std::collections::HashMap;
 
-/// Jobs that never failed, for each retry.
+/// One retry follows this many other jobs.
 const FRESH_PER_RETRY: usize = 4;
 
-/// Orders jobs. Users take turns, and in a turn comes first who has waited longest; of one user's files
-/// those come first that were never seen, then those that changed the longest ago. Retries take every
-/// fifth place while there is other work.
+/// Orders jobs. Users take turns: every user's first file comes before any user's second one, and within a turn the
+/// file that changed the longest ago comes first. Of one user's files, new ones come first, then those that changed the
+/// longest ago. Retries take every fifth place as long as there are other jobs, and the rest of them comes last.
 pub fn fair(fresh: Vec<Job>, mut retries: Vec<Job>) -> Vec<Job> {
     retries.sort_by_cached_key(|job| (job.next_try_at(), job.file.session_file.clone()));
     let mut jobs = Vec::with_capacity(fresh.len() + retries.len());

@@ -1,4 +1,4 @@
-//! Files whose bytes a processor has not seen yet, as far as their stat shows. Pure.
+//! Counts the files whose bytes a processor has not read yet, judged by their metadata. Pure functions.
 
 use crate::run::policy::Policy;
 use crate::source::ledger::{Known, Ledger};
@@ -8,16 +8,17 @@ use crate::source::stat::Stat;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::Manifest;
 
-/// What a processor has still to look into.
+/// The files that a processor has still to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
     pub files: u64,
-    /// The ctime of the oldest one: a run could have read it since then.
+    /// When the oldest of these changes was made (ctime), so that a run could have read it.
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// For each processor, the files of a walk whose bytes the ledger does not have. Files that are given up do not count,
-/// nor do files that only wait to be compared again, or files of people whom the processor excludes.
+/// For each processor, the files of a walk whose current bytes it has not read, according to the ledger. Not counted
+/// are files that were given up, files that only wait to be compared again, and files of people whom the processor
+/// excludes.
 pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Policy<'_>) -> Vec<Pending> {
     let mut pending = vec![Pending::default(); manifests.len()];
     for found in &walk.found {

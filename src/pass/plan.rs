@@ -1,4 +1,4 @@
-//! Which files a pass looks into, for which processors. Pure: the walk and the ledger decide.
+//! Decides which files a pass reads, for which processors. Pure functions of the walk and the ledger.
 
 use crate::pass::order;
 use crate::pass::recall::Recalled;
@@ -13,57 +13,57 @@ use crate::source::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Manifest, SourceFile};
 
-/// What becomes of every file of a walk.
+/// What a pass does with every file of a walk.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// In the order of work.
+    /// The files to read, in order.
     pub jobs: Vec<Job>,
-    /// For each processor, the files that it does not look into.
+    /// For each processor, the files that it does not read.
     pub left: Vec<Left>,
-    /// Files that were read before and are rejected now: what is new in them is lost.
+    /// The number of files that were read in an earlier pass and are rejected now. New data in them is lost.
     pub lost: u64,
-    /// Changed files on which somebody works, or did when they were first seen.
+    /// Changed files to which somebody still writes, or did when they were first seen.
     pub waits: Vec<Wait>,
 }
 
-/// Files that a processor does not look into.
+/// Files that a processor does not read.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// How many are unchanged.
+    /// The number of unchanged files.
     pub unchanged: u64,
-    /// The others, each with its reason.
+    /// The other files, each with its reason.
     pub files: Vec<(SourceFile, Reason)>,
 }
 
-/// What becomes of a file for one processor. Each file has exactly one.
+/// What a processor does with a file. Each file has exactly one reason per processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It is not taken, now or later.
+    /// It must not be read.
     Rejected(Rejection),
-    /// The stat alone proves that the processor has dealt with these bytes.
+    /// Its metadata alone proves that the processor has read these bytes.
     Unchanged,
-    /// The processor has failed on it, and leaves it alone.
+    /// The processor has failed on it, and does not try again yet.
     Failed(Standing),
-    /// Somebody may still be writing.
+    /// Somebody may still be writing to it.
     Growing(Quiet),
-    /// It is new, or can have changed.
+    /// It is new, or may have changed.
     Due,
-    /// The processor has failed on it, and tries again.
+    /// The processor has failed on it, and tries again now.
     Retry,
 }
 
-/// A file whose bytes were not compared for this time is read again, whatever its stat says: what a
-/// disk or a clock does to a file leaves no trace there.
+/// A file whose bytes were not compared for this time is read again even if its metadata is unchanged, because a fault
+/// of a disk or a clock can change bytes without changing metadata.
 const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 
-/// A retry that is overdue by more than this is ordered like a new file, so that a limit on files cannot postpone it
-/// for ever.
+/// A retry that is overdue by more than this is ordered like a new file. Otherwise, a limit on the number of files
+/// could postpone it for ever.
 const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 
-/// Bytes of such files that a pass reads at most. One file is always read.
+/// The most bytes that a pass reads again for [`SCRUB_AFTER`]. One file is always read.
 const SCRUB_BYTES: u64 = 256 << 20;
 
-/// Plans a pass over what is known.
+/// Plans a pass over what the earlier stages have found.
 pub fn plan(known: &Recalled<'_>, policy: &Policy<'_>, when: Retries) -> Plan {
     jobs(&known.walk, &known.ledger, &known.manifests, policy, when)
 }
@@ -120,7 +120,7 @@ pub fn jobs(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Poli
     plan
 }
 
-/// What becomes of a file with this stat for one processor.
+/// What a processor does with a file that has this metadata.
 fn reason(
     found: &Found,
     known: Option<&Known>,
@@ -151,8 +151,8 @@ impl Plan {
         processors.iter().for_each(|processor| self.left[*processor].unchanged += 1);
     }
 
-    /// Adds files that are read again to be sure, those first that were not read for the longest time. They come after
-    /// all other work, and the others count as unchanged.
+    /// Adds files that are read again to be sure, first those that were not read for the longest time. They come after
+    /// all other work. Those that exceed [`SCRUB_BYTES`] count as unchanged.
     fn scrub(&mut self, mut stale: Vec<Job>) {
         stale.sort_by_key(|job| job.known.as_ref().and_then(|known| Some(known.look.as_ref()?.verified_at)));
         let mut bytes = 0;
@@ -169,21 +169,21 @@ impl Plan {
     }
 }
 
-/// Whether a processor's row proves, without reading, that it has dealt with what the file now is.
+/// Whether the ledger proves, without reading, that a processor has read the current bytes of a file.
 fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> bool {
     let (Some(look), Some(state)) = (&known.look, known.state(processor)) else { return false };
     state.says_all(version, &look.hash) && !known.gone && look.proves(stat)
 }
 
-/// Whether a processor has failed on exactly this file and this stat. A retry that is long overdue counts as new, so
-/// that a limit on files cannot put it off for ever.
+/// Whether a processor has failed on this file with this version and metadata. Not if the retry is overdue by more than
+/// [`LONG_WAIT`].
 fn is_retry(known: Option<&Known>, processor: usize, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
     let failure = known.and_then(|known| known.failure(processor));
     failure.is_some_and(|failure| failure.is_about(version, stat) && now < failure.standing.next_try(now) + LONG_WAIT)
 }
 
-/// Whether the bytes have not been compared for a long time. If the last look lies in the future, the clock was wrong
-/// then, and it proves nothing.
+/// Whether the bytes were not compared for a long time. A last look far in the future counts, too: the clock was wrong
+/// then, so the time proves nothing.
 fn is_stale(known: &Known, now: DateTime<Utc>) -> bool {
     let age = known.look.as_ref().map(|look| now - look.verified_at);
     age.is_some_and(|age| age > SCRUB_AFTER || age < -SCRUB_AFTER)
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!((plan.jobs.len(), plan.left[0].files.len()), (0, 1), "what failed waits as others do");
     }
 
-    /// Sizes of the files that are read again, of files that were last read these numbers of days ago.
+    /// The sizes of the files that a pass reads again, given each file's size and how many days ago it was last read.
     fn scrubbed(files: &[(u64, i64)]) -> Vec<u64> {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
         let (mut walk, mut ledger) = (Walk::default(), Ledger::default());

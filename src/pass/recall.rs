@@ -1,5 +1,5 @@
-//! The second stage: what the database knows of what was walked. It is read once, and brought up to date where the
-//! walk shows something new about sources, people or rules.
+//! The second stage: reads what the database knows about the walked files, once. Updates it if the walk or the
+//! configuration shows something new about sources, people or rules.
 
 use crate::base::error::{Error, Result, count};
 use crate::base::fault::Fault;
@@ -21,17 +21,17 @@ use crate::store::{SharedStore, Store, forget, known, left_out, limits, runs};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
-/// Everything that the rest of a pass has to know.
+/// What the later stages have to know.
 pub struct Recalled<'p> {
-    /// The number of this run, as long as the database is held.
+    /// The id of this run. Another run may take it if the database is released before this run has written anything.
     pub run_id: i64,
     pub manifests: Vec<&'p Manifest>,
-    /// The sources that were walked and are not refused.
+    /// The sources that were walked and not refused.
     pub sources: Vec<Source>,
-    /// Their positions among all sources of the pass.
+    /// The positions of these sources among all sources of the pass.
     pub positions: Vec<usize>,
     pub roots: Vec<Root>,
-    /// What was seen below these roots, where each name stands for one file.
+    /// The files below these roots. No two of them have the same name.
     pub walk: Walk,
     pub ledger: Ledger,
     pub policy: Policy<'p>,
@@ -39,7 +39,7 @@ pub struct Recalled<'p> {
 }
 
 impl<'p> Recalled<'p> {
-    /// What every row of the pass's commits shares.
+    /// The context of this pass's commits.
     pub fn stamp<'r>(&'r self, pass: &Pass<'p>) -> Stamp<'r> {
         Stamp {
             run_id: self.run_id,
@@ -52,7 +52,7 @@ impl<'p> Recalled<'p> {
     }
 }
 
-/// Recalls what the database knows of walks.
+/// Reads and updates what the database knows about the walked files.
 ///
 /// # Errors
 ///
@@ -89,19 +89,20 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     left_out::remember(store, &names, &walk, &policy)?;
     excluded.extend(policy.excluded(walk.found.iter()).into_iter().map(str::to_owned));
     if !excluded.is_empty() {
-        // The kept answers of a model quote these people.
+        // Kept answers of a language model can quote these people.
         pass.database.schema.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
     }
     Ok(Recalled { run_id, manifests, sources, positions, roots, walk, ledger, policy, notices })
 }
 
-/// Brings what the database knows of the sources up to date. A source that is refused or cannot be walked
-/// is left out with an alarm; it is an error if none is left.
+/// Stores the sources, and notes which cannot be walked. A source that is refused or cannot be walked is left out with
+/// an alarm. It is an error if no source is left.
 fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<Walked>, Notices)> {
     let wanted = pass.sources.iter().zip(&walks).map(|(source, walk)| Wanted::new(source, walk.is_ok()));
     let wanted: Vec<_> = wanted.collect();
     let Remembering { refused, left_out } = sources::remember(store, &wanted, pass.adopt)?;
-    // That a root cannot be walked is reported first: a wrong path would else be refused as a new source.
+    // If a root cannot be walked, this error is reported first. Otherwise a wrong path would be reported as a refused
+    // source.
     let walks = walks.into_iter().zip(refused).map(|(walk, refused)| match (walk, refused) {
         (Ok(_), Some(refused)) => Err(refused),
         (walk, _) => walk,
@@ -120,8 +121,8 @@ fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<
     Ok((walks, Notices { alarms, warnings: Vec::new() }))
 }
 
-/// Takes decisions that the database has lost back from the file beside it. Returns what cannot be read of the
-/// file and is in the database.
+/// Restores reviews that the database has lost from the file beside it. Returns messages about lines that cannot be
+/// read but whose reviews are in the database.
 fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Notices) -> Result<Vec<String>> {
     let mut unread = Vec::new();
     for manifest in manifests {
@@ -132,7 +133,7 @@ fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Not
                 }
                 unread.extend(lines.into_iter().map(|line| format!("{line}; the database has it")));
             }
-            // Only decisions that the database has lost are missing: it has all others itself.
+            // Only reviews that the database has lost are missing then; the pass can go on.
             Err(error) if matches!(error.fault, None | Some(Fault::Refused)) => {
                 tracing::warn!("{error}; no decision is taken back");
                 notices.alarms.push(format!("{error}; no decision is taken back"));
@@ -143,8 +144,8 @@ fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Not
     Ok(unread)
 }
 
-/// Makes every key due whose settlement has another version or other settings than before, or was made by a clock that
-/// was ahead.
+/// Touches all keys of settlements whose version or settings have changed, or whose last pass ran with a clock that was
+/// ahead.
 fn touch_changed_rules(
     store: &Store,
     processors: &[&dyn Processor],
@@ -164,7 +165,7 @@ fn touch_changed_rules(
     Ok(())
 }
 
-/// An alarm for files of two sources with one name, where the one that is not read is the larger one.
+/// The alarm if a file is not read because another source has a smaller one with the same name.
 fn unread_alarm(larger: &[String], policy: &Policy<'_>) -> Option<String> {
     let larger: Vec<_> = larger.iter().filter(|file| !policy.forgets(file)).collect();
     let first = larger.first()?;

@@ -1,8 +1,7 @@
-//! Facts become entities, for the keys that passes have touched.
+//! Settles the keys that passes have touched: makes entities from facts.
 //!
-//! A key is settled from all its facts, over all files, so that settling again changes nothing. A
-//! crash before or after only delays: touched keys are on a list that is shortened in the transaction
-//! that settles them.
+//! A key is settled from all its facts in all files, so settling it again gives the same result. A crash only delays
+//! settling: a key is removed from the list of touched keys in the transaction that settles it.
 
 use crate::base::error::Result;
 use crate::base::failpoint;
@@ -12,10 +11,10 @@ use crate::store::failures::{self, FailedKey};
 use crate::store::{SharedStore, Store};
 use sessionmill_contract::Processor;
 
-/// What settling the keys of a processor left behind.
+/// The results of settling the keys of a processor that later stages need.
 #[derive(Debug)]
 pub struct Settled {
-    /// Items that were known from files and are in none any more, with how many.
+    /// How many items are no longer in the source files from which they were known, by file.
     pub dropped: Vec<(String, u64)>,
     /// Keys that could not be settled, in this pass or before.
     pub unsettled: Vec<FailedKey>,
@@ -34,18 +33,18 @@ impl Settled {
         heartbeat: &Heartbeat,
     ) -> Result<Self> {
         let manifest = processor.manifest();
-        // Most passes find nothing to settle, and then nothing can be dropped or unsettled either.
+        // In most passes no key is due. Then nothing is dropped, and no key is unsettled.
         if !store.get()?.is_any_due(manifest)? {
             store.get()?.sweep(manifest, retries.now)?;
             return Ok(Self { dropped: Vec::new(), unsettled: Vec::new() });
         }
-        // What is dropped follows from the touched keys, so it is read before they are settled.
+        // Computed before settling, because it depends on the touched keys.
         let dropped = if heartbeat.is_stopped() { Vec::new() } else { store.get()?.dropped(manifest)? };
         settle(store, processor, retries, heartbeat)?;
         Ok(Self { dropped, unsettled: unsettled(store.get()?, processor)? })
     }
 
-    /// Settles again what was touched since.
+    /// Settles the keys that were touched since.
     ///
     /// # Errors
     ///
@@ -66,9 +65,9 @@ fn unsettled(store: &Store, processor: &dyn Processor) -> Result<Vec<FailedKey>>
     failures::unsettled(store.reader(), processor.manifest().name)
 }
 
-/// Settles the keys of a processor that are due, or as many as there is time for: those that are touched, and those
-/// that failed and are to be tried again. A failure is stored, and a key that there was no time for stays due. Then
-/// deletes the entities that have ended.
+/// Settles the keys of a processor that are due: those that are touched, and those that failed and whose wait is over.
+/// If the pass is to stop, the remaining keys stay due. Otherwise, entities whose end time has passed are deleted
+/// afterwards.
 ///
 /// # Errors
 ///

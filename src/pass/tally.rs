@@ -1,4 +1,4 @@
-//! Counts the files of a pass while it goes on, each in one state, and adds them up at its end.
+//! Counts the files of a pass. Each file is in exactly one state per processor.
 
 use crate::base::error::count;
 use crate::base::heartbeat::Heartbeat;
@@ -14,18 +14,18 @@ use crate::store::failures::FailedKey;
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::time::Duration;
 
-/// The counts of a pass so far.
+/// The counts of a pass, up to now.
 #[derive(Debug)]
 pub struct Tally<'m> {
     manifests: &'m [&'m Manifest],
     counts: Vec<Counts>,
     files: u64,
-    /// Files that were read before and are rejected now.
+    /// Files that were read in an earlier pass and are rejected now.
     lost: u64,
 }
 
 impl<'m> Tally<'m> {
-    /// Counts what the plan already decides.
+    /// Begins with the files that the plan leaves out.
     pub fn begin(manifests: &'m [&'m Manifest], plan: &Plan) -> Self {
         let counts = manifests.iter().zip(&plan.left).map(|(manifest, left)| {
             let unchanged = left.unchanged;
@@ -36,7 +36,7 @@ impl<'m> Tally<'m> {
         Self { manifests, counts: counts.collect(), files: 0, lost: plan.lost }
     }
 
-    /// Counts a group that was committed.
+    /// Counts a group of files that was committed.
     pub fn record(&mut self, group: &[Outcome]) {
         for Outcome { job, result } in group {
             self.files += 1;
@@ -62,19 +62,19 @@ impl<'m> Tally<'m> {
         }
     }
 
-    /// Counts what settling left behind, for each processor.
+    /// Adds the results of settling, for each processor.
     #[must_use]
     pub fn settled(mut self, settled: Vec<Settled>) -> Self {
         self.counts.iter_mut().zip(settled).for_each(|(counts, settled)| counts.settled(settled));
         self
     }
 
-    /// Files that were looked into so far.
+    /// The number of files read so far.
     pub fn files(&self) -> u64 {
         self.files
     }
 
-    /// Adds up.
+    /// Returns the result of the pass.
     pub fn end(mut self, elapsed: Duration, mut notices: Notices, stop: &Heartbeat) -> Summary {
         if self.lost > 0 {
             let files = count(self.lost, "transcript");
@@ -111,10 +111,10 @@ impl Counts {
         }
     }
 
-    /// Counts a file that is not looked into.
+    /// Counts a file that is not read.
     fn left(&mut self, file: &SourceFile, reason: &Reason) {
         match reason {
-            // No alarm or count names a person who is forgotten.
+            // People who were forgotten are not named in any detail.
             Reason::Rejected(Rejection::Forgotten) => {
                 self.rejected += 1;
                 self.forgotten += 1;
@@ -123,13 +123,12 @@ impl Counts {
             Reason::Failed(standing) => self.held(file, standing),
             Reason::Growing(quiet) => self.deferred(file, &quiet.words()),
             Reason::Unchanged => self.unchanged += 1,
-            // It is counted when it was read.
+            // Counted after it was read.
             Reason::Due | Reason::Retry => {}
         }
     }
 
-    /// Counts what is no longer in transcripts, and the keys that could not be settled, whether they were tried
-    /// or not.
+    /// Counts items that are no longer in transcripts, and keys that could not be settled, in this pass or before.
     fn settled(&mut self, Settled { dropped, unsettled, .. }: Settled) {
         self.dropped = dropped.iter().map(|(_, items)| items).sum();
         self.dropped_detail = dropped.into_iter().map(|(session, items)| Dropped { session, items }).collect();
@@ -142,7 +141,7 @@ impl Counts {
         self.unsettled_detail = unsettled.into_iter().map(error).collect();
     }
 
-    /// Counts a file whose failure stands, by what kind of failure it was.
+    /// Counts a file that is not read because it has failed before.
     fn held(&mut self, file: &SourceFile, standing: &Standing) {
         match standing.state {
             FailureState::Dropped => self.rejected(file, &format!("dropped by hand: {}", standing.failure)),

@@ -1,4 +1,4 @@
-//! Reads one file in a process of its own, to see whether the process survives it.
+//! Reads a file in a separate process, to see whether the process survives.
 
 use crate::base::error::cause;
 use crate::base::heartbeat::Heartbeat;
@@ -19,21 +19,21 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// Reads a file in a process of its own, for the processors of a pass, and returns how that process died if it did.
+/// Reads a file in a separate process, with processors of the pass. Returns how that process died if it did.
 pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> + 't;
 
-/// Address space of a trial, in bytes: many times what reading a file takes.
+/// The most bytes of address space of that process: many times what reading a file takes.
 const MEMORY: u64 = 2 << 30;
 
-/// A trial may take this long, and a second more for every 4 MB.
+/// The process may take this long, plus a second for every 4 MB of the file.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BYTES_A_SECOND: u64 = 4_000_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Signals by which somebody asks a process to end: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
+/// Signals with which users and services end a process: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
 const STOPS: [i32; 4] = [1, 2, 3, 15];
 
-/// What a trial takes over from its pass.
+/// What a trial needs from its pass.
 #[derive(Clone, Copy)]
 pub struct Setup<'s> {
     pub database: &'s Path,
@@ -42,17 +42,17 @@ pub struct Setup<'s> {
     pub heartbeat: &'s Heartbeat,
 }
 
-/// Tries each file in a process of its own.
+/// Returns a function that reads a file in a separate process.
 pub fn in_own_process(setup: Setup<'_>) -> impl Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> {
     move |job, processors| spawn(job, processors, setup)
 }
 
-/// Lets a new process of this program read a file, with processors of the same configuration.
+/// Starts this program again to read a file, with the same configuration.
 ///
 /// # Errors
 ///
-/// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
-/// deferred if the pass is to stop.
+/// A failure of class `crash` if that process dies or takes too long, and of class `environment` if it cannot run. The
+/// file is deferred if the pass is to stop.
 fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
     let Setup { database, sources, config, heartbeat } = setup;
     let caps = config.caps;
@@ -65,11 +65,11 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     command.args([caps.file, caps.line as u64, caps.facts as u64].map(|cap| cap.to_string()));
     command.args(job.due.iter().map(|due| processors[*due].manifest().name));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Ctrl-C and Ctrl-Z are for the pass, which ends the trial itself.
+    // Ctrl-C and Ctrl-Z reach only the pass, which kills the trial itself if it has to stop.
     command.process_group(0);
     let config = written(config).map_err(|error| environment(std::io::Error::other(error)))?;
     let mut child = command.spawn().map_err(environment)?;
-    // A process that ends before it has read everything reports that by its exit code.
+    // A process that ends before it has read all of this reports that with its exit code.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(config.as_bytes()));
     let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
     let died =
@@ -77,7 +77,7 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     match wait(&mut child, patience, heartbeat).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => match status.signal() {
-            // The whole service is being stopped with all of its processes, so the file is not to blame.
+            // The whole service is being stopped with all its processes, so the file is not the cause.
             Some(signal) if STOPS.contains(&signal) => Err(Refusal::Deferred(Halt::Stopped)),
             Some(signal) => died(format!("signal {signal}")),
             None => Err(Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
@@ -87,14 +87,14 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     }
 }
 
-/// A configuration as text, without the parts that no processor asks for.
+/// The configuration as TOML, without prices and sources, which no processor uses.
 ///
 /// # Errors
 ///
 /// If it cannot be written as TOML.
 pub fn written(config: &Config) -> Result<String, toml::ser::Error> {
     let mut values = Config { price: Vec::new(), source: Vec::new(), ..config.clone() }.values();
-    // A file leaves out what is not set.
+    // A TOML file cannot contain null, so settings without a value are left out.
     if let Some(settings) = values.as_object_mut() {
         settings.retain(|_, value| !value.is_null());
         let tables = settings.values_mut().filter_map(serde_json::Value::as_object_mut);
@@ -103,8 +103,8 @@ pub fn written(config: &Config) -> Result<String, toml::ser::Error> {
     toml::to_string(&values)
 }
 
-/// Waits for the end of a process; kills it after the time, or when the pass is to stop. A time in which this process
-/// is stopped does not count.
+/// Waits for the end of a process. Kills it when the time is over or the pass is to stop, and then returns `None`. Time
+/// during which this process itself is suspended does not count.
 fn wait(child: &mut Child, patience: Duration, heartbeat: &Heartbeat) -> std::io::Result<Option<ExitStatus>> {
     let mut waited = Duration::ZERO;
     loop {
@@ -124,7 +124,8 @@ fn wait(child: &mut Child, patience: Duration, heartbeat: &Heartbeat) -> std::io
     }
 }
 
-/// Reads the file as a pass would. Any result is fine, as long as the process survives.
+/// Reads the file as a pass would, in the separate process. The result does not matter, only whether the process
+/// survives.
 ///
 /// # Errors
 ///

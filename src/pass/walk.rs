@@ -1,11 +1,11 @@
-//! The first stage: what there is, by stat only. Every source is walked by itself.
+//! The first stage: lists the files and their metadata. Each source is walked by itself.
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::Source;
 use crate::source::open::Root;
 use crate::source::scan::{self, Walk};
 
-/// The root of a source and what was seen below it, or why it cannot be walked.
+/// The root of a source and the files in it, or why it cannot be walked.
 pub type Walked = Result<(Root, Walk)>;
 
 /// Walks the sources.
@@ -17,11 +17,11 @@ pub fn walk(sources: &[Source], login: &str) -> Result<Vec<Walked>> {
     some_of(scan::each(sources, login))
 }
 
-/// Sources of which at least one is left.
+/// Returns the walks, if at least one of them has succeeded.
 ///
 /// # Errors
 ///
-/// If there is none, with what is wrong with each.
+/// If all have failed, with all causes.
 pub fn some_of(walks: Vec<Walked>) -> Result<Vec<Walked>> {
     if walks.is_empty() || walks.iter().any(std::result::Result::is_ok) {
         return Ok(walks);

@@ -1,4 +1,4 @@
-//! The way from outcomes to commits: readers fill a queue, one thread empties it into the database.
+//! Reads the planned files on several threads, and commits the results on one. A bounded queue connects them.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Allowance;
@@ -18,14 +18,14 @@ use crate::store::{SharedStore, runs};
 use rayon::ThreadPoolBuilder;
 use std::time::{Duration, Instant};
 
-/// How far a pass is.
+/// How many files are done, and of how many.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     pub files: u64,
     pub of: u64,
 }
 
-/// Reads what is planned, and writes the results.
+/// Reads the planned files and commits the results.
 ///
 /// # Errors
 ///
@@ -50,10 +50,10 @@ pub fn read<'k>(
     let reader =
         Reader { marks: Some(&marks), roots: &known.roots, processors: pass.processors, caps: pass.caps, allowance };
     let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress };
-    // A suspect waits until the others are done, under its mark.
+    // A suspect is read after all others. It keeps its mark until then, in case the process dies before.
     let held: Vec<_> = suspects.iter().map(|job| marks.begin(&job.file.session_file)).collect();
     writer.read(&jobs, &reader, threads)?;
-    // Who tries a file knows the sources of the pass, also those that are not walked.
+    // The trial uses positions in all sources of the pass, including those that were not walked.
     let trial: &Trial<'_> =
         &|job, processors| (pass.trial)(&Job { source: known.positions[job.source], ..job.clone() }, processors);
     for (job, mark) in suspects.iter().zip(held) {
@@ -62,18 +62,18 @@ pub fn read<'k>(
     Ok(tally)
 }
 
-/// The one thread that writes.
+/// The thread that writes the database.
 struct Writer<'p, 'm> {
     store: &'p mut SharedStore,
     tally: &'p mut Tally<'m>,
     stamp: Stamp<'p>,
-    /// Jobs of the pass.
+    /// The number of jobs in the pass.
     of: u64,
     progress: &'p dyn Fn(Progress),
 }
 
 impl Writer<'_, '_> {
-    /// Keeps what readers make of jobs.
+    /// Reads jobs and commits the outcomes.
     fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
         self.rest(reader)?;
         if jobs.is_empty() {
@@ -86,7 +86,8 @@ impl Writer<'_, '_> {
         let pool = pool
             .build()
             .map_err(|error| Error::new(Status::CannotRun, format!("cannot start reader threads: {error}")))?;
-        // The writer stays on this thread: it waits for the readers, which never wait for a thread of the pool.
+        // The writer runs on this thread. It waits for the readers, and the readers never wait for a thread of the
+        // pool.
         pool.in_place_scope(|scope| {
             for _ in 0..threads {
                 let sender = outcomes.sender();
@@ -98,7 +99,7 @@ impl Writer<'_, '_> {
                     });
                 });
             }
-            // Dropped on the way out, whatever it is, which ends the readers.
+            // Dropped at every exit of this closure, which stops the readers.
             let outcomes = outcomes.receiver();
             while let Some(mut group) = next_group(&outcomes) {
                 self.keep(&mut group, reader)?;
@@ -108,14 +109,14 @@ impl Writer<'_, '_> {
         })
     }
 
-    /// Tries a file that may have ended a process before in one of its own, and reads it if that
-    /// survives: alone, since files can be too much for a process together.
+    /// Handles a file that may have killed a process before. First, a separate process reads it. If that survives, this
+    /// process reads it, too, with no other file beside it, since files can be too large together.
     fn read_suspect(&mut self, job: &Job, mark: InFlight<'_>, reader: &Reader<'_>, trial: &Trial<'_>) -> Result<()> {
         if let Some(halt) = reader.allowance.halt() {
             mark.keep();
             return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred(halt)) }], reader);
         }
-        // A trial can take a minute, and others want the database.
+        // Others may need the database, and a trial can take a minute.
         self.store.close();
         tracing::warn!(session = job.file.session_file, "was being read when a run died: trying it on its own");
         match trial(job, reader.processors) {
@@ -132,7 +133,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Commits a group, if there is anything in it.
+    /// Commits a group, unless it is empty.
     fn keep(&mut self, group: &mut [Outcome<'_>], reader: &Reader<'_>) -> Result<()> {
         if !group.is_empty() {
             self.store.commit(group, self.stamp)?;
@@ -143,25 +144,25 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    /// Lets others have the database: from time to time, and always before a wait for a network.
+    /// Releases the database for other processes: from time to time, or always if the pass waits for a network.
     fn rest(&mut self, reader: &Reader<'_>) -> Result<()> {
         if reader.is_network_bound() { self.store.end() } else { self.store.pass_on() }
     }
 }
 
-/// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
+/// Bytes of facts that wait while others are committed, about as many as the readers produce meanwhile.
 const WAITING: usize = 8 << 20;
 
-/// Bytes of facts in a commit, about: few enough to be held in memory, and enough to be fast. DuckDB stores the rows that
-/// each commit adds as a part of their own, and a later one merges parts with 122,880 rows or fewer together. So it writes
-/// a row the more often, the smaller commits are.
+/// About how many bytes of facts a commit has: few enough for memory, and many enough to be fast. DuckDB stores the
+/// rows of each commit as a separate part, and later merges parts of up to 122,880 rows. So the smaller the commits
+/// are, the more often DuckDB writes a row again.
 const GROUP: usize = 32 << 20;
 const GROUP_FILES: usize = 2_000;
 
-/// What was read is committed after this time: a large file does not delay the others.
+/// After this time, the outcomes at hand are committed, so that a large file does not delay the others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The outcomes of the next commit, of which there may be none yet; `None` when there will be no more.
+/// The outcomes of the next commit, possibly none yet. `None` if there are no more.
 fn next_group<'j>(outcomes: &Receiver<'_, Outcome<'j>>) -> Option<Vec<Outcome<'j>>> {
     let until = Instant::now() + PATIENCE;
     let (mut group, mut held) = (Vec::new(), 0);

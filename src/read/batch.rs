@@ -1,16 +1,15 @@
-//! Files that one thread reads side by side: the next window of each is read, all of them are hashed
-//! in lanes, each is folded.
+//! Reads several files side by side on one thread: reads the next window of each file, computes the MD5 of all windows
+//! at once, and folds each window.
 //!
-//! A file that ends makes room for the next job at once, so that a large one holds nobody up.
+//! When a file ends, the next job takes its place at once, so that a large file does not delay the others.
 //!
-//! For example, a thread takes files A (40 kB), B (16 KiB) and C (5 kB). One round reads the next window of each
-//! (16 KiB, all of B, all of C), hashes the three side by side, and folds each window while it is in the cache. B and C
-//! have ended, so they are sent to the writer, and two new files take their lanes. A goes on with its second window.
-//! There are 16 lanes at most, and no new one while the files at hand have 16 MB together.
+//! For example, a thread reads files A (40 kB), B (16 KiB) and C (5 kB). One round reads the next window of each (all
+//! of B and C, and 16 KiB of A), hashes the three at once, and folds each window while it is in the CPU cache. B and C
+//! have ended, so their outcomes are sent to the writer, and two new files take their lanes. A goes on with its second
+//! window. A thread has at most 16 lanes, and begins no new file while its current ones have 16 MB or more in total.
 //!
-//! The last jobs are shared out: a thread takes one only if more jobs are left than it has at hand. With five jobs, the
-//! first thread takes three and leaves two to others, instead of taking all while they have nothing to do. A thread
-//! with nothing at hand always gets one.
+//! The last jobs are shared: a thread takes one only if more jobs are left than it has at hand. With five jobs, the
+//! first thread takes three and leaves two to the others. A thread with no job at hand always gets one.
 
 use crate::read::job::Job;
 use crate::read::lanes::{self, LANES};
@@ -18,17 +17,17 @@ use crate::read::{Outcome, Reader, Stream};
 use crate::source::open::Refusal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The jobs of a pass, in their order, for all readers.
+/// The jobs of a pass, in order, shared by all threads.
 pub struct Queue<'j> {
     jobs: &'j [Job],
     next: AtomicUsize,
 }
 
-/// Bytes of a window: those of all lanes stay in a core's own cache.
+/// Bytes of a window. The windows of all lanes fit into the cache of a core.
 const WINDOW: usize = 16 << 10;
 
-/// Bytes of files that are read side by side, about. The facts that they hold grow with it, so a
-/// large file is read alone.
+/// About how many bytes of files are read side by side. The memory for their facts grows with it, so a large file is
+/// read alone.
 const SIDE_BY_SIDE: u64 = 16 << 20;
 
 impl<'j> Queue<'j> {
@@ -36,8 +35,8 @@ impl<'j> Queue<'j> {
         Self { jobs, next: AtomicUsize::new(0) }
     }
 
-    /// The next job for a reader that has this many at hand. The last jobs go to the readers with the fewest, so that
-    /// all end at about the same time.
+    /// The next job for a thread that has `at_hand` jobs already. The last jobs go to the threads with the fewest, so
+    /// that all threads end at about the same time.
     fn take(&self, at_hand: usize) -> Option<&'j Job> {
         let take = |next| (self.jobs.len() - next > at_hand).then_some(next + 1);
         let next = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
@@ -45,17 +44,17 @@ impl<'j> Queue<'j> {
     }
 }
 
-/// A file of a batch.
+/// A file that is read side by side with others.
 struct Lane<'j> {
     stream: Stream<'j>,
     hash: lanes::Md5State,
     buffer: Box<[u8]>,
-    /// Bytes of the window in the buffer.
+    /// The number of bytes in the buffer.
     filled: usize,
     failed: Option<Refusal>,
 }
 
-/// Reads jobs until there are none left, or `send` says that nobody listens.
+/// Reads jobs until there are none left, or until `send` returns false.
 pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(Outcome<'j>) -> bool) {
     let mut batch: Vec<Lane<'j>> = Vec::with_capacity(LANES);
     let mut buffers: Vec<Box<[u8]>> = Vec::new();
@@ -89,7 +88,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
             let result = match failed {
                 Some(refusal) => Err(refusal),
                 None if stream.is_changed(&hash) => {
-                    // Each file has one mark at a time.
+                    // Dropping the stream removes the file's mark: a file must have only one mark at a time.
                     drop(stream);
                     match reader.open_changed(job) {
                         Ok(stream) => {
@@ -110,7 +109,8 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
 }
 
 fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
-    // While one file waits for a network, the files beside it would wait too. A limit on files counts one at a time.
+    // With one lane, no other file has to wait while one waits for a network. A limit on files must count them one by
+    // one.
     let lanes = if reader.allowance.counts_files() { 1 } else { LANES };
     batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).fold(0, u64::saturating_add) < SIDE_BY_SIDE
 }
@@ -128,7 +128,7 @@ impl<'j> Lane<'j> {
         }
     }
 
-    /// Folds the window.
+    /// Folds the window in the buffer.
     fn fold(&mut self) {
         if self.failed.is_none() {
             self.failed = self.stream.fold(&self.buffer[..self.filled]).err();
@@ -148,7 +148,7 @@ mod tests {
     use md5::{Digest, Md5};
     use sessionmill_contract::SourceFile;
 
-    /// Files of these sizes and one that is missing, as jobs in a root.
+    /// A folder with files of these sizes, and a job for each and for a file that is missing.
     fn world(sizes: &[usize]) -> (tempfile::TempDir, Vec<Job>) {
         let folder = tempfile::tempdir().unwrap();
         let job = |name: String| Job {

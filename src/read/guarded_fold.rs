@@ -1,13 +1,13 @@
-//! A fold of one processor over one file, whose panic fails only that processor on that file.
+//! A fold of one processor over one file. If it panics, only this processor fails on this file.
 
 use crate::base::guard;
 use crate::read::Verdict;
 use sessionmill_contract::{Event, Failure, FailureClass, Fold, Processor, Rows, SourceFile};
 
-/// A fold whose panic is contained.
+/// A fold whose panics are caught.
 pub(super) enum GuardedFold<'s> {
     Live(Box<dyn Fold + 's>),
-    /// It holds more facts than a file may have.
+    /// It has more facts than a file may have.
     Full,
     Failed(Failure),
 }

@@ -1,12 +1,12 @@
-//! Which files are being read right now, written where the death of the process does not erase it.
+//! Marks the files that are being read, in files that survive the death of the process.
 //!
-//! A processor's bug can end the whole process: an abort, the end of the stack, the end of memory. The
-//! next pass finds the marks of the files that were in flight, tries each in a process of its own, and
-//! parks the one that kills that too. The marks live in the page cache; nothing is synced, because it
-//! is the process that dies and not the machine.
+//! A bug of a processor can kill the whole process: by an abort, a stack overflow, or a lack of memory. The next pass
+//! finds the marks of the files that were being read, reads each of them in a separate process first, and does not read
+//! one that kills this process, too. The marks are not synced to disk: they survive in the page cache when a process
+//! dies, and need not survive the machine.
 //!
-//! While a file waits for a network, it has no mark: a process that ends then says nothing about the file. What
-//! is computed before and after the wait has one again.
+//! While a file waits for a network, it has no mark, because the file is not to blame if the process ends then.
+//! Computations before and after the wait are marked.
 
 use crate::base::error::{Error, Result, cause};
 use crate::base::lock::{self, beside};
@@ -21,15 +21,15 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// MD5 of a source file's name: marks are of one size and reveal no name.
+/// The MD5 of a source file's name. So all marks have the same size, and do not reveal names.
 type Mark = [u8; 16];
 
 const NO_MARK: Mark = [0; 16];
 
-/// The marks of one pass, a slot for each file that is being read.
+/// The marks of one pass, with a slot for each file that is being read.
 #[derive(Debug)]
 pub struct Marks {
-    /// A file for each processor of the pass: the next pass of any of them finds the marks.
+    /// One file of marks per processor of the pass, so that the next pass of any of them finds the marks.
     files: Arc<[File]>,
     slots: Mutex<Slots>,
 }
@@ -48,20 +48,19 @@ pub struct InFlight<'f> {
     mark: Mark,
 }
 
-/// The files, the slot and the mark that was there.
+/// The files of marks, a slot, and the mark that was in it.
 type Taken = (Arc<[File]>, u64, Mark);
 
-/// A guard for a wait for the network. While it lives, the file has no mark, and [`computing`] sets the mark again
-/// around the work of this thread.
+/// A guard while this thread waits for the network. While it exists, the file has no mark, except within [`computing`].
 #[derive(Debug)]
 pub struct Waiting(());
 
 thread_local! {
-    /// The mark of the file that this thread waits with.
+    /// The mark of the file for which this thread waits.
     static WAITING: RefCell<Option<Taken>> = const { RefCell::new(None) };
 }
 
-/// Computes something about the file that this thread waits with, under the file's mark.
+/// Runs `body` under the mark of the file for which this thread waits. Without such a file, only runs `body`.
 pub fn computing<T>(body: impl FnOnce() -> T) -> T {
     let Some((files, slot, mark)) = WAITING.with_borrow(Clone::clone) else { return body() };
     write(&files, slot, mark);
@@ -77,12 +76,12 @@ impl Drop for Waiting {
 }
 
 impl Marks {
-    /// Opens the marks of a pass of processors, which holds their locks. Returns them with the marks that the last
-    /// pass of each of them left: not all of them need have been in one.
+    /// Opens the files of marks of these processors; the caller holds their locks. Returns them with the marks that the
+    /// last pass of each processor has left. That need not be the same pass for all.
     ///
     /// # Errors
     ///
-    /// If a file beside the database cannot be read.
+    /// If a file of marks cannot be opened or read.
     pub fn open(database: &Path, processors: &[&str]) -> Result<(Self, Suspects)> {
         let (mut files, mut marked) = (Vec::new(), HashSet::new());
         for processor in processors {
@@ -97,17 +96,17 @@ impl Marks {
         Ok((Self { files: files.into(), slots: Mutex::default() }, Suspects(marked)))
     }
 
-    /// Forgets the marks of the last pass.
+    /// Removes the marks of earlier passes.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// If a file of marks cannot be written.
     pub fn clear(&self) -> Result<()> {
         let cleared = self.files.iter().try_for_each(|file| file.set_len(0));
         cleared.map_err(|error| Error::cannot("write", "the marks of files in flight", error))
     }
 
-    /// Marks a file before its first byte is read.
+    /// Marks a file. Called before its first byte is read.
     pub fn begin(&self, session_file: &str) -> InFlight<'_> {
         let slot = {
             let mut slots = self.slots.lock();
@@ -122,7 +121,7 @@ impl Marks {
     }
 }
 
-/// A mark that cannot be written is no reason not to read the file.
+/// Writes a mark. An error is only logged: the file can be read without a mark.
 fn write(files: &[File], slot: u64, mark: Mark) {
     for file in files {
         if let Err(error) = file.write_all_at(&mark, slot * mark.len() as u64) {
@@ -132,7 +131,7 @@ fn write(files: &[File], slot: u64, mark: Mark) {
 }
 
 impl InFlight<'_> {
-    /// Takes the mark away while this thread waits for a network.
+    /// Removes the mark while this thread waits for a network.
     #[must_use]
     pub fn wait(&self) -> Waiting {
         write(&self.marks.files, self.slot, NO_MARK);
@@ -153,12 +152,13 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// What was being read when the last pass died.
+/// The files that were being read when an earlier pass died.
 #[derive(Debug, Default)]
 pub struct Suspects(HashSet<Mark>);
 
 impl Suspects {
-    /// Splits jobs into suspects, which include files that ended a process before, and the others.
+    /// Splits jobs into suspects and others. Suspects are files with a mark, and files that have killed a process
+    /// before.
     pub fn part(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let is_marked = |job: &Job| !self.0.is_empty() && self.0.contains(&mark(&job.file.session_file));
         jobs.into_iter().partition(|job| job.has_crashed() || is_marked(job))

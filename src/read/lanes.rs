@@ -1,15 +1,15 @@
-//! MD5 of several streams side by side, which costs little more than that of one.
+//! MD5 of several streams side by side. It takes little more time than MD5 of a single stream.
 
 use crate::base::hash::Hash;
 use sessionmill_simd::md5::{self, BLOCK};
 
 pub use sessionmill_simd::md5::LANES;
 
-/// The MD5 of a stream up to a whole number of blocks.
+/// The MD5 of the beginning of a stream, up to the end of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Md5State {
     words: [u32; 4],
-    /// Bytes.
+    /// The number of bytes so far.
     length: u64,
 }
 
@@ -20,7 +20,8 @@ impl Default for Md5State {
 }
 
 impl Md5State {
-    /// The hash of the stream, which ends with the bytes of `window` that [`update`] left.
+    /// The hash of the stream. `window` is the last window given to [`update`]; its bytes after the last whole block
+    /// are hashed here.
     pub fn finish(mut self, window: &[u8]) -> Hash {
         let (_, rest) = window.as_chunks::<BLOCK>();
         let bits = (self.length + rest.len() as u64).wrapping_mul(8);
@@ -37,8 +38,8 @@ impl Md5State {
     }
 }
 
-/// Takes in the next window of each stream: its whole blocks. Bytes behind them are left, for
-/// [`Md5State::finish`]: only the last window of a stream may have any.
+/// Adds the whole blocks of each stream's next window. Bytes after the last whole block are left to
+/// [`Md5State::finish`], so only the last window of a stream may have such bytes.
 pub fn update(streams: &mut [(&mut Md5State, &[u8])]) {
     let blocks = streams.iter_mut().map(|(state, window)| {
         let (blocks, _) = window.as_chunks();

@@ -4,21 +4,21 @@ use crate::dialect::Dialect;
 use sessionmill_contract::{Event, Said};
 use std::collections::BTreeMap;
 
-/// What kinds of lines a file has.
+/// The lines of a file by kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// The first dialect that was recognised.
     pub dialect: &'static str,
-    /// The dialects of lines, with how many.
+    /// The dialects of lines, with the number of lines of each.
     pub dialects: Vec<(&'static str, u64)>,
-    /// Lines, blank and malformed ones included; an unfinished last line is none yet.
+    /// The number of lines, including blank and malformed ones. An incomplete last line is not counted yet.
     pub lines: u64,
     pub malformed: u64,
-    /// Records of types that their dialect does not know.
+    /// Records whose type is unknown to their dialect: the number of each type.
     pub unknown: BTreeMap<String, u64>,
 }
 
-/// Names of unknown types come from outside: this many of them are kept.
+/// The most unknown types that are counted by name, because files can contain any number of them.
 const UNKNOWN_TYPES: usize = 100;
 const OTHER_TYPES: &str = "(other types)";
 
@@ -36,8 +36,8 @@ impl LineCounts {
     }
 }
 
-/// Whether a name can be that of a type: a few words of letters, or a few nested types. Anything else in its place,
-/// such as a key or an address, is not shown.
+/// Whether a name looks like that of a type: a few words of letters, or a few of these nested with `/`. Any other text,
+/// such as a key or an address, may be private and is not shown.
 fn is_type_name(name: &str) -> bool {
     const DEPTH: usize = 3;
     const WORDS: usize = 6;

@@ -1,25 +1,25 @@
-//! Lines of a stream that comes in windows. Memory is bounded by the longest line, and that by a cap.
+//! Splits a stream that comes in windows into lines. The memory for a line is limited by a cap.
 
-/// A splitter that keeps the line a window broke off in.
+/// Splits windows into lines. Keeps the beginning of a line that continues in the next window.
 #[derive(Debug)]
 pub struct Lines {
     rest: Vec<u8>,
     cap: usize,
-    /// The current line is over the cap: it is skipped to its end.
+    /// Whether the current line is longer than the cap. It is then skipped to its end.
     oversize: bool,
     number: u64,
-    /// Bytes in front of the current line.
+    /// The offset of the current line, in bytes.
     offset: u64,
-    /// Bytes of the windows so far.
+    /// Bytes of all windows so far.
     fed: u64,
 }
 
-/// Where a line stands.
+/// The position of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
-    /// From 1.
+    /// Its number, counted from 1.
     pub number: u64,
-    /// The byte at which it begins.
+    /// The offset of its first byte.
     pub offset: u64,
 }
 
@@ -27,17 +27,17 @@ pub struct At {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'a> {
     Whole(&'a [u8]),
-    /// It is longer than the cap; its bytes are gone.
+    /// It is longer than the cap. Its bytes are not kept.
     Oversize,
 }
 
 impl Lines {
-    /// `cap` is in bytes.
+    /// `cap` is the most bytes of a line.
     pub fn new(cap: usize) -> Self {
         Self { rest: Vec::new(), cap, oversize: false, number: 0, offset: 0, fed: 0 }
     }
 
-    /// Hands on the lines that end in this window.
+    /// Calls `each` for the lines that end in this window.
     pub fn feed(&mut self, mut window: &[u8], mut each: impl FnMut(At, Line<'_>)) {
         self.fed += window.len() as u64;
         while let Some(end) = memchr::memchr(b'\n', window) {
@@ -65,20 +65,20 @@ impl Lines {
         }
     }
 
-    /// The place and the bytes of a last line without a line feed, if there is one within the cap.
+    /// The position and bytes of a last line without a line feed, if there is one within the cap.
     pub fn tail(&self) -> Option<(At, &[u8])> {
         let at = At { number: self.number + 1, offset: self.offset };
         (!self.rest.is_empty() && !self.oversize).then_some((at, &self.rest))
     }
 
-    /// Lines that ended.
+    /// The number of lines that ended with a line feed.
     pub fn count(&self) -> u64 {
         self.number
     }
 }
 
-/// The line without what is no part of a record: white space, a byte-order mark, and the zeros that
-/// a crash leaves in place of a block that was never written. Returns how many bytes stand in front of it.
+/// The line without bytes that belong to no record: white space, a byte-order mark, and the zeros that a crash leaves
+/// in place of a block that was never written. Returns the number of bytes before the record, and the record.
 pub(crate) fn trim(line: &[u8]) -> (u64, &[u8]) {
     let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
@@ -91,7 +91,8 @@ pub(crate) fn trim(line: &[u8]) -> (u64, &[u8]) {
     }
 }
 
-/// Whether an unfinished last line is one or more whole JSON objects, or lists of them; else it waits for its end.
+/// Whether a last line without a line feed consists of complete JSON objects or lists. If not, it may still be being
+/// written.
 pub(crate) fn is_whole(tail: &[u8]) -> bool {
     let (_, tail) = trim(tail);
     let mut values = serde_json::Deserializer::from_slice(tail).into_iter::<serde::de::IgnoredAny>();
@@ -102,7 +103,7 @@ pub(crate) fn is_whole(tail: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Lines with their numbers and offsets, `None` for one over the cap, and the tail.
+    /// Lines with their numbers and offsets (`None` for one over the cap), and the tail with its offset.
     type Split = (Vec<(u64, u64, Option<Vec<u8>>)>, Option<(u64, Vec<u8>)>);
 
     fn split(windows: &[&[u8]], cap: usize) -> Split {

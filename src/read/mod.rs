@@ -1,30 +1,32 @@
-//! One source file, read once: the bytes that are hashed are the bytes that are parsed.
+//! Reads a source file once: the bytes that are hashed are the bytes that are parsed.
 //!
-//! The file streams through a window; every due processor folds the same events. A file that is as long
-//! as it was is only hashed at first, and read again in the one case in which it differs. A batch of files
-//! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
+//! A file is read window by window, and every due processor gets the same events. A file whose size is unchanged is at
+//! first only hashed, and read again only if its hash differs. A thread reads several files side by side. Nothing in
+//! this folder uses the database. A panic of a processor only ends its own work on that file.
 //!
-//! For example, a file had 1,000 bytes and the hash H at the last look, and all due processors have dealt with H:
+//! For example, a file had 1,000 bytes and hash H when it was last read, and all due processors have processed these
+//! bytes:
 //!
 //! - It still has 1,000 bytes: it is only hashed. If the hash is H, every due processor gets [`Verdict::Unchanged`],
-//!   and no line is parsed. If not, [`batch`] opens it again, and hashes and folds it from the first byte: what is
-//!   folded is what was hashed in that same read.
+//!   and no line is parsed. If not, [`batch`] opens it again, and hashes and folds it from the first byte. So the
+//!   folded bytes are always those that were hashed in the same read.
 //! - It has 1,200 bytes: it is folded at once. Bytes that are appended meanwhile are left to the next pass.
-//! - It has 900 bytes and loses some more while it is read: a failure of class `changed`, which the next pass retries.
+//! - It has 900 bytes, and becomes still shorter while it is read: this is a failure of class `changed`, which the next
+//!   pass retries.
 //!
-//! Where processors differ (`usage` has dealt with these bytes, `tasks` has not), all of them see the events. At the
-//! end those that were up to date get `Unchanged`, and their facts are dropped.
+//! Processors can differ: `usage` has processed these bytes and `tasks` has not. Then both get the events. At the end,
+//! `usage` gets `Unchanged`, and its facts are dropped.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`stream`] | one file: opened, hashed or folded, and ended |
-//! | [`lines`] | bytes become lines |
-//! | `guarded_fold` | a fold whose panic is contained |
+//! | [`stream`] | opens a file, hashes or folds its windows, and ends it |
+//! | [`lines`] | splits bytes into lines |
+//! | `guarded_fold` | a processor's fold, whose panics are caught |
 //! | [`line_counts`] | counts the lines of a file by kind |
-//! | [`batch`] | files that one thread reads side by side |
-//! | [`lanes`] | MD5 of several files at once |
-//! | [`in_flight`] | marks of files that are being read, for the case that they end the process |
-//! | [`job`] | a file that is due |
+//! | [`batch`] | reads several files side by side on one thread |
+//! | [`lanes`] | computes the MD5 of several files at once |
+//! | [`in_flight`] | marks the files that are being read, to find those that kill the process |
+//! | [`job`] | a file to read |
 
 pub mod batch;
 mod guarded_fold;
@@ -47,28 +49,28 @@ use crate::source::open::{Refusal, Root};
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Bound, Failure, Manifest, Processor, Rows};
 
-/// What a worker needs to read the jobs of a pass.
+/// What a thread needs to read the files of a pass.
 #[derive(Clone, Copy)]
 pub struct Reader<'p> {
-    /// Where files are marked while they are read.
+    /// Where the files that are being read are marked.
     pub marks: Option<&'p Marks>,
-    /// One per source.
+    /// The root of each source.
     pub roots: &'p [Root],
     pub processors: &'p [&'p dyn Processor],
     pub caps: Caps,
-    /// How much of the pass is left.
+    /// How much time and how many files the pass may still use.
     pub allowance: &'p Allowance<'p>,
 }
 
-/// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
+/// Limits on one file. Files above a limit are rejected, lines above a limit are skipped, and both are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
-    /// Bytes of a file, and of its text if it is compressed.
+    /// The most bytes of a file, and of its text if it is compressed.
     pub file: u64,
-    /// Bytes of a line.
+    /// The most bytes of a line.
     pub line: usize,
-    /// Facts of a file that one processor may hold.
+    /// The most facts that one processor may make from a file.
     pub facts: usize,
 }
 
@@ -85,32 +87,32 @@ pub struct Outcome<'j> {
     pub result: Result<Read, Refusal>,
 }
 
-/// A file that was read whole.
+/// A file that was read to its end.
 #[derive(Debug)]
 pub struct Read {
     pub look: Look,
-    /// `None` if its bytes are those of the last look, and no line of it was parsed.
+    /// `None` if only its hash was computed because its bytes are unchanged.
     pub tally: Option<LineCounts>,
-    /// For each due processor.
+    /// The verdict of each due processor, given by its position.
     pub verdicts: Vec<(usize, Verdict)>,
 }
 
-/// The result of reading a file for one processor.
+/// The result of one processor for a file.
 #[derive(Debug)]
 pub enum Verdict {
-    /// The hash is the one in the ledger.
+    /// The processor has already processed these bytes.
     Unchanged,
     Facts(Rows),
     Failed(Failure),
 }
 
 impl<'j> Outcome<'j> {
-    /// The job failed for all processors that were due.
+    /// An outcome in which all due processors fail.
     pub fn failed(job: &'j Job, failure: Failure) -> Self {
         Self { job, result: Err(Refusal::Failed(failure)) }
     }
 
-    /// Bytes of memory that the facts take, about.
+    /// About how many bytes of memory the facts take.
     pub fn weight(&self) -> usize {
         let Ok(read) = &self.result else { return 0 };
         let weight = |verdict: &Verdict| if let Verdict::Facts(rows) = verdict { rows.weight() } else { 0 };
@@ -119,7 +121,7 @@ impl<'j> Outcome<'j> {
 }
 
 impl Verdict {
-    /// Items that a processor extracted: the facts that it settles.
+    /// The number of items that a processor extracted: the facts that it settles.
     pub fn items(&self, manifest: &Manifest) -> u64 {
         let Self::Facts(rows) = self else { return 0 };
         manifest.settlements.iter().map(|settlement| rows.of(settlement.facts).count() as u64).sum()
@@ -127,19 +129,19 @@ impl Verdict {
 }
 
 impl<'s> Reader<'s> {
-    /// Whether a file is asked about over a network.
+    /// Whether a processor of this pass asks about files over a network.
     pub fn is_network_bound(&self) -> bool {
         is_network_bound(self.processors)
     }
 
-    /// Why the pass may not read a file that has changed, if it may not. A pass that waits for a network needs time
-    /// left for it.
+    /// Why the pass may not process another changed file; `None` if it may. For a pass that waits for a network, time
+    /// must be left, too.
     fn left(&self) -> Option<Halt> {
         let late = if self.is_network_bound() { self.allowance.halt() } else { None };
         late.or_else(|| self.allowance.take().err())
     }
 
-    /// What a processor makes of a file that has ended. One that waits for a network does so here.
+    /// Ends a fold. A processor that waits for a network asks here.
     fn finish(&self, fold: GuardedFold<'_>) -> Verdict {
         let verdict = fold.finish();
         if let (Verdict::Failed(failure), true) = (&verdict, self.is_network_bound()) {
@@ -149,7 +151,7 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Whether a pass of these processors waits for a network.
+/// Whether one of these processors waits for a network.
 pub fn is_network_bound(processors: &[&dyn Processor]) -> bool {
     processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
 }

@@ -1,4 +1,4 @@
-//! A file that is read window by window: opened, hashed or folded, and ended.
+//! A file that is read window by window: it is opened, hashed or folded, and ended.
 
 use crate::base::error::cause;
 use crate::base::failpoint;
@@ -21,23 +21,23 @@ use sessionmill_contract::{Event, Failure, FailureClass};
 use std::fs::File;
 use std::io::Read as _;
 
-/// A file on its way through the folds.
+/// A file that is being read.
 pub struct Stream<'s> {
     pub job: &'s Job,
     reader: &'s Reader<'s>,
-    /// Held while the file is read.
+    /// The mark of the file, while it is read.
     in_flight: Option<InFlight<'s>>,
-    /// Before the stat.
+    /// The time before the metadata was read.
     begun: Moment,
     file: File,
     stat: Stat,
-    /// Bytes that are not read yet.
+    /// The number of bytes that are not read yet.
     left: u64,
-    /// It is only hashed, without folds: this is what the processors have dealt with.
+    /// If given, the file is only hashed: this is the hash with which all due processors have processed it.
     expected: Option<Hash>,
-    /// Of a compressed file.
+    /// For a compressed file.
     unpacker: Option<Unpacker>,
-    /// Bytes of text so far.
+    /// The number of bytes of text so far.
     text: u64,
     lines: Lines,
     dialects: dialect::Reader,
@@ -46,16 +46,16 @@ pub struct Stream<'s> {
 }
 
 impl<'s> Reader<'s> {
-    /// Begins a file: to be hashed only, if it is likely to be what it was.
+    /// Opens a file. If it is probably unchanged, it will only be hashed.
     ///
     /// # Errors
     ///
-    /// If the pass has no more time, or the file cannot or must not be opened.
+    /// If the pass has no time left, or the file cannot or must not be opened.
     pub fn open(&'s self, job: &'s Job) -> Result<Stream<'s>, Refusal> {
         self.begin(job, |stat| job.expected(stat, self.processors))
     }
 
-    /// Begins a file that turned out not to be what it was.
+    /// Opens a file again that has turned out to be changed.
     ///
     /// # Errors
     ///
@@ -103,23 +103,24 @@ impl<'s> Reader<'s> {
 }
 
 impl Stream<'_> {
-    /// Size at opening, which limits how many files are read side by side. Bytes appended later are left to the next
-    /// pass. A file that is being unpacked counts as infinitely large, since the size of its text is unknown: no
-    /// further file is begun while it is read.
+    /// The size at opening, in bytes, which limits how many files are read side by side. Bytes that are appended later
+    /// are left to the next pass. A compressed file counts as infinitely large, because the size of its text is
+    /// unknown: no other file is begun while it is unpacked.
     pub fn size(&self) -> u64 {
         if self.unpacker.is_some() { u64::MAX } else { self.stat.size }
     }
 
-    /// Bytes that are not read yet.
+    /// The number of bytes that are not read yet.
     pub fn left(&self) -> u64 {
         self.left
     }
 
-    /// Fills the window with the next bytes, the last window as far as there are any. Returns how many.
+    /// Fills the window with the next bytes of the file. Returns their number, which is less than the size of the
+    /// window only at the end of the file.
     ///
     /// # Errors
     ///
-    /// If the file is shorter than it was, or cannot be read, or the pass is to stop.
+    /// If the file has become shorter, or cannot be read, or the pass is to stop.
     pub fn window(&mut self, window: &mut [u8]) -> Result<usize, Refusal> {
         if self.reader.allowance.is_stopped() {
             return Err(Refusal::Deferred(Halt::Stopped));
@@ -136,11 +137,11 @@ impl Stream<'_> {
         Ok(want)
     }
 
-    /// Folds the lines that end in a window.
+    /// Folds the lines that end in a window of the file.
     ///
     /// # Errors
     ///
-    /// If a compressed file is damaged or its text is over a cap, or the reader has a bug.
+    /// If a compressed file is damaged, its text is over a cap, the pass is to stop, or the reader panics.
     pub fn fold(&mut self, window: &[u8]) -> Result<(), Refusal> {
         contained(|| {
             failpoint::point("read", &self.job.file.session_file);
@@ -154,7 +155,7 @@ impl Stream<'_> {
         })
     }
 
-    /// Folds the lines that end in a piece of text.
+    /// Folds the lines that end in a piece of text. The text of a compressed file is unpacked.
     fn text(&mut self, text: &[u8]) -> Result<(), Refusal> {
         self.text += text.len() as u64;
         if self.text > self.reader.caps.file {
@@ -170,16 +171,16 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Whether the file was only hashed, and is not what it was.
+    /// Whether the file was only hashed, and its hash differs from the expected one.
     pub fn is_changed(&self, hash: &Hash) -> bool {
         self.expected.is_some_and(|expected| expected != *hash)
     }
 
-    /// Ends the file, of which all windows were folded.
+    /// Ends a file whose windows were all folded.
     ///
     /// # Errors
     ///
-    /// If a compressed file is cut off, or the reader has a bug.
+    /// If a compressed file is cut off, or the reader panics.
     pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
         contained(|| {
             if let Some(unpacker) = self.unpacker.take() {
@@ -213,7 +214,7 @@ impl Stream<'_> {
         })
     }
 
-    /// A line without a line feed counts if it is whole.
+    /// Folds a last line without a line feed if it is complete.
     fn last_line(&mut self) {
         let lines = std::mem::replace(&mut self.lines, Lines::new(0));
         if let Some((at, tail)) = lines.tail().filter(|(_, tail)| is_whole(tail)) {
@@ -223,7 +224,7 @@ impl Stream<'_> {
         self.tally.lines += lines.count();
     }
 
-    /// Lets dialects report what they only know at the end of the file.
+    /// Lets dialects report what they know only at the end of the file.
     fn last_words(&mut self) {
         let Self { reader, folds, tally, dialects, .. } = self;
         dialects.end(&mut |event| {
@@ -250,16 +251,17 @@ impl Stream<'_> {
     }
 }
 
-/// For this time after its last change, a compressed file that is cut off may still be written to.
+/// A compressed file that is cut off may still be being written for this time after its last change.
 const WRITING: TimeDelta = TimeDelta::hours(1);
 
-/// The class of the failure if a compressed file is damaged.
+/// The class of the failure if a compressed file is damaged: `changed`, which is retried, if it may still be being
+/// written.
 fn damage(now: &Moment, stat: &Stat) -> FailureClass {
     let age = now.wall - DateTime::from_timestamp_nanos(stat.ctime_ns);
     if age.abs() < WRITING { FailureClass::Changed } else { FailureClass::Permanent }
 }
 
-/// A panic on the way fails this file only.
+/// If `body` panics, only this file fails.
 fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     guard::guard(body, || Refusal::failed(FailureClass::Panic, "the reader panicked"))
 }

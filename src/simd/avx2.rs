@@ -1,14 +1,14 @@
-//! The forms for processors with AVX2: twice eight streams, or 64 bytes, at a time.
+//! The versions for processors with AVX2: they work on two groups of eight streams, or 64 bytes, at a time.
 //!
-//! Intrinsics are inlined into functions with the same target feature only. A closure, or a function of the standard
-//! library that takes one, has no such feature: what is called in a loop here is a macro or a function with the
-//! feature, or each instruction would be a call.
+//! The compiler inlines intrinsics only into functions with the same target feature. A closure, or a function of the
+//! standard library that takes one, does not have it, and each instruction would be a call. So the loops here use only
+//! macros and functions with the feature.
 
 use crate::marks::{self, Marks};
 use crate::md5::{BLOCK, SINES, Stream};
 use std::arch::x86_64::*;
 
-/// The marks of whole blocks.
+/// Computes the marks of blocks.
 pub(crate) fn marks(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
     assert!(crate::has_avx2());
     // SAFETY: the processor has AVX2.
@@ -54,7 +54,7 @@ fn controls(text: __m256i) -> __m256i {
     _mm256_cmpeq_epi8(_mm256_min_epu8(text, bytes(b' ' - 1)), text)
 }
 
-/// One bit for each byte.
+/// One bit per byte: the highest bit of each.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn bits(low: __m256i, high: __m256i) -> u64 {
@@ -71,10 +71,10 @@ fn halves(block: &[u8; 64]) -> [__m256i; 2] {
     unsafe { [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(32).cast())] }
 }
 
-/// Streams that one instruction works on.
+/// The number of streams on which one instruction works.
 const LANES: usize = 8;
 
-/// Takes a number of blocks into each stream.
+/// Hashes `count` blocks of each stream.
 pub(crate) fn several(streams: &mut [Stream<'_>], count: usize) {
     assert!(crate::has_avx2());
     for streams in streams.chunks_mut(2 * LANES) {
@@ -89,7 +89,7 @@ pub(crate) fn several(streams: &mut [Stream<'_>], count: usize) {
     }
 }
 
-/// The same word of eight streams, in as many groups as are hashed side by side.
+/// The same word of eight streams, for each group.
 type Words<const GROUPS: usize> = [__m256i; GROUPS];
 
 #[target_feature(enable = "avx2")]
@@ -97,7 +97,7 @@ fn side_by_side<const GROUPS: usize>(streams: &mut [Stream<'_>], count: usize) {
     let mut text: [[&[[u8; BLOCK]]; LANES]; GROUPS] = [[&[]; LANES]; GROUPS];
     let mut states = [[[0; LANES]; GROUPS]; 4];
     for lane in 0..GROUPS * LANES {
-        // Lanes that are free repeat the first stream.
+        // Unused lanes repeat the first stream; their results are ignored.
         let (state, blocks) = &streams[if lane < streams.len() { lane } else { 0 }];
         text[lane / LANES][lane % LANES] = &blocks[..count];
         for word in 0..4 {
@@ -143,8 +143,8 @@ fn store(from: __m256i, words: &mut [u32; LANES]) {
     unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), from) }
 }
 
-/// The 16 words of a block of each of eight streams: first those of one stream side by side, then the same word of all
-/// streams. Words change places in pairs, then in pairs of pairs, then in halves:
+/// Transposes the 16 words of a block of each of eight streams: the rows are first the words of one stream, and then
+/// the same word of all streams. The steps interleave single words, then pairs of words, then halves:
 ///
 /// ```text
 /// a0 a1 a2 a3 …    a0 b0 a1 b1 …    a0 b0 c0 d0 …    a0 b0 c0 d0 e0 f0 g0 h0
@@ -168,7 +168,7 @@ fn transpose(streams: &[&[[u8; BLOCK]]; LANES], at: usize, message: &mut [__m256
             [_mm256_unpacklo_epi32(e, f), _mm256_unpackhi_epi32(e, f)],
             [_mm256_unpacklo_epi32(g, h), _mm256_unpackhi_epi32(g, h)],
         );
-        // A lane of 128 bits has words 0 to 3 of this half, the other one 4 to 7.
+        // The lower 128 bits have words 0 to 3 of this half, the upper ones words 4 to 7.
         for pair in 0..2 {
             let abcd = [_mm256_unpacklo_epi64(ab[pair], cd[pair]), _mm256_unpackhi_epi64(ab[pair], cd[pair])];
             let efgh = [_mm256_unpacklo_epi64(ef[pair], gh[pair]), _mm256_unpackhi_epi64(ef[pair], gh[pair])];
@@ -193,7 +193,7 @@ macro_rules! step {
     };
 }
 
-/// Sixteen steps. Each rotates by another number, and the words of the state change places.
+/// Sixteen steps. Each has its own rotation, and the words of the state change roles.
 macro_rules! round {
     ($round:ident, $from:literal, [$r:literal, $s:literal, $t:literal, $u:literal], $i:ident => $order:expr,
      $a:ident, $b:ident, $c:ident, $d:ident, $message:ident) => {

@@ -1,23 +1,23 @@
-//! Where the bytes stand that give JSON text its structure.
+//! Finds the bytes that give JSON text its structure.
 
-/// The marks of 64 bytes: bit `n` is that of byte `n`.
+/// The marks of 64 bytes: bit `n` is set if byte `n` is of this kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     pub backslash: u64,
     pub quote: u64,
-    /// `[`, `]`, `{` and `}`; also `Y`, `_`, `y` and DEL, which JSON has inside of strings only. All eight are found by
-    /// one comparison.
+    /// `[`, `]`, `{` and `}`, and also `Y`, `_`, `y` and DEL. One comparison finds all eight, and JSON has the last
+    /// four only inside of strings.
     pub bracket: u64,
     /// Blanks, commas and colons.
     pub separator: u64,
-    /// Bytes below a blank, which JSON text on one line has nowhere.
+    /// Bytes below the blank. A JSON record on one line has none, except tabs and carriage returns between values.
     pub control: u64,
 }
 
-/// Bytes that have their marks in one word.
+/// The number of bytes whose marks are in one word.
 pub const BLOCK: usize = 64;
 
-/// The marks of whole blocks: those of as many as there are in both.
+/// Computes the marks of blocks, up to the end of the shorter of the two slices.
 pub fn of(blocks: &[[u8; BLOCK]], marks: &mut [Marks]) {
     #[cfg(target_arch = "x86_64")]
     if crate::has_avx2() {

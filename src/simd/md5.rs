@@ -1,26 +1,27 @@
-//! MD5, RFC 1321: the part that takes in blocks of 64 bytes.
+//! The block function of MD5 (RFC 1321), for several streams at once.
 //!
-//! One MD5 is a chain of additions that each wait for the one before, so a core that hashes one stream is mostly
-//! idle. Here one instruction works on eight streams, and with AVX2 two such chains run side by side.
+//! MD5 of one stream is a chain of additions, each of which waits for the one before, so most execution units of the
+//! core are idle. Here, one instruction works on eight streams, and with AVX2 two groups of eight are computed side by
+//! side.
 
 use crate::portable;
 
-/// Streams that are hashed at the price of one, about.
+/// The most streams that are hashed side by side, in about the time of one.
 pub const LANES: usize = 16;
 
-/// So few streams are faster one after the other.
+/// Up to this many streams are faster one after the other.
 const FEW: usize = 2;
 
-/// Bytes that are taken in at once.
+/// Bytes per block.
 pub const BLOCK: usize = 64;
 
 /// The state of a stream before its first block.
 pub const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
-/// The state of a stream, and the blocks that come next.
+/// The state of a stream, and its next blocks.
 pub type Stream<'s> = (&'s mut [u32; 4], &'s [[u8; BLOCK]]);
 
-/// Takes the blocks of each stream into its state.
+/// Hashes the blocks of each stream into its state. Streams can have different numbers of blocks.
 pub fn update(streams: &mut [Stream<'_>]) {
     let mut streams: Vec<_> = streams.iter_mut().map(|(state, blocks)| (&mut **state, *blocks)).collect();
     loop {
@@ -36,7 +37,7 @@ pub fn update(streams: &mut [Stream<'_>]) {
     }
 }
 
-/// Takes a number of blocks into each stream. All streams have at least this many.
+/// Hashes `count` blocks of each stream. All streams must have at least this many.
 fn several(streams: &mut [Stream<'_>], count: usize) {
     #[cfg(target_arch = "x86_64")]
     if crate::has_avx2() {
@@ -45,7 +46,7 @@ fn several(streams: &mut [Stream<'_>], count: usize) {
     portable::several(streams, count);
 }
 
-/// The fractions of sines.
+/// The constants of RFC 1321: 2³² · |sin(n)| for n from 1 to 64, rounded down.
 #[rustfmt::skip]
 pub(crate) const SINES: [u32; 64] = [
     0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee, 0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501,
@@ -63,12 +64,12 @@ mod tests {
     use super::*;
     use md5::{Digest, Md5};
 
-    /// The hash of whole blocks, by the library.
+    /// The MD5 of whole blocks, computed by the library.
     fn expected(blocks: &[[u8; BLOCK]]) -> Vec<u8> {
         Md5::digest(blocks.as_flattened()).to_vec()
     }
 
-    /// The hash of a stream that ends after this many blocks.
+    /// The MD5 of a stream that ends after this many blocks.
     fn finished(mut state: [u32; 4], blocks: usize) -> Vec<u8> {
         let mut end = [[0; BLOCK]];
         end[0][0] = 0x80;
@@ -77,7 +78,7 @@ mod tests {
         state.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// Some streams of random lengths, taken in at once by this function.
+    /// Hashes streams of random lengths with this function and compares the results with those of the library.
     fn check(several: fn(&mut [Stream<'_>])) {
         let mut random = fastrand::Rng::with_seed(1);
         for count in (0..40).chain([16; 40]) {
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_form_gives_the_same() {
-        /// As many blocks of each stream as all have, and the others one by one.
+        /// Hashes as many blocks as all streams have with `several`, and the remaining ones stream by stream.
         fn split(streams: &mut [Stream<'_>], several: impl Fn(&mut [Stream<'_>], usize)) {
             for streams in streams.chunks_mut(LANES) {
                 let common = streams.iter().map(|(_, blocks)| blocks.len()).min().unwrap_or_default();

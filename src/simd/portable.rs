@@ -1,4 +1,4 @@
-//! The forms for every processor: eight streams, or sixteen bytes, at a time.
+//! The portable versions: they work on eight streams, or 16 bytes, at a time.
 
 use crate::marks::{self, Marks};
 use crate::md5::{BLOCK, SINES, Stream};
@@ -6,7 +6,7 @@ use std::num::Wrapping;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Not};
 use wide::{u8x16, u32x8};
 
-/// The marks of whole blocks.
+/// Computes the marks of blocks.
 pub(crate) fn marks(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
     for (block, marks) in blocks.iter().zip(marks) {
         *marks = Marks::default();
@@ -27,7 +27,7 @@ pub(crate) fn marks(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
 /// Streams that are hashed side by side.
 const LANES: usize = 8;
 
-/// Takes a number of blocks into each stream.
+/// Hashes `count` blocks of each stream.
 pub(crate) fn several(streams: &mut [Stream<'_>], count: usize) {
     for streams in streams.chunks_mut(LANES) {
         side_by_side(streams, count);
@@ -35,7 +35,7 @@ pub(crate) fn several(streams: &mut [Stream<'_>], count: usize) {
 }
 
 fn side_by_side(streams: &mut [Stream<'_>], count: usize) {
-    // Lanes that are free repeat the first stream.
+    // Unused lanes repeat the first stream; their results are ignored.
     let lane = |lane: usize| streams.get(lane).unwrap_or(&streams[0]);
     let mut state: [u32x8; 4] =
         std::array::from_fn(|word| u32x8::new(std::array::from_fn(|number| lane(number).0[word])));
@@ -53,7 +53,7 @@ fn side_by_side(streams: &mut [Stream<'_>], count: usize) {
     }
 }
 
-/// Takes blocks into one stream.
+/// Hashes the blocks of one stream.
 pub(crate) fn one(state: &mut [u32; 4], blocks: &[[u8; BLOCK]]) {
     let mut sum = state.map(Wrapping);
     for block in blocks {
@@ -68,7 +68,7 @@ fn words(block: &[u8; BLOCK]) -> [u32; 16] {
     words
 }
 
-/// A word of one stream, or that of several in lanes. Sums wrap.
+/// A word of one stream, or the same word of several streams. Addition wraps around.
 trait Word:
     Copy + Add<Output = Self> + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> + Not<Output = Self>
 {
@@ -98,7 +98,7 @@ impl Word for u32x8 {
     }
 }
 
-/// Takes in one block: RFC 1321, section 3.4.
+/// Hashes one block: RFC 1321, section 3.4.
 #[inline(always)]
 fn compress<W: Word>(state: &mut [W; 4], message: &[W; 16]) {
     let mut s = *state;
@@ -117,7 +117,7 @@ fn compress<W: Word>(state: &mut [W; 4], message: &[W; 16]) {
     state.iter_mut().zip(s).for_each(|(old, new)| *old = *old + new);
 }
 
-/// Four of the 64 steps: each rotates by another number, and the words of the state change places.
+/// Four of the 64 steps. Each has its own rotation, and the words of the state change roles.
 #[inline(always)]
 fn steps<W: Word, const A: u32, const B: u32, const C: u32, const D: u32>(
     [a, b, c, d]: &mut [W; 4],
