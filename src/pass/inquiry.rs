@@ -134,6 +134,7 @@ impl<'p, I: Iterator<Item = (usize, Inquiry<'p>)>> Asked<'p, I> {
                     continue;
                 };
                 allowance.end_at(&failure);
+                // Several connections can meet the same failure, such as a refused key. It is reported once.
                 let is_repeated = failure.class != FailureClass::Permanent && is_shared;
                 is_shared |= failure.class != FailureClass::Permanent;
                 if !failure.class.defers() && !is_repeated {

@@ -203,6 +203,7 @@ impl Stream<'_> {
                 let state = job.known.as_ref().and_then(|known| known.state(due));
                 state.is_some_and(|state| state.says_all(version, &hash))
             };
+            // If no time is left, changed files are left to the next pass.
             let left = if job.due.iter().all(|due| is_unchanged(*due)) { None } else { reader.left() };
             let verdict = |(due, fold): (&usize, GuardedFold<'_>)| match left {
                 _ if is_unchanged(*due) => (*due, Verdict::Unchanged),

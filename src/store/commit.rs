@@ -231,6 +231,8 @@ fn replace(
     let settlement = manifest.settlement_of(table);
     let (mut left, mut rows_left, mut deleted) = (Vec::new(), Columns::new(table), 0);
     let mut arriving: Vec<_> = rows(facts, table).collect();
+    // A stored row that is also among the new ones stays. The other stored rows leave, and the new rows that are then
+    // still missing arrive.
     if known {
         let said = facts
             .iter()
@@ -262,6 +264,7 @@ fn replace(
         }
         arriving.iter_mut().for_each(|fact| fact.alone = alone.contains(&fact.key_hash));
         let left = left.into_iter().zip(rows_left.rows());
+        // A key whose new facts are marked as entities need not be settled, so rows that leave it do not touch it.
         let left: Vec<_> = left.filter(|(hash, _)| !alone.contains(hash)).collect();
         if settlement.alone.is_some() && !left.is_empty() {
             alone::outlast(transaction, settlement, &alone)?;

@@ -62,10 +62,13 @@ impl SharedStore {
     /// Commits what each processor made from a file, one processor at a time.
     fn judge(&mut self, outcome: &mut Outcome, stamp: Stamp<'_>, error: Error) -> Result<()> {
         let verdicts = replace(outcome, Vec::new());
+        // Without verdicts, no processor is at fault. If the outcome of a single file is unknown again, the database is
+        // at fault.
         if error.fault == Some(Fault::Unsure) || verdicts.is_empty() {
             return Err(error);
         }
         let mut judged = Vec::new();
+        // Commits the rows of one processor. If they are refused, commits its failure instead.
         for (due, verdict) in verdicts {
             replace(outcome, vec![(due, verdict)]);
             if let Attempt::Lost(error) = self.again(from_mut(outcome), stamp)? {

@@ -16,7 +16,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OriginFile {
-    /// The number of migrations that the program that wrote this knows.
+    /// The number of migrations of the database when this was written.
     pub sessionmill_schema: usize,
     /// The database cannot be read, and the next pass makes a new one. The mark stays until then. Without it, a missing
     /// database after a crash would look as if a user had deleted it to start with other sources.

@@ -49,9 +49,10 @@ const AGE: TimeDelta = TimeDelta::hours(1);
 ///
 /// # Errors
 ///
-/// With status `Busy` if another process or thread publishes; the next call then publishes what that one missed. Also
-/// if the database cannot be read, or the snapshot cannot be written or differs from the database. Existing snapshots
-/// then stay.
+/// With status `Busy` if another process or thread publishes, or if people were erased during each of 3 attempts; the
+/// next call then publishes what this one has missed. With another status if people are not completely erased yet, the
+/// database cannot be read, or the snapshot cannot be written or differs from the database. Existing snapshots then
+/// stay.
 pub fn publish(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
     Publisher::take(database, Instant::now())?.publish(wanted, now)
 }
@@ -173,8 +174,8 @@ fn attempt(
     sync(&new).map_err(cannot)?;
     let people_shown = people(&try_connect(&new, Access::ReadOnly, None)?)?;
     failpoint::point("checked", "");
-    // Erasing holds the database, too. So there are two cases: the snapshot gets its name before somebody is erased,
-    // and erasing removes it with the others; or somebody was erased before, and the comparison here finds it out.
+    // Erasing holds the database, too. If somebody is erased after this snapshot gets its name, erasing removes it with
+    // the others. If somebody was erased before, the comparison here finds it.
     let held = Store::open(database, Access::ReadOnly)?;
     if !people(held.connection())?.is_superset(&people_shown) {
         snapshot::remove_partial(&link);

@@ -24,7 +24,7 @@ const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or is damaged and has no origin file.
+/// If it cannot be opened, or it is damaged and has no origin file that this program knows.
 pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     owner::leave_to_owner(path)?;
     leftovers::sweep(path);
@@ -32,8 +32,8 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     let lock = StoreLock::take(path, until)?;
     let mut origin = OriginFile::known(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
-        // The origin is written before the first byte of the database: a crash in between leaves a file that is not a
-        // database.
+        // The origin is written before the first byte of the database. If a crash in between leaves a file that is not
+        // a database, it counts as ours and is moved aside.
         let new = OriginFile::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.schema.version());
         new.write(path)?;
         origin = Some(new);

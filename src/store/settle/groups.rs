@@ -144,6 +144,7 @@ fn regroup(
     named: BTreeSet<&str>,
 ) -> Result<()> {
     let rows = rows(manifest, settlement);
+    // All ids of the groups that a changed edge touches, with their old keys. An id without a group is its own key.
     let mut old: BTreeMap<String, String> = named.iter().map(|id| ((*id).to_owned(), (*id).to_owned())).collect();
     stage(transaction, named)?;
     let sql = format!(

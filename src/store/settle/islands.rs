@@ -158,6 +158,8 @@ impl IslandCutter {
         manifest: &Manifest,
         settlement: &Settlement,
     ) -> Result<()> {
+        // The touched parts of each key, and the times of its stored facts. All facts of a span are one part. Parts
+        // that are at most a gap apart are then joined, and the islands with a touched part are kept.
         let partly =
             "key_hash IN (SELECT key_hash FROM settling) AND key_hash NOT IN (SELECT key_hash FROM settling_ranges)";
         let sql = format!(

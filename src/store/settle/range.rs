@@ -42,6 +42,7 @@ impl Store {
         );
         let facts = self.due_in(manifest, settlement, ALL, retries, &sql)?;
         let facts = facts.first().copied().unwrap_or_default().cast_unsigned();
+        // Cuts the hashes from `i64::MIN` to `i64::MAX` into parts of equal width.
         let parts = i128::from(facts.div_ceil(FACTS));
         let bound = |part: i128| i64::try_from(i128::from(i64::MIN) + (part << 64) / parts).unwrap_or(i64::MAX);
         let end = |part: i128| if part + 1 == parts { i64::MAX } else { bound(part + 1) - 1 };
