@@ -1,4 +1,4 @@
-//! `sessionmill config`: the settings that are in force, and whether they are right.
+//! `sessionmill config`: shows and checks the settings in force.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::owner::{account, become_user};
@@ -173,7 +173,7 @@ impl Given {
                 CheckFinding::Wrong(what) => findings.wrong(&what, &[]),
             }
         }
-        // One stands for all: they lie in one folder.
+        // One file stands for all triggers, because they are in the same folder.
         let trigger = context.plugs.names().next().map(|name| format!("{name}.trigger"));
         let trigger = trigger.map(|name| config.daemon.triggers(&database).join(name));
         for file in [Some(database), trigger, config.daemon.metrics_file].into_iter().flatten() {
@@ -190,16 +190,16 @@ impl Given {
     }
 }
 
-/// What was found, in words.
+/// The findings of a check, as text.
 #[derive(Default)]
 struct Findings {
     words: String,
     is_wrong: bool,
-    /// Of the service, where it is the one that the check is about.
+    /// The unit of the service, if the check is about the service.
     unit: Option<SystemdUnit>,
 }
 
-/// Checks as the user of a unit, with the rights that the unit gives; `None` if it cannot.
+/// Runs the check as the user of a unit, with the unit's rights; `None` if that is not possible.
 fn check_as(unit: &SystemdUnit) -> Option<Status> {
     let account = account(&unit.user)?;
     let mut command = std::process::Command::new("setpriv");
@@ -219,7 +219,7 @@ fn check_as(unit: &SystemdUnit) -> Option<Status> {
     }
 }
 
-/// Everybody of whom the database has anything; `None` if it cannot be read now.
+/// All users with data in the database; `None` if the database cannot be read now.
 fn people(database: &Path) -> Option<BTreeSet<String>> {
     if !database.is_file() {
         return Some(BTreeSet::new());
@@ -227,7 +227,7 @@ fn people(database: &Path) -> Option<BTreeSet<String>> {
     Store::open(database, Access::ReadOnly).and_then(|store| known::people(store.reader())).ok()
 }
 
-/// The users of a source, where its folders are theirs.
+/// The users of a source with a folder for each user.
 fn users(source: &Source) -> impl Iterator<Item = String> {
     let entries = (source.layout == Layout::Users).then(|| std::fs::read_dir(&source.root));
     let entries = entries.into_iter().flatten().flatten().flatten();
@@ -245,7 +245,7 @@ impl Findings {
         ways.iter().for_each(|way| self.fine(&format!("  {way}")));
     }
 
-    /// What is wrong in a file.
+    /// Reports the mistakes in a file.
     fn mistakes(&mut self, name: &str, mistakes: &[Mistake]) {
         for Mistake { origin, message, hint } in mistakes {
             let place = match origin {
@@ -282,7 +282,7 @@ impl Findings {
         }
     }
 
-    /// What the database makes of the sources, where they are not those that it knows.
+    /// Reports how the next run will change the sources that the database knows.
     fn alignment(&mut self, sources: &[Source], remembered: &[Remembered]) {
         let is_there = |source: &Source| scan::roots(std::slice::from_ref(source)).is_ok();
         let wanted: Vec<_> = sources.iter().map(|source| Wanted::new(source, is_there(source))).collect();

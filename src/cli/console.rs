@@ -1,4 +1,4 @@
-//! `sessionmill console`: the HTTP API and its pages, and who may use them.
+//! `sessionmill console`: serves the HTTP API and its pages, and manages their users.
 
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status, count};
@@ -163,7 +163,7 @@ enum SessionsAction {
 }
 
 impl Args {
-    /// Whether it serves until a signal ends it.
+    /// Whether the command runs until a signal ends it.
     pub(crate) fn is_service(&self) -> bool {
         self.action.is_none()
     }
@@ -195,14 +195,15 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// The folder of the console's state on a server; the package makes it.
+/// The folder of the console's state on a server. The package creates it.
 const SERVER_STATE: &str = "/var/lib/sessionmill-console";
 
-/// The URL of the store, whose folder is there then.
+/// The URL of the store. Its folder exists afterwards.
 fn store(config: &Config, database: &Path, context: &Context) -> Result<String> {
     let credential = |name: &str| context.environment.credentials.as_ref().map(|folder| folder.join(name));
     if let Some(file) = credential("console-store").filter(|file| file.is_file()) {
-        // A URL with a password in it does not belong into a file that everybody may read.
+        // A URL with a password must not be in a configuration file that all users can read, so it can come from a
+        // credential.
         #[expect(clippy::disallowed_methods, reason = "a secret, not the database")]
         let text = std::fs::read_to_string(&file);
         let text = text.map_err(|error| Error::cannot("read", file.display(), error))?;
@@ -224,7 +225,7 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
     Ok(format!("sqlite://{escaped}"))
 }
 
-/// Works on the store of the configuration.
+/// Opens the configured store for a command.
 fn with<T>(database: &Database, context: &Context, work: impl FnOnce(&StoreCommands) -> Result<T>) -> Result<T> {
     let (config, database) = database.find(context)?;
     let store = store(&config, &database, context)?;
@@ -329,7 +330,7 @@ fn minute(time: i64) -> String {
     utc::minute_of_column(DateTime::from_timestamp_micros(time).unwrap_or_default())
 }
 
-/// A password, from the first line of the standard input. A terminal does not show it.
+/// Reads a password from the first line of standard input, without echo on a terminal.
 fn password() -> Result<String> {
     let input = std::io::stdin();
     let cannot = |error: std::io::Error| Error::cannot("read", "the password", error);

@@ -1,4 +1,4 @@
-//! `sessionmill daemon`: the service.
+//! `sessionmill daemon`: runs the service.
 
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status};
@@ -53,7 +53,7 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// What the daemon waits for where there are no transcripts, and how to name them.
+/// The message of a daemon that waits because there are no transcripts, and how to add some.
 fn lacks(args: &Args, config: &Config, context: &Context) -> Result<String> {
     let (file, _) = args.database.read(context)?;
     let file = file.unwrap_or_else(|| PathBuf::from("/etc/sessionmill/config.toml"));

@@ -1,5 +1,5 @@
-//! `sessionmill failures`: source files that a processor could not deal with, and what to do about them;
-//! keys that it could not settle.
+//! `sessionmill failures`: source files that a processor failed on, and keys that it could not settle; with commands to
+//! retry or drop them.
 
 use crate::actions::failures::{self as actions, Names};
 use crate::base::error::{Result, Status};
@@ -113,7 +113,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
     })
 }
 
-/// A failure, of a source file or of a key.
+/// A failure of a source file or of a key.
 enum Entry<'f> {
     File(&'f Failed),
     Key(&'f FailedKey),

@@ -1,4 +1,4 @@
-//! `sessionmill forget`: erase a person, keep them out, list who is kept out, and let somebody in again.
+//! `sessionmill forget`: erases a person and keeps them out, lists who is kept out, and lets a person in again.
 
 use crate::actions::forget::{self, ForgetOutcome, ForgetPlan, Search};
 use crate::base::error::{Error, Result, Status, count, thousands};
@@ -79,7 +79,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
 }
 
-/// Says what will happen, and does it if whoever calls means it.
+/// Says what will happen, and does it if the user confirms.
 fn confirmed(plan: ForgetPlan<'_>, is_sure: bool, refusal: Error) -> Result<Status> {
     plan.notes.iter().for_each(|note| remark(note));
     if !is_sure && !is_meant(&plan) {
@@ -91,7 +91,7 @@ fn confirmed(plan: ForgetPlan<'_>, is_sure: bool, refusal: Error) -> Result<Stat
     Ok(Status::Done)
 }
 
-/// Asks who calls, if somebody is there.
+/// Asks the user, if standard input is a terminal.
 fn is_meant(plan: &ForgetPlan<'_>) -> bool {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
@@ -102,7 +102,7 @@ fn is_meant(plan: &ForgetPlan<'_>) -> bool {
     stdin.lock().read_line(&mut answer).is_ok() && answer.trim() == plan.name
 }
 
-/// Writes everybody who is kept out.
+/// Lists everybody who is kept out.
 fn list(search: &Search<'_>, as_json: bool) -> Result<Status> {
     let (bans, ids) = forget::kept_out(search)?;
     let person = |folder: &str| search.identities.person(folder).map(|person| person.label.clone());

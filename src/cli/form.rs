@@ -1,4 +1,4 @@
-//! How rows are written: flags that commands share.
+//! Flags that several commands share: how rows are written.
 
 use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
@@ -75,13 +75,13 @@ impl Form {
         self.raw.texts()
     }
 
-    /// How many rows of a long list are written: as many as are asked for, else what a screen has room for, and all of them
-    /// where nobody looks.
+    /// The number of rows of a long list: as many as the user asks for; else what fits on a terminal, or all if the
+    /// output is not a terminal.
     pub(crate) fn most(&self, asked: Option<u32>, on_screen: u32) -> u32 {
         asked.unwrap_or(if self.is_seen() { on_screen } else { u32::MAX })
     }
 
-    /// Whether a person looks at it.
+    /// Whether a person reads the output: a table on a terminal.
     pub(crate) fn is_seen(&self) -> bool {
         self.format() == Format::Table && screen().is_terminal
     }
@@ -90,7 +90,7 @@ impl Form {
     pub(crate) fn list<T>(&self, listing: &Listing<'_, T>) -> Result<Status> {
         let written = listing.write(self.format(), self.texts(), screen())?;
         match self.format() {
-            // A sentence, and not a table.
+            // This is a sentence, not a table.
             Format::Table if listing.rows.is_empty() => print(&fitted(&written.text, 2)),
             _ => grid(&written),
         }
@@ -115,16 +115,16 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// Whether anybody has chosen something of it.
+    /// Whether the user gave any of these flags.
     pub(crate) fn is_chosen(&self) -> bool {
         self.limit.is_some() || self.order.is_some() || self.compare.is_some()
     }
 
-    /// Makes a sheet for some days, as it is to be shown.
+    /// Makes a sheet for some days, and applies the flags.
     ///
     /// # Errors
     ///
-    /// If the sheet cannot be made, has no such column, or there are no days to compare with.
+    /// If the sheet cannot be made, if it has no such column, or if there are no days to compare with.
     pub(crate) fn sheet(&self, setup: &ReportSetup, make: impl Fn(Days) -> Result<Sheet>) -> Result<Sheet> {
         let mut sheet = make(setup.days)?;
         let times = compare::Times::of(&sheet);
@@ -154,7 +154,7 @@ impl Shown {
     }
 }
 
-/// Writes a sheet to stdout, and on stderr what is to know of it.
+/// Writes a sheet to stdout, and its notes to stderr.
 pub(crate) fn sheet(sheet: &Sheet, format: Format, texts: Texts) -> Result<Status> {
     let screen = screen();
     grid(&render::sheet(sheet, format, texts, screen)?)?;
@@ -165,7 +165,7 @@ pub(crate) fn sheet(sheet: &Sheet, format: Format, texts: Texts) -> Result<Statu
     Ok(Status::Done)
 }
 
-/// Writes a table to stdout, and says which columns there was no room for.
+/// Writes a table to stdout, and says which columns were left out.
 pub(crate) fn grid(written: &Written) -> Result<Status> {
     print(&written.text)?;
     tell_left_out(written);
@@ -177,7 +177,7 @@ pub(crate) fn tell_left_out(written: &Written) {
     left_out(written).for_each(|note| remark(&note));
 }
 
-/// The same in words.
+/// The notes about columns that were left out.
 pub(crate) fn left_out(written: &Written) -> impl Iterator<Item = String> {
     let named = |titles: &[String]| titles.iter().map(|title| format!("`{title}`")).collect::<Vec<_>>().join(", ");
     let note = |titles: &[String], words: fn(String) -> String| (!titles.is_empty()).then(|| words(named(titles)));

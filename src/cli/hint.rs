@@ -1,15 +1,15 @@
-//! What a command line that cannot be meant may have meant: where an option or a name belongs that is given to another
-//! command, and the order in which things are written.
+//! Hints for an invalid command line: which command an option or a name belongs to, and in which order arguments are
+//! written.
 
 use super::REPORT;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 use std::ffi::OsString;
 
-/// Commands that a hint names.
+/// The most commands that a hint names.
 const MOST: usize = 3;
 
-/// Adds to an error of the command line what may have been meant, where there is something.
+/// Adds a hint to an error of the command line, if there is one.
 pub(super) fn with_hint(parser: &Command, mut error: Error, arguments: &[OsString]) -> Error {
     let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let line = Line::read(parser, &words);
@@ -18,7 +18,7 @@ pub(super) fn with_hint(parser: &Command, mut error: Error, arguments: &[OsStrin
         _ => None,
     };
     let hint = match error.kind() {
-        // A command that is only spelled wrongly is meant.
+        // A subcommand with a typo gets the parser's own suggestion.
         ErrorKind::InvalidSubcommand
             if line.path.len() > 1 && error.get(ContextKind::SuggestedSubcommand).is_some() =>
         {
@@ -36,7 +36,7 @@ pub(super) fn with_hint(parser: &Command, mut error: Error, arguments: &[OsStrin
         _ => None,
     };
     if let Some(hint) = hint {
-        // What is only spelled alike is not what is meant.
+        // The hint is better than the parser's suggestions, which only compare spellings.
         error.remove(ContextKind::SuggestedArg);
         error.remove(ContextKind::SuggestedSubcommand);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
@@ -44,12 +44,12 @@ pub(super) fn with_hint(parser: &Command, mut error: Error, arguments: &[OsStrin
     error
 }
 
-/// What is written, as far as it names commands.
+/// The commands that a command line names.
 struct Line<'a> {
     words: &'a [String],
-    /// The commands from the program on, each a subcommand of the one before.
+    /// The commands, beginning with the program. Each is a subcommand of the one before.
     path: Vec<&'a Command>,
-    /// The place after the name of the last one.
+    /// The index of the word after the last command's name.
     after: usize,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Line<'a> {
         let mut line = Self { words, path: vec![parser], after: 0 };
         for (at, word) in words.iter().enumerate() {
             let Some(command) = line.last().find_subcommand(word) else { continue };
-            // Of a command that comes after an option, somebody has to say that it does.
+            // A command after an option gets a hint of its own.
             if at > line.after {
                 break;
             }
@@ -72,12 +72,12 @@ impl<'a> Line<'a> {
         self.path.last().copied().unwrap_or(self.path[0])
     }
 
-    /// The names of the commands, without the program's.
+    /// The names of the commands, without the program.
     fn names(&self) -> Vec<&'a str> {
         self.path.iter().skip(1).map(|command| command.get_name()).collect()
     }
 
-    /// Options before a command that they belong behind.
+    /// The hint to write options after the command instead of before.
     fn in_order(&self, name: &str) -> Option<String> {
         let rest = self.words.get(self.after..)?;
         let at = rest.iter().position(|word| word == name).filter(|at| *at > 0)?;
@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
         Some(format!("options come after the command: sessionmill {words}"))
     }
 
-    /// A report by the name of one, or a command that takes a name where the last one takes none.
+    /// The hint that a report has this name, or that another command takes a name and the last one does not.
     fn for_name(&self, name: &str) -> Option<String> {
         if let [program] = &self.path[..] {
             let report = program.find_subcommand(REPORT)?.find_subcommand(name)?;
@@ -99,7 +99,7 @@ impl<'a> Line<'a> {
         Some(format!("another command takes this: sessionmill {names} {name}"))
     }
 
-    /// The commands that take an option which the last one does not.
+    /// The hint that other commands take this option.
     fn for_option(&self, given: &str) -> Option<String> {
         let name = given.split('=').next().unwrap_or(given);
         let is_it = |arg: &Arg| {
@@ -112,8 +112,8 @@ impl<'a> Line<'a> {
         (!takers.is_empty()).then(|| format!("{name} is an option of another command: {}", takers.join(", ")))
     }
 
-    /// Commands that may be meant instead of the last one, the likeliest first, by their names: the report of its name, those
-    /// below it; of a report the command of its name, and the one above it.
+    /// Commands that may be meant instead of the last one, with their full names, the most likely first: the report
+    /// with its name, and its subcommands. For a report, also the command with its name, and `report` itself.
     fn relatives(&self) -> Vec<(String, &'a Command)> {
         let (names, last, program) = (self.names(), self.last(), self.path[0]);
         let mut relatives = Vec::new();

@@ -1,8 +1,8 @@
-//! Diagnostics go to stderr, without colours. `SESSIONMILL_LOG=debug` shows more of them.
+//! Writes diagnostics to stderr, without colours. `SESSIONMILL_LOG=debug` shows more of them.
 //!
-//! The lines of a service wait in a queue for a thread that writes them. Otherwise a pipe that is full, because nobody
-//! reads it, would stop whoever has something to say, and with that every request. Lines that the queue has no room for are
-//! dropped, and the log says how many.
+//! In a service, lines go through a queue to a thread that writes them. If stderr were a full pipe that nobody reads,
+//! writing directly would block every thread that logs, and with them all requests. Lines that do not fit into the
+//! queue are dropped, and the log says how many.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait to be written.
+/// The most lines in the queue.
 const LINES: usize = 1000;
-/// How long a process waits for them at its end.
+/// How long a process waits at its end until the queue is written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Begins to write diagnostics of a level and above, unless the environment says otherwise. A panic tells
-/// where it was and nothing else: its message could quote a transcript.
+/// Starts to log events of `level` and above, unless the environment sets another level. Of a panic, only the place is
+/// logged: its message could quote a transcript.
 pub(super) fn begin(level: LevelFilter, queue: Option<Queue>) {
     let filter = EnvFilter::builder().with_default_directive(level.into());
     let filter = filter.with_env_var("SESSIONMILL_LOG").from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    // The journal has the time of each line, and reads its priority from the front of it.
+    // The journal adds the time to each line, and reads the priority from its beginning.
     let _ = if is_journal() {
         log.without_time().with_level(false).with_writer(Stderr { is_journal: true, queue }).try_init()
     } else {
@@ -37,25 +37,25 @@ pub(super) fn begin(level: LevelFilter, queue: Option<Queue>) {
     }));
 }
 
-/// Whether stderr leads to the journal, as systemd.exec(5) has it: the variable is inherited by those whose
-/// stderr is another one.
+/// Whether stderr is connected to the journal, as described in systemd.exec(5). The variable alone proves nothing,
+/// because child processes inherit it even if their stderr is redirected.
 pub(super) fn is_journal() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
     let same = |stat: rustix::fs::Stat| stream.to_str() == Some(&*format!("{}:{}", stat.st_dev, stat.st_ino));
     rustix::fs::fstat(io::stderr()).is_ok_and(same)
 }
 
-/// The priority of an error, in front of each line in the journal.
+/// The priority of an error, which begins each line in the journal.
 pub(super) const ERROR: &str = "<3>";
 
-/// Where lines go.
+/// Where lines are written.
 struct Stderr {
-    /// Each line begins with its priority, as sd-daemon(3) has it.
+    /// Each line begins with its priority (sd-daemon(3)).
     is_journal: bool,
     queue: Option<Queue>,
 }
 
-/// A line on its way there.
+/// A line that is being written.
 struct Line<'s> {
     priority: &'static [u8],
     queue: Option<&'s Queue>,
@@ -81,7 +81,7 @@ impl<'s> MakeWriter<'s> for Stderr {
 }
 
 impl io::Write for Line<'_> {
-    /// One event is one call.
+    /// Called once for each event.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = [std::mem::take(&mut self.priority), line].concat();
         match self.queue {
@@ -105,7 +105,7 @@ pub(super) struct Queue {
 
 enum Waiting {
     Line(Vec<u8>),
-    /// Somebody waits until everything before it is written.
+    /// A request to answer once all earlier lines are written.
     End(SyncSender<()>),
 }
 
@@ -125,7 +125,7 @@ impl Queue {
         }
     }
 
-    /// Waits a moment until the lines are written.
+    /// Waits until the lines are written, but not for long.
     pub(super) fn end(&self) {
         let (done, written) = sync_channel(1);
         if self.waiting.try_send(Waiting::End(done)).is_ok() {

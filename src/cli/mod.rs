@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and how the answer reaches the caller.
+//! The command line: the commands, and how their results reach the user.
 
 mod check;
 mod config;
@@ -96,13 +96,13 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// What processors can be made from.
+    /// What processors are created from.
     pub(crate) fn resources(&self, database: &DatabaseFile) -> Resources {
         Resources::new(&self.environment, database, self.plugs, self.now.wall)
     }
 }
 
-/// Runs the command line. Says on stderr what went wrong.
+/// Runs the command line. Writes errors to stderr.
 pub fn main(plugs: Plugs, now: Moment) -> Status {
     let asked = match asked(plugs) {
         Ok(asked) => asked,
@@ -115,10 +115,10 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
             return Status::Done;
         }
     };
-    // A service writes what it does to its log; a command prints it.
+    // A service logs what it does; a command prints it.
     let queue = asked.is_service().then(log::Queue::start);
     log::begin(if queue.is_some() { LevelFilter::INFO } else { LevelFilter::WARN }, queue.clone());
-    // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.
+    // The daemon, which can be another user, must be able to read a trigger. Manual pages are for everybody.
     if !matches!(asked, Asked::Own(Command::Trigger(_) | Command::Man { .. })) {
         atomic_file::be_private();
     }
@@ -131,7 +131,7 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
     })
 }
 
-/// What the command line asks for.
+/// The command of a command line.
 enum Asked {
     Own(Command),
     /// A command of a processor, with its arguments.
@@ -139,7 +139,7 @@ enum Asked {
 }
 
 impl Asked {
-    /// Whether it serves until a signal ends it.
+    /// Whether the command runs until a signal ends it.
     fn is_service(&self) -> bool {
         match self {
             Self::Own(Command::Daemon(_)) => true,
@@ -150,10 +150,10 @@ impl Asked {
     }
 }
 
-/// The command that runs if none is named.
+/// The command that runs if none is given.
 const START: &str = "overview";
 
-/// The command to which all processors bring their reports.
+/// The command that all processors add their reports to.
 const REPORT: &str = "report";
 
 fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
@@ -179,7 +179,7 @@ fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
     }
 }
 
-/// The start page, if flags are all there is: it takes the same ones without its name.
+/// The start page, if the command line has only flags: it takes the same flags without its name.
 fn start(plugs: Plugs, arguments: &[OsString]) -> Option<clap::error::Result<Asked>> {
     let start = plugs.commands().find(|command| command.name() == START)?;
     if arguments.first().is_some_and(|first| !first.as_encoded_bytes().starts_with(b"-")) {
@@ -243,12 +243,12 @@ fn execute(asked: Asked, context: &Context) -> Result<Status> {
     }
 }
 
-/// The command line, as the manual describes it: `help` has no page of its own.
+/// The parser for the manual pages. `help` has no page.
 pub fn command(plugs: Plugs) -> clap::Command {
     parser(plugs).disable_help_subcommand(true)
 }
 
-/// Writes a page for every command.
+/// Writes a manual page for each command.
 fn write_manual(folder: &Path, plugs: Plugs) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     clap_mangen::generate_to(self::command(plugs), folder)

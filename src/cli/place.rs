@@ -1,4 +1,4 @@
-//! Flags that say where things are, and the paths that follow from them.
+//! Flags for the paths of the database, the configuration and the transcripts.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
@@ -45,7 +45,7 @@ pub(crate) struct SourceArgs {
 }
 
 impl Database {
-    /// The configuration and the path of the database.
+    /// The configuration, and the path of the database.
     pub(crate) fn find(&self, context: &Context) -> Result<(Config, DatabaseFile)> {
         let (file, reading) = self.read(context)?;
         let config = config::whole(file.as_deref(), reading)?;
@@ -61,7 +61,7 @@ impl Database {
         Ok((config, DatabaseFile::new(path, context.plugs.schema())))
     }
 
-    /// The configuration as it is written, and the file that it is written in.
+    /// The configuration with its mistakes, and its file.
     pub(crate) fn read(&self, context: &Context) -> Result<(Option<PathBuf>, config::reading::Reading)> {
         config::read(self.config.as_deref(), &context.environment, &context.plugs.declarations())
     }
@@ -71,7 +71,7 @@ impl Database {
         self.config.is_some()
     }
 
-    /// The flags that name the same for another process.
+    /// Flags that make another process use the same files.
     #[cfg(feature = "console")]
     pub(crate) fn flags(&self, database: &DatabaseFile) -> Vec<OsString> {
         let config = self.config.iter().flat_map(|file| ["--config".into(), file.clone().into_os_string()]);
@@ -89,7 +89,8 @@ impl Database {
         Ok(std::path::absolute(&path).unwrap_or(path))
     }
 
-    /// Refuses a file that a flag names in a folder that is not there: a report would make both for a slip of the pen.
+    /// Refuses a database from `--database` in a folder that does not exist. Otherwise a report would create both after
+    /// a typo.
     pub(crate) fn must_have_folder(&self, database: &DatabaseFile) -> Result<()> {
         let folder = database.parent().filter(|folder| !folder.exists());
         let Some(folder) = folder.filter(|_| self.origin() == Some("--database")) else { return Ok(()) };
@@ -97,7 +98,7 @@ impl Database {
             .hint("correct --database, or make a database there with `sessionmill run`"))
     }
 
-    /// The flag or variable that names the database, if one does.
+    /// The flag or variable that names the database, if any.
     pub(crate) fn origin(&self) -> Option<&'static str> {
         let database = self.database.as_ref()?;
         let is_variable = std::env::var_os(VARIABLE).is_some_and(|variable| variable == database.as_os_str());
@@ -135,7 +136,7 @@ impl SourceArgs {
             sources::add_found(store.get()?, &found)
         });
         match added {
-            // They are found again by the next run.
+            // The next run finds them again.
             Err(error) if error.status == Status::Busy && !is_new => {
                 choice.sources.retain(|source| !choice.found.contains(source));
                 choice.events = choice.events.filter(|root| choice.sources.iter().any(|source| source.root == *root));
@@ -146,7 +147,7 @@ impl SourceArgs {
         Ok(Some(choice))
     }
 
-    /// The sources to walk, if a database is made of these.
+    /// The sources to walk for a database that already has these.
     pub(crate) fn choose_among(
         &self,
         config: &Config,
@@ -170,7 +171,7 @@ impl SourceArgs {
     }
 }
 
-/// Where agents keep their logs.
+/// Where agents write their logs.
 fn agents(context: &Context) -> Agents<'_> {
     let environment = &context.environment;
     Agents {
@@ -181,18 +182,18 @@ fn agents(context: &Context) -> Agents<'_> {
     }
 }
 
-/// The root that the environment names.
+/// The root in the environment.
 fn named() -> Option<PathBuf> {
     std::env::var_os("SESSION_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Reads the database, or the newest snapshot of it where its user may not write the database; says so
-/// then.
+/// Reads the database, or its newest snapshot if the user may not write the database. Prints a note if it is a
+/// snapshot.
 pub(crate) fn read<T>(database: &DatabaseFile, context: &Context, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
     read_open(database, None, context, body)
 }
 
-/// The same, where a pass of this process may have left it open.
+/// The same, with the database that a pass of this process may have left open.
 pub(super) fn read_open<T>(
     database: &DatabaseFile,
     left: Option<Store>,
@@ -203,7 +204,7 @@ pub(super) fn read_open<T>(
     reading::read(database, left, context.now.wall, body)
 }
 
-/// Says that a snapshot is read, where its user may not write the database.
+/// Prints a note if a snapshot is read because the user may not write the database.
 pub(crate) fn announce(database: &std::path::Path) {
     if let Some(Snapshot { path, time }) = Snapshot::instead_of(database) {
         remark(&format!("note: as of {}, from {}", utc::minute(time), path.display()));

@@ -1,4 +1,4 @@
-//! `sessionmill prices`: the table of prices, and the row that a model has on a day.
+//! `sessionmill prices`: the table of prices, and the row that applies to a model on a day.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
@@ -54,7 +54,7 @@ struct Options {
     database: Database,
 }
 
-/// Columns that a table of all rows leaves out.
+/// Columns that the table of all rows leaves out.
 const SPARE: [&str; 12] = [
     "long_cache_write_5m",
     "long_cache_write_1h",
@@ -98,10 +98,10 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     }
 }
 
-/// A row's values, by the names of their columns.
+/// The values of a row, by the names of their columns.
 type Cells = Vec<(&'static str, Value)>;
 
-/// A line per row.
+/// Prints one line for each row.
 fn list(rows: &[Cells], form: &Form) -> Result<Status> {
     let names: Vec<_> = rows.first().into_iter().flatten().map(|(name, _)| *name).collect();
     let field = |name: &str| match name {
@@ -122,13 +122,13 @@ fn list(rows: &[Cells], form: &Form) -> Result<Status> {
     })
 }
 
-/// A line per column of the row.
+/// Prints a line for each column of a row.
 fn lines(row: Cells) -> String {
     let said = row.into_iter().filter(|(_, value)| !value.is_null());
     said.map(|(name, value)| format!("{name:<19}  {}\n", printable(&short_number(&value)))).collect()
 }
 
-/// The columns of a row, named as the configuration names them.
+/// The columns of a row, with the names that they have in the configuration.
 fn cells((price, configured): (&Price, bool)) -> Cells {
     let rate = |rate: Rate| json!(rate.dollars());
     let long = |pick: fn(&Rates) -> Rate| price.long.as_ref().map_or(Value::Null, |long| rate(pick(&long.rates)));
@@ -162,7 +162,7 @@ fn cells((price, configured): (&Price, bool)) -> Cells {
     ]
 }
 
-/// The multiplier that the spelling of the model asks for: that of the place that serves it.
+/// The multiplier that the spelling of the model implies: some spellings name the place that serves the model.
 fn applied(price: &Price, model: &str) -> Value {
     let terms = Terms { place: price::place(model), ..Terms::default() };
     match &price.factors(&terms, 0)[..] {

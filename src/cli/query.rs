@@ -42,7 +42,7 @@ pub(crate) struct Args {
     database: Database,
 }
 
-/// A table is made when its widest cell is known: until then it is in memory.
+/// The limits of a table. It is in memory until its widest cell is known.
 const TABLE_ROWS: u64 = 10_000;
 const TABLE_BYTES: usize = 32 << 20;
 
@@ -82,7 +82,7 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
             None => Ok(()),
         });
         match result {
-            // A reader of the output who has seen enough is no error.
+            // It is not an error if the reader closes the output early.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => left = Left::Unwanted,
             result => result.map_err(cannot_write)?,
         }
@@ -111,19 +111,19 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// How much is written at most.
+/// The limits of the output.
 struct Most {
     rows: u64,
-    /// Of a table.
+    /// The most bytes of a table.
     bytes: usize,
 }
 
-/// What of a result is not written.
+/// What was not written.
 enum Left {
     Nothing,
-    /// What follows the rows that are shown.
+    /// The rows after this many.
     After(u64),
-    /// The reader of the output has seen enough.
+    /// The reader closed the output.
     Unwanted,
 }
 

@@ -1,4 +1,4 @@
-//! `sessionmill run`: one pass, now.
+//! `sessionmill run`: runs one pass now.
 
 use crate::actions::publish::write_state;
 use crate::base::duration;
@@ -86,10 +86,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &configured, &clock.read(), file);
-        // The error of the pass itself counts more.
+        // The error of the pass itself takes precedence.
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
-    // Best effort: the run is done, whether its state can be written or not.
+    // Best effort: the run is done, even if its state cannot be written.
     if let Err(error) = write_state(&database, &configured, None, &clock.read()) {
         tracing::debug!(error = error.to_string(), "cannot write the state of the processors");
     }
@@ -103,9 +103,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     print(&if args.form.is_json() { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
     if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
         summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
-        // What was read all the same reaches its readers.
+        // Data that was read despite the alarm is published.
         match publish::publish(&database, &config.publish, context.now.wall) {
-            // Whoever publishes at this moment does it for this run, too.
+            // Another process that publishes now includes the results of this run.
             Err(error) if error.status == Status::Busy => {}
             published => _ = published?,
         }
@@ -114,7 +114,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }
 
-/// The processors of a run. Says which of them cannot work.
+/// The processors of a run. Prints which of them cannot run.
 pub(super) fn configured(
     names: &[String],
     config: &Config,
@@ -129,7 +129,7 @@ pub(super) fn configured(
     Ok(configured)
 }
 
-/// Says which folder and database were chosen.
+/// Prints which sources and database were chosen.
 pub(super) fn remark_sources(choice: &Choice, database: &Path) {
     remark_found(choice);
     for source in choice.transcripts().filter(|source| !choice.found.contains(source)) {
@@ -141,7 +141,7 @@ pub(super) fn remark_sources(choice: &Choice, database: &Path) {
     remark(&format!("database: {}", database.display()));
 }
 
-/// Says which sources nobody has named.
+/// Prints which sources the program found itself.
 pub(super) fn remark_found(choice: &Choice) {
     let found: Vec<_> = choice.transcripts().filter(|source| choice.found.contains(source)).collect();
     if !found.is_empty() {
@@ -157,14 +157,14 @@ pub(super) fn remark_found(choice: &Choice) {
     }
 }
 
-/// Whether a pass shows how far it is.
+/// Whether a pass shows its progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verbosity {
     Normal,
     Quiet,
 }
 
-/// What a command wants of its pass.
+/// The options that a command sets for its pass.
 pub(super) struct PassOptions<'a> {
     pub origin: Origin,
     pub adopt: bool,
@@ -172,11 +172,11 @@ pub(super) struct PassOptions<'a> {
     pub verbosity: Verbosity,
     pub configured: &'a ConfiguredProcessors,
     pub config: &'a Config,
-    /// Takes the open database when the pass is over.
+    /// Takes the open database after the pass.
     pub leave: &'a dyn Fn(Store),
 }
 
-/// The first signal lets the pass end in order; the second one ends the program.
+/// The first signal ends the pass in an orderly way; the second ends the program.
 fn stop_at_signal(heartbeat: &Heartbeat) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
         let stop = heartbeat.stopper();
@@ -187,7 +187,7 @@ fn stop_at_signal(heartbeat: &Heartbeat) -> Result<()> {
     Ok(())
 }
 
-/// A pass with a progress bar, where there is somebody to see it.
+/// Runs a pass, with a progress bar on a terminal.
 pub(super) fn pass(
     choice: &Choice,
     database: &DatabaseFile,
@@ -196,7 +196,7 @@ pub(super) fn pass(
     context: &Context,
 ) -> Result<Summary> {
     let PassOptions { origin, adopt, limits, verbosity, configured, config, leave } = asked;
-    // Drawn on stderr, and not at all where that is no terminal.
+    // The bar is drawn on stderr, if stderr is a terminal.
     let bar = if *verbosity == Verbosity::Normal { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
         bar.set_style(style);

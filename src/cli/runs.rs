@@ -1,4 +1,4 @@
-//! `sessionmill runs`: what ran, when, who asked for it, and the result.
+//! `sessionmill runs`: the history of runs, with who asked for them and their results.
 
 use crate::base::error::{Result, Status, count};
 use crate::cli::place::read;

@@ -1,4 +1,4 @@
-//! What a report is about and where it comes from: flags that reports share.
+//! Flags that reports share: what a report is about, and which database it reads.
 
 use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
@@ -70,20 +70,20 @@ pub(crate) struct Current {
     database: Database,
 }
 
-/// The days that a report is about where nobody says it.
+/// The days of a report if the user names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Usual {
     All,
-    /// Those that end today: the words for them, and what they begin with.
+    /// Days that end today: their description, and the span that they begin with.
     Until(&'static str, Span),
 }
 
 impl Usual {
-    /// What fits a screen, if the output is looked at: programs get everything.
+    /// The default that fits a terminal. Programs get all days.
     pub(crate) fn of(format: Format, by: Rows) -> Self {
         match by {
             _ if format != Format::Table || !screen().is_terminal => Self::All,
-            // Whole ones, and the one that is not over.
+            // Full periods, and the current one.
             Rows::Weeks => Self::Until("12 weeks", Span::Week(11)),
             Rows::Months => Self::Until("12 months", Span::Month(11)),
             Rows::Others => Self::Until("30 days", Span::Last(30)),
@@ -91,7 +91,7 @@ impl Usual {
     }
 }
 
-/// What the rows of a report are.
+/// The kind of rows of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rows {
     Weeks,
@@ -99,29 +99,29 @@ pub(crate) enum Rows {
     Others,
 }
 
-/// A database that is as new as it can be.
+/// The database of a report, as up to date as possible, with the settings of the report.
 pub(crate) struct ReportSetup {
     pub(crate) days: Days,
-    /// Those to compare with.
+    /// The days to compare with.
     pub(crate) before: Option<Days>,
-    /// Nobody has asked for these days.
+    /// The description of the days, if the user did not ask for them.
     usual: Option<&'static str>,
     pub(crate) today: NaiveDate,
     pub(crate) config: Config,
     pub(crate) database: DatabaseFile,
     pub(crate) zone: Tz,
     pub(crate) identities: Arc<Identities>,
-    /// The database, as the pass that brought it up to date has left it open, until it is read.
+    /// The open database, left by the pass that updated it, until it is read.
     left: Cell<Option<Store>>,
 }
 
-/// A day of the command line.
+/// Parses a day.
 pub(crate) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
     text.parse().map_err(|_| "expected a day such as 2026-02-01".to_owned())
 }
 
 impl ReportArgs {
-    /// The days from the first to the last one that are given.
+    /// The days between the flags for the first and the last day.
     fn given(&self, today: NaiveDate) -> Result<Days> {
         let since = self.since.and_then(|since| since.days(today).since);
         let until = self.until.and_then(|until| until.days(today).until);
@@ -134,7 +134,7 @@ impl ReportArgs {
         Ok(Days { since, until })
     }
 
-    /// Brings what some processors make up to date, where the user wants it and may write the database.
+    /// Updates the results of some processors, if the user wants that and may write the database.
     pub(crate) fn setup(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportSetup> {
         let setup = self.current.found(context)?;
         let today = setup.today;
@@ -153,20 +153,19 @@ impl ReportArgs {
 }
 
 impl Current {
-    /// Brings the same up to date again, and says nothing about it.
+    /// Updates the results again, without messages.
     pub(crate) fn renew(&self, processors: &[&str], setup: &ReportSetup, context: &Context) -> Result<()> {
         self.pass(processors, setup, Verbosity::Quiet, context).map(drop)
     }
 
-    /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
-    /// all days.
+    /// The same for a report about all days.
     pub(crate) fn setup(&self, processors: &[&str], context: &Context) -> Result<ReportSetup> {
         let setup = self.found(context)?;
         self.refresh(processors, &setup, context)?;
         Ok(setup)
     }
 
-    /// What the report is made from, as it is.
+    /// The settings of the report, without an update.
     fn found(&self, context: &Context) -> Result<ReportSetup> {
         let (config, database) = self.database.find(context)?;
         let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
@@ -180,12 +179,12 @@ impl Current {
         Ok(ReportSetup { config, database, zone, identities, days, before, usual, today, left })
     }
 
-    /// Brings it up to date, and says what should be known of that.
+    /// Updates the results, and prints what the user should know.
     fn refresh(&self, processors: &[&str], setup: &ReportSetup, context: &Context) -> Result<()> {
         self.pass(processors, setup, Verbosity::Normal, context).map(tell)
     }
 
-    /// The pass, where the user wants one and may write the database, which it leaves open.
+    /// Runs the pass, if the user wants that and may write the database. The database stays open.
     fn pass(
         &self,
         processors: &[&str],
@@ -198,7 +197,7 @@ impl Current {
             return Ok(None);
         }
         self.database.must_have_folder(database)?;
-        // The pass would wait for the one that is still open.
+        // The database must be closed, because the pass would wait for it.
         left.set(None);
         let leave = |store| left.set(Some(store));
         renewed(processors, &self.place, verbosity, config, database, context, &leave)
@@ -211,18 +210,18 @@ impl ReportSetup {
         read_open(&self.database, self.left(), context, body)
     }
 
-    /// The open database, for the one who reads it.
+    /// Takes the open database.
     pub(super) fn left(&self) -> Option<Store> {
         self.left.take()
     }
 
-    /// Whether somebody asked for days that have others before them.
+    /// Whether the user asked for days that have earlier days to compare with.
     pub(crate) fn has_asked_days(&self) -> bool {
         self.usual.is_none() && self.before.is_some()
     }
 
-    /// Says which days a report is about where nobody asked for them; and where there is nothing, on which day there
-    /// is something.
+    /// Prints which days the report is about if the user did not ask for them. If there is nothing in these days,
+    /// prints the newest day that has something.
     pub(crate) fn tell_days(&self, is_empty: bool, newest: Option<DateTime<Utc>>) {
         let newest = newest.map(|time| time.with_timezone(&self.zone).date_naive()).filter(|day| !self.days.has(*day));
         if let (true, Some(day)) = (is_empty, newest) {
@@ -234,14 +233,14 @@ impl ReportSetup {
     }
 }
 
-/// Warnings that a report shows before its figures.
+/// The most warnings that a report prints before its figures.
 const WARNINGS: usize = 10;
 
-/// Brings what processors make up to date, and says what should be known of it.
+/// Updates the results of processors, and prints what the user should know.
 ///
 /// # Errors
 ///
-/// If a run of it cannot be done.
+/// If a run cannot be done.
 pub(crate) fn refresh(
     names: &[&str],
     place: &SourceArgs,
@@ -252,7 +251,7 @@ pub(crate) fn refresh(
     renewed(names, place, Verbosity::Normal, config, database, context, &drop).map(tell)
 }
 
-/// Says what should be known of a pass.
+/// Prints what the user should know about a pass.
 fn tell(summary: Option<Summary>) {
     match summary {
         Some(summary) if summary.failed() => remark(summary.words().trim_end()),
@@ -265,7 +264,8 @@ fn tell(summary: Option<Summary>) {
     }
 }
 
-/// The pass; `None` if there is nothing to do, or another one in progress, which keeps the database current.
+/// Runs the pass; `None` if there is nothing to do, or if another pass is in progress, which keeps the database
+/// current.
 fn renewed(
     names: &[&str],
     place: &SourceArgs,
@@ -282,7 +282,7 @@ fn renewed(
         }
     }
     let mut processors = configured.processors();
-    // A report waits for no network.
+    // A report does not wait for a network.
     processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
     if processors.is_empty() {
         return Ok(None);

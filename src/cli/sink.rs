@@ -1,5 +1,5 @@
-//! Where the rows of a query go as they come: straight on in CSV and JSON; into memory for a table, whose columns
-//! are as wide as their widest cell.
+//! Writes the rows of a query as they come. CSV and JSON are written at once. The rows of a table are kept in memory,
+//! because columns are as wide as their widest cell.
 
 use crate::cli::form::tell_left_out;
 use crate::cli::{Form, screen};
@@ -17,7 +17,7 @@ pub(super) enum Sink<W: Write> {
     Json { out: W, is_begun: bool },
 }
 
-/// Bytes of one cell in a table.
+/// The most bytes of a cell in a table.
 const CELL: usize = 64 << 10;
 
 impl<W: Write> Sink<W> {
@@ -29,7 +29,7 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Begins with the names of the columns.
+    /// Writes the names of the columns.
     pub(super) fn begin(&mut self, header: &[String]) -> Result<()> {
         match self {
             Self::Table { names, .. } => names.extend_from_slice(header),
@@ -39,7 +39,7 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Writes a row, or keeps it.
+    /// Writes a row, or keeps it for the table.
     pub(super) fn row(&mut self, header: &[String], cells: &[Cell]) -> Result<()> {
         match self {
             Self::Table { rows, bytes, is_cut, .. } => {
@@ -50,7 +50,7 @@ impl<W: Write> Sink<W> {
             Self::Csv(csv) => csv.row(cells.iter().map(text))?,
             Self::Json { out, is_begun } => {
                 let object: Map<String, Value> = header.iter().cloned().zip(cells.iter().map(cell::json)).collect();
-                // No text in it has a line feed: each is a line of its own.
+                // JSON escapes line feeds in texts, so every line feed here is between lines.
                 let lines = render::pretty(&object);
                 let lines = lines.trim_end().replace('\n', "\n  ");
                 write!(out, "{}  {lines}", if *is_begun { ",\n" } else { "[\n" })?;
@@ -60,7 +60,7 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Bytes that are kept until the end.
+    /// The number of bytes that are kept in memory.
     pub(super) fn kept(&self) -> usize {
         if let Self::Table { bytes, .. } = self { *bytes } else { 0 }
     }
@@ -70,7 +70,7 @@ impl<W: Write> Sink<W> {
         matches!(self, Self::Table { is_cut: true, .. })
     }
 
-    /// Writes what is left to write.
+    /// Writes everything that was kept.
     pub(super) fn end(self) -> Result<()> {
         match self {
             Self::Table { mut out, names, rows, .. } => {
@@ -90,7 +90,7 @@ impl<W: Write> Sink<W> {
     }
 }
 
-/// What is text to the database is text in CSV, too.
+/// A cell of CSV. Types that can contain text are written as text.
 fn text(cell: &Cell) -> CsvCell {
     let text = cell::text(cell);
     match cell {
@@ -112,7 +112,7 @@ fn cut(text: String, is_cut: &mut bool) -> String {
     format!("{}…", &text[..end])
 }
 
-/// A column of any result: what is long and has words is to be read.
+/// The column for a query result. Columns with long texts of several words are read, so they wrap.
 fn field(name: &str, at: usize, rows: &[Vec<String>]) -> Field {
     let is_text = |cell: &String| cell.len() > NAMES && cell.contains(' ');
     let cells = || rows.iter().filter_map(|row| row.get(at));
@@ -126,5 +126,5 @@ fn field(name: &str, at: usize, rows: &[Vec<String>]) -> Field {
     }
 }
 
-/// Longer ones are names of nobody.
+/// Longer texts with spaces are not names.
 const NAMES: usize = 32;

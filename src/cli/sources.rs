@@ -1,4 +1,4 @@
-//! `sessionmill sources`: which trees of transcripts the database is made of, and what became of them.
+//! `sessionmill sources`: the trees of transcripts that the database is built from, and their state.
 
 use crate::base::error::{Result, Status, thousands};
 use crate::base::holder::Holder;
@@ -122,7 +122,7 @@ fn row(source: &Listed) -> Vec<String> {
 fn moved(args: &Moved, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let root = real(&args.new);
-    // Whatever its layout: what counts is that the folder can be listed.
+    // Any layout works for this check: it only lists the folder.
     scan::roots(&[Source::new("", &root, Layout::Users)])?;
     let Source { name, root, .. } = change(&database, context, |store| sources::move_to(store, &args.old, &root))?;
     remark(&format!("source `{name}` is in {} now", root.display()));
@@ -150,7 +150,8 @@ fn is_configured(config: &Config, root: &Path) -> bool {
     config.sources().iter().any(|source| source.real().root == root)
 }
 
-/// Changes what the database knows of its sources, while no run depends on it.
+/// Changes what the database knows of its sources. Holds all locks of processors, so that no run uses the sources
+/// meanwhile.
 fn change(database: &DatabaseFile, context: &Context, body: impl Fn(&Store) -> Result<Source>) -> Result<Source> {
     crate::store::require(database)?;
     let holder = Holder::new("sources", context.now.wall);
@@ -159,7 +160,7 @@ fn change(database: &DatabaseFile, context: &Context, body: impl Fn(&Store) -> R
     body(&Store::open_current(database, Access::ReadWrite, context.now.wall)?)
 }
 
-/// What else is to be done.
+/// Prints what else to do.
 fn after(database: &Path) {
     if lock::holder(database, DAEMON).is_some() {
         remark("note: a daemon serves this database: let it read its configuration again (SIGHUP, systemctl reload)");

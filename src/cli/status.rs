@@ -1,4 +1,4 @@
-//! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
+//! `sessionmill status`: what the database contains, how up to date it is, and the health of the processors.
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::form::TableOrJson;
@@ -47,7 +47,7 @@ pub(crate) struct Args {
 pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let status = judge(args, &config, &database, context).map_err(|error| match error.status {
-        // Whoever checks knows three codes.
+        // `--check` has only three exit codes.
         Status::Busy if args.check => Error { status: Status::CannotRun, ..error },
         _ => error,
     })?;
@@ -62,8 +62,8 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-/// How the processors do, without a look at the sources, and what else is read at that moment. That tells what somebody
-/// should look at of the processor of a name.
+/// The health of the processors without a look at the sources, and the result of `body` at the same moment. `body` also
+/// returns the concerns about the processor `name`, so they are not computed again.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ pub(crate) fn glance<T>(
     Ok((made, judged(overview, concerns, &view)))
 }
 
-/// What somebody should look at, by processor.
+/// Concerns by processor.
 type Concerns = Vec<(&'static str, Vec<String>)>;
 
 fn read_with<T>(
@@ -106,7 +106,7 @@ fn read_with<T>(
     read_open(database, left, context, |reader| {
         let server_of = |name: &str| configured.server_of(name);
         let overview = status::read(reader, database, &manifests, &server_of)?;
-        // What cannot be found out is to be looked at, too.
+        // If concerns cannot be computed, the error is a concern.
         let asked = context.plugs.iter().filter(|plug| !is_known(plug.name()));
         let concerns = asked.map(|plug| {
             let concerns = (plug.concerns)(reader, config, now).unwrap_or_else(|error| vec![error.to_string()]);
@@ -129,7 +129,7 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
     let read = |reader: Reader<'_>, overview: &Overview| overview.ledger(reader, &manifests, context.now.wall);
     let (ledger, overview, concerns) = read_with(&configured, config, database, None, context, |_| false, read)?;
     let (overview, pending) = match ServiceState::read(database) {
-        // A file that a snapshot has not seen need not be new to the service.
+        // A snapshot can be older than the service's knowledge, so files that it does not contain need not be new.
         Some(state) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(state), None),
         state => {
             let pending = look(&overview, &ledger, &configured, &manifests, context);
@@ -148,7 +148,7 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
     Ok(judged(overview, concerns, &view))
 }
 
-/// What the sources hold that is not seen yet; nothing, where they cannot be walked.
+/// The files in the sources that were not read yet; `None` if no source can be read.
 fn look(
     overview: &Overview,
     ledger: &Ledger,
@@ -157,7 +157,7 @@ fn look(
     context: &Context,
 ) -> Option<Vec<Pending>> {
     let Overview { places, forgotten, .. } = overview;
-    // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
+    // Transcripts outside of user folders belong to a user who need not be the one who runs the command.
     let is_own = |source: Option<usize>| {
         source.is_some_and(|number| places[number].layout != Layout::Users && places[number].user.is_none())
     };
@@ -171,7 +171,7 @@ fn look(
     let (walk, _) = Walk::of(walks.collect()).share_names(ledger);
     let forgotten = match forgotten {
         Some(forgotten) => forgotten.clone(),
-        // Any user whom nothing is known of can be one of them.
+        // It is unknown who is forgotten, so any unknown user could be.
         None => {
             let known: HashSet<_> = ledger.files.keys().filter_map(|name| name.split('/').next()).collect();
             let users = walk.found.iter().map(|found| &found.file.username);

@@ -1,4 +1,4 @@
-//! How text reaches the terminal: its width, and remarks on stderr, which are written in whole lines.
+//! Output on the terminal: its width, and remarks on stderr, which are written as whole lines.
 
 use crate::base::error::Error;
 use crate::base::printable::printable;
@@ -9,13 +9,14 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
 use unicode_width::UnicodeWidthStr as _;
 
-/// What stdout is: as wide as the terminal, else `COLUMNS`; in colour on a terminal, if nobody wants it otherwise.
+/// The screen of stdout: its width is that of the terminal, else `COLUMNS`. It has colours if it is a terminal, unless
+/// the environment says otherwise.
 pub(crate) fn screen() -> Screen {
     let is_terminal = std::io::stdout().is_terminal();
     Screen { width: width(&std::io::stdout()), is_terminal, has_colour: has_colour(is_terminal, &variable) }
 }
 
-/// Whether a stream has colours: `NO_COLOR` forbids them, and `CLICOLOR_FORCE` wants them behind a pipe, too.
+/// Whether a stream has colours. `NO_COLOR` turns them off; `CLICOLOR_FORCE` turns them on even for a pipe.
 fn has_colour(is_terminal: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let is_forced = variable("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
@@ -30,7 +31,7 @@ fn variable(name: &str) -> Option<OsString> {
 fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     let size = if stream.is_terminal() { rustix::termios::tcgetwinsize(stream).ok() } else { None };
     let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
-    // A shell hands its own width on; a pager behind a pipe is as wide.
+    // Shells export their width, and a pager behind a pipe has the same width.
     columns.or_else(|| columns_of(&std::env::var("COLUMNS").ok()?))
 }
 
@@ -38,13 +39,13 @@ fn columns_of(variable: &str) -> Option<usize> {
     variable.trim().parse().ok().filter(|columns| *columns > 0)
 }
 
-/// An error and its hint.
+/// Prints an error and its hint.
 pub(super) fn say(error: &Error) {
     let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
     alert(&format!("sessionmill: {error}{hint}"));
 }
 
-/// Says what somebody must know. The journal takes each line for itself, and its priority from the front.
+/// Prints something important. In the journal, each line needs its own priority at the beginning.
 pub(super) fn alert(text: &str) {
     if log::is_journal() {
         text.lines().filter(|line| !line.is_empty()).for_each(|line| remark(&format!("{}{line}", log::ERROR)));
@@ -53,21 +54,21 @@ pub(super) fn alert(text: &str) {
     }
 }
 
-/// A remark that is no data. Whatever is quoted in it, the terminal gets nothing but text.
+/// Prints a remark to stderr. Control characters in quoted text are escaped.
 pub(crate) fn remark(text: &str) {
     let width = width(&std::io::stderr());
     let line = |line: &str| width.map_or_else(|| printable(line), |width| wrapped(&printable(line), width, 0));
     write(&text.split('\n').map(line).collect::<Vec<_>>().join("\n"));
 }
 
-/// Lines for stdout, broken between words where they are too long for it; what is left of a line begins at a
-/// column, or a little further in than the line.
+/// Wraps lines for stdout between words. The rest of a line is indented to a column, or a little more than the line
+/// itself.
 pub(crate) fn fitted(text: &str, column: usize) -> String {
     let Some(width) = width(&std::io::stdout()) else { return text.to_owned() };
     text.split('\n').map(|line| wrapped(line, width, column)).collect::<Vec<_>>().join("\n")
 }
 
-/// What is wrong with a command line.
+/// Prints an error of the command line.
 pub(super) fn usage(error: &clap::Error) {
     let text = error.render();
     if log::is_journal() {
@@ -77,7 +78,7 @@ pub(super) fn usage(error: &clap::Error) {
     write(if is_colourful { text.ansi().to_string() } else { text.to_string() }.trim_end());
 }
 
-/// Shows a page in the user's browser, if there is one.
+/// Opens a page in the user's browser, if there is one.
 pub(crate) fn open(url: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = std::process::Command::new(program);
@@ -87,13 +88,13 @@ pub(crate) fn open(url: &str) {
     }
 }
 
-/// Writes lines at once: what other processes write to the same place comes before or after them.
+/// Writes lines with a single call, so that lines of other processes do not mix with them.
 fn write(text: &str) {
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// A line that is broken between words, the rest at a column or a little further in. A word that is longer than a line stays
-/// whole: it can be a path to copy.
+/// Wraps a line between words. The rest is indented to a column, or a little more than the line itself. A word longer
+/// than a line stays whole, because it can be a path to copy.
 fn wrapped(line: &str, width: usize, column: usize) -> String {
     if line.width() <= width {
         return line.to_owned();

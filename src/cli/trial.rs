@@ -1,5 +1,5 @@
-//! `sessionmill trial`: a pass calls it for a file that may have ended the process before. The pass writes its
-//! configuration, as TOML, to the standard input.
+//! `sessionmill trial`: processes a single file that may have crashed an earlier pass. A pass starts it, and writes its
+//! configuration as TOML to standard input.
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::Context;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
     let config = std::io::read_to_string(std::io::stdin()).map_err(|error| wrong(&cause(&error)))?;
     let config = configuration(&config, context.plugs).map_err(|cause| wrong(&cause))?;
-    // A trial asks nobody: what a model said before is read, and no question is paid for.
+    // A trial asks no model: it uses stored answers, and pays for nothing.
     let database = DatabaseFile::new(&args.database, context.plugs.schema());
     let configured = ConfiguredProcessors::new(
         &args.processors,
@@ -49,7 +49,7 @@ fn wrong(cause: &str) -> Error {
     Error::cannot("read", "the configuration of the run", cause)
 }
 
-/// The configuration that was written.
+/// Parses the configuration.
 fn configuration(text: &str, plugs: Plugs) -> std::result::Result<Config, String> {
     let Reading { config, mistakes, .. } = Reading::of(text, &BTreeMap::new(), &plugs.declarations());
     mistakes.first().map_or(Ok(config), |mistake| Err(mistake.to_string()))

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     database: Database,
 }
 
-/// A daemon looks into its folder at least this often by default.
+/// How long to wait for an answer: by default, a daemon looks into its folder at least this often.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -126,7 +126,7 @@ fn await_answer(args: &Args, folder: &Path, id: &str, database: &Path) -> Result
     }
 }
 
-/// Whether the daemon has died that began a run. Who may not see its lock file asks for its process.
+/// Whether the daemon that started the run has died. If the user may not see its lock file, its process is checked.
 fn is_gone(answer: &Value, database: &Path) -> bool {
     match lock::presence(database, lock::DAEMON) {
         Presence::Held(_) => false,

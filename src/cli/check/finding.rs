@@ -1,4 +1,4 @@
-//! What the lines of one file are understood as.
+//! How the lines of a file are understood.
 
 use crate::base::error::cause;
 use crate::dialect::{self, Dialect};
@@ -12,28 +12,28 @@ use sessionmill_contract::{Event, FailureClass, Said};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-/// One record of a line, or what is wrong with the line.
+/// A record of a line, or the problem with the line.
 #[derive(Debug, Default)]
 pub(super) struct Finding {
     pub(super) line: u64,
     pub(super) dialect: Option<&'static str>,
-    /// The name of an event, else the type of a record.
+    /// The name of an event, or the type of a record.
     pub(super) kind: Option<String>,
-    /// What it does to a session, or to a task.
+    /// What the record does to a session or a task.
     pub(super) class: Option<&'static str>,
-    /// Who did it; the id of a task.
+    /// The person, or the id of a task.
     pub(super) who: Option<String>,
-    /// `who` is a task.
+    /// Whether `who` is a task.
     pub(super) is_task: bool,
     pub(super) time: Option<DateTime<Utc>>,
-    /// Why it would be lost.
+    /// Why the record would be lost.
     pub(super) wrong: Option<&'static str>,
 }
 
-/// What the lines of a file say of a task.
+/// What the lines of a file say about a task.
 #[derive(Debug, Default)]
 pub(super) struct Task {
-    /// The first one.
+    /// The first line about the task.
     pub(super) line: u64,
     pub(super) short_id: Option<String>,
     pub(super) task_type: Option<String>,
@@ -48,14 +48,14 @@ const NO_TYPE: &str =
 const DOCUMENT: &str = "a part of one JSON document over many lines: write each record on a line of its own";
 const UNFINISHED: &str = "the last line has no line feed and is not whole JSON";
 
-/// Bytes that are read at a time.
+/// How many bytes are read at a time.
 const WINDOW: usize = 128 << 10;
 
-/// Reads a log, compressed or not, and hands on what is found, the records of a line together. Returns the tasks.
+/// Reads a log, compressed or not, and passes on the findings of each line together. Returns the tasks.
 ///
 /// # Errors
 ///
-/// Why it cannot be read, or is a damaged archive.
+/// With the reason if the log cannot be read or is a damaged archive.
 pub(super) fn examine(input: &mut dyn Read, each: &mut dyn FnMut(&[Finding])) -> Result<Tasks, String> {
     let mut head = Vec::new();
     input.take(4).read_to_end(&mut head).map_err(|error| cause(&error))?;
@@ -82,11 +82,11 @@ pub(super) fn examine(input: &mut dyn Read, each: &mut dyn FnMut(&[Finding])) ->
     Ok(log.end())
 }
 
-/// The form of a file by its first bytes: standard input has no name.
+/// The compression of a file, found by its first bytes, because standard input has no file name.
 fn form(head: &[u8]) -> Compression {
     match head {
         [0x1f, 0x8b, ..] => Compression::Gzip,
-        // A frame of zstd, or one to be skipped.
+        // A zstd frame, or a skippable frame.
         [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Compression::Zstd,
         _ => Compression::Plain,
     }
@@ -126,7 +126,7 @@ impl Log<'_> {
     }
 }
 
-/// What is found on a line: nothing on a blank one.
+/// The findings of a line; empty for a blank line.
 fn findings(reader: &mut dialect::Reader, tasks: &mut Tasks, at: At, line: Line<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_blank = match line {

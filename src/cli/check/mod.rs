@@ -1,5 +1,5 @@
-//! `sessionmill check`: what the lines of files would be understood as, and which would be lost. For whoever writes
-//! such lines; it reads no configuration and no database.
+//! `sessionmill check`: how the lines of files would be understood, and which would be lost. It is for authors of
+//! programs that write such lines, and reads neither a configuration nor a database.
 
 mod finding;
 mod output;

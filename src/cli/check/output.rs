@@ -1,4 +1,4 @@
-//! How findings are written: a line of text for each, or one JSON document, and a summary.
+//! Writes findings as lines of text or as a single JSON document, with a summary.
 
 use super::finding::Finding;
 use crate::base::error::count;
@@ -12,19 +12,19 @@ use std::io::{Result, Write};
 pub(super) struct Output<W: Write> {
     out: W,
     is_json: bool,
-    /// Records that are understood are written too.
+    /// Whether valid records are written, too.
     has_good: bool,
-    /// The first failure to write; nothing is written after it.
+    /// The first failure to write. Nothing is written after it.
     failed: Result<()>,
-    /// There was a finding that was written.
+    /// Whether a finding was written already.
     is_begun: bool,
     files: u64,
-    /// Lines that are not blank.
+    /// The number of lines that are not blank.
     lines: u64,
-    /// Records that are understood, by format.
+    /// The number of valid records by format.
     understood: BTreeMap<&'static str, u64>,
     lost: u64,
-    /// Tasks that no list would show.
+    /// Tasks that are in no list.
     unlisted: Vec<Value>,
 }
 
@@ -49,7 +49,7 @@ impl<W: Write> Output<W> {
         self.files += 1;
     }
 
-    /// Counts what is found on a line of a file, and writes it if it is asked for.
+    /// Counts the findings of a line, and writes those that the user wants to see.
     pub(super) fn line(&mut self, file: &str, findings: &[Finding]) {
         self.lines += u64::from(!findings.is_empty());
         for finding in findings {
@@ -76,7 +76,7 @@ impl<W: Write> Output<W> {
         writeln!(self.out, "{}", printable(&sentence(file, finding)))
     }
 
-    /// Notes that no list would show a task, and why.
+    /// Records that a task is in no list, and why.
     pub(super) fn unlisted(&mut self, file: &str, line: u64, task: &str, why: &str) {
         self.unlisted.push(json!({ "file": file, "line": line, "task": task, "why": why }));
         if !self.is_json && self.failed.is_ok() {
@@ -85,11 +85,11 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Writes the summary; returns how many records would be lost.
+    /// Writes the summary. Returns the number of records that would be lost.
     ///
     /// # Errors
     ///
-    /// If something could not be written.
+    /// If anything could not be written.
     pub(super) fn end(mut self) -> Result<u64> {
         self.failed?;
         let understood: u64 = self.understood.values().sum();

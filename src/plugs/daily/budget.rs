@@ -1,5 +1,5 @@
-//! Where each budget stands: what was spent of it in the calendar month, day by day, and the total if the rest
-//! of the month is like the part that is over.
+//! The state of each budget: what was spent in the calendar month, by day, and a forecast for the whole month, which
+//! assumes that the rest of the month is like the part so far.
 
 use crate::base::days::{self, Days};
 use crate::base::error::{Result, Status, thousands};
@@ -19,27 +19,27 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A budget in a month.
+/// The state of a budget in a month.
 #[derive(Debug)]
 pub struct BudgetStatus {
     pub budget: Budget,
     pub month: PicoUsd,
     pub spent: PicoUsd,
-    /// By day of the month, today included.
+    /// Costs by day of the month, including today.
     pub days: BTreeMap<NaiveDate, PicoUsd>,
-    /// Tokens of models without a price, which count nothing, and these models.
+    /// Tokens of models without a price, which are not counted as cost, and these models.
     pub unpriced_tokens: i128,
     pub unpriced_models: BTreeSet<String>,
-    /// Why nothing can count, if a name of the budget is known for nothing.
+    /// Why the budget cannot count anything, if a name in it is unknown.
     pub unknown: Option<String>,
-    /// Seconds of the month that are over, and all of them.
+    /// The seconds of the month so far, and in total.
     pub elapsed: i128,
     pub length: i128,
-    /// Days that are left, today included.
+    /// The remaining days, including today.
     pub days_left: u32,
 }
 
-/// Reads where the budgets of the configuration stand.
+/// Reads the state of all configured budgets.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub fn standings(
         }
     };
     let mut standings = config.budget.iter().map(standing).collect::<Result<Vec<_>>>()?;
-    // What no budget asks for is not kept apart.
+    // Groups only by columns that a budget needs.
     let is_asked = |column: &str| {
         let filters = || standings.iter().filter_map(|(_, filter)| filter.as_ref());
         filters().flat_map(Filter::columns).any(|asked| asked == column)
@@ -106,7 +106,7 @@ pub fn standings(
     Ok(standings.into_iter().map(|(standing, _)| standing).collect())
 }
 
-/// What a budget is for, with names as reports take them.
+/// The filter of a budget, with names as in reports.
 fn of(budget: &Budget, zone: Tz, identities: &Arc<Identities>) -> Filter {
     let only = |name: &Option<String>| name.clone().map(Only::short);
     Filter {
@@ -117,7 +117,7 @@ fn of(budget: &Budget, zone: Tz, identities: &Arc<Identities>) -> Filter {
     }
 }
 
-/// Budgets that somebody should look at, in words.
+/// Concerns about budgets, as text.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ pub fn concerns(reader: Reader<'_>, config: &Config, now: DateTime<Utc>) -> Resu
 }
 
 impl BudgetStatus {
-    /// Adds what was spent.
+    /// Adds usage.
     fn add(&mut self, day: Option<NaiveDate>, model: Option<&str>, spent: &Spent) {
         match spent.cost {
             Some(cost) => {
@@ -146,7 +146,7 @@ impl BudgetStatus {
         }
     }
 
-    /// How much of it is spent, in thousandths.
+    /// The spent part, in thousandths.
     pub fn used(&self) -> i128 {
         ratio(self.spent, self.month, 1000)
     }
@@ -155,12 +155,13 @@ impl BudgetStatus {
         self.month - self.spent
     }
 
-    /// What the month will cost at this rate. A first day says too little about a month.
+    /// The cost of the month at the current rate; `None` on the first day of usage, which says too little about a
+    /// month.
     pub fn forecast(&self) -> Option<PicoUsd> {
         (self.days.len() > 1 && self.elapsed > 0).then(|| self.spent * self.length / self.elapsed)
     }
 
-    /// The day on which nothing is left of it: that on which it was spent, or would be if the month goes on like this.
+    /// The day on which the budget was used up, or will be at the current rate.
     pub fn used_up(&self) -> Option<NaiveDate> {
         let mut sum = 0;
         let spent_on = self.days.iter().find(|(_, spent)| {
@@ -176,7 +177,7 @@ impl BudgetStatus {
         spent_on.map(|(day, _)| *day).or_else(day)
     }
 
-    /// `over`, `warning` from the part on that the budget sets or if nothing can count, else `ok`.
+    /// `over`; `warning` from the limit that the budget sets, or if it cannot count anything; else `ok`.
     pub fn state(&self) -> &'static str {
         match self.spent {
             _ if self.unknown.is_some() => "warning",
@@ -186,12 +187,12 @@ impl BudgetStatus {
         }
     }
 
-    /// What somebody should look at, if there is anything.
+    /// The concern about the budget, if there is any.
     pub fn concern(&self) -> Option<String> {
         (self.state() != "ok").then(|| format!("budget `{}`: {}", self.budget.name, self.words()))
     }
 
-    /// The same in a few words: `budget `engines` is 82 % spent`.
+    /// A shorter text: `budget `engines` is 82 % spent`.
     pub fn brief(&self) -> Option<String> {
         let how = match self.state() {
             "over" => "over",
@@ -202,7 +203,7 @@ impl BudgetStatus {
         Some(format!("budget `{}` is {how}", self.budget.name))
     }
 
-    /// `$412.00 of $500.00 (82 %)`, the forecast, and when it is used up; or why nothing counts.
+    /// `$412.00 of $500.00 (82 %)`, the forecast, and the day on which it is used up; or why nothing counts.
     pub fn words(&self) -> String {
         if let Some(why) = &self.unknown {
             return format!("nothing counts: {why}");
@@ -286,7 +287,7 @@ mod tests {
         };
         assert_eq!(of([40, 60], 28).used_up(), day(2));
         assert_eq!(of([100, 0], 28).used_up(), day(1), "whatever came after");
-        // Ten a day: the hundred is gone at the end of the tenth day.
+        // Ten a day: the hundred is used up at the end of the tenth day.
         assert_eq!(of([10, 10], 28).used_up(), day(11));
         assert_eq!(of([10, 11], 28).used_up(), day(10));
         assert_eq!(of([1, 1], 28).used_up(), None, "not in this month");

@@ -1,4 +1,4 @@
-//! `sessionmill report budgets`: what is left of this month's budgets.
+//! `sessionmill report budgets`: this month's budgets, with what is left.
 
 use crate::base::error::{Result, Status, count, thousands};
 use crate::cli::scope::Current;

@@ -1,5 +1,5 @@
-//! What happened in some days, for whoever leads: what was spent and by whom, what changed, what went wrong at what
-//! price, what waits for a decision, and how far the figures can be trusted.
+//! The digest of some days, for team leads: what was spent and by whom, what changed, what failed at what cost, what
+//! needs a decision, and how reliable the figures are.
 
 use super::budget::{self, BudgetStatus};
 use crate::base::days::{Days, Span};
@@ -20,36 +20,36 @@ use chrono::{DateTime, Utc};
 use sessionmill_verification::confidence::SHOWN;
 use sessionmill_verification::review::Standing as Review;
 
-/// The document.
+/// The digest.
 pub(super) struct Digest {
     pub(super) days: Days,
     pub(super) before: Days,
-    /// `project shop`, of a digest that is not about everything.
+    /// Such as `project shop`; empty if the digest is about everything.
     pub(super) about: Vec<String>,
     pub(super) cost: Option<PicoUsd>,
     pub(super) cost_before: Option<PicoUsd>,
-    /// By caches.
+    /// The amount that caches saved.
     pub(super) saved: Option<PicoUsd>,
     pub(super) sections: Vec<Section>,
-    /// Of the month of today, if some of the days are of it.
+    /// Budgets of the current month, if the days are in it.
     pub(super) budgets: Vec<BudgetStatus>,
-    /// Nothing happened in the days.
+    /// Whether nothing happened in the days.
     pub(super) is_empty: bool,
     /// When the figures were read in (RFC 3339).
     pub(super) as_of: Option<String>,
 }
 
-/// A part of it: a table, and what to know of it.
+/// A section: a table with notes.
 pub(super) struct Section {
-    /// In JSON.
+    /// The name in JSON.
     pub(super) name: &'static str,
     pub(super) title: &'static str,
     pub(super) sheet: Sheet,
-    /// What it says where the table has no rows.
+    /// The text if the table has no rows.
     pub(super) empty: String,
 }
 
-/// Rows of a section that names things.
+/// The most rows of a table of names.
 const MOST: usize = 10;
 
 const TROUBLES: [Column; 2] = [Column::failures("count", "Count"), Column::money("cost_usd", "Cost").spare()];
@@ -80,7 +80,7 @@ const QUALITY: [Kind; 6] = [
 ];
 
 impl Digest {
-    /// Reads what happened in some days, and in those before, of all that the filter is about.
+    /// Reads the digest of some days, compared with the days before, restricted by the filter.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Digest {
         };
         let short = |mut sheet: Sheet, columns: &[&str]| {
             sheet.keep(columns);
-            // Beside a cost, a total of something says too little.
+            // A cost is in the row, so the title need not say that tokens are a total.
             let tokens = sheet.columns.to_mut().iter_mut().find(|column| column.name == "total_tokens");
             tokens.into_iter().for_each(|column| column.title = "Tokens");
             without_notes(sheet)
@@ -120,7 +120,7 @@ impl Digest {
         let is_empty = total(&spend, "responses").unwrap_or_default() == 0;
         let mut projects = movers(projects);
         if is_empty {
-            // Days that are yet to come lost nothing.
+            // Without any usage, such as in days to come, a change from before means nothing.
             projects.rows.clear();
         }
         let people = outcomes(reader, OutcomesBy::User, &filter, prices)?;
@@ -137,7 +137,7 @@ impl Digest {
             section("knowledge", "Knowledge to review", waiting, &review),
             section("quality", "Data quality", problems(of_kinds(&QUALITY)), "Nothing is wrong with the data."),
         ];
-        // Knowledge and budgets are of everybody.
+        // Knowledge and budgets cannot be restricted to a project or team.
         sections.retain(|section| section.name != "knowledge" || !whole.is_narrow());
         let budgets = match Span::Month(0).days(setup.today).meets(days) && !whole.is_narrow() {
             true => budget::standings(reader, &setup.config, &setup.identities, prices, setup.zone, now)?,
@@ -156,7 +156,7 @@ fn without_notes(sheet: Sheet) -> Sheet {
     Sheet { notes: Vec::new(), pending: 0, ..sheet }
 }
 
-/// The rows whose cost is most different from before.
+/// The rows with the greatest change in cost.
 fn movers(mut sheet: Sheet) -> Sheet {
     let at = |name: &str| sheet.columns.iter().position(|column| column.name == name);
     let (Some(cost), Some(before)) = (at("cost_usd"), at("before")) else { return sheet };
@@ -168,7 +168,7 @@ fn movers(mut sheet: Sheet) -> Sheet {
     sheet
 }
 
-/// Troubles as rows: those that cost something first, then by number.
+/// Troubles as rows: those with a cost first, then by number.
 fn problems(mut troubles: Vec<&Trouble>) -> Sheet {
     troubles.sort_by_key(|trouble| std::cmp::Reverse((trouble.cost, trouble.count)));
     let row = |trouble: &&Trouble| {
@@ -178,7 +178,7 @@ fn problems(mut troubles: Vec<&Trouble>) -> Sheet {
     sheet("problem", &TROUBLES, troubles.iter().map(row).collect())
 }
 
-/// Items that people stated and that nobody has decided about: the likely ones, and in words how many there are.
+/// Items without a decision: the most likely ones, and a sentence with their number.
 fn pending(reader: Reader<'_>, setup: &ReportSetup, now: DateTime<Utc>) -> Result<(Sheet, String)> {
     let weights = setup.config.settings::<Settings>().confidence;
     let filter = knowledge::Filter {

@@ -1,4 +1,4 @@
-//! `sessionmill digest`: the digest as text, as a page or as JSON.
+//! `sessionmill digest`: writes the digest as text, as a page, or as JSON.
 
 use super::digest::{Digest, Section};
 use crate::base::atomic_file;

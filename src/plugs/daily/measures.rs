@@ -1,4 +1,4 @@
-//! Figures for monitors: what was spent this month by person and project, and of each budget.
+//! Metrics for monitoring: this month's costs by person and project, and the budgets.
 
 use super::budget;
 use crate::base::days::Span;
@@ -16,12 +16,13 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Pairs of a person and a project with a value of their own; the costliest. Monitors keep a series for each.
+/// The most pairs of a person and a project with their own value, the costliest first. Monitoring systems store a
+/// series for each pair.
 const MOST: usize = 100;
 
 const OTHERS: &str = "(others)";
 
-/// Reads the figures.
+/// Reads the metrics.
 ///
 /// # Errors
 ///

@@ -1,12 +1,13 @@
-//! What is looked at every day: the start page, budgets, the digest, the live view. They read the tables of several processors.
+//! Commands for every day: the start page, budgets, the digest, and the live view. They read the tables of several
+//! processors.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`budget`] | where each budget stands in its month |
+//! | [`budget`] | the state of each budget in a month |
 //! | `budgets` | `report budgets` |
-//! | `digest` | what happened in some days |
-//! | `letter` | `digest`, as text, as a page and as JSON |
-//! | `measures` | figures for monitors |
+//! | `digest` | the digest of some days |
+//! | `letter` | `digest`, as text, as a page, or as JSON |
+//! | `measures` | metrics for monitoring |
 //! | `overview` | the start page |
 //! | `top`, `now` | the live view, and what it shows |
 

@@ -1,4 +1,4 @@
-//! What the live view shows: today's work by session, project, person or model, and the last hour.
+//! The content of the live view: today's work by session, project, person or model, and the last hour.
 
 use crate::base::days::Span;
 use crate::base::error::{Result, count, thousands};
@@ -22,16 +22,16 @@ use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Today, as far as it is known.
+/// What is known of today.
 pub(super) struct Now {
     at: DateTime<Utc>,
     zone: Tz,
     sessions: Vec<Session>,
-    /// What the last hour cost, minute by minute.
+    /// The costs of the last hour, by minute.
     minutes: Vec<Spent>,
 }
 
-/// What the rows are, and their order.
+/// What the rows are grouped by, and how they are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wish {
     by: By,
@@ -64,7 +64,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    /// The meaning of a letter, if it has one.
+    /// The action of a letter, if any.
     pub(super) fn of(letter: char) -> Option<Self> {
         Some(match letter {
             'q' => Self::Quit,
@@ -80,25 +80,25 @@ impl Key {
     }
 }
 
-/// A row on its way.
+/// The sums of a row while it is read.
 #[derive(Debug, Default)]
 struct Group {
     spent: Spent,
     sessions: usize,
     last: Option<DateTime<Utc>>,
-    /// Id, project and person of a row that is a session.
+    /// The id, project and person, if the row is a session.
     place: [String; 3],
 }
 
 const MINUTES: i64 = 60;
 
-/// Widths of the columns of numbers, of which the first counts sessions.
+/// The widths of the columns of numbers. The first one counts sessions.
 const NUMBERS: [u16; 5] = [8, 7, 7, 10, 8];
 
-/// Letters of an id that are shown.
+/// The number of characters of an id that are shown.
 const ID: u16 = 8;
 
-/// Widths of id, project and person of a session, as far as there is room for them.
+/// The widths of a session's id, project and person, as far as there is room.
 fn places(width: u16) -> &'static [u16] {
     match width {
         110.. => &[ID, 18, 14],
@@ -107,7 +107,7 @@ fn places(width: u16) -> &'static [u16] {
     }
 }
 
-/// What had a response since then runs.
+/// A session is running if it had a response within this time.
 const RUNNING: TimeDelta = TimeDelta::minutes(15);
 
 impl Now {
@@ -136,9 +136,9 @@ impl Now {
         Ok(Self { at, zone: setup.zone, sessions, minutes })
     }
 
-    /// The rows: what they are, and their sums.
+    /// The rows, with their names and sums.
     fn groups(&self, Wish { by, order }: Wish) -> Vec<(String, Group)> {
-        // The id tells sessions of one title apart.
+        // The id distinguishes sessions with the same title.
         let mut groups: BTreeMap<[String; 2], Group> = BTreeMap::new();
         let mut add = |key: [&str; 2], spent: &Spent, session: &Session, place: &[String; 3]| {
             let group = groups.entry(key.map(str::to_owned)).or_default();
@@ -185,11 +185,11 @@ impl Now {
         frame.render_widget(Paragraph::new(vec![self.title(), self.hour()]), head);
         let has_costs = self.minutes.iter().any(|spent| spent.cost.is_some());
         let number = |spent: &Spent| if has_costs { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
-        // In millionths of a dollar: what is drawn has no use for more.
+        // In millionths of a dollar, because the drawing needs no more precision.
         let scale = if has_costs { 1_000_000 } else { 1 };
         let data: Vec<u64> =
             self.minutes.iter().map(|spent| u64::try_from(number(spent) / scale).unwrap_or_default()).collect();
-        // Of an hour that is wider than the screen, its end.
+        // If the screen is narrower than an hour, only the last minutes are drawn.
         let data = &data[data.len().saturating_sub(hour.width.into())..];
         frame.render_widget(Sparkline::default().data(data).style(Style::new().fg(Color::Cyan)), hour);
         frame.render_widget(Line::from(scale_of(data.len())).dim(), axis);
@@ -227,12 +227,12 @@ impl Now {
     }
 
     fn table(&self, wish: Wish, width: u16) -> Table<'static> {
-        // A session says where it is, other rows how many they are.
+        // Sessions have columns for their place; other rows have a column for the number of sessions.
         let (places, numbers) = match wish.by {
             By::Session => (places(width), &NUMBERS[1..]),
             _ => (&[][..], &NUMBERS[..]),
         };
-        // A blank stands before each of them.
+        // There is a space before each column.
         let room = width.saturating_sub(places.iter().chain(numbers).map(|column| column + 1).sum());
         let right = |text: String| Cell::from(Line::from(text).right_aligned());
         let rows = self.groups(wish).into_iter().map(|(name, Group { spent, sessions, last, place })| {
@@ -272,7 +272,7 @@ impl Now {
     }
 }
 
-/// What stands below a chart of so many minutes.
+/// The labels below a chart of this many minutes.
 fn scale_of(minutes: usize) -> String {
     let half = minutes / 2;
     let [first, middle] = [minutes, half].map(|minutes| format!("{minutes} min ago"));

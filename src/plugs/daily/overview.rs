@@ -1,4 +1,4 @@
-//! `sessionmill` alone, or `sessionmill overview`: what was spent, what runs, what failed, on one screen.
+//! `sessionmill` without a command, or `sessionmill overview`: costs, running sessions and failures on one screen.
 
 use super::budget::{self, BudgetStatus};
 use crate::base::days::{Days, Span};
@@ -42,35 +42,35 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// What runs had a response since then.
+/// A session is running if it had a response within this time.
 const RUNNING: TimeDelta = TimeDelta::minutes(15);
 
-/// Lines of a terminal, without that of the prompt.
+/// The lines of a terminal, without the line of the prompt.
 const LINES: usize = 23;
 
-/// Budgets that have a line, those first that somebody should look at.
+/// The most budgets with a line of their own, those with concerns first.
 const BUDGETS: usize = 3;
 
-/// Of so many calls one that fails is no reason to look.
+/// If fewer than one in this number of calls fail, that is normal.
 const MANY: u64 = 10;
 
-/// What the page shows.
+/// The data of the page.
 struct Page {
     days: BTreeMap<NaiveDate, Spent>,
-    /// Of the last seven days, the costliest first.
+    /// Sessions of the last seven days, the costliest first.
     sessions: Vec<Session>,
     budgets: Vec<BudgetStatus>,
-    /// Calls of the last seven days, and those of them that failed.
+    /// The number of calls in the last seven days, and of those that failed.
     calls: [u64; 2],
-    /// In the last thirty days.
+    /// Models without a price in the last thirty days.
     unpriced: Unpriced,
-    /// The newest day of all, where there is nothing else to show.
+    /// The newest day with usage, if there is nothing else to show.
     newest: Option<NaiveDate>,
     now: DateTime<Utc>,
     today: NaiveDate,
 }
 
-/// What was spent in some days, and in those before.
+/// The costs of some days, and of the days before.
 struct Spending {
     name: &'static str,
     now: Spent,
@@ -88,15 +88,15 @@ pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
     print(&if args.json { pretty(&page.json(&health)) } else { page.words(&health, &setup, screen()) })
 }
 
-/// What was spent; where nothing was used, that is nothing.
+/// The cost; 0 if nothing was used.
 fn cost(spent: &Spent) -> Option<PicoUsd> {
     if spent.responses == 0 { Some(0) } else { spent.cost }
 }
 
-/// Models without a price and their responses.
+/// Models without a price, with their numbers of responses.
 type Unpriced = BTreeMap<String, i128>;
 
-/// What was spent by day, and the models without a price of the last thirty days.
+/// Usage by day, and the models without a price in the last thirty days.
 fn spending(
     reader: Reader<'_>,
     prices: &Prices,
@@ -134,7 +134,7 @@ impl Page {
         let (zone, today) = (setup.zone, setup.today);
         let of = |days| Filter { days, ..Filter::of_all(zone, setup.identities.clone()) };
         let week = of(Span::Last(7).days(today));
-        // The page shows no more than what each cost.
+        // The text only shows the cost of sessions, so it does not need all details.
         let read = if is_whole { sessions::sessions } else { sessions::brief };
         let of_week = |reader: Reader<'_>| Ok((read(reader, &week, prices)?, calls::totals(reader, &week)?));
         let ((sessions, totals), (days, unpriced, budgets)) = reader.both(of_week, |reader| {
@@ -165,7 +165,7 @@ impl Page {
         })
     }
 
-    /// Costs of the last thirty days, or tokens where nothing has a price.
+    /// The costs of the last thirty days, or the tokens if nothing has a price.
     fn trend(&self) -> Vec<i128> {
         let has_costs = self.days.values().any(|spent| spent.cost.is_some());
         let number = |spent: &Spent| if has_costs { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
@@ -226,7 +226,7 @@ impl Page {
             screen.paint(Tone::Dim, format!("up to {} a day", unit(most)))
         );
         let end = self.end(health, screen);
-        // A blank line, the title, the head of the table, and the rule below it.
+        // The other lines: a blank line, the title, the head of the table, and the rule below it.
         let room = LINES.saturating_sub(words.lines().count() + end.lines().count() + 4);
         words += &self.table_of_sessions(room.max(1), setup, screen);
         words + &end
@@ -261,14 +261,14 @@ impl Page {
         grid(&fields, &rows, screen).text
     }
 
-    /// What runs, and the costliest of the last seven days.
+    /// The running sessions, and the costliest sessions of the last seven days.
     fn table_of_sessions(&self, most: usize, setup: &ReportSetup, screen: Screen) -> String {
         if self.sessions.is_empty() {
             return String::new();
         }
         let running = self.running();
         let is_running = |session: &Session| running.iter().any(|other| other.id == session.id);
-        // What runs is always shown.
+        // Running sessions are always shown.
         let others = self.sessions.iter().filter(|session| !is_running(session));
         let mut shown: Vec<_> = running.iter().copied().chain(others).take(most).collect();
         shown.sort_by_key(|session| std::cmp::Reverse((session.spent.cost, session.spent.tokens.total())));
@@ -293,7 +293,7 @@ impl Page {
         let rows: Vec<_> = shown.into_iter().map(row).collect();
         let mut fields = vec![Field::line("Title"), Field::id("Session"), Field::project("Project").spare(1)];
         fields.extend(has_others.then(|| Field::name("User").spare(2)));
-        // What runs is what this page is for.
+        // The page is about running sessions, so these columns are never dropped.
         fields.extend([Field::state("Last"), Field::number("Cost")]);
         let number = |number: usize| thousands(number as i128);
         let all = number(self.sessions.len());
@@ -306,7 +306,7 @@ impl Page {
         format!("\n{title}  {}\n{}", screen.paint(Tone::Dim, what), grid(&fields, &rows, screen).text)
     }
 
-    /// Failures, budgets, health, and where to go on.
+    /// Failures, budgets, health, and commands for more.
     fn end(&self, health: &Health, screen: Screen) -> String {
         let mut words = String::from("\n");
         let mut line = |name: &str, tone: Tone, text: &str| {
@@ -318,7 +318,7 @@ impl Page {
         if calls > 0 {
             let share = percent(ratio(errors.into(), calls.into(), 1000));
             let of = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
-            // Some calls always fail: a command is tried, a file is looked for.
+            // Some calls always fail: an agent tries a command, or looks for a file.
             let tone = match errors {
                 0 => Tone::Good,
                 errors if errors * MANY < calls => Tone::Plain,
@@ -337,7 +337,7 @@ impl Page {
             let text = format!("{}: {}", standing.budget.name, standing.words());
             line("budget", Tone::of_state(standing.state()), &text);
         }
-        // Budgets that have a line of their own need no second one; the others come first.
+        // Budgets with a line of their own are not repeated. The others come first.
         let is_budget = |reason: &&String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
         let others = budgets.iter().skip(BUDGETS).filter_map(|standing| standing.brief());
         let shown = budgets.iter().take(BUDGETS).any(|standing| standing.concern().is_some());
@@ -368,7 +368,7 @@ impl Page {
         words
     }
 
-    /// What to do where there is nothing to show.
+    /// What to do if there is nothing to show.
     fn nothing(&self, health: &Health, screen: Screen) -> String {
         let files = count(health.files.cast_unsigned(), "transcript");
         let words = if health.files == 0 {

@@ -1,7 +1,7 @@
-//! `sessionmill top`: what is spent just now, as it comes.
+//! `sessionmill top`: the live view of today's usage.
 //!
-//! It looks at the transcripts every few seconds, as a report does, and waits in between: at least fifty times as long as
-//! the last look took, so that it never costs more than a fiftieth of a core.
+//! It reads new transcripts every few seconds, as a report does. The pause in between is at least fifty times as long
+//! as the last reading took, so it uses at most a fiftieth of a core.
 
 use super::now::{Key, Now, Wish};
 use crate::base::error::{Error, Result, Status};
@@ -33,10 +33,10 @@ pub(super) struct Args {
     current: Current,
 }
 
-/// The pause before the next look, in multiples of the time that a look takes.
+/// The pause before the next reading, as a multiple of the time that a reading takes.
 const REST: u32 = 50;
 
-/// How long a signal can go unnoticed.
+/// The longest time until a signal is noticed.
 const NOTICE: Duration = Duration::from_millis(250);
 
 pub(super) fn top(args: &Args, context: &Context) -> Result<Status> {
@@ -52,7 +52,7 @@ pub(super) fn top(args: &Args, context: &Context) -> Result<Status> {
         flag::register(signal, stop.clone()).map_err(|error| Error::cannot("listen to", "signals", error))?;
     }
     let broken = |error: std::io::Error| Error::cannot("use", "the terminal", error);
-    // It also sets a hook that gives the terminal back if the program panics.
+    // This also sets a hook that restores the terminal if the program panics.
     let mut terminal = ratatui::try_init().map_err(broken)?;
     end_with_terminal();
     let clock = Clock::begin(context.now.clone());
@@ -62,8 +62,8 @@ pub(super) fn top(args: &Args, context: &Context) -> Result<Status> {
     shown.map(|()| Status::Done)
 }
 
-/// Ends the program when its terminal is gone, for example because its window was closed. The library that reads keys
-/// never returns then: a read from such a terminal gives nothing, at once, again and again.
+/// Ends the program when its terminal is gone, for example because the window was closed. The library that reads keys
+/// never returns in this case: reading from such a terminal returns nothing at once, so the library loops.
 fn end_with_terminal() {
     std::thread::spawn(|| {
         loop {
@@ -75,7 +75,7 @@ fn end_with_terminal() {
     });
 }
 
-/// A view that is open.
+/// The open view.
 struct View<'v> {
     args: &'v Args,
     context: &'v Context,
@@ -92,7 +92,7 @@ impl View<'_> {
             let look = Instant::now();
             let Context { environment, plugs, .. } = self.context;
             let context = Context { now: self.clock.read(), environment: environment.clone(), plugs: *plugs };
-            // A failure is shown, and the next look can do better.
+            // An error is shown, and the next reading can succeed.
             let trouble = self.args.current.renew(&[NAME], self.setup, &context).err().map(|error| error.to_string());
             let now =
                 self.setup.read(&context, |reader| Now::read(reader, self.setup, self.prices, context.now.wall))?;
@@ -110,7 +110,7 @@ impl View<'_> {
         }
     }
 
-    /// Waits for a key; `None` when it is time for the next look.
+    /// Waits for a key; `None` when it is time for the next reading.
     fn key_before(&self, next: Instant) -> Result<Option<Key>> {
         let broken = |error: std::io::Error| Error::cannot("read", "the terminal", error);
         loop {
