@@ -43,6 +43,7 @@ pub mod room;
 pub mod rows;
 pub mod run;
 pub mod runs;
+mod scan;
 pub mod schema;
 pub mod scratch;
 pub mod service_state;

@@ -10,9 +10,7 @@ use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Row, ToSql};
 use md5::{Digest, Md5};
-use sessionmill_contract::{
-    self as contract, Cells as _, Columns, FactRow, Manifest, RowRef, Settlement, SourceFile, Table, Value,
-};
+use sessionmill_contract::{Cells as _, FactRow, Manifest, RowRef, Settlement, SourceFile, Table, Value};
 
 /// A value for an appender, borrowed if possible.
 pub(super) enum Cell<'a> {
@@ -54,32 +52,7 @@ fn borrowed(value: &Value) -> ValueRef<'_> {
     }
 }
 
-/// A cell of a result.
-pub(super) fn cell<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<contract::Cell<'r>> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Null => contract::Cell::Null,
-        ValueRef::Boolean(bool) => bool.into(),
-        ValueRef::BigInt(int) => int.into(),
-        ValueRef::Timestamp(unit, time) => DateTime::from_timestamp_micros(unit.to_micros(time)).into(),
-        ValueRef::Text(_) => as_text(row, column)?.into(),
-        other => return Err(duckdb::Error::InvalidColumnType(column, String::new(), other.data_type())),
-    })
-}
-
-/// The cells of a table's columns in a result, which begin at column `first`.
-pub(super) fn values(row: &Row<'_>, first: usize, table: &Table) -> duckdb::Result<Vec<Value>> {
-    (first..first + table.columns.len()).map(|column| Ok(cell(row, column)?.to_value())).collect()
-}
-
-/// Appends the cells of a result to `columns`, from column `first` on.
-pub(super) fn push_row(columns: &mut Columns, row: &Row<'_>, first: usize) -> duckdb::Result<()> {
-    let all = first..first + columns.table().columns.len();
-    let cells = all.map(|column| cell(row, column));
-    columns.push(cells.collect::<duckdb::Result<Vec<_>>>()?);
-    Ok(())
-}
-
-/// Size, mtime, ctime and inode, from column `first` on.
+/// Size, mtime, ctime and inode, from this column on.
 pub(super) fn as_stat(row: &Row<'_>, first: usize) -> duckdb::Result<Stat> {
     let number = |column: usize| row.get::<_, i64>(first + column);
     Ok(Stat {

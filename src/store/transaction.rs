@@ -5,6 +5,8 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::fault::Fault;
+use crate::store::scan::{Batch, Scanned};
+use duckdb::arrow::array::Array as _;
 use duckdb::arrow::error::ArrowError;
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Appender, Connection, Params, Row, ToSql, appender_params_from_iter};
@@ -88,7 +90,25 @@ impl Transaction<'_> {
         })())
     }
 
-    /// Runs a query that returns one number.
+    /// Runs a query whose columns are of kinds that tables declare, and hands on its rows one by one: faster than
+    /// [`query`](Self::query) for many rows of many columns.
+    ///
+    /// # Errors
+    ///
+    /// If it fails; the transaction is lost then.
+    pub(super) fn scan(&self, sql: &str, params: impl Params, mut each: impl FnMut(Scanned<'_>)) -> Result<()> {
+        self.watch((|| {
+            let mut statement = self.connection.prepare(sql)?;
+            statement.execute(params)?;
+            while let Some(rows) = statement.step()? {
+                let batch = Batch::of(&rows)?;
+                (0..rows.len()).for_each(|row| each(Scanned::of(&batch, row)));
+            }
+            Ok(())
+        })())
+    }
+
+    /// Runs a query of one number.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@
 use super::touch;
 use crate::base::error::Result;
 use crate::base::guard;
-use crate::store::rows::{Cell, key_hash, push_row};
+use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction};
 use duckdb::params;
 use sessionmill_contract::{Clusters, Columns, Manifest, Member, Processor, Settlement, Table};
@@ -88,9 +88,9 @@ struct Facts {
 fn facts(transaction: &Transaction<'_>, settlement: &Settlement, columns: &'static Table) -> Result<Facts> {
     let mut facts = Facts { stored: Vec::new(), rows: Columns::new(columns) };
     let sql = format!("SELECT rowid, key_hash, {} FROM facts.{}", columns.list(), settlement.facts.name);
-    transaction.query(&sql, [], |row| {
-        facts.stored.push((row.get(0)?, row.get(1)?));
-        push_row(&mut facts.rows, row, 2)
+    transaction.scan(&sql, [], |row| {
+        facts.stored.push((row.int(0), row.int(1)));
+        facts.rows.push(row.cells(2, columns));
     })?;
     Ok(facts)
 }

@@ -4,8 +4,7 @@ use super::islands::IslandCutter;
 use super::{facts_hash, groups, origin};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{as_text, push_row};
-use duckdb::Row;
+use crate::store::scan::Scanned;
 use sessionmill_contract::{Cells as _, Columns, FactRow, Processor, RowRef, Settlement, Table, table};
 
 table! {
@@ -30,9 +29,9 @@ impl Facts {
         Self { origins: Columns::new(&ORIGINS), rows: Columns::new(table) }
     }
 
-    fn push(&mut self, row: &Row<'_>, first: usize) -> duckdb::Result<()> {
-        push_row(&mut self.origins, row, first)?;
-        push_row(&mut self.rows, row, first + ORIGINS.columns.len())
+    fn push(&mut self, row: Scanned<'_>, first: usize) {
+        self.origins.push(row.cells(first, &ORIGINS));
+        self.rows.push(row.cells(first + ORIGINS.columns.len(), self.rows.table()));
     }
 
     fn clear(&mut self) {
@@ -78,8 +77,8 @@ pub(super) fn facts(
         order = order.join(", ")
     );
     let (mut hash, mut key, mut facts) = (0, String::new(), Facts::new(table));
-    transaction.query(&sql, [], |row| {
-        let (next_hash, next_key) = (row.get(0)?, as_text(row, 1)?);
+    transaction.scan(&sql, [], |row| {
+        let (next_hash, next_key) = (row.int(0), row.text(1));
         if (next_hash, next_key) != (hash, &*key) {
             if !facts.is_empty() {
                 each(hash, &key, &mut facts);
@@ -88,7 +87,7 @@ pub(super) fn facts(
             hash = next_hash;
             next_key.clone_into(&mut key);
         }
-        facts.push(row, 2)
+        facts.push(row, 2);
     })?;
     if !facts.is_empty() {
         each(hash, &key, &mut facts);

@@ -12,9 +12,9 @@
 use super::{facts_hash, key_in_sql, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Cell, as_text, key_hash, values};
+use crate::store::rows::{Cell, as_text, key_hash};
 use duckdb::params;
-use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table, Value};
+use sessionmill_contract::{self as contract, Cells as _, Manifest, RowRef, Settlement, Table, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The keys of ids that edges join to others.
@@ -107,13 +107,12 @@ pub(super) fn edges(
         rows = rows(manifest, settlement),
         id = of.ids[0]
     );
-    transaction.query(&sql, [], |row| {
-        let cells = values(row, 1, of.table)?;
-        match edges.get_mut(as_text(row, 0)?) {
+    transaction.scan(&sql, [], |row| {
+        let cells = row.cells(1, of.table).map(contract::Cell::to_value).collect();
+        match edges.get_mut(row.text(0)) {
             Some(of_key) => of_key.push(cells),
-            None => drop(edges.insert(as_text(row, 0)?.to_owned(), vec![cells])),
+            None => drop(edges.insert(row.text(0).to_owned(), vec![cells])),
         }
-        Ok(())
     })?;
     Ok(edges)
 }

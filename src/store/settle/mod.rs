@@ -62,14 +62,14 @@ pub use range::Range;
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::source::retry::Retries;
-use crate::store::rows::{Cell, values};
+use crate::store::rows::Cell;
 use crate::store::{Store, Transaction, lookup};
 use duckdb::params;
 use facts::facts;
 use fail::Untouched;
 use islands::IslandCutter;
 use run::{OtherInputs, Run, Settled};
-use sessionmill_contract::{Manifest, Processor, Settlement, Table, Value};
+use sessionmill_contract::{self as contract, Manifest, Processor, Settlement, Table, Value};
 
 impl Store {
     /// Settles the keys of a range that are due, in one transaction. Keys are due if they are touched, or if they
@@ -209,9 +209,6 @@ fn reviews(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Vec
 pub(super) fn all(transaction: &Transaction<'_>, schema: &str, table: &Table) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     let sql = format!("SELECT {} FROM {schema}.{} ORDER BY ALL", table.list(), table.name);
-    transaction.query(&sql, [], |row| {
-        rows.push(values(row, 0, table)?);
-        Ok(())
-    })?;
+    transaction.scan(&sql, [], |row| rows.push(row.cells(0, table).map(contract::Cell::to_value).collect()))?;
     Ok(rows)
 }

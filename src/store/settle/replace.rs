@@ -10,9 +10,9 @@ use super::chain;
 use super::islands::IslandCutter;
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Key, append_entities, as_text, push_row};
-use duckdb::Row;
-use sessionmill_contract::{Columns, Processor, RowRef, Settlement, Table};
+use crate::store::rows::{Key, append_entities};
+use crate::store::scan::Scanned;
+use sessionmill_contract::{Cells as _, Columns, Processor, RowRef, Settlement, Table};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -101,11 +101,10 @@ pub(super) fn stored(
     let (name, columns) = (table.name, table.list());
     let mut cells = Columns::new(table);
     let sql = format!("SELECT rowid, key_hash, {columns} FROM facts.{name} WHERE rowid IN ({ids})");
-    transaction.query(&sql, [], |row| {
+    transaction.scan(&sql, [], |row| {
         cells.clear();
-        push_row(&mut cells, row, 2)?;
-        each(row.get(0)?, (row.get(1)?, cells.row(0)));
-        Ok(())
+        cells.push(row.cells(2, table));
+        each(row.int(0), (row.int(1), cells.row(0)));
     })
 }
 
@@ -134,16 +133,15 @@ pub(in crate::store) fn facts(
              (SELECT session_file FROM stage_states WHERE processor_name = ?))"
     );
     let (mut leaving, mut cells) = (Vec::new(), Columns::new(table));
-    let mut each = |row: &Row<'_>| {
+    let each = |row: Scanned<'_>| {
         cells.clear();
-        push_row(&mut cells, row, 3)?;
-        let stored = Stored { session_file: as_text(row, 1)?, key_hash: row.get(2)?, row: cells.row(0) };
+        cells.push(row.cells(3, table));
+        let stored = Stored { session_file: row.text(1), key_hash: row.cell(2).as_int(), row: cells.row(0) };
         if leaves(stored) {
-            leaving.push(row.get(0)?);
+            leaving.push(row.int(0));
         }
-        Ok(())
     };
-    transaction.query(&sql, [processor], &mut each)?;
+    transaction.scan(&sql, [processor], each)?;
     stage(transaction, &leaving)?;
     Ok(leaving.len() as u64)
 }
