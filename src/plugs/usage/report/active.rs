@@ -41,38 +41,86 @@ pub(super) fn read<K>(
     })
 }
 
-/// The query: the group, the quarter of an hour, and the active time.
-fn sql(reader: Reader<'_>, Whose { who, join, zone, .. }: &Whose<'_>, condition: &Where) -> Result<String> {
+/// Reads the active time of everybody by day, and that of each part of what they did, such as a project, as one number. Both
+/// follow from the same stretches, which take longest to read.
+///
+/// The first expression is whose it is, the second one tells the parts apart.
+pub(super) fn read_with_parts(
+    reader: Reader<'_>,
+    whose: &Whose<'_>,
+    condition: &Where,
+    mut of_all: impl FnMut(String, i64, i128),
+    mut of_part: impl FnMut(Option<String>, i128),
+) -> Result<()> {
+    let Whose { who, params, .. } = whose;
+    let (everybody, parts) = (Whose { who: &who[..1], ..*whose }, Whose { zone: None, ..*whose });
+    let sql = format!(
+        "WITH stretches AS MATERIALIZED ({stretches}),
+         of_all AS MATERIALIZED (
+             SELECT who_0, stretch, min(first) AS first, max(last) AS last FROM stretches GROUP BY who_0, stretch)
+         SELECT true, who_0, NULL, quarter, active FROM ({everybody})
+         UNION ALL SELECT false, NULL, who_1, quarter, active FROM ({parts})",
+        stretches = stretches(reader, whose, condition)?,
+        everybody = active("of_all", &everybody),
+        parts = active("stretches", &parts),
+    );
+    reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
+        let active = row.integer(4)?;
+        if row.get(0)? {
+            of_all(row.get(1)?, row.get(3)?, active);
+        } else {
+            of_part(row.get(2)?, active);
+        }
+        Ok(())
+    })
+}
+
+/// The question for it: whose it is, the quarter of an hour and the active time.
+fn sql(reader: Reader<'_>, whose: &Whose<'_>, condition: &Where) -> Result<String> {
+    let stretches = stretches(reader, whose, condition)?;
+    Ok(format!("WITH stretches AS MATERIALIZED ({stretches}) {}", active("stretches", whose)))
+}
+
+/// The names of whose it is, in SQL.
+fn names(who: &[&str]) -> Vec<String> {
+    (0..who.len()).map(|at| format!("who_{at}")).collect()
+}
+
+/// The first and the last response of each stretch of each.
+fn stretches(reader: Reader<'_>, Whose { who, join, .. }: &Whose<'_>, condition: &Where) -> Result<String> {
+    let named: Vec<_> = who.iter().zip(names(who)).map(|(who, name)| format!("{who} AS {name}")).collect();
+    Ok(format!(
+        "SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
+             max(epoch_us(last_time)) AS last
+         FROM {responses} {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL",
+        named = named.join(", "),
+        responses = Responses::added_up(reader, condition, None)?.table,
+        clause = condition.clause
+    ))
+}
+
+/// The active time of each from their stretches. These are put in order by a number, which takes half as long as by names.
+fn active(stretches: &str, Whose { who, zone, .. }: &Whose<'_>) -> String {
     let quarter = match zone {
         None => "0::BIGINT",
         Some(zone) if has_whole_days(*zone) => "stretch // 288 * 96",
         Some(zone) if has_whole_hours(*zone) => "stretch // 12 * 4",
         Some(_) => "stretch // 3",
     };
-    let named: Vec<_> = who.iter().enumerate().map(|(at, who)| format!("{who} AS who_{at}")).collect();
-    let names: Vec<_> = (0..who.len()).map(|at| format!("who_{at}")).collect();
-    let responses = Responses::added_up(reader, condition, None)?.table;
+    let names = names(who);
     let alike: Vec<_> =
-        (0..who.len()).map(|at| format!("stretches.who_{at} IS NOT DISTINCT FROM numbers.who_{at}")).collect();
-    // Sorting stretches by a number for the group takes half as long as by names.
-    Ok(format!(
-        "WITH stretches AS MATERIALIZED (
-             SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
-                 max(epoch_us(last_time)) AS last
-             FROM {responses} {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL),
-         numbers AS (
-             SELECT *, row_number() OVER () AS number
-             FROM (SELECT DISTINCT {names} FROM stretches WHERE who_0 IS NOT NULL))
-         SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) AS active FROM (
+        names.iter().map(|name| format!("{stretches}.{name} IS NOT DISTINCT FROM numbers.{name}")).collect();
+    format!(
+        "SELECT {names}, {quarter} AS quarter, sum(last - first + if(pause <= {LONG}, pause, 0)) AS active FROM (
              SELECT numbers.*, stretch, first, last,
                  first - lag(last) OVER (PARTITION BY number ORDER BY stretch) AS pause
-             FROM stretches JOIN numbers ON {alike})
+             FROM {stretches} JOIN (
+                 SELECT *, row_number() OVER () AS number
+                 FROM (SELECT DISTINCT {names} FROM {stretches} WHERE who_0 IS NOT NULL)) AS numbers ON {alike})
          GROUP BY ALL",
         alike = alike.join(" AND "),
         names = names.join(", "),
-        named = named.join(", "),
-        clause = condition.clause
-    ))
+    )
 }
 
 /// Active time by session, in microseconds.

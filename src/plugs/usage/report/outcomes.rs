@@ -147,27 +147,27 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     of_costs(reader, by, filter, costs, &steps, None)
 }
 
-/// The same with costs that were read already, and the active time of all people if it is known already.
+/// The same with costs that are read before, and with active time where that is known.
 pub(super) fn of_costs(
     reader: Reader<'_>,
     by: OutcomesBy,
     filter: &Filter,
     costs: Costs,
     steps: &Steps,
-    of_people: Option<i128>,
+    active: Option<ActiveTime>,
 ) -> Result<Sheet> {
     let by = By::from(by);
     let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(Sheet::default()) };
     let row = |(name, (spent, costs))| (name, Sums { spent, costs, ..Sums::default() });
     let mut sums: BTreeMap<Option<String>, Sums> = costs.into_iter().map(row).collect();
-    let ((active, active_micros), ()) = reader.both(
-        |reader| active(reader, by, filter, of_people),
+    let (active, ()) = reader.both(
+        |reader| active.map_or_else(|| active_time(reader, by, filter), Ok),
         |reader| add_calls(reader, filter, &mut key, &mut sums),
     )?;
-    for (name, micros) in active {
+    for (name, micros) in active.of_rows {
         sums.entry(name).or_default().active_micros += micros;
     }
-    let mut total = Sums { active_micros, ..Sums::default() };
+    let mut total = Sums { active_micros: active.of_people, ..Sums::default() };
     for Sums { outcome, spent, .. } in sums.values() {
         total.add(outcome);
         total.spent.add(spent);
@@ -236,14 +236,15 @@ fn add_calls(
     Ok(())
 }
 
-/// Reads the active time of each row, and the active time of all people. Work of a person in two projects at the same
-/// time is in the rows of both projects, but counts once in the sum. So the sum is the same, whatever the rows are.
-fn active(
-    reader: Reader<'_>,
-    by: By,
-    filter: &Filter,
-    of_people: Option<i128>,
-) -> Result<(HashMap<Option<String>, i128>, i128)> {
+/// Active time in microseconds: of each row, and of all people, which is the same whatever the rows are. What a person does
+/// in two projects at a time is in both rows, and once in the sum.
+#[derive(Debug, Default)]
+pub(super) struct ActiveTime {
+    pub(super) of_rows: HashMap<Option<String>, i128>,
+    pub(super) of_people: i128,
+}
+
+fn active_time(reader: Reader<'_>, by: By, filter: &Filter) -> Result<ActiveTime> {
     let People { person, join, params } = &People::read(reader, filter)?;
     let (part, period) = match by {
         By::Project => (Some("project"), None),
@@ -272,32 +273,32 @@ fn active(
     }
     .into_iter()
     .collect();
-    let who: Vec<&str> = std::iter::once(*person).chain(part).collect();
-    let whose = Whose { who: &who, join, params, zone: period.map(|_| filter.zone) };
-    let condition = filter.condition();
-    let name = |row: &reader::Row<'_>| {
-        Ok((row.get::<String>(0)?, part.map(|_| row.get::<Option<String>>(1)).transpose()?.flatten()))
-    };
-    let (mut of_rows, mut sum) = (HashMap::new(), 0);
-    active::read(reader, &whose, &condition, name, |(person, value), quarter, micros| {
-        sum += micros;
+    let whose = Whose { who: &[*person], join, params, zone: period.map(|_| filter.zone) };
+    let (condition, mut active) = (filter.condition(), ActiveTime::default());
+    if let Some(part) = part {
+        let whose = Whose { who: &[*person, part], ..whose };
+        let ActiveTime { of_rows, of_people } = &mut active;
+        active::read_with_parts(
+            reader,
+            &whose,
+            &condition,
+            |_, _, micros| *of_people += micros,
+            |part, micros| {
+                let name = part.map(|part| repositories.as_ref().map_or(&*part, |known| known.name(&part)).to_owned());
+                *of_rows.entry(name).or_default() += micros;
+            },
+        )?;
+        return Ok(active);
+    }
+    let name = |row: &reader::Row<'_>| row.get::<String>(0);
+    active::read(reader, &whose, &condition, name, |person, quarter, micros| {
         let name = match (by, &mut names) {
             (_, Some(names)) => names.of(Some(quarter)),
-            (By::User, _) => Some(person),
             (By::Team, _) => folders.get(&person).and_then(|folder| filter.identities.team(folder)).map(str::to_owned),
-            (By::Project, _) => {
-                value.map(|cwd| repositories.as_ref().map_or(&*cwd, |known| known.name(&cwd)).to_owned())
-            }
-            _ => value,
+            _ => Some(person),
         };
-        *of_rows.entry(name).or_default() += micros;
+        active.of_people += micros;
+        *active.of_rows.entry(name).or_default() += micros;
     })?;
-    if let Some(of_people) = of_people {
-        sum = of_people;
-    } else if part.is_some() {
-        sum = 0;
-        let whose = Whose { who: &[*person], zone: None, ..whose };
-        active::read(reader, &whose, &condition, |_| Ok(()), |(), _, micros| sum += micros)?;
-    }
-    Ok((of_rows, sum))
+    Ok(active)
 }

@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::base::zone::Period;
 use crate::plugs::usage::report::active::{self, People, Whose};
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::outcomes;
+use crate::plugs::usage::report::outcomes::{self, ActiveTime};
 use crate::plugs::usage::report::period::{self, quarter, quarter_of_day};
 use crate::plugs::usage::report::sessions;
 use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent, Uses, model_name};
@@ -55,7 +55,9 @@ pub(super) struct Figures<'p> {
     /// By day and hour of the day.
     pub(super) hours: BTreeMap<(NaiveDate, String), Spent>,
     pub(super) activity: Active,
-    /// Empty for a period that is a part of the page.
+    /// Active time by project.
+    pub(super) active: HashMap<Option<String>, i128>,
+    /// Of the whole; a part of it has none.
     pub(super) uses: Uses<'p>,
 }
 
@@ -168,9 +170,11 @@ impl<'p> Figures<'p> {
         all.into_iter().filter(|(_, series)| series.keys().any(|name| name != NONE))
     }
 
-    /// The active time of all people.
-    pub(super) fn active_micros(&self) -> i128 {
-        self.activity.values().flat_map(BTreeMap::values).map(|activity| activity.active_micros).sum()
+    /// Active time by project, and of all people.
+    pub(super) fn active_time(&self) -> ActiveTime {
+        let of_days = self.activity.values().flat_map(BTreeMap::values);
+        let of_people = of_days.map(|activity| activity.active_micros).sum();
+        ActiveTime { of_rows: self.active.clone(), of_people }
     }
 
     /// The cost of each project.
@@ -204,7 +208,7 @@ impl<'p> Figures<'p> {
                 activity.entry(person.clone()).or_default().insert(*day, begun);
             }
         }
-        add_active(&mut activity, reader, filter)?;
+        let active = add_active(&mut activity, reader, filter)?;
         let hours = self.hours.iter().filter(|((day, _), _)| days.has(*day));
         Ok(Self {
             all: self.all.within(days),
@@ -218,6 +222,7 @@ impl<'p> Figures<'p> {
             servers: series(&self.servers),
             hours: hours.map(|(hour, spent)| (hour.clone(), spent.clone())).collect(),
             activity,
+            active,
             uses: Uses::new(),
         })
     }
@@ -274,8 +279,8 @@ impl OverTime {
     }
 }
 
-/// Reads the active time of people, and the sessions that began.
-pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<Active> {
+/// Reads what people did: how long they were at it, also by project, and the sessions that began.
+pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<(Active, HashMap<Option<String>, i128>)> {
     let mut activity = Active::new();
     sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
         let day = day(quarter, filter);
@@ -283,8 +288,8 @@ pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<Active> {
         let of_day = activity.entry(person).or_default().entry(day).or_default();
         of_day.add(Activity { sessions, active_micros: 0 });
     })?;
-    add_active(&mut activity, reader, filter)?;
-    Ok(activity)
+    let active = add_active(&mut activity, reader, filter)?;
+    Ok((activity, active))
 }
 
 fn people_and_teams(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<[Series; 2]> {
@@ -340,14 +345,25 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
     ranked
 }
 
-/// Adds the active time of people.
-fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<()> {
+/// Adds how long people were at it. Returns the same by project.
+fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<HashMap<Option<String>, i128>> {
     let People { person, join, params } = People::read(reader, filter)?;
-    let whose = Whose { who: &[person], join: &join, params: &params, zone: Some(filter.zone) };
-    let name = |row: &Row<'_>| row.get::<String>(0);
-    active::read(reader, &whose, &filter.condition(), name, |person, quarter, active_micros| {
-        let day = period::day(quarter, filter.zone);
-        let of_day = activity.entry(person).or_default().entry(day).or_default();
-        of_day.add(Activity { sessions: 0, active_micros });
-    })
+    let repositories = Repositories::read(reader, &filter.identities)?;
+    let whose = Whose { who: &[person, "project"], join: &join, params: &params, zone: Some(filter.zone) };
+    let mut of_projects = HashMap::new();
+    active::read_with_parts(
+        reader,
+        &whose,
+        &filter.condition(),
+        |person, quarter, active_micros| {
+            let day = period::day(quarter, filter.zone);
+            let of_day = activity.entry(person).or_default().entry(day).or_default();
+            of_day.add(Activity { sessions: 0, active_micros });
+        },
+        |cwd, micros| {
+            let project = cwd.map(|cwd| repositories.name(&cwd).to_owned());
+            *of_projects.entry(project).or_default() += micros;
+        },
+    )?;
+    Ok(of_projects)
 }

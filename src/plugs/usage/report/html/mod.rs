@@ -213,7 +213,7 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<Str
 /// Outcomes of the work, by project.
 fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
     let costs = period.figures.of_projects();
-    let active = Some(period.figures.active_micros());
+    let active = Some(period.figures.active_time());
     let mut sheet = outcomes::of_costs(reader, OutcomesBy::Project, filter, costs, &Steps::default(), active)?;
     let rows = sheet.rows.len();
     sheet.rows.truncate(MOST);

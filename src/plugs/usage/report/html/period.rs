@@ -51,12 +51,12 @@ pub(super) fn periods<'p>(
     today: NaiveDate,
 ) -> Result<Vec<Period<'p>>> {
     let of_whole = |reader: Reader<'_>| {
-        let activity = figures::activity(reader, filter)?;
-        Ok((activity, sessions::costliest(reader, prices, &filter.condition(), MOST)?))
+        let active = figures::activity(reader, filter)?;
+        Ok((active, sessions::costliest(reader, prices, &filter.condition(), MOST)?))
     };
-    let ((activity, (costliest, sessions)), mut figures) =
+    let ((active, (costliest, sessions)), mut figures) =
         reader.both(of_whole, |reader| Figures::read(reader, filter, prices))?;
-    figures.activity = activity;
+    (figures.activity, figures.active) = active;
     let days = filter.days;
     let first = figures.all.days.keys().next().copied();
     let is_part = |part: Days| {
