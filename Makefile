@@ -12,7 +12,7 @@ FLAGS =
 BARE = --no-default-features --features bundled
 endif
 
-.PHONY: demo test torture fuzz check bench bench-gate soak deb
+.PHONY: demo test torture fuzz check bench bench-gate soak package install deb
 
 # The whole pipeline over the fixtures, into a temporary database, and a report.
 demo:
@@ -50,11 +50,11 @@ PROFILE = bench
 soak:
 	cargo bench --bench soak --profile $(PROFILE) $(FLAGS) -- $(ARGS)
 
-# The Debian package, which brings its DuckDB library: needs `cargo install cargo-deb`.
+# What is installed: the program, its DuckDB library if there is a prebuilt one, manual pages and completions.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 PACKAGE = $(TARGET_DIR)/release/package
 MILL = LD_LIBRARY_PATH=$(DUCKDB_LIB_DIR) $(TARGET_DIR)/release/sessionmill
-deb:
+package:
 	SESSIONMILL_RPATH='$$ORIGIN/../lib/sessionmill' cargo build --release $(FLAGS)
 	rm -rf $(PACKAGE) && mkdir -p $(PACKAGE)
 	$(MILL) man --out $(PACKAGE)/man && gzip -9n $(PACKAGE)/man/*.1
@@ -63,6 +63,22 @@ ifneq ($(DUCKDB_LIB_DIR),)
 	strip --strip-unneeded -o $(PACKAGE)/libduckdb.so $(DUCKDB_LIB_DIR)/libduckdb.so
 	cp $(DUCKDB_LIB_DIR)/LICENSE $(PACKAGE)/LICENSE.duckdb
 endif
+
+# Into a folder of one's own: `make install PREFIX=/usr/local` for everybody.
+PREFIX ?= $(HOME)/.local
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: package
+	install -D --strip $(TARGET_DIR)/release/sessionmill $(DESTDIR)$(PREFIX)/bin/sessionmill
+	install -D --mode=644 --target-directory=$(SHARE)/man/man1 $(PACKAGE)/man/*.1.gz
+	install -D --mode=644 $(PACKAGE)/completion.bash $(SHARE)/bash-completion/completions/sessionmill
+	install -D --mode=644 $(PACKAGE)/completion.fish $(SHARE)/fish/vendor_completions.d/sessionmill.fish
+	install -D --mode=644 $(PACKAGE)/completion.zsh $(SHARE)/zsh/site-functions/_sessionmill
+ifneq ($(DUCKDB_LIB_DIR),)
+	install -D --mode=644 --target-directory=$(DESTDIR)$(PREFIX)/lib/sessionmill $(PACKAGE)/libduckdb.so $(PACKAGE)/LICENSE.duckdb
+endif
+
+# The Debian package: needs `cargo install cargo-deb`.
+deb: package
 	cargo deb --no-build --strip $(if $(DUCKDB_LIB_DIR),--variant prebuilt)
 
 # A target of the fuzzer, until it is stopped: `make fuzz TARGET=lines`, also `keys`, `forms`, `dialects`. Needs
