@@ -1,174 +1,168 @@
 //! Active time: the time between responses, without pauses longer than [`LONG`].
 //!
-//! The database first reduces the responses of a person to *stretches*: five minutes, with the times of the first and
-//! last response in them. Five minutes cannot contain a long pause. So only the pauses between stretches need to be
-//! looked at, and the database sorts stretches instead of all responses. For example, responses at 10:00, 10:03, 10:08
-//! and 10:30 are the stretches 10:00 to 10:03, 10:08 and 10:30: the active time is 3 + 5 minutes, and the pause of 22
-//! minutes does not count.
+//! Five minutes of somebody's work are one stretch: no pause in it is long. The database adds responses up to stretches, and
+//! these are put in order here, which takes a third of the time that window functions take.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::period::{has_whole_days, has_whole_hours};
 use crate::plugs::usage::sums::{Responses, SECONDS};
-use crate::store::reader::{Param, Reader, Row};
+use crate::store::reader::{Param, Reader};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
 /// What active time is grouped by: SQL expressions, and what is joined with the responses to evaluate them.
 pub(super) struct Whose<'w> {
-    pub(super) who: &'w [&'w str],
+    pub(super) who: &'w str,
+    /// What tells parts of their work apart, such as projects.
+    pub(super) part: Option<&'w str>,
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
-    /// The time zone by whose days active time is split. Each group then has a quarter of an hour (counted since 1970)
-    /// of its day. Without a zone, this number is 0.
-    pub(super) zone: Option<Tz>,
 }
 
-/// Reads active time in microseconds, by group and by the day on which it ended, as [`Whose::zone`] says. Responses
-/// without a time, or for which the first expression is NULL, are not counted.
-pub(super) fn read<K>(
-    reader: Reader<'_>,
-    whose: &Whose<'_>,
-    condition: &Where,
-    mut name: impl FnMut(&Row<'_>) -> Result<K>,
-    mut each: impl FnMut(K, i64, i128),
-) -> Result<()> {
-    let sql = sql(reader, whose, condition)?;
-    let Whose { who, params, .. } = whose;
-    reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
-        each(name(row)?, row.get(who.len())?, row.integer(who.len() + 1)?);
-        Ok(())
-    })
+/// What somebody did in five minutes: the first and the last response, in microseconds since 1970.
+#[derive(Clone, Copy)]
+struct Stretch {
+    number: i64,
+    first: i64,
+    last: i64,
 }
 
-/// Reads the active time of everybody by day, and that of each part of what they did, such as a project, as one number. Both
-/// follow from the same stretches, which take longest to read.
-///
-/// The first expression is whose it is, the second one tells the parts apart.
-pub(super) fn read_with_parts(
-    reader: Reader<'_>,
-    whose: &Whose<'_>,
-    condition: &Where,
-    mut of_all: impl FnMut(String, i64, i128),
-    mut of_part: impl FnMut(Option<String>, i128),
-) -> Result<()> {
-    let Whose { who, params, .. } = whose;
-    let (everybody, parts) = (Whose { who: &who[..1], ..*whose }, Whose { zone: None, ..*whose });
-    let sql = format!(
-        "WITH stretches AS MATERIALIZED ({stretches}),
-         of_all AS MATERIALIZED (
-             SELECT who_0, stretch, min(first) AS first, max(last) AS last FROM stretches GROUP BY who_0, stretch)
-         SELECT true, who_0, NULL, quarter, active FROM ({everybody})
-         UNION ALL SELECT false, NULL, who_1, quarter, active FROM ({parts})",
-        stretches = stretches(reader, whose, condition)?,
-        everybody = active("of_all", &everybody),
-        parts = active("stretches", &parts),
-    );
-    reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
-        let active = row.integer(4)?;
-        if row.get(0)? {
-            of_all(row.get(1)?, row.get(3)?, active);
-        } else {
-            of_part(row.get(2)?, active);
+/// The work of everybody, by whose it is and by part, which are numbers of names.
+#[derive(Default)]
+pub(super) struct Work {
+    names: Names,
+    parts: Names,
+    stretches: HashMap<(usize, Option<usize>), Vec<Stretch>>,
+}
+
+#[derive(Default)]
+struct Names {
+    all: Vec<String>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Names {
+    fn number(&mut self, name: &str) -> usize {
+        self.numbers.get(name).copied().unwrap_or_else(|| {
+            self.all.push(name.to_owned());
+            self.numbers.insert(name.to_owned(), self.all.len() - 1);
+            self.all.len() - 1
+        })
+    }
+}
+
+impl Work {
+    /// Reads the work of everybody. Responses without a time are in none, and those that are nobody's.
+    pub(super) fn read(reader: Reader<'_>, whose: &Whose<'_>, condition: &Where) -> Result<Self> {
+        let Whose { who, part, join, params } = whose;
+        let sql = format!(
+            "SELECT {who} AS who, {part} AS part, epoch_us(time) // {STRETCH}, min(epoch_us(first_time)),
+                 max(epoch_us(last_time))
+             FROM {responses} {join} WHERE {clause} AND time IS NOT NULL AND {who} IS NOT NULL GROUP BY ALL",
+            part = part.unwrap_or("NULL::VARCHAR"),
+            responses = Responses::added_up(reader, condition, None)?.table,
+            clause = condition.clause
+        );
+        let mut work = Self::default();
+        reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
+            let Self { names, parts, stretches } = &mut work;
+            let who = row.text(0)?.map(|name| names.number(name)).unwrap_or_default();
+            let part = row.text(1)?.map(|part| parts.number(part));
+            let stretch = Stretch { number: row.get(2)?, first: row.get(3)?, last: row.get(4)? };
+            stretches.entry((who, part)).or_default().push(stretch);
+            Ok(())
+        })?;
+        Ok(work)
+    }
+
+    /// The active time of each, in microseconds, by the day on which it ended: each day of a zone has the number of a quarter of
+    /// an hour within it. Without a zone the number is 0.
+    pub(super) fn of_all(&self, zone: Option<Tz>, mut each: impl FnMut(&str, i64, i128)) {
+        let mut all: HashMap<usize, Vec<Stretch>> = HashMap::new();
+        for ((who, _), stretches) in &self.stretches {
+            all.entry(*who).or_default().extend(stretches);
         }
-        Ok(())
-    })
+        for (who, stretches) in all {
+            active(stretches, zone, |quarter, micros| each(&self.names.all[who], quarter, micros));
+        }
+    }
+
+    /// The active time of each part, of each whose it is, in microseconds.
+    pub(super) fn of_parts(&self, mut each: impl FnMut(Option<&str>, i128)) {
+        for ((_, part), stretches) in &self.stretches {
+            let part = part.map(|part| &*self.parts.all[part]);
+            active(stretches.clone(), None, |_, micros| each(part, micros));
+        }
+    }
 }
 
-/// The question for it: whose it is, the quarter of an hour and the active time.
-fn sql(reader: Reader<'_>, whose: &Whose<'_>, condition: &Where) -> Result<String> {
-    let stretches = stretches(reader, whose, condition)?;
-    Ok(format!("WITH stretches AS MATERIALIZED ({stretches}) {}", active("stretches", whose)))
-}
-
-/// The names of whose it is, in SQL.
-fn names(who: &[&str]) -> Vec<String> {
-    (0..who.len()).map(|at| format!("who_{at}")).collect()
-}
-
-/// The first and the last response of each stretch of each.
-fn stretches(reader: Reader<'_>, Whose { who, join, .. }: &Whose<'_>, condition: &Where) -> Result<String> {
-    let named: Vec<_> = who.iter().zip(names(who)).map(|(who, name)| format!("{who} AS {name}")).collect();
-    Ok(format!(
-        "SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(first_time)) AS first,
-             max(epoch_us(last_time)) AS last
-         FROM {responses} {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL",
-        named = named.join(", "),
-        responses = Responses::added_up(reader, condition, None)?.table,
-        clause = condition.clause
-    ))
-}
-
-/// The active time of each from their stretches. These are put in order by a number, which takes half as long as by names.
-fn active(stretches: &str, Whose { who, zone, .. }: &Whose<'_>) -> String {
-    let quarter = match zone {
-        None => "0::BIGINT",
-        Some(zone) if has_whole_days(*zone) => "stretch // 288 * 96",
-        Some(zone) if has_whole_hours(*zone) => "stretch // 12 * 4",
-        Some(_) => "stretch // 3",
+/// The active time of stretches, in microseconds, by the quarter of an hour that stands for the day on which it ended.
+fn active(mut stretches: Vec<Stretch>, zone: Option<Tz>, mut each: impl FnMut(i64, i128)) {
+    let quarter: fn(i64) -> i64 = match zone {
+        None => |_| 0,
+        Some(zone) if has_whole_days(zone) => |stretch| stretch / 288 * 96,
+        Some(zone) if has_whole_hours(zone) => |stretch| stretch / 12 * 4,
+        Some(_) => |stretch| stretch / 3,
     };
-    let names = names(who);
-    let alike: Vec<_> =
-        names.iter().map(|name| format!("{stretches}.{name} IS NOT DISTINCT FROM numbers.{name}")).collect();
-    format!(
-        "SELECT {names}, {quarter} AS quarter, sum(last - first + if(pause <= {LONG}, pause, 0)) AS active FROM (
-             SELECT numbers.*, stretch, first, last,
-                 first - lag(last) OVER (PARTITION BY number ORDER BY stretch) AS pause
-             FROM {stretches} JOIN (
-                 SELECT *, row_number() OVER () AS number
-                 FROM (SELECT DISTINCT {names} FROM {stretches} WHERE who_0 IS NOT NULL)) AS numbers ON {alike})
-         GROUP BY ALL",
-        alike = alike.join(" AND "),
-        names = names.join(", "),
-    )
+    stretches.sort_unstable_by_key(|stretch| (stretch.number, stretch.first));
+    // Parts can have work in the same five minutes.
+    stretches.dedup_by(|next, stretch| {
+        let is_same = next.number == stretch.number;
+        stretch.last = if is_same { stretch.last.max(next.last) } else { stretch.last };
+        is_same
+    });
+    let mut before = None;
+    for of_quarter in stretches.chunk_by(|a, b| quarter(a.number) == quarter(b.number)) {
+        let mut micros = 0;
+        for Stretch { first, last, .. } in of_quarter {
+            let pause = before.map(|before| first - before).filter(|pause| *pause <= LONG);
+            micros += i128::from(last - first + pause.unwrap_or_default());
+            before = Some(last);
+        }
+        each(quarter(of_quarter[0].number), micros);
+    }
 }
 
 /// Active time by session, in microseconds.
 pub(super) type Active = HashMap<String, i128>;
 
-const SESSIONS: Whose<'static> = Whose { who: &["session_id"], join: "", params: &[], zone: None };
-
 /// The ids of the sessions of a condition with the longest active time.
 ///
-/// Sorting the stretches of all sessions takes longer than any other part of a report. So this first computes an upper
-/// bound for each session: the time from its first to its last response, or a stretch and a pause for each of its rows,
-/// whichever is less. It computes the active time of the sessions with the highest bounds. The shortest active time
-/// among the best of these is a limit: sessions with a bound below it cannot be in the result, and only the others are
-/// sorted.
+/// To read the stretches of all sessions takes longer than anything else of a report. So the active time is worked out for
+/// a few sessions that can have a long one, and then only for those that can have a longer one: no session has more than the
+/// time from its first response to its last one, or than a stretch and a pause for each row.
 pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
-    let likely = most.max(64);
-    let active_of = |ids: &str| {
-        let clause = format!("{} AND session_id IN ({ids})", condition.clause);
-        sql(reader, &SESSIONS, &Where { clause, ..condition.clone() })
-    };
-    let sql = format!(
-        "WITH bounds AS MATERIALIZED (
-             SELECT session_id, least(max(epoch_us(last_time)) - min(epoch_us(first_time)),
-                 count(*) * {a_row_at_most}) AS at_most
-             FROM {responses} WHERE {clause} AND session_id IS NOT NULL AND time IS NOT NULL GROUP BY session_id),
-         long AS (FROM ({first}) ORDER BY active DESC LIMIT {most})
-         SELECT who_0 FROM ({all}) ORDER BY active DESC, who_0 LIMIT {most}",
-        a_row_at_most = STRETCH + LONG,
-        responses = Responses::added_up(reader, condition, None)?.table,
-        clause = condition.clause,
-        first = active_of(&format!("SELECT session_id FROM bounds ORDER BY at_most DESC LIMIT {likely}"))?,
-        all = active_of("SELECT session_id FROM bounds WHERE at_most >= (SELECT min(active) FROM long)")?,
+    let at_most = format!(
+        "least(max(epoch_us(last_time)) - min(epoch_us(first_time)), count(*) * {a_row_at_most})",
+        a_row_at_most = STRETCH + LONG
     );
-    reader.rows(&sql, &[&*condition.params; 3].concat(), |row| row.get(0))
+    let of = |order: &str| -> Result<Vec<(String, i128)>> {
+        let clause = format!(
+            "{clause} AND session_id IN (
+                 SELECT session_id FROM {responses} WHERE {clause} AND session_id IS NOT NULL AND time IS NOT NULL
+                 GROUP BY session_id {order})",
+            clause = condition.clause,
+            responses = Responses::added_up(reader, condition, None)?.table,
+        );
+        let params = [&*condition.params; 2].concat();
+        let mut active: Vec<_> = of_sessions(reader, &Where { clause, params })?.into_iter().collect();
+        active.sort_unstable_by(|(a, active), (b, other)| other.cmp(active).then_with(|| a.cmp(b)));
+        active.truncate(most);
+        Ok(active)
+    };
+    let likely = of(&format!("ORDER BY {at_most} DESC LIMIT {}", most.max(64)))?;
+    let least = likely.last().map_or(0, |(_, active)| *active);
+    Ok(of(&format!("HAVING {at_most} >= {least}"))?.into_iter().map(|(id, _)| id).collect())
 }
 
 /// Reads the active time of each session.
 pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<Active> {
+    let whose = Whose { who: "session_id", part: None, join: "", params: &[] };
     let mut active = Active::new();
-    read(
-        reader,
-        &SESSIONS,
-        condition,
-        |row| row.get(0),
-        |id, _, micros| {
-            *active.entry(id).or_default() += micros;
-        },
-    )?;
+    Work::read(reader, &whose, condition)?.of_all(None, |id, _, micros| {
+        active.insert(id.to_owned(), micros);
+    });
     Ok(active)
 }
 
@@ -243,6 +237,9 @@ mod tests {
         assert!(all.len() > 300 && all[9].0 < all[300].0);
     }
 
+    /// Parts that have work in the same five minutes, one of them without a name.
+    const PART: &str = "if(epoch_us(time) % 3 = 0, 'a', NULL)";
+
     #[test]
     fn stretches_leave_out_no_pause_and_no_response() {
         let connection = duckdb::Connection::open_in_memory().unwrap();
@@ -270,23 +267,30 @@ mod tests {
         );
         let expected = reader.rows(&sql, &[], |row| Ok(((row.get(0)?, row.get(1)?), row.integer(2)?))).unwrap();
         let expected: BTreeMap<(String, i64), i128> = expected.into_iter().collect();
+        let whose = Whose { who: "session_id", part: Some(PART), join: "", params: &[] };
+        let work = Work::read(reader, &whose, &Where::everything()).unwrap();
+        let mut of_parts = BTreeMap::<Option<String>, i128>::new();
+        work.of_parts(|part, micros| *of_parts.entry(part.map(str::to_owned)).or_default() += micros);
+        let sql = format!(
+            "SELECT part, sum(gap) FROM (
+                 SELECT {PART} AS part, epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY session_id, part ORDER BY time) AS gap
+                 FROM usage_responses) WHERE gap <= {LONG} GROUP BY ALL"
+        );
+        let expected_parts = reader.rows(&sql, &[], |row| Ok((row.get(0)?, row.integer(1)?))).unwrap();
+        assert_eq!(of_parts, expected_parts.into_iter().collect());
+        assert!(of_parts.len() == 2 && of_parts.contains_key(&None), "{of_parts:?}");
         let mut found = BTreeMap::new();
-        let whose = Whose { who: &["session_id"], join: "", params: &[], zone: Some(Tz::Asia__Kolkata) };
-        let everything = Where::everything();
-        let id = |row: &Row<'_>| row.get::<String>(0);
-        read(reader, &whose, &everything, id, |who, quarter, micros| {
-            *found.entry((who, quarter)).or_default() += micros;
-        })
-        .unwrap();
+        work.of_all(Some(Tz::Asia__Kolkata), |who, quarter, micros| {
+            found.insert((who.to_owned(), quarter), micros);
+        });
         found.retain(|_, micros| *micros > 0);
         // The sum is the same by days, by hours, and without a zone.
         let sum = |zone: Option<Tz>| {
-            let (mut sum, whose) = (0, Whose { zone, ..whose });
-            read(reader, &whose, &everything, id, |_, quarter, micros| {
+            let mut sum = 0;
+            work.of_all(zone, |_, quarter, micros| {
                 assert_eq!(quarter % 4, 0);
                 sum += micros;
-            })
-            .unwrap();
+            });
             sum
         };
         assert_eq!([Some(Tz::UTC), Some(Tz::Europe__Berlin), None].map(sum), [found.values().sum::<i128>(); 3]);

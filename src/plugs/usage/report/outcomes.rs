@@ -6,7 +6,7 @@
 use crate::base::error::Result;
 use crate::base::zone::Period;
 use crate::plugs::usage::NAME;
-use crate::plugs::usage::report::active::{self, People, Whose};
+use crate::plugs::usage::report::active::{People, Whose, Work};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::facts::Outcome;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -273,32 +273,24 @@ fn active_time(reader: Reader<'_>, by: By, filter: &Filter) -> Result<ActiveTime
     }
     .into_iter()
     .collect();
-    let whose = Whose { who: &[*person], join, params, zone: period.map(|_| filter.zone) };
-    let (condition, mut active) = (filter.condition(), ActiveTime::default());
-    if let Some(part) = part {
-        let whose = Whose { who: &[*person, part], ..whose };
-        let ActiveTime { of_rows, of_people } = &mut active;
-        active::read_with_parts(
-            reader,
-            &whose,
-            &condition,
-            |_, _, micros| *of_people += micros,
-            |part, micros| {
-                let name = part.map(|part| repositories.as_ref().map_or(&*part, |known| known.name(&part)).to_owned());
-                *of_rows.entry(name).or_default() += micros;
-            },
-        )?;
+    let mut active = ActiveTime::default();
+    let work = Work::read(reader, &Whose { who: person, part, join, params }, &filter.condition())?;
+    if part.is_some() {
+        work.of_all(None, |_, _, micros| active.of_people += micros);
+        work.of_parts(|part, micros| {
+            let name = part.map(|part| repositories.as_ref().map_or(part, |known| known.name(part)).to_owned());
+            *active.of_rows.entry(name).or_default() += micros;
+        });
         return Ok(active);
     }
-    let name = |row: &reader::Row<'_>| row.get::<String>(0);
-    active::read(reader, &whose, &condition, name, |person, quarter, micros| {
+    work.of_all(period.map(|_| filter.zone), |person, quarter, micros| {
         let name = match (by, &mut names) {
             (_, Some(names)) => names.of(Some(quarter)),
-            (By::Team, _) => folders.get(&person).and_then(|folder| filter.identities.team(folder)).map(str::to_owned),
-            _ => Some(person),
+            (By::Team, _) => folders.get(person).and_then(|folder| filter.identities.team(folder)).map(str::to_owned),
+            _ => Some(person.to_owned()),
         };
         active.of_people += micros;
         *active.of_rows.entry(name).or_default() += micros;
-    })?;
+    });
     Ok(active)
 }

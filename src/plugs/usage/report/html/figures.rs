@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone::Period;
-use crate::plugs::usage::report::active::{self, People, Whose};
+use crate::plugs::usage::report::active::{People, Whose, Work};
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::outcomes::{self, ActiveTime};
 use crate::plugs::usage::report::period::{self, quarter, quarter_of_day};
@@ -349,21 +349,20 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
 fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<HashMap<Option<String>, i128>> {
     let People { person, join, params } = People::read(reader, filter)?;
     let repositories = Repositories::read(reader, &filter.identities)?;
-    let whose = Whose { who: &[person, "project"], join: &join, params: &params, zone: Some(filter.zone) };
+    let whose = Whose { who: person, part: Some("project"), join: &join, params: &params };
+    let work = Work::read(reader, &whose, &filter.condition())?;
+    work.of_all(Some(filter.zone), |person, quarter, active_micros| {
+        let of_days = match activity.get_mut(person) {
+            Some(of_days) => of_days,
+            None => activity.entry(person.to_owned()).or_default(),
+        };
+        let of_day = of_days.entry(period::day(quarter, filter.zone)).or_default();
+        of_day.add(Activity { sessions: 0, active_micros });
+    });
     let mut of_projects = HashMap::new();
-    active::read_with_parts(
-        reader,
-        &whose,
-        &filter.condition(),
-        |person, quarter, active_micros| {
-            let day = period::day(quarter, filter.zone);
-            let of_day = activity.entry(person).or_default().entry(day).or_default();
-            of_day.add(Activity { sessions: 0, active_micros });
-        },
-        |cwd, micros| {
-            let project = cwd.map(|cwd| repositories.name(&cwd).to_owned());
-            *of_projects.entry(project).or_default() += micros;
-        },
-    )?;
+    work.of_parts(|cwd, micros| {
+        let project = cwd.map(|cwd| repositories.name(cwd).to_owned());
+        *of_projects.entry(project).or_default() += micros;
+    });
     Ok(of_projects)
 }
