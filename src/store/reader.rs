@@ -5,11 +5,12 @@
 
 use crate::base::error::Result;
 use crate::store::made_with::MadeWith;
-use crate::store::rows::as_time;
+use crate::store::scan::{self, Scanned};
 use chrono::{DateTime, Utc};
-use duckdb::types::{FromSql, TimeUnit, ToSqlOutput, ValueRef};
+use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Connection, InterruptHandle, ToSql, params_from_iter};
 use parking_lot::Mutex;
+use sessionmill_contract::{Cell, Cells as _};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,8 +57,8 @@ pub enum Param {
     Time(DateTime<Utc>),
 }
 
-/// A row of a result.
-pub struct Row<'r>(&'r duckdb::Row<'r>);
+/// A row of an answer.
+pub struct Row<'r>(Scanned<'r>);
 
 impl<'c> Reader<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
@@ -121,12 +122,12 @@ impl<'c> Reader<'c> {
     ///
     /// If the database cannot be read, or `each` fails.
     pub fn each(self, sql: &str, params: &[Param], mut each: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query(params_from_iter(params))?;
-        while let Some(row) = rows.next()? {
-            each(&Row(row))?;
-        }
-        Ok(())
+        let mut result = Ok(());
+        scan::rows(&mut self.connection.prepare(sql)?, params_from_iter(params), |row| {
+            result = each(&Row(row));
+            result.is_ok()
+        })?;
+        result
     }
 
     /// Runs a query and converts all rows.
@@ -149,9 +150,12 @@ impl<'c> Reader<'c> {
     ///
     /// If the database cannot be read, or the row cannot be converted.
     pub fn first<T>(self, sql: &str, params: &[Param], make: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query(params_from_iter(params))?;
-        rows.next()?.map(|row| make(&Row(row))).transpose()
+        let (mut make, mut first) = (Some(make), None);
+        scan::rows(&mut self.connection.prepare(sql)?, params_from_iter(params), |row| {
+            first = make.take().map(|make| make(&Row(row)));
+            false
+        })?;
+        first.transpose()
     }
 
     /// Runs a query that always has exactly one row, such as a sum.
@@ -164,14 +168,65 @@ impl<'c> Reader<'c> {
     }
 }
 
+/// What a cell can be taken for; an [`Option`] where it can be null.
+pub trait FromCell: Sized {
+    /// `None` if the cell is null or of another type.
+    #[doc(hidden)]
+    fn of(row: &Row<'_>, column: usize) -> Option<Self>;
+
+    /// What null stands for, if it stands for anything.
+    #[doc(hidden)]
+    const NULL: Option<Self> = None;
+}
+
+impl FromCell for bool {
+    fn of(row: &Row<'_>, column: usize) -> Option<Self> {
+        row.0.cell(column).as_bool()
+    }
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {$(
+        impl FromCell for $integer {
+            fn of(row: &Row<'_>, column: usize) -> Option<Self> {
+                row.0.integer(column).and_then(|integer| integer.try_into().ok())
+            }
+        }
+    )*};
+}
+
+integers!(i32, i64, u32, u64);
+
+impl FromCell for f64 {
+    fn of(row: &Row<'_>, column: usize) -> Option<Self> {
+        row.0.double(column)
+    }
+}
+
+impl FromCell for String {
+    fn of(row: &Row<'_>, column: usize) -> Option<Self> {
+        row.0.cell(column).as_str().map(str::to_owned)
+    }
+}
+
+impl<T: FromCell> FromCell for Option<T> {
+    fn of(row: &Row<'_>, column: usize) -> Option<Self> {
+        T::of(row, column).map(Some)
+    }
+
+    const NULL: Option<Self> = Some(None);
+}
+
 impl Row<'_> {
     /// The value of a column, counted from 0.
     ///
     /// # Errors
     ///
-    /// If its type cannot be converted.
-    pub fn get<T: FromSql>(&self, column: usize) -> Result<T> {
-        Ok(self.0.get(column)?)
+    /// If it is of another type.
+    pub fn get<T: FromCell>(&self, column: usize) -> Result<T> {
+        let null = || T::NULL.filter(|_| matches!(self.0.is_null(column), Ok(true)));
+        let found = T::of(self, column).or_else(null);
+        Ok(found.ok_or_else(|| self.0.is_of_another_type(column))?)
     }
 
     /// A text, borrowed from the row; `None` for null.
@@ -180,10 +235,11 @@ impl Row<'_> {
     ///
     /// If it is not a text.
     pub fn text(&self, column: usize) -> Result<Option<&str>> {
-        Ok(match self.0.get_ref(column)? {
-            ValueRef::Null => None,
-            value => Some(value.as_str().map_err(duckdb::Error::from)?),
-        })
+        match self.0.cell(column) {
+            Cell::Text(text) => Ok(Some(text)),
+            _ if self.0.is_null(column)? => Ok(None),
+            _ => Err(self.0.is_of_another_type(column).into()),
+        }
     }
 
     /// An integer of 32, 64 or 128 bits; 0 for null and all other types.
@@ -192,12 +248,8 @@ impl Row<'_> {
     ///
     /// If there is no such column.
     pub fn integer(&self, column: usize) -> Result<i128> {
-        Ok(match self.0.get_ref(column)? {
-            ValueRef::BigInt(int) => int.into(),
-            ValueRef::HugeInt(int) => int,
-            ValueRef::Int(int) => int.into(),
-            _ => 0,
-        })
+        self.is_null(column)?;
+        Ok(self.0.integer(column).unwrap_or_default())
     }
 
     /// A count: an integer, or 0 for null, negative numbers and all other types.
@@ -215,14 +267,15 @@ impl Row<'_> {
     ///
     /// If there is no such column.
     pub fn time(&self, column: usize) -> Result<Option<DateTime<Utc>>> {
-        Ok(as_time(self.0, column)?)
+        self.is_null(column)?;
+        Ok(self.0.cell(column).as_time())
     }
 
     /// # Errors
     ///
     /// If there is no such column.
     pub fn is_null(&self, column: usize) -> Result<bool> {
-        Ok(self.0.get_ref(column)? == ValueRef::Null)
+        Ok(self.0.is_null(column)?)
     }
 }
 

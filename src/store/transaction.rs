@@ -5,8 +5,7 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::fault::Fault;
-use crate::store::scan::{Batch, Scanned};
-use duckdb::arrow::array::Array as _;
+use crate::store::scan::{self, Scanned};
 use duckdb::arrow::error::ArrowError;
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Appender, Connection, Params, Row, ToSql, appender_params_from_iter};
@@ -97,15 +96,12 @@ impl Transaction<'_> {
     ///
     /// If it fails; the transaction is lost then.
     pub(super) fn scan(&self, sql: &str, params: impl Params, mut each: impl FnMut(Scanned<'_>)) -> Result<()> {
-        self.watch((|| {
-            let mut statement = self.connection.prepare(sql)?;
-            statement.execute(params)?;
-            while let Some(rows) = statement.step()? {
-                let batch = Batch::of(&rows)?;
-                (0..rows.len()).for_each(|row| each(Scanned::of(&batch, row)));
-            }
-            Ok(())
-        })())
+        self.watch(self.connection.prepare(sql).and_then(|mut statement| {
+            scan::rows(&mut statement, params, |row| {
+                each(row);
+                true
+            })
+        }))
     }
 
     /// Runs a query of one number.

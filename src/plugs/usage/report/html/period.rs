@@ -50,13 +50,14 @@ pub(super) fn periods<'p>(
     prices: &'p Prices,
     today: NaiveDate,
 ) -> Result<Vec<Period<'p>>> {
-    let of_whole = |reader: Reader<'_>| {
-        let active = figures::activity(reader, filter)?;
-        Ok((active, sessions::costliest(reader, prices, &filter.condition(), MOST)?))
-    };
-    let ((active, (costliest, sessions)), mut figures) =
-        reader.both(of_whole, |reader| Figures::read(reader, filter, prices))?;
-    (figures.activity, figures.active) = active;
+    let ((activity, active), (mut figures, (costliest, sessions))) = reader.both(
+        |reader| figures::activity(reader, filter),
+        |reader| {
+            let figures = Figures::read(reader, filter, prices)?;
+            Ok((figures, sessions::costliest(reader, prices, &filter.condition(), MOST)?))
+        },
+    )?;
+    (figures.activity, figures.active) = (activity, active);
     let days = filter.days;
     let first = figures.all.days.keys().next().copied();
     let is_part = |part: Days| {
