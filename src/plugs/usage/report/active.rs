@@ -272,9 +272,9 @@ mod tests {
         let mut of_parts = BTreeMap::<Option<String>, i128>::new();
         work.of_parts(|part, micros| *of_parts.entry(part.map(str::to_owned)).or_default() += micros);
         let sql = format!(
-            "SELECT part, sum(gap) FROM (
-                 SELECT {PART} AS part, epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY session_id, part ORDER BY time) AS gap
-                 FROM usage_responses) WHERE gap <= {LONG} GROUP BY ALL"
+            "SELECT named, sum(gap) FROM (
+                 SELECT named, epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY session_id, named ORDER BY time) AS gap
+                 FROM (SELECT *, {PART} AS named FROM usage_responses)) WHERE gap <= {LONG} GROUP BY ALL"
         );
         let expected_parts = reader.rows(&sql, &[], |row| Ok((row.get(0)?, row.integer(1)?))).unwrap();
         assert_eq!(of_parts, expected_parts.into_iter().collect());
