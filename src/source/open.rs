@@ -168,13 +168,14 @@ impl Folder {
             .is_ok_and(|stat| stat.st_mode & (STICKY_AND_GROUP | OTHERS) == STICKY_AND_GROUP | OTHERS_PUT)
     }
 
-    /// Whether an entry belongs to the user after whom it is named, to root, or to the user who runs the program.
+    /// Whether an entry belongs to the user after whom it is named, to root, to the user who runs the program, or to the
+    /// console, which has checked the name.
     pub fn is_of_its_user(&self, name: &OsStr) -> bool {
         let Ok(stat) = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) else { return true };
         let owner = stat.st_uid;
-        let is_named =
-            || owner::name("/etc/passwd", owner) == *name.to_string_lossy() || name == &*format!("uid-{owner}");
-        owner == 0 || owner == rustix::process::geteuid().as_raw() || is_named()
+        owner == 0
+            || owner == rustix::process::geteuid().as_raw()
+            || is_owner_trusted(&owner::name("/etc/passwd", owner), owner, &name.to_string_lossy())
     }
 
     /// Looks at an entry without following a link. Also returns whether it has further hard links.
@@ -186,6 +187,15 @@ impl Folder {
         let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat), stat.st_nlink > 1))
     }
+}
+
+/// The user of the console's service, whom the package makes. It writes the events that programs send into the folder of the
+/// user to whom their token belongs.
+const CONSOLE: &str = "sessionmill-console";
+
+/// Whether the owner of a folder in a mailbox may own one of this name.
+fn is_owner_trusted(owner: &str, uid: u32, folder: &str) -> bool {
+    owner == folder || folder == format!("uid-{uid}") || owner == CONSOLE
 }
 
 /// Whether `/proc/self/fd` exists.
@@ -254,6 +264,20 @@ fn environment(error: &std::io::Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_of_a_mailbox_belongs_to_its_user_or_to_the_console() {
+        for (owner, uid, folder, expected) in [
+            ("ada", 1001, "ada", true),
+            ("bob", 1002, "ada", false),
+            ("1003", 1003, "uid-1003", true),
+            ("1003", 1003, "uid-1004", false),
+            ("sessionmill-console", 996, "ada", true),
+            ("sessionmill", 997, "ada", false),
+        ] {
+            assert_eq!(is_owner_trusted(owner, uid, folder), expected, "{owner} {folder}");
+        }
+    }
 
     #[test]
     fn both_ways_of_listing_agree_wherever_the_folder_is_now() {
