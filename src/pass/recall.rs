@@ -17,7 +17,7 @@ use crate::store::made_with::MadeWith;
 use crate::store::presence::{self, Observed, Tree};
 use crate::store::sources::{self, Remembering};
 use crate::store::stamp::Stamp;
-use crate::store::{SharedStore, Store, forget, known, left_out, limits, runs};
+use crate::store::{SharedStore, Store, forget, known, left_out, limits, quarantine, runs};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
@@ -67,6 +67,12 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
 
     let manifests = pass.manifests();
+    notices.alarms.extend(quarantine::moved_at(pass.database, pass.now.wall).map(|aside| {
+        let aside = aside.display();
+        format!(
+            "the database was damaged: it is `{aside}` now, and a new one is made from the transcripts that are there"
+        )
+    }));
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
     let made_with = MadeWith::default();
     touch_changed_rules(store, pass.processors, &made_with, pass.now.wall)?;
