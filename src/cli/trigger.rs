@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::holder::is_alive;
 use crate::base::lock::{self, Presence};
+use crate::base::printable::printable;
 use crate::base::utc;
 use crate::cli::{Context, Database, print, remark};
 use crate::report::render::pretty;
@@ -152,10 +153,17 @@ fn words(name: &str, id: &str, answer: &Value) -> String {
             ),
         },
         Some("done") => {
-            let counts = &answer["summary"]["processors"][0];
+            let summary = &answer["summary"];
+            let counts = &summary["processors"][0];
             let number = |key: &str| crate::base::error::thousands(counts[key].as_u64().unwrap_or_default().into());
+            let rejected = match &*number("rejected") {
+                "0" => String::new(),
+                rejected => format!(", {rejected} rejected"),
+            };
+            let alarms = summary["alarms"].as_array().into_iter().flatten();
+            let alarms: String = alarms.map(|alarm| format!("\nalarm: {}", printable(&text(alarm)))).collect();
             format!(
-                "{name}: done; {} of {} files changed, {} deferred, {} failed",
+                "{name}: done; {} of {} files changed, {} deferred, {} failed{rejected}{alarms}",
                 number("processed"),
                 number("files"),
                 number("deferred"),
