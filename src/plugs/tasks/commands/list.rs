@@ -100,7 +100,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
                 &Filter { status: vec![ORPHANED.to_owned()], with_closed: true, ..filter.clone() },
             )?,
         };
-        let read_before = if tasks.is_empty() { session::read_before(reader)? } else { 0 };
+        let read_before = if tasks.is_empty() { session::read_before(reader, filter.now)? } else { 0 };
         Ok((tasks, all, types, orphaned, read_before))
     })?;
     let shown = tasks.len() as u64;

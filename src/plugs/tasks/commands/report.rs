@@ -37,7 +37,7 @@ pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
     let (sheet, read_before) = setup.read(context, |reader| {
         let make = |days| figures::figures(reader, args.by, &Filter { days, ..filter.clone() });
         let sheet = args.shown.sheet(&setup, make)?;
-        let read_before = if sheet.rows.is_empty() { session::read_before(reader)? } else { 0 };
+        let read_before = if sheet.rows.is_empty() { session::read_before(reader, context.now.wall)? } else { 0 };
         Ok((sheet, read_before))
     })?;
     if read_before > 0 {

@@ -200,9 +200,13 @@ pub fn types(reader: Reader<'_>, now: DateTime<Utc>) -> Result<Vec<String>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read_before(reader: Reader<'_>) -> Result<u64> {
-    let sql = "SELECT coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state WHERE processor_name = ?";
-    reader.one(sql, &[NAME.into()], |row| row.count(0))
+pub fn read_before(reader: Reader<'_>, now: DateTime<Utc>) -> Result<u64> {
+    let sql = format!(
+        "SELECT coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state
+         WHERE processor_name = ? AND NOT EXISTS (FROM {})",
+        at(Tasks::Tracked, now)
+    );
+    reader.one(&sql, &[NAME.into()], |row| row.count(0))
 }
 
 /// The number of tasks that are visible at `now` and were already closed at `time`.
