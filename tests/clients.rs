@@ -246,6 +246,29 @@ fn who_fails_elsewhere_locks_nobody_out() {
 }
 
 #[test]
+fn a_trusted_proxy_logs_its_users_in_to_the_api_and_to_the_pages() {
+    let world = team();
+    add(&world, "ada", "member");
+    let console = Console::start(&world, "trusted_proxies = [\"127.0.0.1\"]\nsign_on_header = \"X-User\"\n");
+    let by_proxy = |user: &str, request: &str, more: &[&str], body: &[u8]| {
+        // A proxy that asks for a password itself passes it on.
+        let user = format!("X-User: {user}");
+        let headers = [&[&*user, "X-Forwarded-For: 198.51.100.7", "Authorization: Basic YWRhOng="], more].concat();
+        console.ask(request, &headers, body)
+    };
+    let page = by_proxy("ada", "GET /", &[], b"");
+    assert!(page.status == 200 && page.body.contains("You are <strong>ada</strong>"), "{page:?}");
+    let log_in = by_proxy("ada", "GET /login", &[], b"");
+    assert_eq!((log_in.status, log_in.header("location")), (303, Some("/")));
+    assert_eq!(by_proxy("ada", "GET /api/v1/auth/sessions", &[], b"").status, 200);
+    assert_eq!(by_proxy("eve", "GET /api/v1/auth/sessions", &[], b"").status, 403, "a user whom nobody has added");
+    // A browser sends that password also where a page of another site makes it ask.
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let make = |site: &str| by_proxy("ada", "POST /account/sessions/end", &[form, site], b"").status;
+    assert_eq!(["cross-site", "same-origin"].map(|site| make(&format!("Sec-Fetch-Site: {site}"))), [403, 303]);
+}
+
+#[test]
 fn a_log_that_nobody_reads_stops_no_request() {
     let world = team();
     let token = add(&world, "ada", "member");

@@ -1,5 +1,6 @@
 //! `sessionmill console`: serves the HTTP API and its pages, and manages their users.
 
+use crate::base::atomic_file;
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::moment::Moment;
@@ -182,6 +183,7 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     let (mut config, database) = args.database.find(context)?;
     config.console.listen = args.listen.unwrap_or(config.console.listen);
     let store = store(&config, &database, context)?;
+    note_credential(&database, context)?;
     let (login, events) = (context.environment.login.clone(), context.environment.events());
     let flags = args.database.flags(&database);
     let (plugs, now) = (context.plugs, Moment::now);
@@ -195,15 +197,43 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// The folder of the console's state on a server. The package creates it.
+/// How a command gets the same credential as the service.
+const BY_SYSTEMD: &str = "run the command with it: systemd-run --pty --uid=sessionmill-console \
+                          --property=LoadCredential=console-store sessionmill console …";
+
+/// The folder of the console's state on a server; the package makes it.
 const SERVER_STATE: &str = "/var/lib/sessionmill-console";
 
-/// The URL of the store. Its folder exists afterwards.
+/// A file in that folder says that the service gets the URL of the store as a credential, which commands do not see.
+const BY_CREDENTIAL: &str = "store-is-a-credential";
+
+/// The credential with the URL of the store, where the service manager hands it over.
+fn credential(context: &Context) -> Option<PathBuf> {
+    let file = context.environment.credentials.as_ref()?.join("console-store");
+    file.is_file().then_some(file)
+}
+
+/// Whether the database is that of a server, with a folder for the state of the console.
+fn is_server(database: &Path) -> bool {
+    database.starts_with("/var/lib/sessionmill") && Path::new(SERVER_STATE).is_dir()
+}
+
+/// Notes for commands whether the service has the URL from a credential.
+fn note_credential(database: &Path, context: &Context) -> Result<()> {
+    let note = Path::new(SERVER_STATE).join(BY_CREDENTIAL);
+    let noted = match credential(context) {
+        _ if !is_server(database) => Ok(()),
+        Some(_) => atomic_file::write(&note, "", Some(0o600)),
+        None if note.exists() => std::fs::remove_file(&note),
+        None => Ok(()),
+    };
+    noted.map_err(|error| Error::cannot("write", note.display(), error))
+}
+
+/// The URL of the store, whose folder is there then.
 fn store(config: &Config, database: &Path, context: &Context) -> Result<String> {
-    let credential = |name: &str| context.environment.credentials.as_ref().map(|folder| folder.join(name));
-    if let Some(file) = credential("console-store").filter(|file| file.is_file()) {
-        // A URL with a password must not be in a configuration file that all users can read, so it can come from a
-        // credential.
+    if let Some(file) = credential(context) {
+        // A URL with a password in it does not belong into a file that everybody may read.
         #[expect(clippy::disallowed_methods, reason = "a secret, not the database")]
         let text = std::fs::read_to_string(&file);
         let text = text.map_err(|error| Error::cannot("read", file.display(), error))?;
@@ -212,9 +242,12 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
     if let Some(url) = &config.console.store {
         return Ok(url.clone());
     }
-    let server = PathBuf::from(SERVER_STATE);
-    let is_server = database.starts_with("/var/lib/sessionmill") && server.is_dir();
-    let folder = if is_server { Some(&*server) } else { database.parent() };
+    let server = Path::new(SERVER_STATE);
+    if is_server(database) && server.join(BY_CREDENTIAL).exists() {
+        let message = "the console's service has the URL of its store from the credential `console-store`";
+        return Err(Error::new(Status::CannotRun, message).hint(BY_SYSTEMD));
+    }
+    let folder = if is_server(database) { Some(server) } else { database.parent() };
     let file = folder.unwrap_or(Path::new(".")).join("console.sqlite");
     owner::leave_to_owner(&file)?;
     if let Some(folder) = file.parent() {

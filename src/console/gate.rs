@@ -120,7 +120,7 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
 /// visitor. Browsers say where a request comes from, in `Sec-Fetch-Site` or `Origin`. A request with a token comes from
 /// a program, not from a browser.
 fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if method.is_safe() || headers.contains_key(header::AUTHORIZATION) {
+    if method.is_safe() || bearer(headers).is_some() {
         return Ok(());
     }
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("invalid"));
@@ -138,6 +138,13 @@ fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), P
     if is_own { Ok(()) } else { Err(Problem::forbidden("the request comes from a page of another site")) }
 }
 
+/// The token that a program sends. Other schemes are for a proxy in front of the console: a browser sends a password of
+/// the scheme Basic with each request, also with those that a page of another site causes.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// Finds out who sends the request. Also returns the cookie, if the secret was renewed.
 async fn recognise(
     app: &App,
@@ -145,11 +152,9 @@ async fn recognise(
     headers: &HeaderMap,
 ) -> Result<(Option<Caller>, Option<HeaderValue>), Problem> {
     let now = app.micros();
-    if let Some(authorization) = headers.get(header::AUTHORIZATION) {
-        let text = authorization.to_str().unwrap_or_default();
-        let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let secret = token.map(|(_, token)| token.trim()).filter(|token| token.starts_with(TOKEN_PREFIX));
-        let secret = secret.and_then(Secret::presented).ok_or_else(Problem::unauthenticated)?;
+    if let Some(token) = bearer(headers) {
+        let secret = Some(token).filter(|token| token.starts_with(TOKEN_PREFIX)).and_then(Secret::presented);
+        let secret = secret.ok_or_else(Problem::unauthenticated)?;
         let token = app.accounts.token(&secret, now).await?.ok_or_else(Problem::unauthenticated)?;
         let user = app.accounts.user(&token.user_id, now).await?.ok_or_else(Problem::unauthenticated)?;
         return Ok((Some(caller(user, Via::Token(Box::new(token)), client)), None));

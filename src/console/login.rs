@@ -8,6 +8,7 @@ use super::caller::{Caller, Via};
 use super::client::Client;
 use super::gate::BY_LINK;
 use super::problem::Problem;
+use super::throttle::Refusal;
 use axum::http::StatusCode;
 use serde_json::json;
 use std::time::Instant;
@@ -27,8 +28,10 @@ impl App {
         let now = self.micros();
         let address = client.address.to_string();
         let entry = Entry { actor: Some(name), ip_address: Some(&address), ..Entry::default() };
-        if let Err(wait) = welcome {
-            self.accounts.log(Entry { event: "login.throttled", ..entry }, now).await?;
+        if let Err(Refusal { wait, is_first }) = welcome {
+            if is_first {
+                self.accounts.log(Entry { event: "login.throttled", ..entry }, now).await?;
+            }
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many failed log-ins: wait, then try again");
             return Err(problem.after(wait.as_secs() + 1));
         }
@@ -105,7 +108,7 @@ impl App {
         };
         let network = Client::network(caller.client.address);
         let welcome = self.throttle.lock().try_now(&caller.user.name, network, Instant::now());
-        welcome.map_err(|wait| {
+        welcome.map_err(|Refusal { wait, .. }| {
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords: wait, then try again");
             problem.after(wait.as_secs() + 1)
         })?;

@@ -44,6 +44,17 @@ struct Tries {
     last: Instant,
     /// The attempt before the last one. If the last one turns out to be right, the wait is counted from here.
     before: Instant,
+    /// An attempt was refused since the last one.
+    has_refused: bool,
+}
+
+/// A refused attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// How long to wait before the next attempt.
+    pub(crate) wait: Duration,
+    /// The first one in this wait. Only this one is logged, so that a flood of attempts does not fill the log.
+    pub(crate) is_first: bool,
 }
 
 impl Key {
@@ -78,23 +89,25 @@ fn keys(account: &str, network: Subnet) -> [Key; 3] {
 impl Throttle {
     /// Registers an attempt, or returns how long to wait. The attempt counts as failed until the password is known to
     /// be right. Otherwise a hundred simultaneous attempts would count as one.
-    pub(crate) fn try_now(&mut self, account: &str, network: Subnet, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn try_now(&mut self, account: &str, network: Subnet, now: Instant) -> Result<(), Refusal> {
         let keys = keys(account, network);
         let is_owner = self.owners.get(&(account.to_owned(), network)).is_some_and(|at| *at + OWNER > now);
         let counts = |key: &&Key| !(is_owner && matches!(key, Key::Account(_)));
-        let next = keys.iter().filter(counts).filter_map(|key| Some(key.next(*self.tries.get(key)?))).max();
-        if let Some(next) = next.filter(|next| *next > now) {
-            return Err(next - now);
+        let waits = keys.iter().filter(counts).filter_map(|key| Some((key.next(*self.tries.get(key)?), key)));
+        if let Some((next, key)) = waits.max_by_key(|(next, _)| *next).filter(|(next, _)| *next > now) {
+            let before = self.tries.get_mut(key).map(|tries| std::mem::replace(&mut tries.has_refused, true));
+            return Err(Refusal { wait: next - now, is_first: before == Some(false) });
         }
         if self.tries.len() > KEYS {
             self.tries.retain(|_, tries| tries.last + MEMORY > now);
         }
         for key in keys {
-            let tries = self.tries.entry(key).or_insert(Tries { failures: 0, last: now, before: now });
+            let tries =
+                self.tries.entry(key).or_insert(Tries { failures: 0, last: now, before: now, has_refused: false });
             if tries.last + MEMORY <= now {
                 tries.failures = 0;
             }
-            *tries = Tries { failures: tries.failures + 1, last: now, before: tries.last };
+            *tries = Tries { failures: tries.failures + 1, last: now, before: tries.last, has_refused: false };
         }
         Ok(())
     }
@@ -122,6 +135,10 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
+    fn tried(throttle: &mut Throttle, account: &str, network: Subnet, now: Instant) -> Result<(), Duration> {
+        throttle.try_now(account, network, now).map_err(|refusal| refusal.wait)
+    }
+
     fn network(number: u8) -> Subnet {
         Subnet::new(IpAddr::from([10, 0, number, 0]), 24)
     }
@@ -131,7 +148,7 @@ mod tests {
         let mut throttle = Throttle::default();
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let mut ada = |at: Instant| throttle.try_now("ada", network(0), at);
+        let mut ada = |at: Instant| tried(&mut throttle, "ada", network(0), at);
         for _ in 0..5 {
             assert_eq!(ada(start), Ok(()));
         }
@@ -140,11 +157,25 @@ mod tests {
         assert_eq!(ada(at(2)), Err(Duration::from_secs(1)));
         assert_eq!(ada(at(3)), Ok(()));
         assert_eq!(ada(at(3)), Err(Duration::from_secs(4)));
-        assert_eq!(throttle.try_now("bob", network(0), at(3)), Ok(()), "her colleague");
-        assert_eq!(throttle.try_now("ada", network(1), at(3)), Ok(()), "she herself, elsewhere");
+        assert_eq!(tried(&mut throttle, "bob", network(0), at(3)), Ok(()), "her colleague");
+        assert_eq!(tried(&mut throttle, "ada", network(1), at(3)), Ok(()), "she herself, elsewhere");
         throttle.was_right("ada", network(1), at(3));
-        assert_eq!(throttle.try_now("ada", network(0), at(3)), Err(Duration::from_secs(4)), "others failed there");
-        assert_eq!(throttle.try_now("ada", network(0), at(3 + 2000)), Ok(()), "failures are forgotten");
+        assert_eq!(tried(&mut throttle, "ada", network(0), at(3)), Err(Duration::from_secs(4)), "others failed there");
+        assert_eq!(tried(&mut throttle, "ada", network(0), at(3 + 2000)), Ok(()), "failures are forgotten");
+    }
+
+    #[test]
+    fn the_first_refusal_of_each_wait_is_told_apart() {
+        let mut throttle = Throttle::default();
+        let start = Instant::now();
+        for number in 0..20 {
+            assert_eq!(tried(&mut throttle, &format!("user {number}"), network(0), start), Ok(()));
+        }
+        let mut is_first =
+            |account: &str, at: Instant| throttle.try_now(account, network(0), at).map_err(|refusal| refusal.is_first);
+        assert_eq!(["ada", "bob", "ada"].map(|account| is_first(account, start)), [Err(true), Err(false), Err(false)]);
+        let soon = start + Duration::from_secs(1);
+        assert_eq!(["cyd", "ada", "ada"].map(|account| is_first(account, soon)), [Ok(()), Err(true), Err(false)]);
     }
 
     #[test]
@@ -152,17 +183,17 @@ mod tests {
         let mut throttle = Throttle::default();
         let now = Instant::now();
         for number in 0..20 {
-            assert_eq!(throttle.try_now(&format!("user {number}"), network(0), now), Ok(()));
+            assert_eq!(tried(&mut throttle, &format!("user {number}"), network(0), now), Ok(()));
         }
-        assert_eq!(throttle.try_now("ada", network(0), now), Err(Duration::from_secs(1)));
-        assert_eq!(throttle.try_now("ada", network(1), now), Ok(()));
+        assert_eq!(tried(&mut throttle, "ada", network(0), now), Err(Duration::from_secs(1)));
+        assert_eq!(tried(&mut throttle, "ada", network(1), now), Ok(()));
         // A successful log-in neither lengthens the wait nor keeps failures from expiring.
         let soon = now + Duration::from_secs(1);
-        assert_eq!(throttle.try_now("bob", network(0), soon), Ok(()));
+        assert_eq!(tried(&mut throttle, "bob", network(0), soon), Ok(()));
         throttle.was_right("bob", network(0), soon);
-        assert_eq!(throttle.try_now("cyd", network(0), soon), Ok(()));
+        assert_eq!(tried(&mut throttle, "cyd", network(0), soon), Ok(()));
         throttle.was_right("cyd", network(0), soon);
-        assert_eq!(throttle.try_now("dan", network(0), now + MEMORY), Ok(()));
+        assert_eq!(tried(&mut throttle, "dan", network(0), now + MEMORY), Ok(()));
         assert_eq!(throttle.tries[&Key::Network(network(0))].failures, 1);
     }
 
@@ -170,16 +201,16 @@ mod tests {
     fn many_networks_that_try_one_account_wait_and_its_owner_does_not() {
         let mut throttle = Throttle::default();
         let now = Instant::now();
-        assert_eq!(throttle.try_now("ada", network(0), now), Ok(()));
+        assert_eq!(tried(&mut throttle, "ada", network(0), now), Ok(()));
         throttle.was_right("ada", network(0), now);
         for number in 0..100 {
-            assert_eq!(throttle.try_now("ada", network(1 + number), now), Ok(()));
+            assert_eq!(tried(&mut throttle, "ada", network(1 + number), now), Ok(()));
         }
-        assert_eq!(throttle.try_now("ada", network(200), now), Err(Duration::from_secs(1)));
-        assert_eq!(throttle.try_now("ada", network(0), now), Ok(()), "where she has logged in before");
-        assert_eq!(throttle.try_now("bob", network(200), now), Ok(()));
+        assert_eq!(tried(&mut throttle, "ada", network(200), now), Err(Duration::from_secs(1)));
+        assert_eq!(tried(&mut throttle, "ada", network(0), now), Ok(()), "where she has logged in before");
+        assert_eq!(tried(&mut throttle, "bob", network(200), now), Ok(()));
         for _ in 0..20 {
-            let wait = throttle.try_now("ada", network(200), now).unwrap_err();
+            let wait = tried(&mut throttle, "ada", network(200), now).unwrap_err();
             assert!(wait <= Duration::from_secs(60), "{wait:?}");
             throttle.tries.get_mut(&Key::Account("ada".into())).unwrap().failures += 1;
         }

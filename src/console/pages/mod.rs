@@ -56,15 +56,15 @@ fn page(title: &str, user: Option<&str>, body: &Markup) -> Html<String> {
     Html(page.into_string())
 }
 
-/// A user with a login session. All others are redirected to the log-in page, including programs with a token: a token
-/// has scopes, which only the API checks.
+/// A user with a login session, or one whom a trusted proxy names. All others are redirected to the log-in page, including
+/// programs with a token: a token has scopes, which only the API checks.
 struct Visitor(Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Redirect;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Redirect> {
-        let caller = parts.extensions.get::<Caller>().filter(|caller| matches!(caller.via, Via::Session(_)));
+        let caller = parts.extensions.get::<Caller>().filter(|caller| !matches!(caller.via, Via::Token(_)));
         caller.cloned().map(Self).ok_or_else(|| Redirect::to("/login"))
     }
 }
