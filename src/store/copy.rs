@@ -170,8 +170,9 @@ pub fn sweep(database: &Path, until: Instant) -> Result<()> {
         }
         let Ok(file) = open(&path) else { continue };
         if is_free(&file, until) {
-            let _ = std::fs::remove_file(&path);
+            // The copy last: as long as it is there, the next sweep finds what is left.
             remove_logs(&path);
+            let _ = std::fs::remove_file(&path);
         } else {
             let who = holder::locks(&file).map_or_else(|| "by somebody".to_owned(), |pid| format!("pid {pid}"));
             let message = format!("`{}` is being copied ({})", database.display(), holder::with_state(&who));
