@@ -1,9 +1,9 @@
-//! Activity sessions of the whole program: from lines of web logs and transcripts to the tables that people query.
+//! Activity sessions from end to end: from lines of web logs and transcripts to the tables that people query.
 
 use crate::world::World;
 use std::fmt::Write as _;
 
-/// A line of PostHog: `10:20:00`, who, what, and further properties.
+/// A line of PostHog with a time such as `10:20:00`, a person, an event, and further properties.
 fn line(id: &str, time: &str, who: &str, event: &str, properties: &str) -> String {
     format!(
         "{{\"uuid\":\"{id}\",\"event\":\"{event}\",\"distinct_id\":\"{who}\",\
@@ -15,7 +15,7 @@ fn view(id: &str, time: &str, who: &str) -> String {
     line(id, time, who, "$pageview", "\"$current_url\":\"https://oil.example/cans?size=5\"")
 }
 
-/// Who, when, why it ended, views and events.
+/// Person, start, end, reason of the end, views, events, and number of the session.
 const SESSIONS: &str = "SELECT person_id, strftime(started_at, '%H:%M'), strftime(last_at, '%H:%M'), close_reason,
     page_views, event_count, session_index FROM activity_sessions WHERE kind = 'web' ORDER BY started_at, person_id";
 
@@ -34,7 +34,7 @@ fn a_log_in_joins_what_came_before_it() {
     let events = "SELECT event_id, sessions.session_index FROM activity_events JOIN activity_sessions AS sessions
         USING (session_id) ORDER BY event_id";
     assert_eq!(world.rows(events), ["e1|1", "e2|2", "e3|2", "e4|2"]);
-    // The log that joined them says something else now.
+    // The log that joined the ids changes, so the join is gone.
     world.write("oil/b.jsonl", view("e4", "12:10:00", "zoe")).pass();
     let apart = ["anon-1|10:00|10:00|idle|1|1|1", "anon-1|12:00|12:00|idle|1|1|2", "zoe|12:10|12:10|idle|1|1|1"];
     assert_eq!(world.rows(SESSIONS), apart);
@@ -64,7 +64,7 @@ fn a_late_line_changes_the_stretch_around_it_and_no_other() {
     world.write("oil/b.jsonl", view("late", "10:25:00", "zoe")).pass();
     assert_eq!(world.rows(SESSIONS), ["zoe|10:00|10:50|idle|3|3|1", "zoe|15:00|15:00|idle|1|1|2"]);
     assert_eq!(world.rows(ids), [before[0].clone(), before[2].clone()], "an id names the first event");
-    // A copy of it in another file changes nothing.
+    // A copy of the event in another file changes nothing.
     world.write("oil/c.jsonl", view("late", "10:25:00", "zoe")).pass();
     assert_eq!(world.rows(SESSIONS), ["zoe|10:00|10:50|idle|3|3|1", "zoe|15:00|15:00|idle|1|1|2"]);
     world.write("oil/c.jsonl", "").write("oil/b.jsonl", "").pass();
@@ -94,7 +94,7 @@ fn any_order_of_files_gives_the_same_rows() {
             }
             world.pass();
         }
-        // Sessions overlap, and an event belongs to the session that counts it.
+        // Sessions overlap. An event belongs to the session that counts it.
         let counted = "SELECT count(*) FROM activity_sessions AS s LEFT JOIN (
             SELECT session_id, count(*) FILTER (class IN ('view', 'event')) AS events FROM activity_events GROUP BY ALL
             ) AS e USING (session_id) WHERE s.event_count IS DISTINCT FROM e.events";
@@ -158,7 +158,7 @@ fn an_event_belongs_to_the_session_that_still_runs() {
     let named = |id: &str, time: &str, session: &str| {
         line(id, time, "zoe", "$pageview", &format!("\"$session_id\":\"{session}\""))
     };
-    // The session `b` began last and is over at 10:40; `a` goes on until 11:10.
+    // Session `b` began last and ends at 10:40; `a` continues until 11:10.
     let a = named("a1", "10:00:00", "a") + &named("a2", "10:20:00", "a") + &named("a3", "10:40:00", "a");
     world.write("oil/a.jsonl", a + &named("b1", "10:10:00", "b") + &view("e1", "10:45:00", "zoe")).pass();
     let events = "SELECT event_id, sessions.client_session_id FROM activity_events JOIN activity_sessions AS sessions

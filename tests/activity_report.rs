@@ -1,16 +1,16 @@
-//! The report of activity, the timeline and the part of the page: exact figures over sessions that are put into the
-//! database by hand, so that these tests say nothing of how sessions are found.
+//! The report of activity, the timeline, and the part of the HTML page. Sessions are inserted into the database by
+//! hand, so these tests do not depend on how sessions are found.
 
 use crate::world::{World, response};
 use sessionmill::store::{Access, Store};
 
-/// A row of `facts.activity_sessions`, with what reports ask for.
+/// A row of `facts.activity_sessions`, with the columns that reports need.
 struct Visit {
     id: &'static str,
     kind: &'static str,
     username: &'static str,
     person: &'static str,
-    /// Time of the day of 2026-02, UTC.
+    /// Time of day in February 2026, UTC.
     from: &'static str,
     until: &'static str,
     active: u64,
@@ -64,7 +64,7 @@ impl Visit {
     }
 }
 
-/// A shop with three visits of two people and one of a bot, and two stretches of work of one person.
+/// A shop with three visits of two people and one of a bot, and two sessions of work of one person.
 fn world() -> World {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 1_000_000) + &response("m2", "10:20:00", 5));
@@ -171,7 +171,7 @@ fn a_response_costs_in_the_session_that_the_view_has_it_in() {
     let lines: String = (0..18).map(|at| response(&format!("m{at}"), &minutes(at), 1000 << at)).collect();
     world.write("ada/a.jsonl", lines).write("bob/b.jsonl", response("m99", "10:07:00", 7));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
-    // One inside of another, one of a moment, one that is over when the last response comes.
+    // A session within another, one without duration, and one that ends when the last response comes.
     let spans = [
         ("/1", "10:00:00", "10:49:00"),
         ("/2", "10:35:00", "10:36:00"),
@@ -199,7 +199,7 @@ fn a_response_costs_in_the_session_that_the_view_has_it_in() {
     assert_eq!(of_view.len(), 4);
 }
 
-/// The first two columns: names and numbers of sessions.
+/// The first two columns: names, and numbers of sessions.
 fn sessions(world: &World, args: &[&str]) -> Vec<String> {
     first(&csv(world, args))
 }
@@ -264,7 +264,7 @@ fn activity_is_told_by_two_things() {
     ];
     assert_eq!(of("weekday,project", &["--kind", "agent"]), by_day);
     assert_eq!(of("channel,entry", &["--kind", "web"])[1..], ["Direct / 1", "Direct /cans 1", "Organic Search / 1"]);
-    // Each session is once in the total, and compared with those of the days before.
+    // Each session counts once in the total, and is compared with the sessions of the days before.
     let args = ["report", "activity", "--by", "user,week", "--json", "--no-refresh", "--timezone", "UTC"];
     let json: serde_json::Value = serde_json::from_str(&world.mill(&args).stdout).unwrap();
     assert_eq!((&json["by"], &json["totals"]["sessions"]), (&"user,week".into(), &5.into()));
@@ -301,12 +301,12 @@ fn a_session_of_two_projects_is_in_both_and_once_in_the_total() {
     // All responses are of one project.
     assert_eq!(rows, ["\"/home/ada/shop\" 2 1230 25.000225", "\"/home/ada/hinges\" 1 1200 null"]);
     assert_eq!(figures(&json["totals"]), "null 2 1230 25.000225");
-    // Of one project, a row of the other one is none of it.
+    // With one project, there is no row for the other.
     let said = world.mill(&[&args[..], &["--project", "shop"]].concat());
     assert!(said.stderr.starts_with("note: project `shop` is `/home/ada/shop`\n"), "{said:?}");
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     let rows: Vec<_> = json["rows"].as_array().unwrap().iter().map(figures).collect();
-    // The other session has no response, so that nothing knows its folder as one of the project.
+    // The other session has no response, so its folder is not known to be in the project.
     assert_eq!(rows, ["\"/home/ada/shop\" 1 1200 25.000225"]);
 }
 
@@ -376,7 +376,7 @@ fn the_page_shows_when_people_are_there() {
         assert!(page.contains(expected), "no {expected} in\n{page}");
     }
     assert_eq!(page.matches("<script").count(), 1, "the one that sorts tables: {page}");
-    // Who has source files is known, with responses or without.
+    // A user with source files is known even without responses.
     world.write("shop/s.jsonl", "{}\n");
     assert_eq!(world.mill(&["run"]).status, 0);
     let of_site = ["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC", "--user", "shop"];

@@ -1,4 +1,4 @@
-//! Settlements that take the entities of earlier ones, and entities that end: against a naive second
+//! Settlements that use entities of earlier settlements, and entities that end, compared with a naive second
 //! implementation.
 
 use crate::world::{World, rounds};
@@ -95,8 +95,8 @@ static MANIFEST: Manifest = Manifest {
     ],
 };
 
-/// Adds up the values of words, and of words with one initial: `word value` is a prompt. What is at least ten ends
-/// so many hours after 2079-07-08, which is when the first pass is.
+/// Adds up the values of words, and of words with the same initial; `word value` is a prompt. An entity with a sum of
+/// at least ten ends that many hours after 2079-07-08, the day of the first pass.
 #[derive(Clone, Default)]
 struct Chain {
     /// Initials that cannot be settled.
@@ -182,7 +182,7 @@ fn world() -> World {
     world
 }
 
-/// The rows that have not ended by then: of words, and of initials but for those that are faulty.
+/// The rows that have not ended at `now`: those of words, and those of initials that are not faulty.
 fn oracle(files: &BTreeMap<&'static str, Lines>, faulty: &BTreeSet<String>, now: DateTime<Utc>) -> Vec<String> {
     let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
     for (word, value) in files.values().flatten() {
@@ -246,7 +246,7 @@ fn random_files_settle_through_the_chain_as_from_scratch() {
             assert!(items <= files.values().map(Vec::len).sum::<usize>() as u64, "{place}: entities are no items");
             assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"], "{place}");
         }
-        // Once nothing fails any more, and the waits are over.
+        // Nothing fails any more, and the waits are over.
         chain.faulty.clear();
         world.wait(crate::world::DAY);
         let now = world.next().wall;

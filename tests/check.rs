@@ -1,4 +1,4 @@
-//! `sessionmill check`: what lines are understood as, and which would be lost.
+//! `sessionmill check`: how lines are understood, and which would be lost.
 
 use crate::world::{World, response};
 use serde_json::{Map, Value};

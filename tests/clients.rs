@@ -1,4 +1,4 @@
-//! Clients that are slow, hostile, or many: others are served all the same.
+//! Slow, hostile and many clients must not keep others from being served.
 
 #![cfg(feature = "console")]
 
@@ -11,13 +11,13 @@ use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant};
 
-/// How long somebody who is not slow waits at most, on a machine that has much to do.
+/// The longest time that a normal client waits, even on a busy machine.
 const SOON: Duration = Duration::from_secs(3);
-/// What headers have, as src/console/server.rs says, and some time more.
+/// The time limit for headers, as in src/console/server.rs, and some slack.
 const HEADERS: Duration = Duration::from_secs(10);
 const SLACK: Duration = Duration::from_secs(10);
 
-/// Waits until the other end closes a connection. Returns what came before.
+/// Waits until the other side closes a connection. Returns what it sent before.
 fn end(mut stream: &TcpStream, patience: Duration) -> Option<String> {
     stream.set_read_timeout(Some(patience)).unwrap();
     let mut bytes = Vec::new();
@@ -35,7 +35,7 @@ fn slow_clients_are_cut_and_others_are_served() {
     let connect = || TcpStream::connect(&console.address).unwrap();
     let begun = Instant::now();
     let idle: Vec<_> = (0..200).map(|_| connect()).collect();
-    // One that asked once and stays.
+    // A client that sent a request and keeps its connection open.
     let mut kept = connect();
     kept.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let dripping = connect();
@@ -94,7 +94,7 @@ fn what_nothing_is_named_is_nowhere() {
                 asked += 1;
                 let request = &request[..request.len().min(100)];
                 assert_eq!(answer.header("set-cookie"), None, "{request}");
-                // Tasks can have any id: a list of those that share one is empty where there are none.
+                // Tasks can have any id. A list of tasks with an unknown short id is empty, not an error.
                 let is_list = ["/sessions/", "/sessions/user/"].contains(&before) && after.is_empty();
                 if is_list && answer.status == 200 {
                     assert!(!id.contains("%00") && id != long, "{request}");
@@ -116,7 +116,7 @@ fn what_nothing_is_named_is_nowhere() {
     assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], body.as_bytes()).status, 400);
 }
 
-/// One of some values.
+/// A random value.
 fn pick<'v>(random: &mut fastrand::Rng, from: &[&'v str]) -> &'v str {
     from[random.usize(..from.len())]
 }
@@ -157,7 +157,7 @@ fn whatever_anybody_asks_for_is_answered_as_it_is_described() {
     let mut random = fastrand::Rng::with_seed(22);
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            // What it starts goes on when the test is over.
+            // A run that this starts would outlive the test.
             if path.ends_with("/runs") && method == "post" {
                 continue;
             }
@@ -198,7 +198,7 @@ fn more_sessions_than_an_answer_holds_are_read_by_pages() {
     assert_eq!(console.api("GET /usage?by=session&until=2026-01-01", &ada).status, 200);
     let page = console.api("GET /usage/sessions?limit=2&cursor=p23998", &ada).json();
     let ids: Vec<_> = page["sessions"].as_array().unwrap().iter().map(|session| session["session"].clone()).collect();
-    // All cost the same: by id, as text.
+    // All cost the same, so they are sorted by id, as text.
     assert_eq!(
         (ids, &page["total"], &page["next_cursor"]),
         (vec!["s9998".into(), "s9999".into()], &24_000.into(), &Value::Null)
@@ -218,7 +218,7 @@ fn who_fails_elsewhere_locks_nobody_out() {
     assert_eq!(before.status, 204, "{before:?}");
     let cookie = format!("Cookie: {}", before.cookie());
     let mut failures = 0;
-    // Until the wait is long enough for what follows.
+    // Until the wait is long enough for the following checks.
     loop {
         let answer = try_from(&attacker, "wrong");
         let Some(wait) = answer.header("retry-after").map(|wait| wait.parse::<u64>().unwrap()) else {
@@ -234,9 +234,9 @@ fn who_fails_elsewhere_locks_nobody_out() {
     }
     assert_eq!(try_from(&attacker, PASSWORD).status, 429);
     assert_eq!(try_from(&at("203.0.113.99"), PASSWORD).status, 429, "the same network");
-    // What stands in front was written by the client itself, not by the proxy.
+    // The part before the last address was written by the client, not by the proxy.
     assert_eq!(try_from(&at("198.51.100.7, 203.0.113.7"), PASSWORD).status, 429);
-    // Neither a token nor a login session is a try.
+    // A request with a token or a login session does not count as an attempt.
     let bearer = format!("Authorization: Bearer {token}");
     for credential in [&bearer, &cookie] {
         assert_eq!(console.ask("GET /api/v1/auth/sessions", &[credential, &attacker], b"").status, 200);

@@ -1,5 +1,5 @@
-//! Change detection against file systems whose clocks are coarse, wrong, stepped or ignored: simulated
-//! files are written around the very moments in which passes look at them.
+//! Change detection with file systems whose clocks are coarse, wrong, set back or ignored. Simulated files are written
+//! just before and after the passes look at them.
 
 use crate::world::{self, response, rounds};
 use fastrand::Rng;
@@ -21,20 +21,20 @@ use std::time::Duration;
 const FILES: usize = 2_000;
 const MS: i64 = 1_000_000;
 const SECOND: i64 = 1_000 * MS;
-/// The steady clock is at 0 then: some time in 2027.
+/// The wall time when the steady clock is 0, in 2027.
 const EPOCH: i64 = 1_800_000_000 * SECOND;
 
 /// How a file system and its clock behave.
 #[derive(Clone, Copy, Default)]
 struct Scenario {
     name: &'static str,
-    /// Its clock minus ours.
+    /// The file system's clock minus ours.
     skew: i64,
-    /// Time stamps are multiples of it.
+    /// Timestamps are multiples of this.
     tick: i64,
-    /// Its clock, and ours where they are the same, is set by so much in the middle.
+    /// The file system's clock is set by this in the middle; ours, too, if they are the same.
     step: i64,
-    /// Some writers set the mtime back to what it was, or to what another file had.
+    /// Whether some writers restore the old mtime, or set that of another file.
     keeps_mtimes: bool,
 }
 
@@ -49,11 +49,11 @@ const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "all of them", skew: -5 * SECOND, tick: SECOND, step: 30 * SECOND, keeps_mtimes: true },
 ];
 
-/// A coarse clock that is set back repeats its stamps: a file can change without a trace in its tuple.
+/// A coarse clock that is set back repeats its timestamps, so a file can change without any change in its stat.
 const REPEATED: Scenario =
     Scenario { name: "repeated seconds", skew: 0, tick: SECOND, step: -30 * SECOND, keeps_mtimes: true };
 
-/// A file, and the times at which it is going to be written.
+/// A file, and the times at which it will be written.
 struct File {
     stat: Stat,
     /// Stands for the bytes.
@@ -70,7 +70,7 @@ struct World {
 }
 
 impl World {
-    /// Passes begin at these times; files are written until the last one but five.
+    /// Passes begin at these times. Files are written until the sixth pass from the end.
     fn new(scenario: Scenario, passes: &[i64], looks: &[Vec<i64>], random: Rng) -> Self {
         let busy = &looks[..passes.len() - 5];
         let mut world = Self { scenario, random, files: Vec::new(), middle: passes[busy.len() / 2] };
@@ -94,7 +94,7 @@ impl World {
         world
     }
 
-    /// What the file system's clock says, a little early and cut to its tick.
+    /// The timestamp that the file system would store: a little early, and rounded down to its tick.
     fn stamp(&mut self, steady: i64) -> i64 {
         let early = self.random.i64(0..7 * MS);
         let step = if steady >= self.middle { self.scenario.step } else { 0 };
@@ -102,7 +102,7 @@ impl World {
         clock - clock.rem_euclid(self.scenario.tick)
     }
 
-    /// What our own clocks say. A skewed file system is another machine's.
+    /// The time on our clocks. A file system with a skew is on another machine.
     fn moment(&self, steady: i64) -> Moment {
         let step = if self.is_local() && steady >= self.middle { self.scenario.step } else { 0 };
         let wall = chrono::DateTime::from_timestamp_nanos(EPOCH + steady + step);
@@ -113,7 +113,7 @@ impl World {
         self.scenario.skew == 0
     }
 
-    /// Does what is written to a file up to a time.
+    /// Applies the writes to a file up to a time.
     fn advance(&mut self, number: usize, until: i64) {
         while let Some(write) = self.files[number].writes.pop_if(|write| *write <= until) {
             let now = self.stamp(write);
@@ -140,8 +140,8 @@ fn name(number: usize) -> String {
     format!("ada/{number:04}")
 }
 
-/// How many files are not as the last pass saw them when all is quiet, by our rule, by that of equal
-/// stats, by the one that compares the mtime with the time of the last look, and by ours a week later.
+/// The number of files that differ from what the last pass saw, after all writes, by four rules: ours, that of equal
+/// stats, that which compares the mtime with the time of the last look, and ours a week later.
 fn stale(scenario: Scenario, seed: u64) -> [usize; 4] {
     let mut random = Rng::with_seed(seed);
     let mut passes = vec![0];

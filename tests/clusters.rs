@@ -1,4 +1,4 @@
-//! Claims are settled by clusters: those that have to do with each other.
+//! Claims are settled by clusters of claims that are related.
 
 use crate::world::World;
 use sessionmill::store::{Access, Store};
@@ -14,7 +14,7 @@ use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Scope, 
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Takes whatever a person says for a definition.
+/// Takes every statement of a person as a definition.
 struct Credulous;
 
 impl Detector for Credulous {
@@ -52,12 +52,12 @@ impl Detector for Credulous {
     }
 }
 
-/// Settles as usual, and notes of how many claims.
+/// Settles as usual, and records how many claims are settled together.
 struct Watched {
     usual: Verification,
-    /// Words of claims that it cannot settle.
+    /// The processor fails to settle claims with this text.
     fails: Option<&'static str>,
-    /// Whether it cannot find clusters.
+    /// Whether it fails to find clusters.
     is_lost: bool,
     seen: Mutex<Vec<usize>>,
 }
@@ -68,7 +68,7 @@ impl Watched {
         Self { usual, fails: None, is_lost: false, seen: Mutex::default() }
     }
 
-    /// How many claims were settled together in one pass, and how many keys are unsettled.
+    /// The numbers of claims settled together in a pass, and the number of unsettled keys.
     fn pass(&self, world: &World) -> (Vec<usize>, u64) {
         self.seen.lock().unwrap().clear();
         let counts = world.pass_of(&[self]).unwrap().remove(0);
@@ -109,7 +109,7 @@ impl Processor for Watched {
         let content = CLAIMS.position("content").unwrap();
         let has =
             |words: &str| inputs.facts.iter().any(|fact| fact.values.cell(content).as_str().unwrap().contains(words));
-        // What is left of a failure must not be written.
+        // Rows that a failed attempt made must not be written.
         self.usual.settle(settlement, key, inputs, entities)?;
         match self.fails.is_some_and(has) {
             true => Err(Failure::new(FailureClass::Environment, "no room")),
@@ -130,7 +130,7 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
     numbers.map(|number| line(&said(number))).collect()
 }
 
-/// By how many people each of some statements was made, and what stands of it.
+/// The number of people behind each of these statements, and its status.
 fn items(world: &World, numbers: &[usize]) -> Vec<String> {
     let item = |number: &usize| {
         let id = statement::id("a fact", &said(*number));
@@ -148,11 +148,11 @@ fn a_claim_more_has_its_own_cluster_settled_again() {
     assert_eq!(processor.pass(&world), (vec![], 0));
     world.write("bob/b.jsonl", lines(7..8));
     assert_eq!(processor.pass(&world), (vec![2], 0));
-    // The same in other words, whose id is higher, and something new.
+    // The same in other words with a higher id, and something new.
     world.write("eve/e.jsonl", line(&said(7).replace("The", "Some")) + &lines(300..301));
     assert_eq!(processor.pass(&world), (vec![1, 3], 0));
     assert_eq!(items(&world, &[7, 8, 300]), ["3|pending", "1|pending", "1|pending"]);
-    // What was said by two files is left by one, and nothing is left of what was said once.
+    // A statement of two files loses one of them; a statement of one file disappears.
     world.write("ada/a.jsonl", lines(0..6));
     assert_eq!(processor.pass(&world), (vec![2], 0));
     assert_eq!(items(&world, &[5, 6, 7]), ["1|pending", "", "2|pending"]);
@@ -195,7 +195,7 @@ fn a_cluster_that_fails_stays_what_it_was_and_no_other_does() {
     assert_eq!(processor.pass(&world), (vec![2; 3], 1));
     assert_eq!(items(&world, &[6, 7, 8]), ["2|pending", "1|pending", "2|pending"]);
     assert_eq!(processor.pass(&world), (vec![2], 1), "it waits for a minute, then for two");
-    // Two clusters fail, each by itself.
+    // Two clusters fail independently.
     let processor = Watched { fails: Some("number 1"), ..processor };
     world.write("eve/e.jsonl", lines(10..12));
     assert_eq!(processor.pass(&world), (vec![2; 2], 3));

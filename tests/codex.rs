@@ -1,19 +1,19 @@
-//! Rollouts of Codex as clients of several generations write them, and calls whose ids are no identity.
+//! Rollouts of Codex from clients of several versions, and calls whose ids are not unique.
 
 use crate::world::{DROPPED_SINCE, World};
 use serde_json::{Value, json};
 use sessionmill::store::{Access, Store};
 use std::fs;
 
-/// Made at 10 o'clock.
+/// A session id made at 10:00.
 const SID: &str = "019ca8d7-2d00-7000-8000-000000000001";
 
-/// The time of a second after 10 o'clock.
+/// The time this many seconds after 10:00.
 fn at(second: u32) -> String {
     format!("2026-03-01T10:{:02}:{:02}.000Z", second / 60, second % 60)
 }
 
-/// An id that was made at that second.
+/// An id made at that time.
 fn made(second: u32, number: u32) -> String {
     let start = 1_772_359_200_000_u64;
     let hex = format!("{:012x}", start + 1000 * u64::from(second));
@@ -40,7 +40,7 @@ fn event(second: u32, kind: &str, more: Value) -> Value {
     line(second, "event_msg", event)
 }
 
-/// Input, read from the cache, written to it, output.
+/// Counts of input, cached input, cache writes and output.
 fn usage([input, cached, written, output]: [u64; 4]) -> Value {
     json!({"input_tokens": input, "cached_input_tokens": cached, "cache_write_input_tokens": written,
            "output_tokens": output, "reasoning_output_tokens": 0, "total_tokens": input + output})
@@ -79,7 +79,7 @@ fn world(files: &[(&str, &[Value])]) -> World {
     world
 }
 
-/// Input, output, written to the cache, read from it.
+/// Input, output, cache writes and cache reads.
 const TOKENS: &str =
     "SELECT sum(input_tokens)::BIGINT, sum(output_tokens)::BIGINT, sum(cache_creation_input_tokens)::BIGINT,
     sum(cache_read_input_tokens)::BIGINT FROM usage_responses";
@@ -117,7 +117,7 @@ fn tokens_that_only_the_latest_response_tells_of_are_not_lost() {
         ];
         assert_eq!(world(&[("alan/r.jsonl", &[&start[..], &counts].concat())]).rows(TOKENS), [sum], "{names:?}");
     }
-    // A counter that begins anew is known by the fields that both tell.
+    // A counter that starts again is recognised by the fields that both records have.
     let counts = [
         told(5, without([1700, 500, 0, 40], &written), without([1700, 500, 0, 40], &written)),
         told(9, without([4200, 2000, 0, 70], &written), usage([4200, 2000, 500, 70])),
@@ -132,9 +132,9 @@ fn the_request_that_compacts_a_thread_counts_once() {
     let record = || recorded(20, SID, "resp_c", compaction);
     let compacted = || line(21, "compacted", json!({"message": "", "compaction_response_id": "resp_c"}));
     let start = [header(SID, json!({})), turn(1, None), count(9, before, before)];
-    // In no total: it is added.
+    // The compaction is in no total, so it is added.
     let left = [record(), compacted(), count(22, before, before), count(40, add(before, after), after)];
-    // In the total, which is told before, between and after.
+    // The compaction is in the total, which is written before, between and after.
     let with = add(before, compaction);
     let told = [
         vec![record(), count(22, with, compaction), compacted()],
@@ -149,14 +149,14 @@ fn the_request_that_compacts_a_thread_counts_once() {
         assert_eq!(world.rows(TOKENS), ["6200|240|0|6000"], "{number}");
         assert!(world.rows(UNKNOWN).is_empty());
     }
-    // Only the checkpoint tells of it: a client that has moved the thread has dropped the record.
+    // Only the checkpoint contains the compaction: a client that moved the thread dropped the record.
     let latest = json!({"thread_id": SID, "response_id": "resp_c", "usage": usage(compaction)});
     let kept = line(21, "compacted", json!({"message": "", "latest_token_usage_record": latest}));
     for records in [vec![], vec![record()]] {
         let world = world(&[("alan/r.jsonl", &[&start[..], &records, std::slice::from_ref(&kept)].concat())]);
         assert_eq!(world.rows(TOKENS), ["5000|190|0|6000"]);
     }
-    // At the end of a file that is still being written, and again with more of it.
+    // At the end of a file that is still being written, and again after more lines.
     let world = world(&[("alan/r.jsonl", &[&start[..], &[record()]].concat())]);
     assert_eq!(world.rows(TOKENS), ["5000|190|0|6000"]);
     assert_eq!(
@@ -251,7 +251,7 @@ fn a_message_that_stands_above_its_turn_or_is_completed_twice_counts_once() {
             item(4, 2, "i1", "grease the wheel"),
             count(5, first, first),
             event(6, "task_complete", json!({})),
-            // The same words again, which the turn before has not answered.
+            // The same words again; the turn before did not answer them.
             classic(7, "grease the wheel"),
             started(8),
             item(9, 8, "i1", " grease the wheel"),
@@ -338,7 +338,7 @@ fn ids_of_calls_that_come_again_are_calls_of_their_own() {
         output(6, "Bash:0", 1),
         count(7, used(2), used(1)),
     ];
-    // No counts tell responses apart.
+    // Without counts, responses cannot be distinguished.
     let other = made(0, 7);
     let uncounted = [
         header(&other, json!({})),
@@ -470,7 +470,7 @@ fn a_guardian_belongs_to_the_thread_that_it_reviews() {
             assert_eq!(world.rows("SELECT session_id, prompts FROM usage_sessions"), [format!("{reviewed}|0")]);
         }
     }
-    // The root of an ordinary session is the session itself, and a fork of a person is a session of its own.
+    // The root of an ordinary session is the session itself. A fork by a person is a session of its own.
     for header_of in [json!({"session_id": reviewed, "thread_source": "user"}), json!({"forked_from_id": reviewed})] {
         let lines = [header(SID, header_of), turn(9, None), count(9, [100, 0, 0, 10], [100, 0, 0, 10])];
         let world = world(&[("alan/r.jsonl", &lines)]);
@@ -559,7 +559,7 @@ fn rollouts_that_are_compressed_otherwise_are_told_as_left_out() {
     assert!(world.rows("FROM files_left_out").is_empty());
 }
 
-/// A line of Claude Code with calls of tools, and one with results.
+/// A line of Claude Code with tool calls, and one with results.
 fn calls(session: &str, message: &str, time: u32, calls: &[(&str, &str)], uuid: Option<&str>) -> Value {
     let call = |(id, name): &(&str, &str)| match *id {
         "" => json!({"type": "tool_use", "name": name, "input": {}}),
@@ -588,7 +588,7 @@ fn a_call_of_claude_code_is_known_by_its_response_and_its_id() {
             result(name, 3, "Bash:0", false),
             calls(name, &format!("{name}2"), 4, &[("Bash:0", "Bash")], Some("u2")),
             result(name, 5, "Bash:0", true),
-            // The same response on a line more.
+            // The same response on another line.
             calls(name, &format!("{name}2"), 4, &[("Bash:0", "Bash")], Some("u3")),
         ]
     };
@@ -623,7 +623,7 @@ fn calls_without_an_id_are_known_by_what_a_copy_has_in_common() {
         world.rows("SELECT tool, count(*) FROM usage_tool_events GROUP BY ALL ORDER BY ALL"),
         ["/clear|1", "Bash|2", "Edit|1", "Read|5"]
     );
-    // Another session that says the same says it for itself, as far as nothing says that it is a copy.
+    // Another session with the same content counts separately, because nothing says that it is a copy.
     world.write("ada/other.jsonl", other[1..].join("\n")).pass();
     assert_eq!(
         world.rows("SELECT tool, count(*) FROM usage_tool_events GROUP BY ALL ORDER BY ALL"),
@@ -631,7 +631,8 @@ fn calls_without_an_id_are_known_by_what_a_copy_has_in_common() {
     );
 }
 
-/// Makes a database what an older version left: tool calls are known by their ids alone, or by their place.
+/// Changes a database to the state that an older version left: tool calls are known only by their ids, or by their
+/// place.
 const OLDER: &str = "
     UPDATE facts.usage_tool_calls SET message_id = CASE WHEN agent = 'codex' THEN NULL ELSE message_id END, event_id = CASE
         WHEN event_id LIKE 'm3 Edit #%' THEN 'uuid:u3:' || right(event_id, 1)

@@ -1,4 +1,4 @@
-//! The real binary: wiring, words, exit codes.
+//! The real binary: wiring, messages, exit codes.
 
 use crate::world::{Said, World, response};
 use duckdb::Connection;
@@ -13,7 +13,7 @@ fn world() -> World {
     world
 }
 
-/// What the first run of that world says, and every other one.
+/// What the first run of that world prints, and what later runs print.
 const MADE: &str = "usage: 2 files, 2 changed; 3 items from 722 B ([n] ms)
 verification: 2 files, 2 changed; 0 items from 722 B ([n] ms)
 tasks: 2 files, 2 changed; 0 items from 722 B ([n] ms)
@@ -27,7 +27,7 @@ fn run(world: &World) -> Said {
     said
 }
 
-/// The text without the time that something took: milliseconds, or seconds on a busy machine.
+/// The text without durations, which are milliseconds, or seconds on a busy machine.
 fn timeless(text: &str) -> String {
     let (mut timeless, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('(') {
@@ -65,7 +65,7 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     let expected = "sessionmill: there is no day from 2026-02-02 until 2026-02-01\n  \
                     hint: --since is the first day, --until the last\n";
     assert_eq!((said.status, &*said.stderr), (64, expected));
-    // Nothing is read for it first.
+    // Nothing is read before the error.
     let new = World::new();
     new.write("ada/a.jsonl", "{}\n");
     let said = new.mill(&["report", "--sessions", "root", "--since", "2026-02-02", "--until", "2026-02-01"]);
@@ -81,7 +81,7 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
         let expected = format!("error: invalid value '{day}' for '{flag} <{value}>': expected {expected}");
         assert!(said.status == 64 && said.stderr.starts_with(&expected), "{said:?}");
     }
-    // A period has a first and a last day, however it is spelled.
+    // A period has a first and a last day, in every spelling.
     let days = |args: &[&str]| {
         let said = world.mill(&[&["report", "--by", "day", "--no-refresh", "--csv"], args].concat());
         (said.status, said.stdout.lines().count())
@@ -100,7 +100,7 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     assert_eq!((said.status, &*said.stderr), (78, expected));
 }
 
-/// What is given to one command, and is of another, is told where it belongs.
+/// An option or name of another command gives a hint that names the command.
 #[test]
 fn what_another_command_takes_is_told_with_that_command() {
     let world = World::new();
@@ -128,7 +128,7 @@ fn what_another_command_takes_is_told_with_that_command() {
             &["--timezone", "UTC", "report", "usage", "--by", "day"],
             "options come after the command: sessionmill report usage --by day --timezone UTC",
         ),
-        // What is only spelled wrongly is told by its like.
+        // A typo gets a suggestion with a similar spelling.
         (&["tasks", "shwo"], "a similar subcommand exists: 'show'"),
         (&["report", "errors", "--limt", "3"], "a similar argument exists: '--limit'"),
     ] {
@@ -136,7 +136,7 @@ fn what_another_command_takes_is_told_with_that_command() {
         let told = said.stderr.lines().filter(|line| line.starts_with("  tip: ")).collect::<Vec<_>>();
         assert_eq!((said.status, told), (64, vec![&*format!("  tip: {tip}")]), "{args:?}: {}", said.stderr);
     }
-    // What nobody takes has no tip.
+    // What no command takes gets no hint.
     let said = world.mill(&["report", "errors", "--colour"]);
     assert!(said.status == 64 && !said.stderr.contains("tip:"), "{said:?}");
 }
@@ -277,7 +277,7 @@ fn a_report_refreshes_itself() {
 fn a_report_that_is_made_is_done_whatever_failed_on_the_way() {
     let world = world();
     run(&world);
-    // A root that is empty all at once is an alarm.
+    // A root that is suddenly empty is an alarm.
     std::fs::rename(world.root(), world.path("elsewhere")).unwrap();
     std::fs::create_dir(world.root()).unwrap();
     let said = world.mill(&["report", "--by", "user", "--format", "csv"]);
@@ -302,7 +302,7 @@ fn who_has_no_database_is_told_a_way_to_one() {
     std::fs::set_permissions(world.path("closed"), std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
     let closed = "sessionmill: cannot make `[world]/closed/data`: permission denied\n  \
                   hint: name a database you may write with --database FILE\n";
-    // A report makes no folder: its database is there, or its name is wrong.
+    // A report does not create a folder: its database exists, or its path is wrong.
     let missing = "sessionmill: there is no folder `[world]/closed/data`\n  \
                    hint: correct --database, or make a database there with `sessionmill run`\n";
     for (command, expected) in [("report", missing), ("run", closed)] {
@@ -590,7 +590,7 @@ fn the_width_is_that_of_the_terminal_and_else_that_of_the_variable() {
     for columns in ["0", "-5", "wide", ""] {
         assert_eq!(widest(&world.mill_with(&by_user, &[("COLUMNS", columns)]).stdout), 80, "{columns}");
     }
-    // A terminal also shows what each row is of the whole.
+    // A terminal also shows the share of each row.
     let by_user = [&by_user[..], &["--period", "all"]].concat();
     assert_eq!(widest(&world.terminal(100, &by_user, &[("COLUMNS", "40")]).stdout), 95, "the terminal knows best");
     let csv = [&by_user[..], &["--format", "csv"]].concat();
@@ -664,7 +664,7 @@ fn help_says_what_a_report_does_first() {
     assert!(help.contains(sentence) && !help.contains("today"), "{help}");
 }
 
-/// A database as the older program left it.
+/// A database in the state that the older program left.
 fn older(world: &World, sql: &str) {
     std::fs::create_dir_all(world.path("data")).unwrap();
     Connection::open(world.database()).unwrap().execute_batch(sql).unwrap();
@@ -690,7 +690,7 @@ fn a_database_of_the_older_program_is_adopted() {
     }
 }
 
-/// The rows of the ledger's processors, items and versions for `ada/a.jsonl`, as they are today.
+/// The current rows of the ledger for `ada/a.jsonl`: processor, items and version.
 fn now() -> Vec<String> {
     let items = [("usage", 2), ("verification", 0), ("tasks", 0), ("tracking", 2)];
     let row = |((name, items), processor): ((&str, u64), &dyn Processor)| {

@@ -1,4 +1,4 @@
-//! The configuration: what it comes to, its mistakes, and what its files let be done.
+//! The configuration: its values, its mistakes, and what its file permissions allow.
 
 use crate::world::{World, skip};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -106,7 +106,7 @@ fn lock(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Who runs the tests, as the program tells it.
+/// The user who runs the tests, as the program shows them.
 fn user() -> (String, u32) {
     let uid = rustix::process::geteuid().as_raw();
     (name("/etc/passwd", uid), uid)
@@ -202,7 +202,7 @@ this lets `[world]/data/triggers/usage.trigger` be written:
     assert_eq!(check().map(|said| (said.status, said.stdout)), Some((78, expected.to_owned())));
 }
 
-/// A systemctl that shows a unit of the user who runs the tests, with these settings.
+/// A fake systemctl that shows a unit of the user who runs the tests, with these settings.
 fn unit(world: &World, settings: &str) -> String {
     let path = world.path("bin/systemctl");
     std::fs::create_dir_all(world.path("bin")).unwrap();

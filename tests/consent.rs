@@ -1,4 +1,4 @@
-//! People who do not want to be in it, and secrets that must not be.
+//! People who do not want to be in the data, and secrets that must not be in it.
 
 use crate::detectors::{conversation, run, well, world, write};
 use crate::server::Server;
@@ -9,7 +9,7 @@ use std::fs;
 
 const DEFINITION: &str = "By the way, ARR means annual recurring revenue in our finance reports.";
 
-/// Two people, of whom one has a copy of what the other's model said.
+/// Two people. One has a copy of what the other's model said.
 fn two_people() -> World {
     let world = World::new();
     let shared = response("m1", "10:00:00", 5);
@@ -22,14 +22,14 @@ fn two_people() -> World {
     world
 }
 
-/// Every text of every table.
+/// All texts of all tables.
 fn texts(world: &World) -> String {
     let tables = "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL";
     let table = |name: String| world.rows(&format!("FROM {}", name.replace('|', "."))).join("\n");
     world.rows(tables).into_iter().filter(|name| !name.ends_with("forgotten_users")).map(table).collect()
 }
 
-/// Files that each processor has not seen yet.
+/// The number of files that each processor has not read yet.
 fn waiting(world: &World, args: &[&str]) -> [u64; 2] {
     let said = world.mill(&[&["status", "--json"], args].concat());
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
@@ -109,7 +109,7 @@ fn the_answers_about_a_person_who_is_excluded_are_erased() {
     write(&world, "bob/b.jsonl", &["No, in May."]);
     assert_eq!(run(&world).status, 0);
     let config = fs::read_to_string(world.path("mill.toml")).unwrap();
-    // By rules, too, what a model once said must go.
+    // What a model once said must also be removed if the detector is `rules` now.
     for detector in ["anthropic", "rules"] {
         let excluded = config.replace("detector = 'anthropic'", &format!("detector = '{detector}'"));
         let person = if detector == "rules" { "bob" } else { "ada" };
@@ -151,7 +151,7 @@ fn a_person_whom_one_processor_excludes_is_no_news_in_each_run() {
         said.stdout + &said.stderr
     };
     assert!(publish().contains("published "));
-    // A file that is new is looked at again for a moment.
+    // A new file is checked again a moment later.
     let is_quiet = || {
         std::thread::sleep(std::time::Duration::from_millis(300));
         publish().contains("nothing new since ")
@@ -179,7 +179,7 @@ fn a_person_who_is_excluded_has_no_claims_but_usage() {
     assert_eq!(world.rows(CLAIMS), ["ada|1", "bob|1"], "it is no forgetting");
 }
 
-/// Ada has two folders, and one that is still empty; both say the same, Bob too.
+/// Ada has two folders with files and an empty one. Both say the same, and so does Bob.
 fn ada_twice() -> World {
     let world = World::new();
     for folder in ["ada", "ada-laptop", "bob"] {
@@ -259,7 +259,7 @@ fn a_name_that_nobody_has_is_refused_and_changes_nothing() {
 #[test]
 fn who_has_files_or_answers_but_no_facts_is_somebody() {
     let world = ada_twice();
-    // A folder that no run has seen, and an answer about somebody whose files are gone with the old database.
+    // A folder that no run has seen, and an answer about a user whose files were in a database that is gone.
     world.write("eve/e.jsonl", conversation(&[DEFINITION]));
     let answer = r#"{"version":1,"question":"q","at":"2026-01-01T00:00:00Z","username":"gone","model":"m","input_tokens":1,"output_tokens":1,"micro_usd":0,"answer":{}}"#;
     fs::write(world.path("data/mill.duckdb.answers"), format!("{answer}\n")).unwrap();
@@ -271,7 +271,7 @@ fn who_has_files_or_answers_but_no_facts_is_somebody() {
     assert_eq!(list(&world)[1]["erased_answers"], 1, "the second time adds to the first");
 }
 
-/// Who is forgotten, but for the times.
+/// Who is forgotten, without the times.
 fn list(world: &World) -> serde_json::Value {
     let said = world.mill(&["forget", "--list", "--json", "--config", "mill.toml"]);
     assert_eq!(said.status, 0, "{said:?}");
@@ -301,7 +301,7 @@ fn who_is_forgotten_is_listed_and_can_be_let_in_again() {
     );
     assert_eq!(table.lines().count(), 5);
 
-    // One file goes, one comes, two stay.
+    // One file is removed, one is added, two stay.
     world.remove("ada/b.jsonl").write("ada2/new.jsonl", conversation(&[DEFINITION]));
     let who = "`Ada Lovelace` (`ada`, `ada-laptop`, `ada2`)";
     let counts = format!(
@@ -419,7 +419,7 @@ fn a_person_verifies_once() {
     assert_eq!(of("eve"), (vec![], "sessionmill: unknown user `eve`; known: `Ada Lovelace`, `bob`\n".to_owned()));
 }
 
-/// Shapes of secrets that are credentials: the others are addresses, numbers and ids of people and things.
+/// The patterns of secrets that are credentials. The others are addresses, numbers, and ids of people and things.
 const CREDENTIALS: [usize; 7] = [0, 1, 2, 4, 6, 7, 8];
 
 #[test]

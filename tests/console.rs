@@ -1,4 +1,4 @@
-//! The console as a real process: who may come in, what they see, what they change.
+//! The console as a real process: who may log in, what they see, what they can change.
 
 #![cfg(feature = "console")]
 
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 pub(crate) const PASSWORD: &str = "a long password";
 
-/// A console, killed at the end.
+/// A console, killed when dropped.
 pub(crate) struct Console {
     process: Child,
-    /// `127.0.0.1:40001`.
+    /// Such as `127.0.0.1:40001`.
     pub(crate) address: String,
-    /// The path that it says: with the token of the link, if there is one.
+    /// The path in its message, with the token of the link if there is one.
     path: String,
 }
 
@@ -41,7 +41,7 @@ impl Answer {
         Some(line.split_once(": ")?.1)
     }
 
-    /// What a browser sends back.
+    /// The cookie that a browser would send back.
     pub(crate) fn cookie(&self) -> String {
         self.header("set-cookie").unwrap_or_else(|| panic!("{self:?}")).split(';').next().unwrap().to_owned()
     }
@@ -57,7 +57,7 @@ impl Console {
             std::thread::sleep(Duration::from_millis(20));
             let log = fs::read_to_string(world.path("log")).unwrap_or_default();
             assert!(begun.elapsed() < Duration::from_secs(120), "{log}");
-            // The log is whole up to its last line feed.
+            // The log is complete up to its last line feed.
             let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
             if let Some(url) = whole.lines().find_map(|line| line.strip_prefix("console: http://")) {
                 let (address, path) = url.split_once('/').unwrap();
@@ -67,7 +67,7 @@ impl Console {
         console
     }
 
-    /// One whose log is not read, on an address that is free.
+    /// A console whose log is not read, on a free address.
     pub(crate) fn start_at(world: &World, address: &str) -> Self {
         let process = world.service(&["console", "--listen", address]);
         let begun = Instant::now();
@@ -78,14 +78,14 @@ impl Console {
         Self { process, address: address.to_owned(), path: "/".to_owned() }
     }
 
-    /// The most memory that the process has had, in bytes.
+    /// The most memory that the process used, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
-    /// Sends a request as it is given, and reads the answer to its end.
+    /// Sends a request as it is, and reads the whole answer.
     fn raw(&self, request: &str, body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -99,7 +99,7 @@ impl Console {
         Answer { status, headers: headers.to_owned(), body: body.to_owned() }
     }
 
-    /// `GET /path`, with headers and a body.
+    /// Sends a request such as `GET /path`, with headers and a body.
     pub(crate) fn ask(&self, request: &str, headers: &[&str], body: &[u8]) -> Answer {
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
         let host = if headers.to_lowercase().contains("host: ") { String::new() } else { "Host: localhost\r\n".into() };
@@ -127,7 +127,7 @@ impl Drop for Console {
     }
 }
 
-/// A world with usage of three people and a fourth, tasks of one of them, and a token for each user of the console.
+/// A world with usage of four people, tasks of one of them, and a token for each user of the console.
 pub(crate) fn team() -> World {
     let world = World::new();
     for (user, id) in [("ada", "m1"), ("bob", "m2"), ("cyd", "m3")] {
@@ -203,7 +203,7 @@ fn a_log_in_is_a_new_session_and_a_log_out_its_end() {
     let new = format!("Cookie: {}", again.cookie());
     let sessions = console.ask("GET /api/v1/auth/sessions", &[&new], b"").json();
     assert_eq!(sessions["total"], 2);
-    // From a page of another site, a form or a script.
+    // Requests from a page of another site, by a form or a script.
     for header in ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Origin: null"] {
         let refused = console.ask("POST /api/v1/auth/logout", &[&new, header], b"");
         assert_eq!(refused.status, 403, "{header}");
@@ -420,7 +420,7 @@ fn a_title_from_a_prompt_is_content() {
             assert_eq!((&session["title"], &session["title_source"]), (&title, &source), "{session}");
         }
     }
-    // A timeline has the title for whoever may read what people wrote, and the cost for all.
+    // A timeline has titles only for viewers who may read what people wrote, and costs for all.
     let about = |token: &str| {
         let timeline = console.api("GET /users/ada/timeline?kind=transcript", token).json();
         timeline["entries"].as_array().unwrap().iter().map(|entry| entry["about"].to_string()).collect::<String>()
@@ -451,7 +451,7 @@ fn what_others_said_in_a_session_of_the_same_id_is_theirs() {
     let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s1", "timestamp": "2026-02-01T09:00:00Z",
                         "message": {"role": "user", "content": "A secret talk with Miller"}});
     let of = |id: &str, session: &str| response(id, "10:00:00", 5).replace("\"s1\"", &format!("\"{session}\""));
-    // The file is of another session, by its first line.
+    // By its first line, the file belongs to another session.
     world.write("bob/s0.jsonl", of("m0", "s0") + &prompt.to_string() + "\n");
     world.write("ada/s1.jsonl", of("m1", "s1")).write("ada/s2.jsonl", of("m2", "s2"));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
@@ -529,7 +529,7 @@ fn words_of_others_about_a_task_are_content_whoever_has_the_task() {
     };
     let letter = json!({"short_id": "s1", "task_type": "letter", "to": "Carol"});
     world.write("ada/tasks.jsonl", event("1", "2099-02-01T10:00:00Z", "created", letter));
-    // Somebody who knows the id says that the task began before.
+    // Another user who knows the id claims that the task began earlier.
     world.write("bob/claim.jsonl", event("2", "2098-02-01T10:00:00Z", "updated", json!({"short_id": "s1"})));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     let bob = add(&world, "bob", "member");
@@ -637,7 +637,7 @@ fn every_event_that_was_acknowledged_is_on_disk() {
     let answer = console.ask("POST /api/v1/events", &[&bearer, "Content-Encoding: gzip"], &packed);
     assert_eq!(answer.status, 202, "{answer:?}");
     assert!(lines().last().unwrap().contains("\"packed\""));
-    // What a run would drop is not acknowledged, and neither is anything beside it.
+    // Lines that a run would drop are not acknowledged, and neither are the other lines of the same request.
     let fine = r#"{"event": "x", "distinct_id": "d", "uuid": "fine"}"#;
     let long = fine.replace("fine", &"x".repeat(2 << 20));
     let timeless = fine.replace("fine\"", "fine\", \"now\": \"noon\"");
@@ -658,13 +658,13 @@ fn every_event_that_was_acknowledged_is_on_disk() {
     assert_eq!(lines().len(), sent + 1);
 }
 
-/// An event of a task, as a CloudEvent of `/c`.
+/// An event of a task, as a CloudEvent of source `/c`.
 fn of_task(id: &str, state: &str, task: &str, time: &str) -> Value {
     json!({"specversion": "1.0", "id": id, "source": "/c", "type": format!("x.task.{state}"), "subject": task,
            "time": format!("2079-07-07T{time}Z"), "data": {"short_id": "order-1"}})
 }
 
-/// What somebody is told who sends events, and how many lines of theirs are on disk.
+/// The status and body of the answer to a request with events, and the number of lines that the user has on disk.
 fn send(world: &World, console: &Console, (user, token): (&str, &str), body: &Value) -> (u16, Value, usize) {
     let bearer = format!("Authorization: Bearer {token}");
     let answer = console.ask("POST /api/v1/events", &[&bearer], body.to_string().as_bytes());
@@ -704,7 +704,7 @@ fn only_its_owner_and_admins_append_events_of_a_task() {
         lineage[field] = value;
     }
     lineage["job"] = json!({"namespace": "n", "name": "j"});
-    // Which of the two it is depends on the line above it.
+    // The line above decides which of the two this is.
     let mut also_a_run = with(run, "specversion", "1.0".into());
     for (field, value) in [("id", "v"), ("source", "/c"), ("type", "x.task.updated"), ("time", "2079-07-07T11:00:00Z")]
     {
@@ -737,13 +737,13 @@ fn only_its_owner_and_admins_append_events_of_a_task() {
     assert_eq!(send(&ada, update.clone()), (202, Value::Null, 1));
     assert_eq!(send(&ada, update.clone()), (202, Value::Null, 2), "she sends it again");
     assert_eq!(send(&root, of_task("r", "cancelled", "t1", "12:00:00")), (202, Value::Null, 1));
-    // No run has read this one.
+    // No run has read this event.
     let new = |id: &str, time: &str| of_task(id, "created", "new\n,", time);
     assert_eq!(send(&bob, new("b", "10:00:00")), (202, Value::Null, 1));
     assert_eq!(send(&ada, new("a", "09:00:00")), (403, not_yours(1), 2));
     assert_eq!(send(&bob, new("b", "10:00:00")), (202, Value::Null, 2));
     assert_eq!(send(&root, new("r", "11:00:00")), (202, Value::Null, 2));
-    // Now it is in the database: of a process that has not heard of it.
+    // Now the event is in the database, and this process does not know that yet.
     assert_eq!(world.mill(&["run", "tasks"]).status, 0);
     assert_eq!(send(&bob, new("b2", "11:00:00")), (202, Value::Null, 3));
     drop(console);
@@ -761,7 +761,7 @@ fn an_event_does_not_replace_that_of_somebody_else() {
     let world = team();
     let line = |event: Value| event.to_string() + "\n";
     world.write("bob/jobs.jsonl", line(of_task("1", "created", "shared", "09:00:00")));
-    // A job of hers may write into the file of her own folder whatever it wants. The last one is of another task.
+    // A job of hers may write anything to a file in her own folder. The last event is of another task.
     world.write("ada/jobs.jsonl", line(of_task("2", "failed", "shared", "10:00:00")));
     world.write(
         "bob/other.jsonl",
@@ -781,7 +781,7 @@ fn an_event_does_not_replace_that_of_somebody_else() {
     assert_eq!(send(&ada, copy), (403, not_yours(1), 0), "it began as his");
     assert_eq!(send(&bob, own), (202, Value::Null, 1));
     assert_eq!(send(&bob, of_task("3", "updated", "shared", "11:00:00")), (202, Value::Null, 2));
-    // Of another task, it takes nothing away.
+    // The event of another task takes nothing away.
     let task = console.api("GET /sessions/task/t2?include=closed", &ada.1).json();
     assert_eq!((&task["status"], &task["username"]), (&"completed".into(), &"ada".into()));
 }

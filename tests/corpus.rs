@@ -1,4 +1,4 @@
-//! Real transcripts, where they are at hand: figures that other programs have found too.
+//! Real transcripts, if they are available: figures that other programs computed, too.
 
 use crate::world::{World, skip};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-/// The folder of the corpus, or `None` with a word that the test is skipped.
+/// The folder of the corpus; `None`, with a message, if the test is skipped.
 fn corpus() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     if folder.is_dir() {
@@ -69,7 +69,7 @@ fn rollouts_of_codex_are_exactly_those_of_an_independent_program() {
     assert!(world.rows("FROM session_unknown_lines").is_empty());
 }
 
-/// Everything the database shows, apart from when it was seen.
+/// Everything that the database shows, except for times of reading.
 const SHOWN: [&str; 4] = [
     "FROM usage_responses ORDER BY ALL",
     "FROM usage_tool_events ORDER BY ALL",
@@ -113,7 +113,7 @@ fn a_growing_transcript_ends_as_a_fresh_database_of_its_last_capture() {
     }
 }
 
-/// The prompts of a session are told apart, and what is said of them adds up to the session.
+/// The rows of a session's prompts add up to the session.
 #[test]
 fn prompts_add_up_to_their_session() {
     let Some(corpus) = corpus() else { return };
@@ -142,7 +142,7 @@ fn prompts_add_up_to_their_session() {
         prompts += of_people.clone().count();
         worded += of_people.filter(|row| row["prompt"].is_string()).count();
     }
-    // As `usage` counts them by itself, less those of sessions without a response.
+    // As counted by `usage`, without sessions that have no response.
     let turns =
         "SELECT sum(turns)::BIGINT FROM usage_sessions WHERE session_id IN (SELECT session_id FROM usage_responses)";
     assert_eq!(world.rows(turns), [prompts.to_string()]);

@@ -1,4 +1,4 @@
-//! What responses cost by SQL: the view says what the reports say, and follows the configuration.
+//! Costs of responses in SQL: the view agrees with the reports, and follows the configuration.
 
 use crate::golden::fixtures;
 use crate::prices::report;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Keys of reports, each with its column of the view.
+/// Keys of reports, each with the column of the view.
 const KEYS: [(&str, &str); 13] = [
     ("day", "strftime(time, '%Y-%m-%d')"),
     ("week", "strftime(date_trunc('week', time), '%Y-%m-%d')"),
@@ -25,7 +25,7 @@ const KEYS: [(&str, &str); 13] = [
     ("mcp_server", "mcp_server"),
 ];
 
-/// Keys that need more than a column: what is read, and the column.
+/// Keys that need more than a column: the table to read, and the column.
 const FURTHER: [(&str, &str, &str); 4] = [
     (
         "subagent",
@@ -36,7 +36,8 @@ const FURTHER: [(&str, &str, &str); 4] = [
     ),
     ("command", COMMANDS, "'/' || coalesce(usage_costs.command, above.command)"),
     ("skill", COMMANDS, "coalesce(usage_costs.skill, above.skill)"),
-    // A window is of a person, and is begun by a response that lies more than five hours after its beginning, or after the last response.
+    // A window belongs to a person. It begins with a response more than five hours after the beginning of the previous
+    // window, or after the last response.
     (
         "block",
         "(WITH RECURSIVE numbered AS (
@@ -54,7 +55,8 @@ const FURTHER: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Responses with what their subagents were called in, by whomever of those above that is known.
+/// Responses with the command and skill that their subagents were started for, from the nearest caller where they are
+/// known.
 const COMMANDS: &str = "usage_costs LEFT JOIN (
     WITH RECURSIVE above AS (
         SELECT session_id, subagent_id, command, skill, started_by, 0 AS depth FROM usage_subagents
@@ -68,10 +70,10 @@ const COMMANDS: &str = "usage_costs LEFT JOIN (
     FROM above GROUP BY ALL
 ) AS above USING (session_id, subagent_id)";
 
-/// Total tokens and cost, in millionths of a dollar, by name.
+/// Total tokens, and cost in millionths of a dollar, by name.
 type Rows = BTreeMap<Option<String>, (i64, Option<f64>)>;
 
-/// The fixtures, in which people share a team and a price is configured.
+/// The fixtures. People share a team, and a price is configured.
 fn world() -> World {
     let world = World::new();
     fs::write(
@@ -154,7 +156,7 @@ fn a_price_and_a_name_that_change_count_after_the_next_run() {
     run();
     assert_eq!(of("person"), (Some("Ada".to_owned()), (1_000_000, Some(3_000_000.0))));
     assert_eq!(of("price || ' ' || team"), (Some("mine-1 mills".to_owned()), (1_000_000, Some(3_000_000.0))));
-    // A model that nobody used before gets its price, too.
+    // A model that was not used before gets its price, too.
     let other = crate::prices::response("m2", "2026-02-01", "claude-opus-4-6", r#"{"input_tokens":100000}"#);
     world.write("ada/b.jsonl", other);
     run();
@@ -168,7 +170,6 @@ fn a_price_and_a_name_that_change_count_after_the_next_run() {
     assert_eq!(["people", "usage_costs"].map(left), [0, 0]);
 }
 
-/// A pass makes these tables last. One that is killed before leaves them due, also for a pass that finds nothing new.
 #[test]
 fn the_cost_of_any_number_of_tokens_is_in_range() {
     let world = World::new();
@@ -182,6 +183,8 @@ fn the_cost_of_any_number_of_tokens_is_in_range() {
     assert_eq!(said.status, 0, "{said:?}");
 }
 
+/// A pass builds these tables last. If it is killed before that, the next pass builds them, even if it finds no new
+/// files.
 #[test]
 fn costs_are_those_of_all_responses_after_a_pass_that_broke_off() {
     let world = World::new();

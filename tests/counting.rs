@@ -1,5 +1,5 @@
-//! What is counted, and in whose name: broken lines, prompts, directories, declined calls, shared responses and
-//! what older rules said.
+//! What is counted, and for whom: broken lines, prompts, directories, declined calls, shared responses, and data of
+//! older rules.
 
 use crate::world::{Said, World, response};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn user(content: &Value, fields: &Value) -> Value {
     record
 }
 
-/// A record of Codex, cut behind `length` bytes.
+/// A record of Codex, cut after `length` bytes.
 fn codex(second: u8, kind: &str, payload: &Value) -> String {
     json!({"timestamp": format!("2026-02-01T10:00:{second:02}Z"), "type": kind, "payload": payload}).to_string()
 }
@@ -298,7 +298,7 @@ fn what_an_agent_a_hook_or_the_client_wrote_is_no_prompt_and_nobodys_evidence() 
         user(&json!("<command-name>/deploy</command-name>"), &json!({"origin": {"kind": "human"}})),
     ];
     world.write("bob/s.jsonl", lines(&by_a_person));
-    // What the parent of a subagent of Codex writes is its prompt, not a person's.
+    // What the parent writes to a subagent of Codex is the subagent's prompt, not a person's.
     let source = json!({"subagent": {"thread_spawn": {"parent_thread_id": "019c0001-0000-7000-8000-000000000001"}}});
     let meta = json!({"id": "019c0001-0000-7000-8000-000000000002", "cwd": "/srv/till", "source": source});
     let said = json!({"type": "user_message", "message": FACT});
@@ -433,7 +433,7 @@ fn a_call_that_a_person_declined_is_no_error() {
     assert_eq!((errors("Edit"), errors("ExitPlanMode"), errors("Bash")), (json!(0), json!(0), json!(3)));
 }
 
-/// Two users hold two responses, a third one holds one of them; `m3` is of one user alone.
+/// Two users have two responses, a third user has one of them; `m3` belongs to a single user.
 fn shared() -> World {
     let world = World::new();
     let first = response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 20) + &response("m3", "10:00:00", 1);
@@ -463,7 +463,7 @@ fn nobody_changes_what_is_counted_for_the_user_who_has_the_earliest_copy() {
     };
     assert_eq!(explained(&[]), "shared: 2 of 3 responses");
     assert_eq!(explained(&["--user", "ada"]), "shared: 1 of 2 responses");
-    // Identities are of reports: two folders of one person are two users here.
+    // Identities only affect reports: two folders of a person are two users here.
     world.remove("bob/s.jsonl");
     world.write("bob/s.jsonl", response("m2", "09:00:00", 10));
     run(&world);

@@ -1,5 +1,5 @@
-//! The real binary is killed, at named points and at random moments; then it runs to its end, and the
-//! database equals one that is built from the last bytes of every path.
+//! The real binary is killed at named points and at random moments. Then it runs to its end, and the database must
+//! equal one that is built from the current bytes of each path.
 
 use crate::world::{World, response, rounds};
 use fastrand::Rng;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const RUN: [&str; 3] = ["run", "--sessions", "root"];
 
-/// Appends to, rewrites and makes some transcripts. Responses are repeated over files.
+/// Appends to, rewrites and creates some transcripts. Several files have the same responses.
 fn change(world: &World, random: &mut Rng) {
     for _ in 0..random.u32(1..4) {
         let file = format!("u{}/{}.jsonl", random.u32(0..3), random.u32(0..5));
@@ -26,7 +26,7 @@ fn change(world: &World, random: &mut Rng) {
     }
 }
 
-/// A person defines something, in one of a few ways.
+/// A definition by a person, in one of a few wordings.
 fn definition(random: &mut Rng) -> String {
     let (uuid, day, days) = (random.u32(0..30), random.u32(1..28), random.u32(14..17));
     let refunds = ["before refunds are made", "before refunds are paid"][random.usize(..2)];
@@ -50,11 +50,11 @@ fn check(world: &World, about: &str) {
 #[test]
 fn killed_at_any_point_nothing_is_lost_or_counted_twice() {
     let mut random = Rng::with_seed(1);
-    // A file that is read in a process of its own passes the first two once.
+    // A file that is read in a process of its own reaches the first two points once.
     let read = ["open", "read"].map(|point| (point, [2, 3, 2], 0));
     let written = ["before-commit", "commit", "after-commit", "before-settle", "settle", "after-settle"];
     let written = written.map(|point| (point, [1, 2, 1], 0));
-    // The log of so many responses is long enough to be moved.
+    // The log of this many responses is long enough to be moved into the database.
     let moved = ["before-checkpoint", "after-checkpoint"].map(|point| (point, [1, 2, 1], 2_500));
     for (point, nths, many) in read.into_iter().chain(written).chain(moved) {
         let world = World::new();
@@ -85,7 +85,7 @@ fn a_signal_ends_a_run_in_order() {
         (0..30).for_each(|_| change(&world, &mut random));
         let mut run = world.spawn(&RUN);
         if number % 4 > 0 {
-            // It listens to signals before it takes its lock.
+            // The process handles signals before it takes its lock.
             while sessionmill::base::lock::holder(&world.database(), "usage").is_none()
                 && run.try_wait().unwrap().is_none()
             {
@@ -95,7 +95,7 @@ fn a_signal_ends_a_run_in_order() {
         std::thread::sleep(Duration::from_millis(random.u64(0..100)));
         let term = rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM);
         let status = run.wait().unwrap();
-        // Before it listens to signals there is nothing to end in order.
+        // Before the process handles signals, SIGTERM kills it.
         assert!(status.success() || status.signal() == Some(15), "{status}");
         stopped += u32::from(term.is_ok() && status.success());
     }
@@ -107,7 +107,7 @@ fn a_signal_ends_a_run_in_order() {
 #[test]
 fn random_kills_lose_nothing_and_count_nothing_twice() {
     let mut random = Rng::with_seed(2);
-    // A run is killed at any moment of the time that one takes.
+    // The run is killed at a random moment within the longest time that a run takes.
     let mut longest = Duration::from_millis(150);
     for batch in 0..rounds(10) {
         let world = World::new();

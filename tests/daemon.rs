@@ -1,4 +1,4 @@
-//! The service, as real processes: it serves, is asked, is stopped, is killed.
+//! The service as real processes: it runs, gets triggers, is stopped, and is killed.
 
 use crate::detectors::conversation;
 use crate::publish::{outdate, published_schema};
@@ -16,7 +16,7 @@ use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A daemon that is killed where a test does not end it in order.
+/// A daemon that is killed if a test does not stop it.
 struct Service(Child);
 
 impl Service {
@@ -24,7 +24,7 @@ impl Service {
         Self(world.service(&[&["daemon", "--sessions", "root"], args].concat())).begun(world)
     }
 
-    /// Started by another program, with more environment.
+    /// A daemon that another program starts, with more environment.
     fn by(world: &World, program: &[&str], args: &[&str], environment: &[(&str, &str)]) -> Self {
         Self(world.service_by(program, &[&["daemon"], args].concat(), environment)).begun(world)
     }
@@ -38,7 +38,7 @@ impl Service {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
 
-    /// Ends it in order; returns its exit code.
+    /// Stops it in an orderly way; returns its exit code.
     fn stop(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.0.wait().unwrap().code()
@@ -52,7 +52,7 @@ impl Drop for Service {
     }
 }
 
-/// Waits for something that another process does: for ten minutes, since the machine can be busy.
+/// Waits for another process, up to ten minutes, because the machine can be busy.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
@@ -66,7 +66,7 @@ fn config(world: &World, schedule: &str) {
     fs::write(world.path("home/.config/sessionmill/config.toml"), schedule).unwrap();
 }
 
-/// A table of schedules, in which all processors are off that it does not name.
+/// A table of schedules that turns off all processors that it does not name.
 pub fn schedule(named: &[(&str, &str)]) -> String {
     let line = |name: &str| {
         let own = named.iter().find(|(own, _)| *own == name).map_or("off", |(_, schedule)| schedule);
@@ -75,7 +75,7 @@ pub fn schedule(named: &[(&str, &str)]) -> String {
     PLUGS.names().fold("[schedule]\n".to_owned(), |table, name| table + &line(name))
 }
 
-/// Nothing is due but at the start.
+/// Nothing is due except at the start.
 const RARELY: &str = "[schedule]\nusage = \"every 7d\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n";
 
 fn runs(world: &World) -> Vec<String> {
@@ -196,20 +196,20 @@ fn a_trigger_runs_a_processor_and_is_answered() {
     let row = world.rows(audit).remove(0);
     assert!(row.starts_with(&format!("run_session_processor:usage|{by}")) && row.ends_with("|first"), "{row}");
     let answered_at = answers(&world)[0]["answered_at"].as_str().unwrap().to_owned();
-    // The same one again is answered from the record, and not run again.
+    // The same request is answered from the record, and not run again.
     world.append("ada/a.jsonl", &response("m3", "10:00:00", 5));
     let again = world.mill(&["trigger", "usage", "--wait", "--id", "first"]);
     let done = format!("`first` is done already, since {answered_at}: a request with another --id is a new one\n");
     assert_eq!((again.status, again.stderr), (0, done + &said.stderr));
     assert!(!world.path("data/triggers/usage.trigger").exists());
     assert_eq!(runs(&world).len(), 2);
-    // An empty file does as well, and the answer has the counters.
+    // An empty file works, too, and the answer has the counters.
     fs::write(world.path("data/triggers/usage.trigger"), "").unwrap();
     until("the answer", || answers(&world).iter().any(|answer| answer["id"] != "first" && answer["state"] == "done"));
     let answers = answers(&world);
     let answer = answers.iter().find(|answer| answer["id"] != "first").unwrap();
     assert_eq!(answer["summary"]["processors"][0]["processed"], 1);
-    // The claimed file goes after its answer is there.
+    // The claimed file is removed after its answer is written.
     until("no file is claimed", || fs::read_dir(world.path("data/triggers/claimed")).unwrap().count() == 0);
     assert_eq!(service.stop(), Some(0));
 }
@@ -301,7 +301,7 @@ fn a_trigger_of_any_name_says_what_is_to_be_done() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// How many processors have failed on a file.
+/// The number of processors that failed on a file.
 fn failures(world: &World) -> String {
     let count = world.rows("SELECT count(*) FROM session_failures").remove(0);
     format!("{count} failures")
@@ -315,7 +315,7 @@ fn answers(world: &World) -> Vec<Value> {
     answers
 }
 
-/// Why a trigger is refused that is no request.
+/// The reason why a trigger without a valid request is refused.
 const NO_ORDER: &str = "invalid trigger at line 1: expected nothing, or an object with `id`, `command` (run, retry, review, \
                         remove or publish), `processor` and `args`, as docs/server.md describes";
 
@@ -424,7 +424,7 @@ fn what_a_killed_daemon_left_is_done_by_the_next_one() {
     let service = Service::of(&world, &[]);
     first_run(&world);
     drop(service);
-    // A trigger that was claimed, and whose run had begun.
+    // A trigger that was claimed, and whose run had started.
     fs::write(world.path("data/triggers/claimed/usage-20260101T000000000000-0"), "").unwrap();
     world.append("ada/7.jsonl", &response("more", "10:00:00", 5));
     let service = Service::of(&world, &[]);
@@ -463,11 +463,11 @@ fn a_watched_source_is_walked_sooner() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// What a daemon told systemd last that it does.
+/// What a daemon last reported to systemd.
 struct Told(Arc<Mutex<String>>);
 
 impl Told {
-    /// Reads all that is said: whoever says it waits for that.
+    /// Reads all messages, because the daemon waits until they are read.
     fn of(world: &World) -> Self {
         let socket = UnixDatagram::bind(world.path("notify")).unwrap();
         let told = Self(Arc::default());
@@ -484,7 +484,7 @@ impl Told {
         told
     }
 
-    /// Waits until it says something.
+    /// Waits until the daemon reports this.
     fn until(&self, what: &str) {
         until(what, || self.0.lock().unwrap().contains(what));
     }
@@ -554,7 +554,7 @@ fn a_reload_takes_over_roots_watches_and_the_folder_of_triggers() {
     reload();
     until("it is read", || world.log().contains("configuration read again"));
     world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
-    // Changes are collected for ten times what the last run took.
+    // Changes are collected for ten times the duration of the last run.
     until("the new response", || world.rows("SELECT count(*) FROM usage_responses") == ["2"]);
     assert_eq!(runs(&world), ["usage|schedule|done", "usage|watch|done"]);
 
@@ -611,13 +611,13 @@ fn listed_users_ask_and_read_their_answers_and_nobody_else_does() {
     first_run(&world);
     let mode = |path: &str| fs::metadata(world.path(path)).unwrap().permissions().mode() & 0o7777;
     assert_eq!([mode("data/triggers"), mode("data/triggers/results")], [0o1770, 0o750]);
-    // The folders above the configuration are the tests'.
+    // The folders above the configuration belong to the tests.
     for folder in ["home", "home/.config", "home/.config/sessionmill"] {
         fs::set_permissions(world.path(folder), fs::Permissions::from_mode(0o755)).unwrap();
     }
     let Some(said) = world.mill_as(4242, &ask) else { return };
     assert_eq!((said.status, &*said.stderr), (0, "usage: done; 0 of 1 files changed, 0 deferred, 0 failed\n"));
-    // With a umask of root's, the file that it drops is read by the daemon, whoever that is.
+    // With root's umask, too, the daemon can read the dropped file, whatever its user is.
     let said = world.mill_by(&closed, &["trigger", "usage", "--wait"]);
     assert_eq!(said.status, 0, "{said:?}");
     let said = world.mill_as(4244, &ask).unwrap();
@@ -645,7 +645,7 @@ fn a_stop_does_not_wait_for_a_model() {
     config(&world, &model);
     let service = Service::of(&world, &[]);
     until("it asks", || !server.requests().is_empty());
-    // The model has a minute. A run that waits for it is left after 20 s, and its history says `running`.
+    // The model's timeout is a minute. A run that waits for it is abandoned after 20 s, and its history says `running`.
     assert_eq!(service.stop(), Some(0));
     assert_eq!(runs(&world), ["verification|schedule|stopped"]);
     assert_eq!(world.rows("SELECT reason, files FROM processor_deferrals"), ["the run was stopped|1"]);
@@ -687,7 +687,7 @@ fn a_run_that_another_program_keeps_from_the_database_is_tried_again_at_once() {
     config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n");
     let service = Service::of(&world, &[]);
     until("the first run", || world.log().contains("run ended"));
-    // Between two runs, or it is waited for.
+    // Between two runs, or after waiting for one.
     let mut other = None;
     until("the database", || {
         other = duckdb::Connection::open(world.database()).ok();

@@ -1,4 +1,4 @@
-//! What is looked at every day: periods, short names, comparison, two keys, colours, the start page, budgets, the digest.
+//! Commands for every day: periods, short names, comparisons, two keys, colours, the start page, budgets, the digest.
 
 use crate::world::{Said, World, response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,7 +51,7 @@ fn a_terminal_gets_the_last_days_and_is_told_so() {
     assert!(shown.ends_with("nothing to report\n") && shown.contains("the newest day is 2026-02-10"), "{shown}");
     let activity = world.terminal(200, &["report", "activity", "--no-refresh"], &[]).stdout;
     assert!(activity.contains("; the newest day is 2026-02-10: see --period 2026-02\n"), "{activity}");
-    // Today's work is among the last thirty days.
+    // Today's work is in the last thirty days.
     let line = response("m9", "10:00:00", 5).replace("2026-02-01T10:00:00", &Utc::now().format("%FT%T").to_string());
     world.append("ada/a.jsonl", &line);
     assert_eq!(world.mill(&["run"]).status, 0);
@@ -135,7 +135,7 @@ fn rows_are_ordered_limited_and_compared() {
         json["rows"].as_array().unwrap().iter().map(figures).collect::<Vec<_>>(),
         ["\"2026-02-02\" 0.0 1.00005", "\"2026-02-03\" 1.00005 -0.44997", "\"2026-02-10\" 0.0 1.50005"]
     );
-    // Of days that somebody asks for, the sum is compared with that of the days before, and what is new is told.
+    // For days that the user asks for, the sum is compared with that of the days before, and new rows are marked.
     let week = said(&world, &["report", "--compare", "--period", "2026-W07", "--json"]);
     let json: Value = serde_json::from_str(&week.stdout).unwrap();
     assert_eq!(
@@ -148,7 +148,7 @@ fn rows_are_ordered_limited_and_compared() {
     let row = new.lines().nth(2).unwrap().split_whitespace().collect::<Vec<_>>();
     assert!(row.starts_with(&["bob"]) && row.ends_with(&["$0.00", "$1.50", "new"]), "{new}");
     assert_eq!(by_day.stderr, "note: cost is compared with that of the day before\n");
-    // Beside days with nothing, there is nothing to compare: a table says so, and programs get the columns.
+    // If the other days have nothing, a table says that there is nothing to compare with, and programs get the columns.
     for (args, note) in [
         (&["--by", "user", "--compare", "2025"][..], "nothing to compare with from 2025-01-01 to 2025-12-31"),
         (&["--by", "month", "--compare"], "nothing to compare with: no month has another one before it"),
@@ -160,7 +160,7 @@ fn rows_are_ordered_limited_and_compared() {
         let head = csv.stdout.lines().next().unwrap();
         assert!(head.ends_with("cost_usd,reported_cost_usd,before,difference,change"), "{head}");
     }
-    // Days that go on until today are as many before.
+    // Days until today are compared with as many days before.
     let begun = said(&world, &["report", "--by", "user", "--since", "2026-02-01", "--compare"]).stderr;
     assert!(begun.contains("nothing to compare with from 20") && begun.contains("to 2026-01-31"), "{begun}");
     let endless = world.mill(&["report", "--by", "user", "--no-refresh", "--compare"]);
@@ -199,7 +199,7 @@ fn people_are_asked_for_by_the_beginning_of_a_name_in_every_report() {
     assert_eq!(said(&world, &["timeline", "ad", "--period", "all"]).stderr, "note: user `ad` is `ada`\n");
 }
 
-/// A line of somebody's work some minutes ago.
+/// A line of work some minutes ago.
 fn ago(id: &str, session: &str, minutes: i64, output: u64) -> String {
     let time: DateTime<Utc> = Utc::now() - TimeDelta::minutes(minutes);
     let line = response(id, "10:00:00", output).replace("2026-02-01T10:00:00", &time.format("%FT%T").to_string());
@@ -264,7 +264,7 @@ fn the_start_page_says_what_runs_on_a_narrow_terminal() {
 fn the_start_page_agrees_with_the_other_commands() {
     let world = World::new();
     let mut lines = String::new();
-    // Somebody's call that failed, and a slash command, which is no call.
+    // A failed call, and a slash command, which is not a call.
     let line = ago("m1", "s1", 2, 40_000);
     let stamp = line.split("\"timestamp\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let user = |id: &str, content: &str| {
@@ -316,7 +316,8 @@ fn what_caches_save_is_told_in_the_digest_and_to_programs() {
     let cached = "\"cache_creation_input_tokens\":50000,\"cache_read_input_tokens\":100000,\"input_tokens\"";
     world.write("ada/a.jsonl", line.replace("\"input_tokens\"", cached));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
-    // At $5 for a million, $6.25 written and $0.50 read: 150,000 would be $0.75, and are $0.3125 and $0.05.
+    // At $5 per million, $6.25 for cache writes and $0.50 for cache reads: without a cache, 150,000 tokens would cost
+    // $0.75; with it they cost $0.3125 and $0.05.
     let json: Value = serde_json::from_str(&said(&world, &["report", "--json"]).stdout).unwrap();
     assert_eq!(json["cache_saved_usd"], 0.3875);
     let digest = said(&world, &["digest", "--period", "2026-02-01"]).stdout;
@@ -328,7 +329,7 @@ fn what_caches_save_is_told_in_the_digest_and_to_programs() {
         explained.contains("\ncaches saved $0.39, beside what the same prompts would cost without a cache\n"),
         "{explained}"
     );
-    // What is written and never read costs more than it saves.
+    // Writing to a cache that is never read costs more than it saves.
     let written = line.replace("\"input_tokens\"", "\"cache_creation_input_tokens\":100000,\"input_tokens\"");
     world.write("ada/a.jsonl", written.replace("m1", "m2"));
     assert_eq!(world.mill(&["run"]).status, 0);
@@ -388,12 +389,12 @@ fn budgets_say_what_is_left_and_warn() {
     assert!(["State", "Spent", "Used", "Left", "Forecast"].iter().all(|title| table[0].contains(title)), "{narrow}");
     let page = of(&["overview", "--no-refresh"]).stdout;
     assert!(page.contains("\nbudget    all: $6.00 of $5.00 spent (120 %)"), "{page}");
-    // One whose name is known for nothing counts nothing, which is no reason to be calm.
+    // A budget with an unknown name counts nothing, so it is a warning.
     assert!(page.contains("\nbudget    nobody: nothing counts: unknown user `eve`; known: `Ada`, `bob`\n"), "{page}");
     assert_eq!(json[0]["used_up_on"], Utc::now().date_naive().to_string());
-    // Those that have a line of their own are told once.
+    // Budgets with a line of their own are not repeated.
     assert!(page.contains("\nhealth    warning: budgets, as above"), "{page}");
-    // They are of this month, and no other one.
+    // Budgets are of this month, and of no other.
     let digest = |period: &str| of(&["digest", "--no-refresh", "--timezone", "UTC", "--period", period]).stdout;
     assert!(digest("this-month").contains("\nthis month's budget all: $6.00 of $5.00 spent (120 %)"));
     let last = of(&["digest", "--no-refresh", "--timezone", "UTC", "--period", "last-month", "--json"]).stdout;
@@ -488,7 +489,7 @@ fn a_digest_is_one_document_in_three_forms() {
     let names: Vec<_> =
         json["sections"].as_array().unwrap().iter().map(|section| section["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["spend", "people", "movers", "problems", "knowledge", "quality"]);
-    // One project, which is short for its folder, has neither knowledge nor budgets.
+    // A project's digest has neither knowledge nor budgets.
     let of_one = self::said(&world, &["digest", "--period", "2026-02-10", "--project", "shop"]);
     assert!(of_one.stdout.starts_with("Digest of 2026-02-10, project shop\n$1.50; "), "{of_one:?}");
     assert!(!of_one.stdout.contains("Knowledge"), "{of_one:?}");
@@ -501,7 +502,7 @@ fn a_digest_is_one_document_in_three_forms() {
     let said = world.mill(&["digest", "--period", "2026-02-10", "--no-refresh", "--to", "d.txt"]);
     assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, "", "written: d.txt\n"));
     assert_eq!(std::fs::read_to_string(world.path("d.txt")).unwrap(), text);
-    // The name of the file says how it is written.
+    // The extension of the file decides on the format.
     for (file, begin) in [("d.html", "<!doctype html>"), ("d.json", "{"), ("d.JSON", "{")] {
         assert_eq!(world.mill(&["digest", "--period", "2026-02-10", "--no-refresh", "--to", file]).status, 0);
         assert!(std::fs::read_to_string(world.path(file)).unwrap().starts_with(begin), "{file}");

@@ -1,4 +1,4 @@
-//! Damaged files: what can be read of a database is kept, the rest is moved aside and made again.
+//! Damaged files: the readable part of a database is kept, the rest is moved aside and built again.
 
 use crate::room::run_within;
 use crate::store::{assert_like_new, content, queries, responses};
@@ -7,7 +7,7 @@ use sessionmill::store::{Access, Store, beside};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The world's database with a history: a checkpoint, and passes since then that are in the log alone.
+/// A database with a history: a checkpoint, and later passes that are only in the log.
 fn with_log() -> World {
     let world = World::new();
     for n in 0..6 {
@@ -36,7 +36,7 @@ pub fn wal(database: &Path) -> PathBuf {
     beside(database, "wal")
 }
 
-/// Files beside the database, by the part of their name after its own.
+/// Files beside the database, as the part of their names after the database's name.
 fn beside_database(world: &World) -> Vec<String> {
     let names = fs::read_dir(world.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> =
@@ -49,7 +49,7 @@ fn moved_aside(world: &World) -> Vec<String> {
     beside_database(world).into_iter().filter(|name| name.contains("damaged")).collect()
 }
 
-/// Numbers that are as good as any and the same in each run.
+/// A deterministic random generator.
 struct Dice(u64);
 
 impl Dice {
@@ -59,7 +59,7 @@ impl Dice {
     }
 }
 
-/// Runs passes over a database whose log is damaged so many times. Returns how often it was moved aside.
+/// Runs passes over a database whose log was damaged, this many times. Returns how often the log was moved aside.
 fn damage_log(times: usize, seed: u64, damage: impl Fn(&mut Vec<u8>, usize, usize)) -> usize {
     let world = with_log();
     let (database, log) = (fs::read(world.database()).unwrap(), fs::read(wal(&world.database())).unwrap());
@@ -149,7 +149,7 @@ fn a_log_that_held_everything_takes_no_source_with_it() {
     assert_like_new(&world, "after the run");
 }
 
-/// A database in one file, as a run leaves it that had much to do.
+/// A database in a single file, as a run with much to do leaves it.
 fn checkpointed() -> World {
     let world = World::new();
     for n in 0..10 {
@@ -160,7 +160,7 @@ fn checkpointed() -> World {
     world
 }
 
-/// Writes a byte over one of the database, without a log.
+/// Overwrites a byte of the database, without a log.
 fn flip(world: &World, at: usize) -> Vec<u8> {
     let mut bytes = fs::read(world.database()).unwrap();
     bytes[at] ^= 4;

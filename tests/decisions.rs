@@ -1,4 +1,4 @@
-//! What people decided: it holds whatever happens to the database, and whatever is read later.
+//! Decisions of people hold, whatever happens to the database, and whatever is read later.
 
 use crate::detectors::conversation;
 use crate::world::{Said, World};
@@ -23,7 +23,7 @@ fn run_to(world: &World, status: i32) -> Said {
     said
 }
 
-/// Two items, of which one was approved and the other rejected.
+/// Two items: one approved, the other rejected.
 fn decided() -> World {
     let world = World::new();
     world.write("ada/a.jsonl", conversation(&[FIRST, SECOND]));
@@ -36,7 +36,7 @@ fn decided() -> World {
     world
 }
 
-/// Loses rows of the database.
+/// Deletes rows of the database.
 fn lose(world: &World, sql: &str) {
     Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(sql).unwrap();
 }
@@ -58,7 +58,7 @@ fn decisions_outlive_the_database() {
     assert_eq!((world.rows(ITEMS), world.rows(REVIEWS)), (items.clone(), reviews.clone()));
     assert!(!run(&world).stderr.contains("lost"));
 
-    // A database from before the file, and one that has lost its last decision.
+    // A database from before the file existed, and one that lost its last decision.
     fs::remove_file(world.path(FILE)).unwrap();
     run(&world);
     assert_eq!(fs::read_to_string(world.path(FILE)).unwrap().lines().count(), 2);
@@ -121,7 +121,7 @@ fn a_decision_that_cannot_be_read_back_is_reported_by_its_line() {
     );
     assert_eq!(world.rows(REVIEWS)[..2], reviews);
 
-    // One that only the file has.
+    // A decision that only the file has.
     for (cell, wrong) in [("reviewed_at", "\"never\""), ("review_id", "null"), ("review_id", "-3"), ("reviewer", "[]")]
     {
         let mut row: serde_json::Value = serde_json::from_str(last).unwrap();

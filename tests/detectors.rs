@@ -1,5 +1,5 @@
-//! Detectors that ask a language model: what is sent and kept, what a server's misbehaviour costs, and
-//! that nothing is paid for twice.
+//! Detectors that ask a language model: what is sent and stored, what a misbehaving server costs, and that nothing is
+//! paid for twice.
 
 use crate::server::{Request, Says, Server};
 use crate::world::{Said, World};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const KEY: &str = "sk-ant-api03-THEKEYTHATNOBODYMUSTSEE";
 
-/// A conversation of a reply and a prompt for each text.
+/// A conversation with a reply and a prompt for each text.
 pub fn conversation(prompts: &[&str]) -> String {
     let mut text = String::new();
     for (number, prompt) in prompts.iter().enumerate() {
@@ -22,7 +22,7 @@ pub fn conversation(prompts: &[&str]) -> String {
     text
 }
 
-/// A world whose transcripts are old, and a configuration that asks the server.
+/// A world with old transcripts, and a configuration that asks the server.
 pub fn world(detector: &str, server: &Server, more: &str) -> World {
     let world = World::new();
     let path = if detector == "openai" { "/v1" } else { "" };
@@ -37,7 +37,7 @@ pub fn world(detector: &str, server: &Server, more: &str) -> World {
     world
 }
 
-/// Lets a call end after this time: only where the server does not answer, whatever else the machine does.
+/// Sets a shorter timeout. Only for servers that do not answer, so that a busy machine does not matter.
 pub fn impatient(world: &World, timeout: &str) {
     let config = std::fs::read_to_string(world.path("mill.toml")).unwrap().replace("'60s'", &format!("'{timeout}'"));
     std::fs::write(world.path("mill.toml"), config).unwrap();
@@ -254,7 +254,7 @@ fn a_server_that_misbehaves_costs_an_attempt_and_no_claims() {
     }
 }
 
-/// A world that asks another address, and the calls that its day counts.
+/// A world that asks another address, and the number of calls that count for its day.
 fn world_of(url: &str) -> World {
     let world = world("openai", &Server::start(well), "");
     let config = format!("[verification]\ndetector = 'openai'\nmodel = 'm-1'\nbase_url = '{url}'\ntimeout = '30s'\n");
@@ -586,7 +586,7 @@ fn a_suspect_is_tried_with_the_model_that_is_configured() {
     assert_eq!(world.rows("SELECT session_file FROM verification_claims"), ["bob/b.jsonl"], "the other is dealt with");
     assert_eq!(world.mill_with(&run, &fault).status, 1, "a third run does not try it");
 
-    // One that was in flight by chance is read after all, and paid for once.
+    // A call that happened to be in progress is read in the end, and paid for once.
     write(&world, "ada/a.jsonl", &["No, it begins in April.", "thanks", "No, in June."]);
     let said = world.mill(&run);
     assert_eq!(said.status, 0, "{said:?}");

@@ -1,4 +1,4 @@
-//! Files whose lines are of one format, of several, and of none that is known.
+//! Files with lines of one format, of several, and of unknown formats.
 
 use crate::world::{DROPPED_SINCE, World, response};
 use sessionmill::store::{Access, Store};
@@ -98,7 +98,7 @@ fn nothing_is_read_out_of_what_is_unknown() {
     assert_eq!(file.rows(DIALECTS), ["unknown|6"]);
     assert_eq!(file.rows(UNKNOWN), ["(no type)|1", "message|1", "session|1"]);
     assert!(file.rows(RESPONSES).is_empty());
-    // The first that is recognised counts.
+    // The first recognised format counts.
     let claude = response("m1", "10:00:00", 5);
     let file = world(&[session, "", claude.trim(), message]);
     assert_eq!(
@@ -146,7 +146,7 @@ fn a_log_below_a_torn_bracket_or_a_document_is_read() {
     for (above, expected) in [
         (&["{", ""][..], "claude-code|5|1"),
         (&["["], "claude-code|4|1"),
-        // What ends with its last bracket is no part of the log.
+        // A document that ends with its last bracket is not a part of the log.
         (&["{", "}"], "claude-code|5|0"),
         (&["[", "{\"a\": \"{\"", "},", "{}", "]"], "claude-code|8|0"),
     ] {

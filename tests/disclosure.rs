@@ -1,4 +1,4 @@
-//! What the console tells of somebody's content, to whom, and who hears of it; and what it shows after a decision.
+//! Which content the console shows to whom, who learns of it, and what it shows after a decision.
 
 #![cfg(feature = "console")]
 
@@ -44,7 +44,7 @@ fn an_auditor_reads_content_with_a_reason_that_its_owner_sees() {
     let expected = [("actor", "kim"), ("object", "/sessions/task/t1"), ("owner", "ada"), ("detail", reason)];
     expected.iter().for_each(|(key, value)| assert_eq!(entries[0][key], *value, "{key}"));
     assert_eq!((read(&auditor).len(), read(&bob).len()), (2, 0));
-    // Figures tell no content, and a kept answer is not told without a note.
+    // Figures reveal no content, and a cached answer is not shown without an entry in the log.
     assert_eq!(ask(&console, "/usage?by=user", &auditor, reason).0, 200);
     assert_eq!(read(&auditor).len(), 2);
 }
@@ -90,7 +90,7 @@ fn a_recording_is_told_to_its_owner_where_the_console_may_read_it() {
 #[test]
 fn what_was_removed_is_gone_before_a_snapshot_says_so() {
     let world = World::new();
-    // A task that is created after it was removed is there again: these are made before.
+    // A removed task comes back if it is created later, so these are created before.
     let before = sessionmill::base::utc::seconds(chrono::DateTime::from(SystemTime::now() - Duration::from_secs(3600)));
     let task = |id: &str| {
         json!({"specversion": "1.0", "id": id, "source": "/w", "type": "x.task.created", "subject": id, "time": before,
@@ -122,7 +122,7 @@ fn what_was_removed_is_gone_before_a_snapshot_says_so() {
     for (task, token, refused) in [("t9", &ada, 403), ("t9", &bob, 403), ("none", &root, 404)] {
         assert_eq!(console.api(&format!("DELETE /sessions/task/{task}"), token).status, refused);
     }
-    // A daemon that is busy answers later.
+    // A busy daemon answers later.
     let pid = rustix::process::Pid::from_child(&daemon);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
     let late = console.api("DELETE /sessions/task/t8", &root);
@@ -135,7 +135,7 @@ fn what_was_removed_is_gone_before_a_snapshot_says_so() {
     assert_eq!((told(&console).status, told(&console).json()["state"].clone()), (200, json!("running")));
     assert_eq!(console.api(&format!("GET {request}"), &ada).status, 403);
     assert_eq!(status(&console, "t8"), 200, "nothing has happened yet");
-    // Whatever becomes of the console, the daemon does what it was asked to.
+    // The daemon does what it was asked to, even if the console ends.
     let console = again(console);
     assert_eq!((told(&console).status, told(&console).json()["state"].clone()), (200, json!("running")));
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();

@@ -1,9 +1,9 @@
-//! One person of a site is erased with all joined ids, and kept out of whatever is read later.
+//! A person of a site is erased with all joined ids, and kept out of everything that is read later.
 
 use crate::world::{Said, World, response};
 use std::fs;
 
-/// A line of PostHog: who, what, and further properties.
+/// A line of PostHog with a person, an event, and further properties.
 fn line(id: &str, time: &str, who: &str, event: &str, properties: &str) -> String {
     format!(
         "{{\"uuid\":\"{id}\",\"event\":\"{event}\",\"distinct_id\":\"{who}\",\
@@ -19,7 +19,7 @@ fn identify(id: &str, time: &str, user: &str, anonymous: &str) -> String {
     line(id, time, user, "$identify", &format!("\"$anon_distinct_id\":\"{anonymous}\""))
 }
 
-/// What Bob does, in a client session that he shares with Zoe.
+/// Events of Bob, in a client session that he shares with Zoe.
 fn bob() -> String {
     identify("b0", "09:59:00", "bob", "anon-2")
         + &view("b1", "10:05:00", "bob")
@@ -27,7 +27,7 @@ fn bob() -> String {
         + &line("b3", "12:01:00", "bob", "order", "")
 }
 
-/// What Zoe does, under three ids.
+/// Events of Zoe, under three ids.
 fn zoe() -> String {
     view("z1", "10:00:00", "anon-1")
         + &identify("z2", "10:10:00", "zoe", "anon-1")
@@ -36,7 +36,7 @@ fn zoe() -> String {
         + &line("z5", "10:31:00", "anon-3", "order", "")
 }
 
-/// A world with settings of its own: whatever is settled, is settled by them.
+/// A world with its own settings.
 fn world() -> World {
     let world = World::new();
     fs::write(world.path("mill.toml"), "[tracking]\nidle = '4m'\nsession_source = 'computed'\n").unwrap();
@@ -61,7 +61,7 @@ fn told(world: &World) -> Vec<Vec<String>> {
     tables.into_iter().chain([groups, lines, links]).map(|sql| world.rows(&sql)).collect()
 }
 
-/// What the tables say where Zoe has never been.
+/// The tables as if Zoe had never been there.
 fn without_zoe(site: &str) -> Vec<Vec<String>> {
     let world = world();
     world.write(&format!("{site}/a.jsonl"), bob());
@@ -111,7 +111,7 @@ fn who_is_erased_stays_out_when_files_grow_and_of_a_new_database() {
     assert_eq!(world.rows(lines), of_bob);
 
     world.append("oil/a.jsonl", &(view("z6", "11:00:00", "anon-1") + &view("n1", "11:05:00", "nora")));
-    // A link of somebody else to one of them joins nothing.
+    // Another person's link to one of her ids joins nothing.
     world.append("oil/b.jsonl", &identify("b4", "12:02:00", "bob", "anon-3"));
     run(&world);
     let expected = ["b0", "b1", "b2", "b3", "b4", "n1"];
@@ -125,7 +125,7 @@ fn who_is_erased_stays_out_when_files_grow_and_of_a_new_database() {
     assert_eq!(world.rows(lines), expected);
     assert_eq!(world.rows(links), ["0"]);
     assert_eq!(world.rows(gas), of_gas);
-    // Nobody is let in because the file cannot be read.
+    // If the file cannot be read, nobody is let in.
     fs::write(world.path("data/mill.duckdb.erased"), "{}").unwrap();
     let said = world.mill(&["run", "tracking", "--sessions", "root", "--config", "mill.toml"]);
     assert_eq!(said.status, 78, "{said:?}");

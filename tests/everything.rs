@@ -1,9 +1,9 @@
-//! Random actions over all processors at once: files that change, decisions of people, tasks that are removed, people
-//! who are forgotten, a root that moves. Afterwards the database equals one that is built from the last bytes that a
-//! pass saw of each path, with the same decisions.
+//! Random actions on all processors at once: files change, people decide, tasks are removed, people are forgotten, a
+//! root moves. Afterwards the database must equal one that is built from the last bytes that a pass saw of each path,
+//! with the same decisions.
 //!
-//! Some seeds are always the same; one is drawn for each run and printed. Of a sequence that fails, actions are left
-//! out as long as it still fails, so that what is told is short.
+//! Some seeds are fixed; one is random in each run and printed. If a sequence fails, actions are left out as long as it
+//! still fails, so that the reported sequence is short.
 
 use crate::detectors::conversation;
 use crate::world::{DAY, World, response, rounds};
@@ -26,7 +26,7 @@ const ACTIONS: usize = 14;
 const FILES: [&str; 5] = ["ada/a.jsonl", "ada/deep/b.jsonl", "bob/c.jsonl", "eve/d.jsonl", "oil/e.jsonl"];
 const ROOTS: [&str; 2] = ["root", "moved"];
 
-/// One thing that somebody does. Numbers choose among what is there at the time.
+/// An action of a user. The numbers select among what exists at that time.
 #[derive(Clone, Debug)]
 enum Action {
     Append(&'static str, String),
@@ -39,7 +39,7 @@ enum Action {
     MoveRoot,
 }
 
-/// A line or some of any log; few ids, so that files share them.
+/// Some lines of any format, with few ids, so that files share them.
 fn lines(random: &mut Rng) -> String {
     const TAUGHT: [&str; 3] = [
         "By the way, GMV means gross merchandise value before refunds.",
@@ -54,7 +54,7 @@ fn lines(random: &mut Rng) -> String {
             let state = ["created", "completed", "failed"][random.usize(..3)];
             let task = format!("t{}", random.u32(0..4));
             let data = json!({"short_id": "nightly", "task_type": "backup"});
-            // The first day of a world: what ends with time does so while it is played.
+            // The first day of a world: tasks end with time while the sequence runs.
             let time = time.replace("2026-03-02", "2079-07-08");
             let line = json!({
                 "specversion": "1.0", "id": format!("{task}-{state}-{time}"), "source": "urn:example:worker",
@@ -91,7 +91,7 @@ fn action(random: &mut Rng) -> Action {
     }
 }
 
-/// A world, and what its database should be made of.
+/// A world, and what its database should be built from.
 struct Play {
     world: World,
     /// The number of the folder where the files are.
@@ -124,7 +124,7 @@ impl Play {
         }
     }
 
-    /// One of the rows of a query, if there are any.
+    /// A row of a query, if there are any.
     fn one_of(&self, sql: &str, number: usize) -> Option<String> {
         let rows = if self.world.database().exists() { self.world.rows(sql) } else { Vec::new() };
         rows.get(number % rows.len().max(1)).cloned()
@@ -181,7 +181,7 @@ impl Play {
     }
 }
 
-/// Plays a sequence and compares.
+/// Runs a sequence, and compares.
 fn play(actions: &[Action]) {
     let mut play = Play { world: World::new(), root: 0, seen: BTreeMap::new(), forgotten: BTreeSet::new() };
     actions.iter().for_each(|action| play.act(action));
@@ -197,7 +197,7 @@ fn play(actions: &[Action]) {
             fs::copy(play.world.path(&name), fresh.path(&name)).unwrap();
         }
     }
-    // At the same time as the last pass: tasks end by themselves, and are purged.
+    // At the time of the last pass, because tasks end and are purged with time.
     let late = play.world.next().wall - fresh.next().wall - chrono::TimeDelta::seconds(60);
     fresh.wait(late.to_std().unwrap()).summary();
     assert_eq!(play.world.dump(), fresh.dump());
@@ -207,7 +207,7 @@ fn fails(actions: &[Action]) -> bool {
     catch_unwind(AssertUnwindSafe(|| play(actions))).is_err()
 }
 
-/// Leaves out actions one by one, as long as it still fails.
+/// Leaves out actions one by one, as long as the sequence still fails.
 fn shrunk(mut actions: Vec<Action>) -> Vec<Action> {
     let mut at = 0;
     while at < actions.len() {

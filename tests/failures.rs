@@ -1,4 +1,4 @@
-//! What becomes of files that fail: waits, dead letters, blame, and what an operator can do.
+//! Files that fail: waits, dead letters, the processor to blame, and what an operator can do.
 
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
@@ -207,7 +207,7 @@ fn a_wait_of_a_clock_that_was_wrong_is_over() {
     assert!(world.rows("FROM session_failures").is_empty());
 }
 
-/// Two texts of one MD5, which Marc Stevens found and published.
+/// Two texts with the same MD5, found and published by Marc Stevens.
 pub const TWINS: [&str; 2] = [
     "TEXTCOLLBYfGiJUETHQ4hAcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
     "TEXTCOLLBYfGiJUETHQ4hEcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",

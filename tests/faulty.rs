@@ -5,17 +5,17 @@ use sessionmill_contract::{
 };
 use sessionmill_usage::Usage;
 
-/// The usage processor with a version and faults of its choice.
+/// The usage processor with a version and chosen faults.
 pub struct Faulty {
     pub version: u32,
-    /// Source files that it cannot deal with.
+    /// Source files that it fails on.
     pub fails: &'static str,
-    /// Source files that it cannot deal with for now.
+    /// Source files that it fails on for now.
     pub tires: &'static str,
     pub panics: &'static str,
     /// Message ids that it cannot settle.
     pub refuses: &'static str,
-    /// Message ids that it panics at when it settles them.
+    /// Message ids that make it panic while settling.
     pub breaks: &'static str,
     pub manifest: &'static Manifest,
 }

@@ -1,4 +1,4 @@
-//! Compressed transcripts: the same facts as of plain ones, and never a part of them.
+//! Compressed transcripts: the same facts as from plain ones, and never from a part of them.
 
 use crate::world::{World, response, rows};
 use flate2::Compression;
@@ -21,13 +21,13 @@ fn zstd(text: &[u8]) -> Vec<u8> {
     zstd::encode_all(text, 3).unwrap()
 }
 
-/// What no text is in.
+/// A skippable frame, which contains no text.
 fn skippable(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap();
     [&0x184D_2A57_u32.to_le_bytes(), &length.to_le_bytes(), bytes].concat()
 }
 
-/// A frame with one raw block, made for a window of so many bits.
+/// A frame with one raw block and this window size, as a power of two.
 fn raw(window_log: u8, text: &[u8]) -> Vec<u8> {
     let block = (u32::try_from(text.len()).unwrap() << 3) | 1;
     [&0xFD2F_B528_u32.to_le_bytes(), &[0, (window_log - 10) << 3][..], &block.to_le_bytes()[..3], text].concat()
@@ -40,7 +40,7 @@ fn lines(ids: std::ops::Range<u64>) -> String {
     ids.map(|id| response(&format!("m{id}"), "10:00:00", id)).collect()
 }
 
-/// All that the database says of the transcripts, but for the hashes of what is stored.
+/// Everything that the database says of the transcripts, except for hashes of the stored files.
 fn facts(world: &World) -> String {
     let dump = world.dump();
     dump.split("(SELECT processor_name").next().unwrap().to_owned()
@@ -61,7 +61,7 @@ fn twin(name: &str) -> (&str, &str) {
     (name, "a twin: only one form of a file is read")
 }
 
-/// Sets the clock of the passes to that of the files.
+/// Sets the clock of the passes to that of the file system.
 fn at_present(world: &World) {
     let ahead = world.next().wall - chrono::DateTime::<chrono::Utc>::from(SystemTime::now());
     world.wait_back(ahead.to_std().unwrap());
@@ -252,7 +252,7 @@ fn caps_hold_for_what_is_stored_and_for_the_text() {
     assert_eq!(world.rows("SELECT lines, malformed_lines FROM session_files"), ["3|1"]);
 }
 
-/// Whatever limits there were before, the database says what a new one would.
+/// After any change of limits, the database equals a new one.
 #[test]
 fn what_a_limit_left_out_is_read_when_the_limit_changes() {
     let mut world = World::new();

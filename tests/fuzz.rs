@@ -1,5 +1,5 @@
-//! The fuzzer's targets as an ordinary test: over their corpus, over mutations of it, and over inputs
-//! that are made to cost much.
+//! The fuzzer's targets as ordinary tests: on their corpus, on mutations of it, and on inputs that are made to be
+//! expensive.
 
 mod properties;
 
@@ -15,7 +15,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// Runs a target over its corpus and over mutations of it, the same ones every time.
+/// Runs a target on its corpus and on mutations of it, which are the same in every run.
 fn fuzz(target: &str, property: fn(&[u8]), mutations: usize) {
     let corpus = corpus(target);
     corpus.iter().for_each(|input| property(input));
@@ -86,7 +86,7 @@ fn keys_tell_their_paths() {
     fuzz("keys", properties::keys, 100_000);
 }
 
-/// Inputs that are made to cost much: deeply nested, or long. The scale is a factor of their size.
+/// Inputs that are made to be expensive: deeply nested, or long. The scale multiplies their size.
 fn costly(scale: usize) -> Vec<String> {
     let (depth, size) = (50_000 * scale, (1 << 19) * scale);
     let deep = |open: &str, middle: &str, close: &str| [&*open.repeat(depth), middle, &*close.repeat(depth)].concat();
@@ -125,7 +125,7 @@ fn costly(scale: usize) -> Vec<String> {
     ]
 }
 
-/// CPU time that this thread takes for something, in nanoseconds. The time of others does not count.
+/// The CPU time of this thread for `body`, in nanoseconds. Other threads and processes do not count.
 fn cpu(body: impl FnOnce()) -> i64 {
     let now = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let begun = now();
@@ -134,12 +134,13 @@ fn cpu(body: impl FnOnce()) -> i64 {
     (ended.tv_sec - begun.tv_sec) * 1_000_000_000 + ended.tv_nsec - begun.tv_nsec
 }
 
-/// Whether work grows with its size: four times of it take four times as long, and sixteen times as long if every
-/// part is compared with every other. A busy machine slows down single measurements, so that the quickest count.
+/// Whether work grows linearly with its size: with four times the size, it takes four times as long, or sixteen times
+/// if every part is compared with every other. A busy machine slows down single measurements, so the fastest ones
+/// count.
 fn is_linear(mut work: impl FnMut(usize)) -> bool {
     const TRIES: usize = 8;
     const MOST: i64 = 9;
-    /// What takes less says nothing.
+    /// Shorter times prove nothing.
     const LEAST: i64 = 2_000_000;
     let (mut small, mut large) = (i64::MAX, i64::MAX);
     (0..TRIES).any(|_| {

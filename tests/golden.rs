@@ -1,12 +1,12 @@
-//! What the processors say of the fixtures, compared to the byte: the facts of each file with
-//! no database, the settled entities over all of them with one.
+//! The output of the processors for the fixtures, compared byte by byte: the facts of each file without a database, and
+//! the settled entities over all files with one.
 //!
 //! `UPDATE_EXPECTED=1 cargo test golden` writes the expected files; what it writes must be checked
 //! against COUNTING before it is committed.
 //!
-//! A row is a line of `column=value`. Left out are nulls, and zeros and `false` where the column
-//! cannot be null. Fixtures whose name ends in a word after a number (`resume-1-original`) belong
-//! together: they hold copies of the same responses.
+//! A row is a line of `column=value`. Nulls are left out, and so are zeros and `false` in columns that cannot be null.
+//! Fixtures whose names end in a word after a number (`resume-1-original`) belong together: they contain copies of the
+//! same responses.
 
 #![allow(clippy::disallowed_methods, reason = "no database is read as a file here")]
 
@@ -34,14 +34,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Columns in which null is not 0 or `false`.
+/// Columns in which null does not mean 0 or `false`.
 const NULLABLE: [&str; 4] = ["active_seconds", "is_error", "reported_cost_micro_usd", "wall_seconds"];
 
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// The names of all fixtures, as the ledger has them, in order.
+/// The names of all fixtures, as in the ledger, in order.
 pub(crate) fn names() -> Vec<String> {
     walk().into_iter().map(|found| found.file.session_file).collect()
 }
@@ -104,7 +104,7 @@ fn golden_entities_over_all_files_are_the_expected_ones() {
     assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
 }
 
-/// Where a fact is an entity as it stands, the view shows what settling it gives.
+/// If an entity is a fact as it is, the view shows the same as settling would give.
 #[test]
 fn facts_that_are_not_settled_are_shown_as_if_they_were() {
     let world = World::new();
@@ -171,7 +171,7 @@ fn files(extension: &str) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect()
 }
 
-/// Tally and facts of one file.
+/// The tally and the facts of a file.
 fn facts(read: &Read) -> String {
     let tally = read.tally.as_ref().unwrap();
     let mut text = format!("lines={} malformed={}\n", tally.lines, tally.malformed);
@@ -207,7 +207,7 @@ fn row(table: &Table, values: &[Value]) -> String {
     cells.join(" ") + "\n"
 }
 
-/// Plain where nothing in it could be taken for the end of the value.
+/// Plain if the value has no character that could be taken for its end.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '=');
     if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("{text:?}") }
@@ -226,7 +226,7 @@ fn value(cell: Cell) -> Value {
     }
 }
 
-/// The first line that differs, or nothing. Writes the file instead when asked to.
+/// The first line that differs, if any. Writes the file instead if `UPDATE_EXPECTED` is set.
 pub(crate) fn difference(path: &Path, found: &str) -> Option<String> {
     if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
         fs::write(path, found).unwrap();

@@ -1,4 +1,4 @@
-//! How the processors do: `status`, its exit codes, and the metrics.
+//! The health of processors: `status`, its exit codes, and the metrics.
 
 use crate::world::{Said, World, response};
 use duckdb::Connection;
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const USAGE: &str = "[schedule]\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n";
 
-/// A world with a configuration that leaves verification out.
+/// A world with a configuration that turns verification off.
 fn world() -> World {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + "{\"type\":\"from-the-future\"}\nnot json\n");
@@ -25,7 +25,7 @@ fn status(world: &World, args: &[&str]) -> Said {
     Said { stdout: timeless(&said.stdout), ..said }
 }
 
-/// The text with `[time]` for every time, and `[age]` for what a time is told with.
+/// The text with `[time]` for every time, and `[age]` for every age.
 fn timeless(text: &str) -> String {
     let is_time = |text: &str| {
         let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
@@ -47,7 +47,7 @@ fn timeless(text: &str) -> String {
     timeless
 }
 
-/// Changes the history behind the program's back.
+/// Changes the history without the program.
 fn rewrite(world: &World, sql: &str) {
     Connection::open(world.database()).unwrap().execute_batch(sql).unwrap();
 }
@@ -80,7 +80,7 @@ tracking      disabled, 0 items from 0 files
 ";
     let said = status(&world, &["--check"]);
     assert_eq!((said.status, said.stdout.as_str()), (0, expected));
-    // Nobody but who typed the last run has promised a next one.
+    // Nobody keeps a schedule here: the last run was typed by a user.
     let said = status(&world, &[]);
     assert_eq!((said.status, said.stdout), (0, expected.replace("              next run due [time]\n", "")));
     let json: serde_json::Value = serde_json::from_str(&status(&world, &["--json"]).stdout).unwrap();
@@ -217,7 +217,7 @@ fn a_run_writes_metrics_whole() {
     let metadata = world.path("mill.prom").metadata().unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o644, "the collector is another user");
     let text = std::fs::read_to_string(world.path("mill.prom")).unwrap();
-    // Times and lengths are those of the run.
+    // Times and durations are those of the run.
     let shown: Vec<_> = text
         .lines()
         .map(|line| match line.split_once("\"} ") {
@@ -313,7 +313,7 @@ fn a_run_writes_metrics_whole() {
     assert!(said.status == 2 && said.stderr.ends_with(expected), "{said:?}");
 }
 
-/// Gives the database and what is beside it to another user, for whom root makes nothing there.
+/// Gives the database and the files beside it to another user. Root creates no files there.
 fn give(world: &World, uid: u32) {
     for entry in walkdir::WalkDir::new(world.path("data")) {
         std::os::unix::fs::lchown(entry.unwrap().path(), Some(uid), None).unwrap();
@@ -355,7 +355,7 @@ fn whoever_reads_a_snapshot_gets_the_health_of_the_service() {
     assert_eq!(run(&world).status, 0);
     assert_eq!(check().status, 0);
 
-    // A failure of the service shows, and so does its death.
+    // A failure of the service is shown, and so is its death.
     std::fs::rename(world.root(), world.path("aside")).unwrap();
     assert_eq!(run(&world).status, 2);
     std::fs::rename(world.path("aside"), world.root()).unwrap();
@@ -397,7 +397,7 @@ fn a_reader_makes_nothing_beside_the_database_of_somebody_else() {
         let entries = std::fs::read_dir(world.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
         entries.collect::<std::collections::BTreeSet<_>>()
     };
-    // As it is where an admin has put a database back from a backup.
+    // As after an admin restored the database from a backup.
     for name in names() {
         if name.to_str().unwrap().ends_with(".lock") {
             std::fs::remove_file(world.path("data").join(name)).unwrap();

@@ -1,4 +1,5 @@
-//! The database between processes: who holds it keeps others out, and they are told who does.
+//! The database between processes: the process that has it open keeps others out, and they are told which process it
+//! is.
 
 use crate::store::{responses, run_pass};
 use crate::world::World;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 
 const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";
 
-/// The body of the second process: it opens a database as any other program would.
+/// The body of the second process: it opens the database as any other program would.
 #[test]
 fn a_second_process() {
     let Some(database) = std::env::var_os(SECOND) else { return };
@@ -34,7 +35,7 @@ fn a_second_process() {
     }
 }
 
-/// What a second process is told that opens the database to read, then to write.
+/// The errors of a second process that opens the database for reading, then for writing.
 fn second(database: &Path) -> Vec<String> {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "holders::a_second_process", "--nocapture"])
@@ -46,7 +47,7 @@ fn second(database: &Path) -> Vec<String> {
     answers.map(|answer| if answer.contains("Could not set lock") { "refused".into() } else { answer }).collect()
 }
 
-/// The usage processor, which looks at every key it settles whether the database is held.
+/// The usage processor, which checks for every key it settles whether the database is open.
 struct Watching<'w>(&'w Path);
 
 impl Processor for Watching<'_> {
@@ -69,7 +70,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 2));
     let database = world.database();
-    // A panic in a processor is contained, so that one of `Watching` shows as a key that failed.
+    // A panic in a processor is contained, so a panic of `Watching` shows as a key that failed.
     let pass = |refused| {
         let watching = Watching(&database);
         let summary = run_pass(&world, &database, &[&watching], &|| assert_eq!(second(&database), refused)).unwrap();
@@ -163,7 +164,7 @@ fn threads_of_one_process_wait_for_each_other_and_for_nobody_else() {
         drop(first);
         second.join().unwrap().unwrap();
     });
-    // It ends with its input.
+    // The program ends with its input.
     let mut other = Command::new("flock")
         .arg(folder.path().join("d.duckdb.lock"))
         .arg("cat")

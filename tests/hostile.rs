@@ -1,5 +1,5 @@
-//! Trees that hundreds of users write to, some of them with ill intent: what is no transcript of its
-//! own is never read, and costs nobody else anything.
+//! Trees that hundreds of users write to, some with bad intent: nothing but a user's own transcripts is read, and no
+//! user can harm others.
 
 use crate::world::{World, response};
 use sessionmill::run::summary::Counts;
@@ -17,15 +17,15 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Who does not answer for so long hangs, however busy the machine is.
+/// A program that does not answer for this long hangs, even on a busy machine.
 const HANG: Duration = Duration::from_secs(600);
 
-/// Files that are not taken, with the reasons.
+/// Rejected files, with the reasons.
 fn rejected(counts: &Counts) -> Vec<(&str, &str)> {
     counts.rejected_detail.iter().map(|e| (e.session.as_str(), e.error.as_str())).collect()
 }
 
-/// Files that failed, with class and message.
+/// Failed files, with class and message.
 fn failed(counts: &Counts) -> Vec<(&str, &str, &str)> {
     counts.errors_detail.iter().map(|e| (e.session.as_str(), e.class, e.error.as_str())).collect()
 }
@@ -80,7 +80,7 @@ fn what_is_no_regular_file_is_rejected_beside_healthy_neighbours() {
     );
 }
 
-/// A walk looks before a file is opened; what has taken the file's place by then is refused as well.
+/// The walk checks a file before it is opened; a file that is replaced in between is refused, too.
 #[test]
 fn what_takes_the_place_of_a_file_after_the_walk_is_refused_at_once() {
     let world = World::new();
@@ -188,7 +188,7 @@ fn a_huge_sparse_file_stalls_nobody_and_the_cap_is_configured() {
     }
 }
 
-/// Swaps what two names stand for, over and over, until it is told to stop; counts.
+/// Swaps two names again and again until it is stopped; counts the swaps.
 fn swap(a: &Path, b: &Path, stop: &AtomicBool, swaps: &AtomicUsize) {
     let aside = b.with_extension("aside");
     while !stop.load(Ordering::Relaxed) {
@@ -199,7 +199,7 @@ fn swap(a: &Path, b: &Path, stop: &AtomicBool, swaps: &AtomicUsize) {
     }
 }
 
-/// Tells threads to stop when it is dropped, in whatever way a test ends.
+/// Stops threads when dropped, however a test ends.
 struct Stop<'s>(&'s AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -308,7 +308,7 @@ fn what_may_not_be_read_fails_or_is_told_until_it_may() {
     assert_eq!(world.rows(GONE), ["eve/d.jsonl"]);
 }
 
-/// The usage processor, which does harm to the tree when it comes to a file, or to its first line.
+/// The usage processor, which damages the tree when it reaches a file, or the file's first line.
 struct Vandal<'v> {
     at: &'v str,
     at_once: bool,
@@ -462,7 +462,7 @@ fn a_root_that_is_empty_freezes_with_an_alarm_until_it_is_back_or_meant() {
     assert_eq!(world.rows(IDS), ["m1", "m2"], "what they said is kept");
 }
 
-/// Makes the database remember another device than the root is on.
+/// Makes the database remember another device for the root.
 fn move_device(world: &World) {
     let connection = duckdb::Connection::open(world.database()).unwrap();
     assert_eq!(connection.execute("UPDATE sources SET device = device + 1", []).unwrap(), 1);
@@ -531,7 +531,7 @@ fn many_files_that_vanish_at_once_are_a_warning() {
     assert!(world.summary().notices.warnings.is_empty(), "they are gone once");
 }
 
-/// The largest resident set that any input may bring about.
+/// The largest resident set that any input may cause.
 const MEMORY: u64 = 256 << 20;
 
 #[test]
@@ -580,7 +580,7 @@ fn no_line_within_the_cap_takes_much_memory_to_read() {
     }
 }
 
-/// Makes folders in one another until the path is longer than the system opens, and a transcript in the last.
+/// Creates nested folders until the path is longer than the system can open, with a transcript in the last one.
 fn deep(world: &World, user: &str) {
     use rustix::fs::{Mode, OFlags, mkdirat, openat};
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -1,4 +1,4 @@
-//! House rules, which a command checks instead of a reviewer's patience.
+//! House rules that a command checks, so that reviewers need not.
 
 use sessionmill::plugs::PLUGS;
 use std::fs;
@@ -72,7 +72,7 @@ fn only_the_store_knows_duckdb() {
 
 #[test]
 fn only_its_plug_names_a_processor() {
-    // The crate that counts takes its name from a field of the logs of agents.
+    // The name of the crate that counts is also a field in logs of agents.
     const FIELDS: [&str; 2] = ["src/dialect/claude_code/record.rs", "src/dialect/codex/record.rs"];
     for path in files("src", "rs") {
         let name = path.strip_prefix(home()).unwrap().to_str().unwrap();
@@ -120,8 +120,8 @@ fn only_one_module_touches_keys() {
     assert_eq!(others, [home().join("src/store/settle/touch.rs")]);
 }
 
-/// The folders of `src` from the highest to the lowest, as the crate documentation lists them. One may use those that
-/// come after it.
+/// The folders of `src` from the highest to the lowest, as listed in the crate documentation. A folder may use only
+/// folders below it.
 fn layers() -> Vec<String> {
     let documentation = fs::read_to_string(home().join("src/lib.rs")).unwrap();
     let row = |line: &str| {
@@ -130,7 +130,7 @@ fn layers() -> Vec<String> {
     documentation.lines().filter_map(row).filter(|folder| folder != "simd").collect()
 }
 
-/// Folders that use one above them, and why.
+/// Folders that use a folder above them, with the reasons.
 const UPWARD: [(&str, &str, &str); 1] =
     [("plugs", "cli", "the commands of a plug are written with the flags and the output of the command line")];
 
@@ -213,8 +213,8 @@ fn no_stub_and_no_ignored_test_is_left() {
     }
 }
 
-/// A text is written with its line feeds and quotes escaped, and what is displayed (`error = %error`) as it is: what it
-/// quotes of a log could look like a line of its own in the journal.
+/// A text is written with its line feeds and quotes escaped, but a displayed value (`error = %error`) is not: text from
+/// a log in it could look like a line of its own in the journal.
 #[test]
 fn the_log_gets_errors_as_texts() {
     for (path, text) in rust().filter(|(path, _)| !path.ends_with("house.rs")) {
@@ -235,7 +235,7 @@ fn every_test_file_is_part_of_the_one_binary() {
 
 #[test]
 fn every_migration_is_listed_in_order() {
-    // The store of the console has migrations of its own, in a folder for each back end.
+    // The store of the console has its own migrations, in a folder for each back end.
     let files: Vec<_> = files("migrations", "sql");
     let files = files.iter().filter(|path| path.parent().unwrap().ends_with("migrations"));
     let files: Vec<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
@@ -262,7 +262,7 @@ fn each_back_end_of_the_console_has_the_same_migrations() {
     }
 }
 
-/// The README and the pages that it leads to, by path.
+/// The README and the pages that it links to, by path.
 fn pages() -> Vec<(PathBuf, String)> {
     let own = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| home().join(name));
     let pages = own.into_iter().chain(files("docs", "md"));
@@ -335,7 +335,7 @@ fn commands_in_the_documentation_are_valid() {
     assert!(commands > 30, "{commands}");
 }
 
-/// The words of a command line, of which some stand in double quotes.
+/// The words of a command line. Words can be in double quotes.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (part, text) in line.split('"').enumerate() {

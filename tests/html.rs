@@ -1,5 +1,5 @@
-//! The report as a page: the same bytes for the same database, nothing of a transcript that acts, and a
-//! browser that shows it.
+//! The HTML report: the same bytes for the same database, nothing from a transcript that runs, and a page that a
+//! browser shows.
 
 use crate::world::{Said, World, response};
 use chrono::{TimeDelta, Utc};
@@ -10,7 +10,7 @@ fn page(world: &World, args: &[&str]) -> String {
     let args = [&["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC"], args].concat();
     let said = world.mill(&args);
     assert_eq!((said.status, &*said.stderr), (0, "written: page.html\n"), "{said:?}");
-    // Where a path may be broken, a reader sees nothing.
+    // Places where a path can wrap are invisible.
     std::fs::read_to_string(world.path("page.html")).unwrap().replace("<wbr>", "")
 }
 
@@ -20,12 +20,12 @@ fn run(world: &World) -> Said {
     said
 }
 
-/// A call that fails.
+/// A failed call.
 const TOOL: &str = r#"{"type":"assistant","uuid":"u-t","sessionId":"s1","timestamp":"2026-02-01T10:05:00Z","cwd":"/home/ada/shop","message":{"id":"m2","role":"assistant","model":"claude-opus-4-6","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{}}],"usage":{"input_tokens":10,"output_tokens":1000000,"cache_read_input_tokens":90}}}
 {"type":"user","uuid":"u-r","sessionId":"s1","timestamp":"2026-02-01T10:05:10Z","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}]}}
 "#;
 
-/// Two people, two models, a tool that fails, a line that is no JSON, a model without a price.
+/// Two people, two models, a tool that fails, a line that is not JSON, a model without a price.
 pub fn world() -> World {
     let world = World::new();
     world
@@ -64,7 +64,8 @@ fn somebody_has_the_same_colour_in_all_charts_and_on_all_pages() {
         let colours: Vec<_> = ends.map(str::to_owned).collect();
         colours[..colours.len() - 1].to_vec()
     };
-    // Charts of spend and tokens, of active time and of sessions. Who spends most is not the first in a list.
+    // Charts of spend and tokens, of active time and of sessions. The person with the highest cost is not the first in
+    // a list.
     let both = page(&world, &[]);
     assert_eq!([colours(&both, "ada"), colours(&both, "bob")], [vec!["s0"; 4], vec!["s5"; 4]]);
     assert_eq!(colours(&page(&world, &["--user", "bob"]), "bob"), ["s5"; 2]);
@@ -83,7 +84,7 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
         let time = Utc::now() - TimeDelta::days(days);
         response(id, "10:00:00", output).replace("2026-02-01T10:00:00", &time.format("%FT%T").to_string())
     };
-    // One is of tomorrow, by a wrong clock.
+    // One response is dated tomorrow, by a wrong clock.
     let lines = at("m7", -1, 5) + &at("m8", 0, 40_000) + &at("m9", 5, 200_000);
     world.write("eve/e.jsonl", lines.replace("\"s1\"", "\"s9\""));
     run(&world);
@@ -114,7 +115,7 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
     of_project("days7", 2);
     of_project("all", 6);
     assert!(of("all").contains("ada/a.jsonl") && !of("days7").contains("ada/a.jsonl"));
-    // Links and their targets are those of the same period, and no anchor is there twice.
+    // Links and their targets are in the same period, and every anchor is unique.
     assert!(page.contains("<a href=\"#spend-days7\">") && of("days7").contains("<h2 id=\"spend-days7\">"));
     let anchors: Vec<_> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(anchors.iter().collect::<std::collections::BTreeSet<_>>().len(), anchors.len(), "{anchors:?}");
@@ -122,7 +123,7 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
     assert!(links.iter().all(|link| anchors.contains(link)), "{links:?} in {anchors:?}");
 }
 
-/// A session over midnight is in both days, with what it cost and did in each: as `report sessions` says.
+/// A session over midnight is in both days, each with the cost and the work of that day, as in `report sessions`.
 #[test]
 fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
     let world = World::new();
@@ -166,7 +167,7 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
             assert!(of(key).contains(part), "no {part} in\n{}", of(key));
         }
     }
-    // What came of it is of these days, too.
+    // Outcomes are of these days, too.
     let outcomes = |key: &str, anchor: &str| {
         let section = of(key);
         section.split_once(&format!("<h2 id=\"{anchor}\">What came of it</h2>")).unwrap().1.to_owned()
@@ -178,7 +179,7 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
     assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &180.into()));
 }
 
-/// A page is read by others: it has the titles that snapshots have.
+/// Other people read the page, so it has the titles that snapshots have.
 #[test]
 fn a_session_has_its_title_or_the_beginning_of_its_id() {
     let world = World::new();
@@ -278,7 +279,7 @@ fn names_in_transcripts_are_text_and_nothing_more() {
     // Model, tool, project, session and type; then user and file.
     assert!(page.matches(told).count() >= 5, "{page}");
     assert!(page.contains("&lt;script&gt;alert(&#39;3&#39;)&lt;&amp;&quot;"), "{page}");
-    // All but the script that sorts tables, which is the last of the page.
+    // Everything except the script that sorts tables, which is the last part of the page.
     let (page, script) = page.rsplit_once("<script>").unwrap();
     assert!(!script.contains(told), "{script}");
     for tag in ["<script", "<img", "alert('", "onerror=\"", "http://", "https://", "url(", "@import", "src="] {
@@ -287,8 +288,8 @@ fn names_in_transcripts_are_text_and_nothing_more() {
     }
 }
 
-/// Screenshots at the widths of a phone and a desktop, in both themes. They are kept in the folder that
-/// SESSIONMILL_SCREENSHOTS names, for somebody to look at.
+/// Screenshots at the widths of a phone and a desktop, in both themes. They are kept in the folder
+/// SESSIONMILL_SCREENSHOTS, if set, for people to look at.
 #[test]
 fn a_browser_shows_the_page() {
     let Some(browser) = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
@@ -329,7 +330,7 @@ fn a_browser_shows_the_page() {
             pictures.push(std::fs::read(&picture).unwrap());
         }
     }
-    // Only a script whose hash is that of the page's policy runs: it makes buttons of the heads of tables.
+    // Only a script with the hash in the page's policy runs. It turns the heads of tables into buttons.
     let dom = Command::new(browser)
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom"])
         .arg(format!("--user-data-dir={}", world.path("browser").display()))

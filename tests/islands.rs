@@ -1,5 +1,5 @@
-//! Keys that are joined, islands of their facts, a later settlement and rows that end, all at once: whatever
-//! happens to files, the rows are those of one run over everything.
+//! Joined keys, islands of their facts, a later settlement, and rows that end, all at the same time: whatever happens
+//! to files, the rows equal those of one run over everything.
 
 use crate::visits::{Line, Visits, dump, execute, link, oracle, pass, rows, text, visit, world};
 use crate::world::{DAY, World, rounds};
@@ -12,7 +12,7 @@ const SECOND: i64 = 1_000_000;
 
 const PEOPLE: [&str; 7] = ["ada", "bob", "cleo", "dan", "eve", "flo", "gus"];
 
-/// Times are often a gap apart, or a microsecond more.
+/// Times are often exactly a gap apart, or a microsecond more.
 fn line(random: &mut Rng) -> Line {
     let person = PEOPLE[random.usize(..PEOPLE.len())];
     if random.u32(..5) == 0 {
@@ -69,7 +69,7 @@ fn random_files_settle_as_one_run_over_everything() {
             let fine = |rows: Vec<String>| {
                 let is_fine = |row: &String| {
                     let key = row.split('|').next().unwrap();
-                    // Days are of several people.
+                    // Days have several people.
                     !failed.contains(key) && (failed.is_empty() || !key.contains('/'))
                 };
                 rows.into_iter().filter(is_fine).collect::<Vec<_>>()
@@ -80,7 +80,7 @@ fn random_files_settle_as_one_run_over_everything() {
         let now = world.wait(DAY).next().wall;
         pass(&world, &visits);
         assert_eq!(rows(&world), oracle(&files, visits.gap, now), "seed {seed}");
-        // Of hashes and groups, too.
+        // Compare hashes and groups, too.
         let fresh = crate::visits::world();
         fresh.wait((now - fresh.next().wall).to_std().unwrap());
         for (file, lines) in &files {
@@ -88,7 +88,7 @@ fn random_files_settle_as_one_run_over_everything() {
         }
         pass(&fresh, &visits);
         assert_eq!(dump(&world, "*"), dump(&fresh, "*"), "seed {seed}");
-        // A checkpoint numbers the rows anew where some were deleted: the pass is to find none to do.
+        // A checkpoint renumbers rows after deletions. The next pass must find nothing to do.
         execute(&world, "CHECKPOINT");
         let before = dump(&world, "rowid, *");
         touch_all(&world);
@@ -132,7 +132,7 @@ fn a_change_settles_the_islands_around_it_alone() {
         seen.retain(|seen| seen.starts_with("stays"));
         seen
     };
-    // Who settled the others again would write something else.
+    // Settling the other stays again would overwrite this mark.
     let mark = "UPDATE facts.test_stays SET edges = 'kept' WHERE epoch_us(started_at) NOT BETWEEN 900e6 AND 1300e6";
     duckdb::Connection::open(world.database()).unwrap().execute_batch(mark).unwrap();
     let kept = "SELECT count(*) FROM facts.test_stays WHERE edges = 'kept'";
@@ -161,7 +161,7 @@ fn a_span_is_one_island_whatever_lies_between() {
     let at = |seconds: i64, span| visit("ada", seconds * SECOND, span, 1);
     world.write("ada/a.jsonl", text(&[at(0, Some("s")), at(500, None), at(1_000, Some("s")), at(1_011, None)]));
     assert_eq!(pass(&world, &visits)[..2], ["stays ada 3", "stays ada 1"]);
-    // Without its last fact, which lies far from the others, each of these is on its own.
+    // Without its last fact, which is far from the others, each of these is on its own.
     world.write("ada/a.jsonl", text(&[at(0, Some("s")), at(500, None)]));
     assert_eq!(pass(&world, &visits)[..2], ["stays ada 1", "stays ada 1"]);
     assert_eq!(world.rows("SELECT epoch_us(started_at) FROM facts.test_stays ORDER BY ALL"), ["0", "500000000"]);
@@ -230,7 +230,7 @@ fn a_ring_of_many_edges_costs_as_much_as_its_edges() {
     pass(&world, &visits);
     assert_eq!(world.rows("SELECT count(*), min(key), max(key) FROM facts.key_groups"), ["2000|p00000|p00000"]);
     assert_eq!(world.rows("SELECT person FROM facts.test_stays"), ["p00000"]);
-    // A chain still, then two.
+    // First a chain, then two.
     world.write("ada/l.jsonl", text(&ring[1..]));
     pass(&world, &visits);
     assert_eq!(world.rows("SELECT person FROM facts.test_stays"), ["p00000"]);

@@ -1,5 +1,5 @@
-//! What a model says of corrections: asked once, kept as an input beside what people decide, and shown as
-//! the word of a model.
+//! Findings of a model about corrections: asked once, stored as an input besides decisions of people, and shown as
+//! findings of a model.
 
 use crate::detectors::{impatient, run, well, world, write};
 use crate::server::{Request, Says, Server};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const RELATIONS: &str = "SELECT kind, from_item, to_item, score, judge FROM knowledge_relations ORDER BY ALL";
 const FINDINGS: &str = "SELECT item_id, action, other_id, reviewer FROM knowledge_reviews ORDER BY review_id";
 
-/// The server's claims, and all that a correction is held against contradicted by it.
+/// A server that finds claims, and says that a correction contradicts all facts it is compared with.
 fn strict(request: &Request, _: usize) -> Says {
     match request.is_judgement() {
         true => {
@@ -22,14 +22,14 @@ fn strict(request: &Request, _: usize) -> Says {
     }
 }
 
-/// Two people who disagree: ada said April, and bob later May.
+/// Two people who disagree: ada says April, and bob later says May.
 fn two_people(detector: &str, server: &Server, more: &str) -> World {
     let world = world(detector, server, more);
     write(&world, "bob/b.jsonl", &["hello", "No, in May."]);
     world
 }
 
-/// The rows of a query, with names for ids.
+/// The rows of a query, with names instead of ids.
 fn rows(world: &World, sql: &str) -> Vec<String> {
     world.rows(sql).iter().map(|row| named(row)).collect()
 }
@@ -121,7 +121,7 @@ fn a_curator_sees_who_says_so() {
     assert!(last.turns().contains("in May") && !last.turns().contains("April"), "{}", last.turns());
 }
 
-/// A line of `show` in single spaces, without its time.
+/// A line of `show` with single spaces, without its time.
 fn shortened(line: &str) -> String {
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     match (line.strip_prefix("review "), line.find(" by ")) {
@@ -199,7 +199,7 @@ fn config(world: &World) -> String {
     std::fs::read_to_string(world.path("mill.toml")).unwrap()
 }
 
-/// Ada said April, and four others something else, one after the other.
+/// Ada says April, and four others say something else, one after the other.
 fn five_people(server: &Server, more: &str) -> World {
     let world = world("anthropic", server, more);
     for (place, (user, month)) in [("bob", "May"), ("cy", "June"), ("di", "July"), ("ed", "August")].iter().enumerate()
@@ -222,7 +222,7 @@ fn a_backlog_is_judged_side_by_side_and_kept_in_its_order() {
     let judged: Vec<_> = months.iter().map(|said| format!("{}|judged||anthropic:m-1", id(said))).collect();
     assert_eq!(world.rows(FINDINGS), judged);
 
-    // All are refused that are under way, and that is said once.
+    // All calls in progress are refused, and this is reported once.
     let server = Server::start(|request, _| match request.is_judgement() {
         true => Says::Status(401, "", r#"{"error":{"type":"authentication_error"}}"#),
         false => Says::Claims,
@@ -256,7 +256,7 @@ fn an_error_is_no_judgement() {
             let server = Server::start(move |request, _| if request.is_judgement() { says() } else { Says::Claims });
             let world = two_people(detector, &server, "");
             if matches!(says(), Says::Nothing) {
-                // The claims are answered before.
+                // The claims were answered before.
                 impatient(&world, "5s");
             }
             let said = run(&world);
@@ -290,7 +290,7 @@ fn a_server_that_lets_nobody_in_is_no_fault_of_a_correction() {
 
 #[test]
 fn a_run_that_dies_pays_nothing_twice() {
-    // Of an answer that was not kept in the database yet, and of one that was not settled.
+    // One run dies after an answer that is not in the database yet, another one before the answer is settled.
     for place in ["kill:before-review:2", "kill:before-settle:2"] {
         let server = Server::start(strict);
         let world = two_people("anthropic", &server, "");

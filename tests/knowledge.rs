@@ -1,5 +1,5 @@
-//! Knowledge through the real pass and the real binary: items are a function of the last bytes of
-//! every path and of the reviews, and reviews outlive whatever happens to the claims.
+//! Knowledge through real passes and the real binary: items depend only on the current bytes of each path and on the
+//! reviews, and reviews survive whatever happens to the claims.
 
 use crate::world::{Said, World, rounds};
 use fastrand::Rng;
@@ -11,7 +11,7 @@ use sessionmill_verification::review::{Action, ReviewRow};
 use sessionmill_verification::statement;
 use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Scope, View, Window};
 
-/// Takes claims as they are written: `claim <type> <domain> <entity,…>: <content>`.
+/// Reads claims in the form `claim <type> <domain> <entity,…>: <content>`.
 struct Scripted(u32);
 
 impl Detector for Scripted {
@@ -62,7 +62,7 @@ fn id(content: &str) -> String {
     statement::id(&title(content), content)
 }
 
-/// A person says it, and the assistant answers.
+/// A person says something, and the assistant answers.
 fn says(uuid: &str, day: u32, said: &str) -> String {
     format!(
         r#"{{"type":"user","uuid":"{uuid}","sessionId":"s1","timestamp":"2026-02-{day:02}T10:00:00Z","message":{{"role":"user","content":"claim {said}"}}}}
@@ -76,7 +76,7 @@ fn pass(world: &World, version: u32) {
     assert_eq!((counts.errors, counts.unsettled_keys), (0, 0), "{counts:?}");
 }
 
-/// Adds a decision without looking at what it is about.
+/// Adds a decision without checking its item.
 fn review(world: &World, action: Action, item: &str, other: &str) {
     let processor = Verification::new(Box::new(Scripted(1)));
     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
@@ -89,7 +89,7 @@ fn review(world: &World, action: Action, item: &str, other: &str) {
 
 const FILES: [&str; 6] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "bob/d.jsonl", "eve/e.jsonl", "eve/p/f.jsonl"];
 
-/// Claims near to each other, some of them copies of what another file says.
+/// Claims close to each other, some of them copies of claims in other files.
 fn lines(random: &mut Rng) -> String {
     let mut line = || {
         let content = contents()[random.usize(..contents().len())].clone();
@@ -191,13 +191,13 @@ fn curated() -> World {
         + &says("u4", 4, &format!("correction product refund,Europe: {DAYS_30}"));
     world.write("ada/a.jsonl", ada).write("bob/b.jsonl", bob);
     pass(&world, 1);
-    // So long a half-life that the day on which the test runs does not matter.
+    // The half-life is so long that the day of the test does not matter.
     std::fs::write(world.path("mill.toml"), "[verification.confidence]\nhalf_life_months = 1e9\n").unwrap();
     world
 }
 
 fn knowledge_of(world: &World, args: &[&str]) -> Said {
-    // What lists items would read the transcripts with the program's own detector.
+    // Commands that list items would read the transcripts with the program's own detector.
     let lists = args.first().is_none_or(|first| first.starts_with('-') || ["list", "export"].contains(first));
     let still: &[&str] = if lists { &["--no-refresh"] } else { &[] };
     let mut said = world.mill_with(&[&["knowledge"], args, still].concat(), &[("SESSIONMILL_CONFIG", "mill.toml")]);
@@ -207,7 +207,7 @@ fn knowledge_of(world: &World, args: &[&str]) -> Said {
     said
 }
 
-/// What it says to a person, and nothing to a program.
+/// What a command prints to stderr. Checks that it prints nothing to stdout.
 fn remarks(world: &World, args: &[&str]) -> String {
     let said = knowledge_of(world, args);
     assert_eq!((said.status, &*said.stdout), (0, ""), "{said:?}");
@@ -220,7 +220,7 @@ fn statuses(world: &World) -> Vec<String> {
     rows.iter().map(|row| named(row)).collect()
 }
 
-/// The ids of a text in the place of their contents' names.
+/// A text with names of contents instead of ids.
 fn named(text: &str) -> String {
     let names = [(ARR, "[arr]"), (ARR_AGAIN, "[arr-again]"), (DAYS_14, "[14-days]"), (DAYS_30, "[30-days]")];
     names.iter().fold(text.to_owned(), |text, (content, name)| text.replace(&id(content), name))
@@ -327,7 +327,7 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
         let relations = json[0]["relations"].as_array().unwrap().iter();
         relations.map(|relation| relation["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    // About nothing that is the same, and about one thing.
+    // Items with nothing in common, and items about the same thing.
     let far = says("u5", 5, "confirmation data payouts,partners: Payouts to partners in Europe wait for refunds")
         + &says("u6", 6, "confirmation product refund,Asia: Partners in Asia get each refund a month later");
     world.write("eve/e.jsonl", far);
@@ -386,7 +386,7 @@ fn a_decision_is_taken_once_and_outlives_the_claims() {
     );
     pass(&world, 2);
     assert_eq!(statuses(&world), expected, "processing everything again changes nothing");
-    // Nobody states it for a while.
+    // For a while nobody states it.
     let ada = std::fs::read_to_string(world.root().join("ada/a.jsonl")).unwrap();
     world.write("ada/a.jsonl", "");
     pass(&world, 2);
@@ -552,7 +552,7 @@ fn what_is_said_under_several_domains_is_one_item() {
     assert_eq!(knowledge(&["approve", &id(first)]).status, 0);
     world.write("eve/e.jsonl", says("u4", 4, &said("data")));
     items(&["data|The lim|3|approved", "finance|Refunds|1|pending"]);
-    // Neither a merge nor a split asks for the domain.
+    // Neither a merge nor a split depends on the domain.
     let said = knowledge(&["merge", &id(second), "--into", &id(first)]);
     assert_eq!(said.stderr, format!("`{}` is merged into `{}`\n", id(second), id(first)));
     items(&["data|The lim|3|approved"]);
@@ -569,7 +569,7 @@ fn the_beginning_of_an_id_is_enough_and_what_contradicts_an_approved_item_is_sho
     assert!(said.stdout.starts_with(&old), "{said:?}");
     let said = world.mill(&["knowledge", "approve", "kv_"]);
     assert_eq!(said.status, 64, "{said:?}");
-    // It was contradicted before anybody approved it.
+    // It was contradicted before it was approved.
     let said = world.mill(&["knowledge", "approve", &old[..8]]);
     assert_eq!(said.stderr, format!("`{old}` is approved\n"));
     let since = |world: &World| -> u64 {
@@ -586,8 +586,8 @@ fn the_beginning_of_an_id_is_enough_and_what_contradicts_an_approved_item_is_sho
     assert!(said.stdout.contains("approved, contradicted"), "{said:?}");
 }
 
-/// The same claims as rules of another version make them: in other words, in another domain, of less of the quote; and
-/// nothing of what speaks of the plan.
+/// The same claims as rules of another version find them: in other words, in another domain, from a shorter quote; and
+/// without the statement about the plan.
 struct Reworded;
 
 impl Detector for Reworded {
@@ -622,7 +622,7 @@ fn reworded(content: &str) -> String {
     format!("As a rule, {content}")
 }
 
-/// Evidence as it was when a domain belonged to it.
+/// Evidence of an older version, which had a domain.
 const DOMAINS: &str = "ALTER TABLE facts.verification_evidence ADD COLUMN domain VARCHAR;
     UPDATE facts.verification_evidence AS piece SET domain = claim.domain FROM facts.verification_claims AS claim
     WHERE claim.session_file = piece.session_file AND claim.claim_id = piece.claim_id";
@@ -665,14 +665,14 @@ fn a_decision_survives_other_words_and_one_without_an_item_is_listed() {
     assert_eq!((world.rows(NOW), list(&world)), (expected.to_vec(), listed.to_vec()));
     let said = knowledge_of(&world, &["reviews"]).stdout;
     assert_eq!(said.matches("without an item").count(), 1, "{said}");
-    // Who has noted the id of before finds the item, and what was decided about it.
+    // With an older id, too, the item and its decisions are found.
     let said = world.mill(&["knowledge", "show", &gmv]).stdout;
     assert!(said.starts_with(&format!("{gmv_now}  As a rule,")), "{said}");
     assert!(said.ends_with(&format!(" UTC by carol: reject {gmv_now} (then {gmv})\n")), "{said}");
     let said = remarks(&world, &["reject", &gmv]);
     assert_eq!(said, format!("`{gmv_now}` is rejected already\n"));
 
-    // The file has the grounds, so that a new database holds the same.
+    // The file has the grounds of decisions, so a new database has the same items.
     for extension in ["", ".wal", ".origin"] {
         let _ = std::fs::remove_file(world.path(&format!("data/mill.duckdb{extension}")));
     }
@@ -717,7 +717,7 @@ fn what_older_rules_heard_in_files_that_are_gone_goes_unless_it_was_approved() {
     pass(&world, 1);
     let before = world.rows(CONTENTS);
     assert!(before.contains(&dropped.to_owned()), "{before:?}");
-    // The version of another processor says nothing.
+    // The version of another processor does not matter.
     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
     let other =
         "INSERT INTO session_processor_state SELECT * REPLACE ('usage' AS processor_name, 3 AS processor_version)

@@ -1,5 +1,5 @@
-//! The store of login sessions: one suite for SQLite, PostgreSQL and MariaDB, whose servers the tests start
-//! themselves from installed packages, in temporary folders and as users who are not root.
+//! The store of login sessions: the same tests for SQLite, PostgreSQL and MariaDB. The tests start the servers from
+//! installed packages, in temporary folders and as users other than root.
 
 #![cfg(feature = "console")]
 
@@ -20,7 +20,7 @@ const HOUR: Micros = 60 * MINUTE;
 /// Noon of a day in 2026.
 const NOON: Micros = 1_796_040_000_000_000;
 
-/// Each of these is a test of each back end.
+/// Makes each of these a test for each back end.
 macro_rules! suite {
     ($($scenario:ident),* $(,)?) => {
         mod sqlite { $(#[test] fn $scenario() { super::run(super::StoreServer::Sqlite, async |w| super::$scenario(w).await); })* }
@@ -63,7 +63,7 @@ struct World {
 }
 
 fn settings() -> Console {
-    // A busy machine is no failure.
+    // A busy machine must not make a test fail.
     let slow = Duration::from_secs(60);
     Console { acquire_timeout: slow, statement_timeout: slow, connect_timeout: slow, ..Console::default() }
 }
@@ -101,7 +101,7 @@ impl World {
     }
 }
 
-/// JSON without the spaces that a back end adds or takes away.
+/// The data as JSON, because back ends can add or remove spaces.
 fn json(session: &LoginSession) -> serde_json::Value {
     serde_json::from_str(&session.data).unwrap()
 }
@@ -158,7 +158,7 @@ async fn a_touch_is_rare_and_rewrites_nothing_else(world: World) {
     let (secret, session) = world.begin("ada", NOON).await;
     assert_eq!(world.accounts.touch(&session, NOON + MINUTE - 1).await, Ok(false));
     assert_eq!(world.accounts.update(&session, r#"{"n": 2}"#, NOON).await, Ok(Updated::Done));
-    // Of two requests that read the session at once, one writes.
+    // Two requests read the session at the same time; only one of them writes.
     assert_eq!(world.accounts.touch(&session, NOON + MINUTE).await, Ok(true));
     assert_eq!(world.accounts.touch(&session, NOON + MINUTE).await, Ok(false));
     let touched = world.get(&secret, NOON + MINUTE).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_session_ends_by_the_earlier_of_two_limits(world: World) {
 
 async fn an_expired_session_that_was_extended_is_not_deleted(world: World) {
     let (secret, session) = world.begin("ada", NOON).await;
-    // A request reads it one moment before its end and another one at its end; the first is faster.
+    // One request reads the session a moment before its end, another one at its end. The first is faster.
     assert!(world.accounts.touch(&session, NOON + 30 * MINUTE - 1).await.unwrap());
     assert_eq!(world.accounts.delete_expired(session.hash, NOON + 30 * MINUTE).await, Ok(false));
     assert!(world.get(&secret, NOON + 30 * MINUTE).await.is_some());
@@ -463,9 +463,8 @@ async fn the_audit_log_is_read_by_pages(world: World) {
     assert!(matches!(zero, Err(StoreError::Invalid(_))), "which one of the stores could not hold: {zero:?}");
 }
 
-/// On servers of their own: they are stopped.
-/// The table of an older program, with the types that the back end has for them: a session that lives, one that has
-/// ended, one that was logged out, one before a log-in, and one without an id.
+/// The table of an older program, with the types of the back end: a session in use, one that has ended, one that was
+/// logged out, one from before a log-in, and one without an id.
 fn older(url: &str) -> String {
     let (time, flag, json, address) = match url.split(':').next() {
         Some("postgres") => ("TIMESTAMPTZ", "BOOLEAN", "JSONB", "INET"),
@@ -546,6 +545,7 @@ async fn what_is_kept_is_sealed_by_a_key(world: World) {
     other.close().await;
 }
 
+/// Each back end has a server of its own here, because the test stops it.
 #[test]
 fn sessions_outlast_a_restart_of_each_back_end() {
     for kind in [StoreServer::Sqlite, StoreServer::Postgres, StoreServer::MariaDb] {
@@ -575,7 +575,7 @@ fn the_zone_of_a_connection_changes_nothing() {
 #[test]
 fn a_store_that_cannot_be_reached_is_away_in_time() {
     let settings = Console { acquire_timeout: Duration::from_millis(300), ..Console::default() };
-    // A port of this machine on which nobody listens.
+    // A local port on which no server listens.
     for url in ["postgres://nobody@127.0.0.1:1/none", "mysql://nobody@127.0.0.1:1/none"] {
         runtime().block_on(async {
             let accounts = Accounts::new(url, &settings).unwrap();

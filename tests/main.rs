@@ -1,4 +1,4 @@
-//! Worlds in temporary folders, the real pass, the real binary, exact expectations.
+//! Worlds in temporary folders, real passes, the real binary, exact expectations.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Random actions on files and passes in between; afterwards the database equals one that is built
-//! from the last bytes that a pass saw of each path.
+//! Random actions on files, with passes in between. Afterwards the database must equal one that is built from the last
+//! bytes that a pass saw of each path.
 
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response, rounds};
@@ -14,13 +14,13 @@ const SEQUENCES: u64 = 80;
 const ACTIONS: u32 = 16;
 const FILES: [&str; 5] = ["ada/a.jsonl", "ada/b.jsonl", "ada/deep/er/c.jsonl", "bob/d.jsonl", "bob/e.jsonl"];
 
-/// A world, and what its database should be made of.
+/// A world, and what its database should be built from.
 struct Model {
     world: World,
     random: Rng,
     version: u32,
     seen: BTreeMap<&'static str, Vec<u8>>,
-    /// What was done, for whoever has to understand a failure.
+    /// All actions so far, to explain a failure.
     story: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ impl Model {
         FILES[self.random.usize(..FILES.len())]
     }
 
-    /// Some lines; few ids, so that files share responses.
+    /// Some lines with few ids, so that files share responses.
     fn lines(&mut self) -> String {
         let random = &mut self.random;
         let count = random.u32(1..4);
@@ -49,7 +49,7 @@ impl Model {
         (0..count).map(|_| line()).collect()
     }
 
-    /// Changes a file in place, in a way that its stat shows whatever the file system's tick.
+    /// Changes a file in place, in a way that its stat shows on every file system.
     fn change(&mut self, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let path = self.world.root().join(file);
         let before = fs::metadata(&path).ok();
@@ -137,7 +137,7 @@ impl Model {
         }
     }
 
-    /// A pass. The processor can fail on one file, on which it is tried again only when that changes.
+    /// A pass. The processor can fail on one file, which is tried again only when it changes.
     fn pass(&mut self, fails: Option<&'static str>) {
         self.tell("pass, failing on", fails.unwrap_or("nothing"));
         let mut faulty = Faulty::new(self.version);
@@ -153,7 +153,7 @@ impl Model {
         self.saw(&failed);
     }
 
-    /// A run of the real binary that dies before or after it commits.
+    /// A run of the real binary that is killed before or after it commits.
     fn killed_pass(&mut self) {
         let point = if self.random.bool() { "commit" } else { "after-commit" };
         self.tell("killed at", point);
@@ -161,7 +161,7 @@ impl Model {
         let run = ["run", "usage", "--sessions", "root"];
         let said = self.world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", &fault)]);
         assert!(matches!(said.status, -9 | 0 | 1), "{said:?} {:?}", self.story);
-        // What it got to is told by the ledger; the facts are compared in the end.
+        // The ledger says which files the run got to; the facts are compared at the end.
         let rows = self.world.rows("SELECT session_file, file_hash FROM session_processor_state");
         let kept = |file: &str, bytes: &[u8]| {
             use md5::Digest;
@@ -177,7 +177,7 @@ impl Model {
         }
     }
 
-    /// A pass saw all files but those that it failed on.
+    /// Records that a pass saw all files except those that it failed on.
     fn saw(&mut self, failed: &[&str]) {
         for file in FILES.into_iter().filter(|file| !failed.contains(file)) {
             if let Ok(bytes) = fs::read(self.world.root().join(file)) {
@@ -186,7 +186,7 @@ impl Model {
         }
     }
 
-    /// Lets a sound processor have the last word, and compares.
+    /// Runs a pass without failures, and compares.
     fn check(mut self) {
         for file in FILES {
             let _ = fs::set_permissions(self.world.root().join(file), fs::Permissions::from_mode(0o644));
@@ -204,7 +204,7 @@ impl Model {
     }
 }
 
-/// Makes sure that a file's stat is another than before, as time alone would.
+/// Makes sure that a file's stat differs from before, as it would after some time.
 fn show(path: &Path, before: Option<fs::Metadata>) {
     let same = |now: &fs::Metadata| before.as_ref().is_some_and(|before| before.ctime_nsec() == now.ctime_nsec());
     while same(&fs::metadata(path).unwrap()) {
@@ -213,7 +213,7 @@ fn show(path: &Path, before: Option<fs::Metadata>) {
 }
 
 fn set_mtime(path: &Path, time: SystemTime) {
-    // A file that may not be written can still be touched by its owner.
+    // The owner of a read-only file can still change its mtime.
     let permissions = fs::metadata(path).unwrap().permissions();
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
     fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();

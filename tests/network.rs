@@ -1,5 +1,5 @@
-//! Passes of a processor that waits for a network: they share nothing with those that compute, hold no
-//! database while they wait, and stop when they are told to.
+//! Passes of a processor that waits for a network: they are independent of passes that compute, do not keep the
+//! database open while they wait, and stop when asked to.
 
 use crate::faulty::Faulty;
 use crate::world::{World, response};
@@ -18,7 +18,7 @@ use sessionmill_usage::Usage;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// A processor that asks somebody about every file, and keeps nothing of it.
+/// A processor that asks a server about each file, and stores nothing.
 struct Asking<F>(F);
 
 static ASKING: Manifest = Manifest {
@@ -61,7 +61,7 @@ impl<F: Fn(&str) -> Result<(), Failure>> Fold for Question<'_, F> {
     }
 }
 
-/// A world of so many files.
+/// A world with this number of files.
 fn world(files: usize) -> World {
     let world = World::new();
     for number in 0..files {
@@ -86,7 +86,7 @@ fn the_database_is_free_while_a_processor_waits() {
     let database = world.database();
     let seen = Mutex::new(Vec::new());
     let asked = Asking(|_: &str| {
-        // The pass of the processor that computes is over, and nobody has to wait for this one.
+        // The pass of the computing processor is over. It did not wait for this one.
         let store = Store::open(&database, Access::ReadOnly).unwrap();
         seen.lock().unwrap().push(crate::world::rows_of(&store, "SELECT count(*) FROM usage_responses").remove(0));
         Ok(())
@@ -104,7 +104,7 @@ fn passes_side_by_side_see_a_file_once() {
     let world = world(2);
     let (root, database) = (world.root(), world.database());
     counts(&world, |_| {
-        // A run of the other processor, in the middle of this one's.
+        // A run of the other processor, during this one's.
         let sources = [sessionmill::source::Source::new("sessions", &root, sessionmill::source::Layout::Users)];
         let other = sessionmill::pass::Pass {
             database: &DatabaseFile::new(&database, PLUGS.schema()),

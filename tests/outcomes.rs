@@ -1,4 +1,4 @@
-//! What sessions are called, why calls came to nothing, and what came of them: in tables, reports and snapshots.
+//! Titles of sessions, causes of unsuccessful calls, and outcomes of calls: in tables, reports and snapshots.
 
 use crate::world::{World, rows};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use sessionmill::config::publish::{Publish, Titles};
 use sessionmill::store::publish::{Published, publish};
 use std::time::Duration;
 
-/// A line of a transcript, at a second after 10 o'clock.
+/// A line of a transcript, this many seconds after 10:00.
 fn line(second: u32, kind: &str, more: Value) -> String {
     let mut line = json!({
         "type": kind, "uuid": format!("u{second}"), "sessionId": "s1", "cwd": "/home/ada/mill",
@@ -144,11 +144,11 @@ fn errors_are_told_by_cause_and_as_loops() {
     assert_eq!(of_kind("edited_again"), ["/m/a.rs 3 null"]);
     let find = |kind: &str| troubles.as_array().unwrap().iter().find(|trouble| trouble["kind"] == kind).unwrap();
     let of_loop = find("retry_loop");
-    // Three responses with 1,000 tokens of input and of output, at $5 and $25 for a million.
+    // Three responses with 1,000 tokens of input and of output, at $5 and $25 per million.
     assert_eq!((of_loop["cost_usd"].as_f64(), &of_loop["first_seen"]), (Some(0.09), &json!("2026-02-01T10:00:50Z")));
     assert_eq!(find("cause")["example"], "Exit code 101: error");
     assert_eq!(find("tool_error")["example"], Value::Null);
-    // What failed calls of a tool cost, each response once; the call that a person declined is a cause alone.
+    // The cost of failed calls by tool, each response once. The call that a person declined only counts as a cause.
     let priced = |args: &[&str], name: &str| {
         let rows = report(&world, &[&["errors"], args].concat());
         let told =
@@ -170,7 +170,7 @@ fn errors_are_told_by_cause_and_as_loops() {
 fn a_loop_is_of_responses_in_a_row_and_not_of_calls_side_by_side() {
     let failed = |second| call(second, "Bash", json!({"command": "make"}), Some("Exit code 2"));
     let read = |second| call(second, "Read", json!({"file_path": "/m/c"}), None);
-    // Calls of one response, whose results come after it.
+    // Two calls of one response, with their results after it.
     let twins = |second: u32, number: u32| {
         let twin = |id| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": "make"}}).to_string();
         let twins: String =
@@ -219,7 +219,7 @@ fn what_changed_is_told_by_the_patch_of_the_result() {
     let lines = "SELECT lines_added, lines_removed FROM usage_tool_events ORDER BY time";
     assert_eq!(world.rows(lines), ["3|0", "2|1"]);
     assert_eq!(world.rows("SELECT lines_added, lines_removed FROM usage_sessions"), ["5|1"]);
-    // A copy whose result is cut off says no more of it.
+    // A copy whose result is cut off adds nothing.
     let copy = write(10, &new) + write(20, &patch).lines().next().unwrap() + "\n";
     world.write("ada/0.jsonl", copy).pass();
     assert_eq!(world.rows(lines), ["3|0", "2|1"]);
@@ -235,7 +235,7 @@ fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_ma
         };
         rows.as_array().unwrap().iter().map(told).collect::<Vec<_>>()
     };
-    // Three in one session recur where they are in a row, which a response with another call breaks.
+    // Three calls in one session recur if they are consecutive; a response with another call breaks the sequence.
     let of_loop = [json!(["Bash", "exit", 3, 5, 1, 0.09, 3])];
     assert_eq!(recurring(&["--by", "project"]), of_loop);
     assert_eq!(recurring(&["--by", "user"]), of_loop);
@@ -248,7 +248,7 @@ fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_ma
             + &line(22, "user", json!({"message": {"role": "user", "content": more}}));
     let other = (other + &twins.replace("\"s1\"", "\"s2\"")).replace("\"id\":\"m", "\"id\":\"n");
     world.write("bob/b.jsonl", other.replace("uuid\":\"u", "uuid\":\"v")).pass();
-    // Six calls by five responses at 3 cents; a person said no and nothing else recurs.
+    // Six calls by five responses at 3 cents. Declined calls do not recur here.
     let expected = [json!(["Bash", "exit", 6, 8, 2, 0.15, 3])];
     assert_eq!(recurring(&["--by", "project"]), expected);
     let of_mill = ["--by", "project", "--project", "/home/ada/mill", "--since", "2026-02-01"];
@@ -283,7 +283,7 @@ fn calls_are_those_of_the_model_whose_response_made_them() {
         let told = |trouble: &Value| json!([trouble["what"], trouble["count"], trouble["of"], trouble["cost_usd"]]);
         troubles.as_array().unwrap().iter().filter(of_kind).map(told).collect::<Vec<_>>()
     };
-    // A thousand tokens of input and of output, at $3 and $15 for a million.
+    // A thousand tokens of input and of output, at $3 and $15 per million.
     assert_eq!(causes("sonnet"), [json!(["exit", 1, 2, 0.018])]);
     assert_eq!(causes("opus")[0], json!(["exit", 3, 11, 0.09]));
     let outcomes = |model: &str| {
@@ -324,7 +324,7 @@ fn a_subagent_that_runs_on_is_told_with_its_cost() {
 #[test]
 fn outcomes_add_up_by_whatever_they_are_told() {
     let world = world();
-    // Of another person, twice, so far apart that no row of time that is added up has both.
+    // Two changes by another person, so far apart that no row of the sums has both.
     let write = |second| call(second, "Write", json!({"file_path": "/m/b.rs", "content": "1\n"}), None);
     let other = (write(10) + &write(1500)).replace("\"s1\"", "\"s2\"").replace("\"id\":\"m", "\"id\":\"n");
     world.write("bob/b.jsonl", other).pass();
@@ -413,7 +413,7 @@ fn a_session_is_shown_with_its_context_and_its_subagents() {
         ),
         "{table}"
     );
-    // One whose transcript is elsewhere is told.
+    // A subagent without a transcript here is reported.
     let missing = |world: &World| {
         let troubles = report(world, &["errors"]);
         let of_kind = |trouble: &&Value| trouble["kind"] == "missing_subagent";

@@ -1,4 +1,4 @@
-//! The units: what they allow, by their text, and by systemd's own reckoning where that is installed.
+//! The units: what they allow according to their text, and to systemd's own check if it is installed.
 
 use crate::world::{World, response, skip};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)).unwrap()
 }
 
-/// The settings of a unit's section, with all their values.
+/// The settings in a section of a unit, with all their values.
 fn settings(unit: &str, section: &str) -> BTreeMap<String, Vec<String>> {
     let mut settings: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let text = unit.split(&format!("[{section}]\n")).nth(1).unwrap().split("\n[").next().unwrap();
@@ -34,7 +34,7 @@ fn the_package_has_every_page_of_the_manual() {
 
 const SERVICES: [&str; 2] = ["sessionmill.service", "sessionmill@.service"];
 
-/// What makes a service harmless, in the words of systemd.exec(5) and systemd.resource-control(5).
+/// Settings that restrict a service, see systemd.exec(5) and systemd.resource-control(5).
 const HARDENING: [(&str, &[&str]); 33] = [
     ("AmbientCapabilities", &[""]),
     ("CapabilityBoundingSet", &[""]),
@@ -106,7 +106,7 @@ fn services_may_read_and_write_their_state_and_nothing_else() {
     let transcripts = settings(&read("transcripts.conf"), "Service");
     assert_eq!(transcripts.keys().collect::<Vec<_>>(), ["InaccessiblePaths"]);
     assert_eq!(transcripts["InaccessiblePaths"], [""]);
-    // With a path, a missing key keeps the service from starting at all.
+    // With a path, a missing key would keep the service from starting.
     assert_eq!(llm["LoadCredential"], ["model-key"]);
 }
 
@@ -180,7 +180,7 @@ fn maintainer_scripts_know_the_timers_and_say_what_a_purge_leaves() {
 fn everybody_may_append_events_and_the_service_reads_them() {
     let text = read("sessionmill.tmpfile");
     let line = text.lines().find(|line| line.contains(sessionmill::source::events::SERVER_ROOT)).unwrap();
-    // Sticky, so that nobody replaces the folder of another one; what is made in it belongs to the group.
+    // Sticky, so that no user can replace another user's folder; new files belong to the group.
     assert_eq!(line, "d /var/lib/sessionmill-events 3773 root sessionmill -");
     for name in SERVICES {
         let service = settings(&read(name), "Service");
@@ -203,7 +203,7 @@ fn the_console_is_a_service_of_its_own_that_somebody_starts() {
         assert_eq!(service[setting], [value], "{setting}");
     }
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
-    // An entry without a name is about all units, and starts them.
+    // An entry without a name applies to all units, and starts them.
     for entry in [
         "{ unit-name = \"sessionmill\", unit-scripts = \"packaging\" },",
         "{ unit-name = \"sessionmill-console\", unit-scripts = \"packaging/console\", enable = false, start = false },",
@@ -232,7 +232,7 @@ fn owned(values: &[&str]) -> Vec<String> {
     values.iter().map(|&value| value.to_owned()).collect()
 }
 
-/// The units in a folder of their own, with a program that exists, and the network open or not.
+/// The units in a new folder, with a program that exists, with the network open or blocked.
 fn installed(world: &World, open: &str) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for (name, as_name) in [
@@ -257,7 +257,7 @@ fn systemd_finds_the_units_right_and_the_services_safe() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
         return skip("there is no systemd-analyze");
     }
-    // Tenths: at most 1.0 without network and 1.5 with.
+    // In tenths: at most 1.0 without a network, and 1.5 with one.
     for (open, most) in [("closed", "10"), ("open", "15")] {
         let world = World::new();
         let units = installed(&world, open);

@@ -1,4 +1,4 @@
-//! What passes do to a database, through the library, with a clock of their own.
+//! The effect of passes on a database, called through the library with a simulated clock.
 
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
@@ -11,7 +11,7 @@ use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use std::time::Duration;
 
-/// Changed, unchanged by stat, unchanged by hash, of these touched.
+/// Numbers of files: changed, unchanged by stat, unchanged by hash, and touched among the latter.
 fn outcome(counts: &Counts) -> (u64, u64, u64, u64) {
     (counts.processed, counts.unchanged, counts.skipped, counts.touched)
 }
@@ -74,7 +74,7 @@ fn what_was_counted_in_the_lines_of_a_touched_file_stays() {
     let counts = world.pass();
     assert_eq!((outcome(&counts), counts.malformed_lines), ((0, 0, 1, 1), 0));
     assert_eq!(lines(), ["claude-code|3|1|strange|1"]);
-    // As long as before, so that it is read twice: hashed, then processed.
+    // The file has the same length as before, so it is read twice: hashed, then processed.
     world.write("ada/a.jsonl", strange("unheard", "m2")).touch("ada/a.jsonl", 1_000_000_001);
     assert_eq!(outcome(&world.pass()), (1, 0, 0, 0));
     assert_eq!(world.rows(TOKENS), ["m2|5|ada/a.jsonl|1"]);

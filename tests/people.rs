@@ -1,4 +1,4 @@
-//! Who people are, and what their responses were for: identities, and the keys that reports group by.
+//! Identities of people, what their responses were for, and the keys that reports group by.
 
 use crate::golden;
 use crate::world::{Said, World, response};
@@ -10,7 +10,7 @@ fn report(world: &World, args: &[&str]) -> Value {
     serde_json::from_str(&said.stdout).unwrap()
 }
 
-/// Key and output of each row, by key; the sum is the total.
+/// Key and output tokens of each row, by key. The rows must add up to the total.
 fn outputs(world: &World, args: &[&str]) -> Vec<(String, u64)> {
     let report = report(world, args);
     let by = report["by"].as_str().unwrap();
@@ -46,7 +46,7 @@ email = "bob@example.org"
 folders = ["bob*"]
 "#;
 
-/// Four folders of two people, one of nobody; a response each.
+/// Four folders of two people and a folder of nobody, with a response each.
 fn world() -> World {
     let world = World::new();
     for (number, folder) in ["ada", "ada-laptop", "bob", "bob-2", "eve"].into_iter().enumerate() {
@@ -72,7 +72,7 @@ fn folders_of_a_person_are_one_user_and_have_a_team() {
     expect(&world, &by("user"), &[("Ada Lovelace", 11), ("bob@example.org", 1100), ("eve", 10_000)]);
     expect(&world, &by("team"), &[("(none)", 11_100), ("Engines", 11)]);
     expect(&world, &["--by", "team"], &[("(none)", 11_111)]);
-    // The same as CSV, by the flag.
+    // The same identities as CSV, given by the flag.
     let rows = "folder,email,name,team\nada,ada@example.org,Ada Lovelace,Engines\nada-laptop,ada@example.org,,\nbob*,bob@example.org,,\n";
     std::fs::write(world.path("people.csv"), rows).unwrap();
     assert_eq!(outputs(&world, &["--by", "user", "--identities", "people.csv"]), outputs(&world, &by("user")));
@@ -253,7 +253,7 @@ fn hours_are_those_of_the_zone() {
     assert_eq!(rows, ["hour,responses,input_tokens,output_tokens", "04,1,10,100", "15,2,20,11"]);
 }
 
-/// The rules of turns, over the fixtures that are named for them.
+/// The rules of turns, on the fixtures named after them.
 #[test]
 fn responses_count_for_what_their_turn_is_for() {
     let world = World::new();
@@ -262,13 +262,13 @@ fn responses_count_for_what_their_turn_is_for() {
         world.write(name, std::fs::read(golden::fixtures().join("sessions").join(name)).unwrap());
     }
     run(&world);
-    // Both subagents work for `/audit`, the second for the skill that the first was at, too.
+    // Both subagents work for `/audit`; the second also for the skill that the first was started for.
     expect(&world, &["--by", "command"], &[("(none)", 275), ("/audit", 1630), ("/compact-notes", 40), ("/review", 50)]);
     expect(&world, &["--by", "skill"], &[("(none)", 445), ("charts", 30), ("slides", 20), ("threats", 1500)]);
     expect(&world, &["--by", "subagent"], &[("(none)", 395), ("auditor", 600), ("digger", 1000)]);
     expect(&world, &["--by", "mcp-server"], &[("(none)", 1970), ("tracker", 25)]);
     expect(&world, &["--by", "branch"], &[("(none)", 30), ("fix/lock", 20), ("main", 1945)]);
-    // A session has its subagents' work.
+    // A session includes the work of its subagents.
     let session = "00000074-5e55-4a00-8000-000000000000";
     assert!(outputs(&world, &["--by", "session"]).contains(&(session.to_owned(), 1630)));
     let page = world.mill(&["report", "html", "--no-refresh", "--out", "page.html"]);
@@ -293,7 +293,7 @@ fn a_subagent_of_codex_works_for_the_session_that_started_it() {
     expect(&world, &["--by", "subagent"], &[("(unknown)", 20)]);
 }
 
-/// Clones in the folders of two people are one project, in every report and in SQL, and `[[project]]` goes before.
+/// Clones in the folders of two people are one project, in all reports and in SQL. `[[project]]` takes precedence.
 #[test]
 fn clones_of_several_people_are_one_project() {
     let world = World::new();
@@ -304,7 +304,7 @@ fn clones_of_several_people_are_one_project() {
     expect(&world, &["--by", "project"], &[("*/mill", 111), ("/Users/bob/oil", 1000)]);
     expect(&world, &["--by", "user", "--project", "*/mill"], &[("ada", 11), ("bob", 100)]);
     expect(&world, &["--by", "user", "--project", "/home/ada/src/mill"], &[("ada", 1)]);
-    // What a terminal shows, which is as much as tells projects apart, and what a narrow one has cut: both are names.
+    // A terminal shows as much of a name as distinguishes projects, and a narrow terminal cuts it. Both work as names.
     let args = ["report", "--by", "project", "--period", "all", "--no-refresh", "--timezone", "UTC"];
     let shown = world.terminal(120, &args, &[]).stdout;
     let names = shown.lines().skip(2).take(2).map(|line| line.split_whitespace().next().unwrap().to_owned());

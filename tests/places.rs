@@ -1,9 +1,9 @@
-//! Places of network addresses, by a file in MaxMind's format that is written here.
+//! Places of network addresses, from a file in MaxMind's format that the tests write.
 
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// An address with its length in bits, and what the file says of it.
+/// An address, its prefix length in bits, and its data.
 type Entry = (&'static str, u32, Value);
 
 /// A file with these entries.
@@ -65,7 +65,7 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
             out.push(7 << 5 | values.len() as u8);
             for (key, value) in values {
                 encode(&json!(key), out);
-                // A number is of the type that its field has.
+                // A number has the type that its field requires.
                 match (key.as_str(), value.as_u64()) {
                     (_, None) => encode(value, out),
                     ("build_epoch", Some(number)) => {
@@ -127,7 +127,7 @@ fn places_follow_from_addresses_where_a_file_is_configured() {
     let found = ["ada|ES|Galicia|Vigo", "bob|NO||", "cleo|||", "dan|||", "eve|PT||"];
     assert_eq!(run("geo_file = 'places.mmdb'\nmask = ['ip']"), found);
     assert_eq!(world.rows("SELECT count(ip) FROM activity_events"), ["0"], "it is looked up before it is masked");
-    // A file of another build has the logs read again.
+    // With a file of another build, the logs are read again.
     std::fs::write(world.path("places.mmdb"), file(2, &[("203.0.113.0", 24, place("ES", "Galicia", "Lugo"))])).unwrap();
     assert_eq!(run("geo_file = 'places.mmdb'\nmask = ['ip']")[..2], ["ada|ES|Galicia|Lugo", "bob|||"]);
     assert_eq!(run(""), none);

@@ -1,11 +1,11 @@
-//! What the makers changed: no published cut, rise or band is missing from the built-in table.
+//! Price changes of the vendors: the built-in table must contain all published reductions, increases and bands.
 
 use sessionmill::price::{Bill, Geo, Prices, Residency, Terms, Tier, Tokens};
 
-/// Input, output, cache write for 5 minutes and cache read, in dollars per million tokens.
+/// Input, output, 5-minute cache write, and cache read, in dollars per million tokens.
 type Rates = [f64; 4];
 
-/// A model, the first day of its new price, the length of a prompt, and the rates before and from the day on.
+/// A model, the first day of the new price, the prompt length, and the rates before and after.
 type Change = (&'static str, &'static str, u64, Rates, Rates);
 
 /// Written by hand from the pages that the table names.
@@ -16,7 +16,7 @@ const CHANGES: [Change; 38] = [
     ("claude-sonnet-4-6", "2026-03-13", 200_000, [6.0, 22.5, 7.5, 0.6], [3.0, 15.0, 3.75, 0.3]),
     ("claude-sonnet-4-20250514", "2025-08-12", 200_000, [3.0, 15.0, 3.75, 0.3], [6.0, 22.5, 7.5, 0.6]),
     ("claude-mythos-preview", "2026-06-09", 0, [25.0, 125.0, 31.25, 2.5], [10.0, 50.0, 12.5, 1.0]),
-    // The rise that was announced for this day was cancelled.
+    // The increase that was announced for this day was cancelled.
     ("claude-sonnet-5", "2026-09-01", 0, [2.0, 10.0, 2.5, 0.2], [2.0, 10.0, 2.5, 0.2]),
     ("gpt-4o", "2024-10-02", 0, [5.0, 15.0, 5.0, 5.0], [2.5, 10.0, 2.5, 1.25]),
     ("gpt-4o-2024-05-13", "2024-10-02", 0, [5.0, 15.0, 5.0, 5.0], [5.0, 15.0, 5.0, 5.0]),
@@ -51,7 +51,7 @@ const CHANGES: [Change; 38] = [
     ("grok-4-1-fast", "2026-05-16", 0, [0.2, 0.5, 0.2, 0.05], [1.25, 2.5, 1.25, 0.2]),
 ];
 
-/// What a million tokens of each kind cost, in dollars.
+/// The cost of a million tokens of each kind, in dollars.
 fn rates(prices: &Prices, model: &str, day: &str, above: u64, terms: &Terms) -> Option<Rates> {
     const MILLION: i128 = 1_000_000;
     let none = Tokens::default();
@@ -80,11 +80,11 @@ fn every_change_is_there_to_the_day() {
     }
 }
 
-/// A dated row that no line of the list asks for would be a change that nobody has checked.
+/// A dated row without a line in the list would be a change that nobody has checked.
 #[test]
 fn every_dated_row_is_in_the_list() {
     let prices = Prices::new(&[]).unwrap();
-    // Rows of one announcement: the listed model stands for the others.
+    // Rows of the same announcement: the listed model stands for the others.
     let alike = [
         ("grok-3-mini", "grok-3"),
         ("grok-4-0709", "grok-4"),
@@ -119,7 +119,7 @@ fn peak_hours_cost_twice_since_deepseek_has_them() {
     assert_eq!(input("claude-opus-5", "2026-11-02"), Some(5.0));
 }
 
-/// Models that logs name and that a table of the current ones alone would miss.
+/// Models in logs that a table of current models alone would not have.
 #[test]
 fn names_of_gateways_and_clouds_have_rows() {
     let prices = Prices::new(&[]).unwrap();
@@ -148,7 +148,7 @@ fn names_of_gateways_and_clouds_have_rows() {
     }
 }
 
-/// OpenAI's priority tier takes no long prompts of GPT-5.4 and 5.5, and those of later models.
+/// OpenAI's priority tier does not accept long prompts of GPT-5.4 and 5.5, but those of later models.
 #[test]
 fn a_tier_that_does_not_take_long_prompts_has_no_price_for_them() {
     let prices = Prices::new(&[]).unwrap();

@@ -1,4 +1,4 @@
-//! What responses cost: the worked figures of COUNTING from transcript to report, and who has no price.
+//! The cost of responses: worked examples of COUNTING, from transcript to report, and models without a price.
 
 use crate::world::World;
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ fn what_clients_say_stands_beside_what_is_computed() {
     let total = |session: &str, cost: f64| {
         format!(r#"{{"type":"cost-state","sessionId":"{session}","totalCostUSD":{cost}}}"#) + "\n"
     };
-    // The last total of a session stands for its lines, in all files that have one.
+    // The last total of a session replaces the costs of its lines, in all files with a total.
     world.write("ada/a.jsonl", line("a", 0.25) + &total("a", 0.5) + &total("a", 0.75));
     world.write("ada/copy.jsonl", line("a", 0.25) + &total("a", 0.5));
     world.write("bob/b.jsonl", line("b", 0.125));
@@ -151,7 +151,7 @@ fn what_clients_say_stands_beside_what_is_computed() {
     assert_eq!(reported("session"), (rows(&[("a", 0.75), ("b", 0.125)]), json!(0.875)));
     assert_eq!(reported("user"), (rows(&[("ada", 0.75), ("bob", 0.125)]), json!(0.875)));
     assert_eq!(reported("day"), (rows(&[("2026-02-01", 0.875)]), json!(0.875)));
-    // A session's total is of no one model.
+    // A session's total belongs to no single model.
     assert_eq!(reported("model"), (rows(&[("claude-opus-4-6", 0.125)]), json!(0.125)));
 }
 
@@ -295,7 +295,7 @@ fn windows_are_those_of_each_person_whatever_days_are_asked_for() {
     let expected = |numbers| of(numbers).map(|(start, number)| format!("{start} {number}"));
     assert_eq!(windows(&[]), expected([3, 1, 2]));
     assert_eq!(windows(&["--since", "2026-02-02"]), expected([2, 1, 2]));
-    // ccusage knows one account.
+    // In ccusage, there is a single account.
     let said = world.mill(&[&args[..], &["--format", "ccusage"]].concat());
     let json: Value = serde_json::from_str(&said.stdout).unwrap();
     let starts: Vec<_> = json["blocks"].as_array().unwrap().iter().map(|block| block["startTime"].clone()).collect();
@@ -324,7 +324,7 @@ fn a_client_says_what_each_session_of_a_file_cost() {
     };
     world.write("ada/a.jsonl", two).pass();
     assert_eq!(reported(&world), (vec!["\"a\" 1.0".to_owned(), "\"b\" 2.0".to_owned()], 3.0.into()));
-    // The second one goes on in a file of its own, whose total is of all of it.
+    // The second session continues in another file, whose total covers the whole session.
     world.write("ada/b.jsonl", line("m3", 12, "b", 4.0) + &total("b", 6.0)).pass();
     assert_eq!(reported(&world), (vec!["\"a\" 1.0".to_owned(), "\"b\" 6.0".to_owned()], 7.0.into()));
 }

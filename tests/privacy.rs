@@ -1,11 +1,10 @@
-//! What stands in a transcript stays in it: no log, error, summary or overview quotes it, and no name
-//! steers a terminal.
+//! Texts of transcripts do not leak: no log, error, summary or overview quotes them, and no name controls a terminal.
 
 use crate::world::{Said, World, response};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-/// Fifty secrets of twelve shapes, the same ones every time.
+/// Fifty secrets of twelve forms, the same in every run.
 fn secrets() -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(50);
     (0..50).map(|number| secret(number % 12, &mut random)).collect()
@@ -41,7 +40,7 @@ pub fn secret(shape: usize, random: &mut fastrand::Rng) -> String {
     }
 }
 
-/// A tree in which secrets stand wherever text can stand: good, malformed and failing files.
+/// A tree with secrets wherever there can be text: in good, malformed and failing files.
 fn planted(secrets: &[String]) -> World {
     let world = World::new();
     for (number, secret) in secrets.iter().enumerate() {
@@ -62,7 +61,7 @@ fn planted(secrets: &[String]) -> World {
         world.write(&format!("ada/{number}.jsonl"), lines.join("\n"));
         world.write(&format!("bob/{number}.jsonl"), secret);
     }
-    // Files that fail in their several ways.
+    // Files that fail in different ways.
     let all = secrets.join("\n");
     world.write("eve/unreadable.jsonl", &all).write("eve/large.jsonl", all.repeat(40)).write("eve/linked.jsonl", &all);
     world.write("stray.jsonl", &all);
@@ -72,7 +71,7 @@ fn planted(secrets: &[String]) -> World {
     world
 }
 
-/// The first of the secrets that the text quotes a good part of.
+/// The first secret of which the text contains a longer part.
 fn quoted<'s>(text: &str, secrets: &'s [String]) -> Option<&'s String> {
     const PART: usize = 12;
     let is_quoted = |secret: &&String| {
@@ -121,7 +120,7 @@ fn no_secret_of_a_transcript_is_in_logs_errors_summaries_or_overviews() {
     for column in world.rows(texts) {
         let [schema, table, column] = column.split('|').collect::<Vec<_>>()[..] else { panic!("{column}") };
         if table.starts_with("usage_") {
-            continue; // What people ask for: tools by their names.
+            continue; // Tools are shown by their names.
         }
         for cell in
             world.rows(&format!("SELECT DISTINCT \"{column}\" FROM {schema}.{table} WHERE \"{column}\" IS NOT NULL"))
@@ -133,7 +132,7 @@ fn no_secret_of_a_transcript_is_in_logs_errors_summaries_or_overviews() {
     assert!(seen > 200, "{seen}");
 }
 
-/// Whether something in the text is no text.
+/// Whether the text contains control characters.
 fn steers(text: &str) -> bool {
     let odd = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{feff}');
     text.chars().any(odd)

@@ -1,4 +1,4 @@
-//! Snapshots for readers who may not write the database, and readers beside runs.
+//! Snapshots for readers who may not write the database, and readers during runs.
 
 use crate::detectors::conversation;
 use crate::world::{World, response, rows, skip};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Snapshots with everything.
+/// Snapshots that contain everything.
 const OPEN: Publish =
     Publish { after_runs: true, parquet: true, quotes: true, ips: true, titles: Titles::All, content_uids: Vec::new() };
 
@@ -31,7 +31,7 @@ fn published(world: &World) -> Published {
     publish(&world.database_file(), &OPEN, world.next().wall).unwrap()
 }
 
-/// Publishes what must be new.
+/// Publishes a snapshot, which must be new.
 fn new(world: &World) -> Snapshot {
     match published(world) {
         Published::New(snapshot) => snapshot,
@@ -39,7 +39,7 @@ fn new(world: &World) -> Snapshot {
     }
 }
 
-/// Names in the folder of snapshots.
+/// The names in the folder of snapshots.
 fn names(world: &World) -> Vec<String> {
     let entries = fs::read_dir(world.path("data/published")).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -66,7 +66,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_snapshot_says_what_the_database_says() {
     let world = world();
-    // A response that two files know is settled, and its copies stand behind the scenes.
+    // A response in two files is settled, and its copies are not public.
     world.write("bob/b.jsonl", response("m2", "10:01:00", 6)).pass();
     let database = world.database();
     let snapshot = new(&world);
@@ -149,7 +149,7 @@ fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
     assert_eq!(names, with_files);
     let sql = "SELECT count(*) FROM usage_responses";
     assert_eq!(crate::world::rows_of(&reader, sql), ["3"], "whoever has an old one open keeps it");
-    // No transcript is read, and yet the database says something else.
+    // No transcript is read, but the database has changed.
     world.write("eve/e.jsonl", response("m4", "10:03:00", 8)).pass();
     new(&world);
     world.remove("eve/e.jsonl").pass();
@@ -449,7 +449,7 @@ fn root_is_told_to_become_the_owner_by_what_the_machine_has() {
     assert_eq!(become_user(&without), hint(&format!("runuser -u {} --", account[0])));
 }
 
-/// Takes the last migration back, which can be repeated.
+/// Reverts the last migration, which can be applied again.
 pub(crate) fn outdate(database: &Path) {
     let connection = duckdb::Connection::open(database).unwrap();
     connection
@@ -528,7 +528,7 @@ fn a_process_that_stays_reads_what_is_new_and_keeps_open_what_is_not() {
     };
     let before = (reader.version().unwrap(), count().unwrap());
     assert_eq!(before.1.0, 2);
-    // The name of a copy is a random one: the same name is the same copy.
+    // The name of a copy is random: the same name is the same copy.
     assert_eq!((reader.version().unwrap(), count().unwrap()), before, "nothing has changed");
     world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
     assert_ne!(reader.version().unwrap(), before.0);

@@ -1,4 +1,4 @@
-//! SQL that somebody else wrote: it reads what the database says, and neither reaches, harms nor holds anything.
+//! SQL from users: it reads the database, but can neither reach nor damage anything else, nor block others.
 
 use crate::detectors::conversation;
 use crate::store::responses;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A world with a run, a snapshot, and files that nobody is to see.
+/// A world with a run, a snapshot, and files that nobody may see.
 fn world() -> World {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 3)).write("bob/b.jsonl", response("n", "11:00:00", 7));
@@ -49,14 +49,14 @@ fn what_a_pass_leaves_open_is_read_and_let_go_of() {
     assert_eq!(read(None), 3);
 }
 
-/// Everything below a folder, with its bytes. The lock files say who was last.
+/// All files below a folder, with their bytes. Lock files contain the last process.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap().into_path());
     let is_lock = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "lock");
     files.filter(|path| path.is_file() && !is_lock(path)).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// Statements that would reach a file, whatever it is, or change how the next statement is run.
+/// Statements that would reach a file, or change how later statements run.
 fn reaching(world: &World) -> Vec<String> {
     let path = |name: &str| world.path(name).display().to_string();
     let files = [
@@ -176,7 +176,7 @@ fn reaching(world: &World) -> Vec<String> {
     statements
 }
 
-/// Runs something on the database as a reader's SQL is run.
+/// Runs something on the database in the same way as SQL of a reader.
 fn apart<T>(world: &World, body: impl FnOnce(&Connection) -> T) -> T {
     reading::ask(&world.database_file(), world.next().wall, |connection| Ok::<_, Failed>(body(connection))).unwrap()
 }
@@ -187,7 +187,7 @@ fn a_query_is_one_select_over_the_database_and_nothing_else() {
     let before = files(&world.path(""));
     apart(&world, |connection| {
         for sql in reaching(&world) {
-            // An explanation is judged by what it explains, which is what the command hands on.
+            // `EXPLAIN` is checked by its statement, which is what the command passes on.
             let subject = sql.strip_prefix("EXPLAIN ANALYZE ").unwrap_or(&sql);
             assert!(question::check(connection, subject).is_err(), "{sql}");
         }
@@ -199,7 +199,7 @@ fn a_query_is_one_select_over_the_database_and_nothing_else() {
 fn without_that_check_the_settings_of_the_connection_still_keep_it_from_files() {
     let world = world();
     let before = files(&world.path(""));
-    // These know nothing of the name of a file, or look at nothing but the connection itself.
+    // These either take no file name, or only look at the connection itself.
     let harmless =
         ["BEGIN", "CALL", "PRAGMA", "PREPARE", "ANALYZE", "VACUUM", "CREATE MACRO", "EXPLAIN", "USE", "FROM "];
     let reaches = |sql: &String| sql.contains('\'') && !harmless.iter().any(|begin| sql.starts_with(begin));
@@ -425,7 +425,7 @@ fn what_does_not_fit_into_memory_is_spilled_into_a_private_folder_that_goes_with
     assert_eq!(world.mill_with(&["query", "SELECT 1 AS x"], &environment).status, 0);
     assert_eq!(folder(), None, "the next one has removed it");
 
-    // What the tests were started without, such as Ctrl-C in the background of a script, ends nothing.
+    // Signals that were ignored when the tests started, such as Ctrl-C in a background script, end nothing.
     let ends = [rustix::process::Signal::INT, rustix::process::Signal::TERM, rustix::process::Signal::HUP];
     for end in ends.into_iter().filter(|end| !is_ignored(end.as_raw())) {
         let mut child = start(&world, &["query", endless], &environment);
@@ -436,7 +436,7 @@ fn what_does_not_fit_into_memory_is_spilled_into_a_private_folder_that_goes_with
     }
 }
 
-/// Starts the real binary without anybody who reads what it says.
+/// Starts the real binary with nobody reading its output.
 fn start(world: &World, args: &[&str], environment: &[(&str, &str)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sessionmill"));
     command.args(args).env_clear().env("HOME", world.path("home")).env("SESSIONMILL_DATABASE", world.database());
@@ -460,7 +460,7 @@ fn wait_for<T>(found: impl Fn() -> Option<T>) -> T {
 #[test]
 fn a_query_without_end_holds_nobody_up() {
     let world = world();
-    // Nothing of it looks whether it is to stop.
+    // Nothing in this query checks whether it should stop.
     let endless = "SELECT levenshtein(repeat('a', 1000000), repeat('b', 1000000) || range) AS x FROM range(9)";
     let mut child = start(&world, &["query", endless], &[]);
     wait_for(|| fs::read_link(format!("/proc/{}/exe", child.id())).ok());
@@ -563,7 +563,7 @@ fn cells_of_text_are_no_formulas_unless_they_are_wanted_raw() {
     assert_eq!(users(&["--raw"]), ["+1", "=cmd|x", "ada", "bob"]);
 }
 
-/// Names in the database's folder, but for locks.
+/// The names in the database's folder, without locks.
 fn beside(world: &World) -> Vec<String> {
     let names = files(&world.path("data")).into_keys();
     names.map(|path| path.strip_prefix(world.path("data")).unwrap().to_str().unwrap().to_owned()).collect()
@@ -651,7 +651,7 @@ fn a_publisher_that_is_stopped_does_not_show_whoever_is_erased_meanwhile() {
         assert_eq!(said.status, 75, "{point}: {said:?}");
         assert!(said.stderr.contains(&format!("(pid {pid}, which is stopped)")), "{said:?}");
         assert_eq!(world.rows(claims), ["ada", "bob"], "nothing is half erased");
-        // A run waits for no publisher: what that one makes is checked before it is shown.
+        // A run does not wait for a publisher, whose snapshot is checked before it is shown.
         fs::write(world.path("mill.toml"), "verification.exclude_users = ['ada']\n").unwrap();
         assert_eq!(world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]).status, 0);
         signal(&child, rustix::process::Signal::CONT);

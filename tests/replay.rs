@@ -1,8 +1,8 @@
-//! `sessionmill replay`: recordings out of source files.
+//! `sessionmill replay`: recordings, read from source files.
 
 use crate::world::World;
 
-/// A part of a recording with events of rrweb, on a line.
+/// A part of a recording with events of rrweb, as a line.
 fn snapshot(id: &str, second: u32, events: &str) -> String {
     format!(
         r#"{{"uuid":"{id}","event":"$snapshot","distinct_id":"u-7","timestamp":"2026-03-01T12:00:{second:02}Z","properties":{{"$session_id":"s-1","$snapshot_data":{events}}}}}"#
@@ -11,7 +11,7 @@ fn snapshot(id: &str, second: u32, events: &str) -> String {
 
 pub(crate) const VIEW: &str = r#"{"uuid":"v1","event":"$pageview","distinct_id":"u-7","timestamp":"2026-03-01T12:00:00Z","properties":{"$session_id":"s-1","$current_url":"https://mill.example/"}}"#;
 
-/// 12:00 on the first of March, in milliseconds.
+/// 12:00 on 1 March, in milliseconds.
 const NOON: u64 = 1_772_366_400_000;
 
 pub(crate) fn world() -> World {
@@ -28,7 +28,7 @@ pub(crate) fn world() -> World {
     world
 }
 
-/// Writes a recording of so many lines of a MiB each. Returns its bytes.
+/// Writes a recording with this number of lines of one MiB each. Returns its bytes.
 pub(crate) fn write_long(world: &World, lines: u32) -> usize {
     let text = "x".repeat(1 << 20);
     let line = |number: u32| {

@@ -1,4 +1,4 @@
-//! Full disks: what was committed is kept, and the next run goes on.
+//! Full disks: committed data is kept, and the next run continues.
 
 use crate::damage::wal;
 use crate::store::{assert_like_new, responses};
@@ -6,7 +6,7 @@ use crate::world::{Said, World};
 use duckdb::Connection;
 use std::fs;
 
-/// A run that may write no file longer than `bytes`, which is what a full disk is to DuckDB.
+/// A run that may not write files longer than `bytes`. For DuckDB this looks like a full disk.
 pub fn run_within(world: &World, bytes: u64) -> Said {
     let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
     world.mill_by(&["sh", "-c", &script], &["run", "--sessions", "root"])
@@ -50,7 +50,7 @@ fn a_database_that_breaks_down_ends_the_run_and_keeps_what_was_committed() {
     let world = World::new();
     world.write("ada/a.jsonl", "").write("ada/b.jsonl", "");
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
-    // A database that is longer than the log will be, so that it cannot grow while the log can.
+    // A database that is longer than the log will be, so that only the log can grow.
     let padding = "CREATE TABLE padding AS SELECT hash(x) AS x FROM range(1600000) r(x)";
     Connection::open(world.database()).unwrap().execute_batch(padding).unwrap();
     let length = fs::metadata(world.database()).unwrap().len();

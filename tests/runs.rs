@@ -65,7 +65,7 @@ fn every_run_is_in_the_history_however_it_ends() {
     assert_eq!(json[0]["errors_detail"][0]["session"], "ada/a.jsonl");
 }
 
-/// The words of a table, without what its runs took.
+/// The text of a table, without durations.
 fn timeless(text: &str) -> String {
     let mut words = String::new();
     for line in text.lines().filter(|line| !line.starts_with('─')) {
@@ -148,7 +148,7 @@ fn a_pass_that_is_stopped_keeps_what_it_has_and_leaves_the_rest() {
     assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["1200"]);
 }
 
-/// The usage processor, and a signal that comes when it opens a file.
+/// The usage processor, with a signal that arrives when it opens a file.
 struct Stopper<'p> {
     heartbeat: &'p Heartbeat,
     at: &'p str,
@@ -169,7 +169,7 @@ impl Processor for Stopper<'_> {
     }
 }
 
-/// A processor that has nothing to say.
+/// A processor without output.
 struct Silent;
 
 struct SilentFold;
@@ -209,7 +209,7 @@ fn two_processors_that_meet_at_a_file_know_it_once() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
     fs::create_dir_all(world.path("data")).unwrap();
-    // As a pass leaves it that died at the file: the next one lets go of the database to try it.
+    // The state after a pass that died at the file: the next pass closes the database to try the file.
     fs::write(beside(&world.database(), "usage.flight"), Md5::digest("ada/a.jsonl")).unwrap();
     let meanwhile = |_: &Job, _: &[&dyn Processor]| {
         let counts = world.pass_of(&[&Silent]).unwrap().remove(0);
@@ -225,7 +225,7 @@ fn two_processors_that_meet_at_a_file_know_it_once() {
     );
 }
 
-/// A pass with a trial and a word after each commit.
+/// A pass with a trial, and a callback after each commit.
 fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, heartbeat: &Heartbeat) -> Summary {
     let summary = pass::run(&Pass {
         database: &world.database_file(),

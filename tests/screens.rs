@@ -1,15 +1,15 @@
-//! What people see: every report over one small world, on terminals of three widths and behind a pipe, compared with the
-//! files in `tests/screens`.
+//! Everything that people see: all reports over a small world, on terminals of three widths and in a pipe, compared
+//! with the files in `tests/screens`.
 //!
-//! `UPDATE_EXPECTED=1 cargo test --test world screens` writes them; look at what it writes before it is committed. Reports
-//! about now, which are the start page, budgets and `top`, have tests of their own in `daily` and `top`.
+//! `UPDATE_EXPECTED=1 cargo test --test world screens` writes the files; check them before committing. Reports about
+//! the current time, which are the start page, budgets and `top`, are tested in `daily` and `top`.
 
 use crate::world::{Said, World};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The reports, by the names of their files, and what is asked for.
+/// The reports: the names of their files, and their arguments.
 const REPORTS: [(&str, &[&str]); 24] = [
     ("day", &["report"]),
     ("week", &["report", "--by", "week"]),
@@ -37,7 +37,7 @@ const REPORTS: [(&str, &[&str]); 24] = [
     ("digest", &["digest", "--period", "2026-02"]),
 ];
 
-/// A line of a session: who speaks in it, and what is said.
+/// A line of a session: its speaker, and its message.
 fn line(session: &str, time: &str, project: &str, role: &str, message: Value) -> String {
     let uuid = format!("{session}-{time}-{role}");
     let mut line = json!({
@@ -52,7 +52,7 @@ fn prompt(session: &str, time: &str, project: &str, text: &str) -> String {
     line(session, time, project, "user", json!({"content": text}))
 }
 
-/// A response that calls a tool, and what came of it.
+/// A response that calls a tool, and the result.
 fn call(
     session: &str,
     time: &str,
@@ -82,8 +82,8 @@ fn task(id: &str, state: &str, time: &str, data: Value) -> String {
     format!("{event}\n")
 }
 
-/// Two people in two weeks, with three projects, two models and one that has no price, calls that fail, an interruption,
-/// something that is taught, and tasks of a time that no clock has reached.
+/// Two people in two weeks, with three projects, two models with a price and one without, failed calls, an
+/// interruption, a statement of knowledge, and tasks of a time in the far future.
 fn world() -> World {
     let world = World::new();
     let (opus, haiku, new) = ("claude-opus-4-6", "claude-haiku-4-5", "claude-opus-99");

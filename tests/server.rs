@@ -1,5 +1,5 @@
-//! A server of a language model, of our own: it speaks both APIs on a local port, finds a claim in every
-//! turn that begins with `No, `, sees no contradiction, and misbehaves as it is told.
+//! A fake server of a language model: it supports both APIs on a local port, finds a claim in every turn that begins
+//! with `No, `, sees no contradiction, and misbehaves on request.
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,28 +12,28 @@ use std::sync::{Arc, Mutex};
 
 /// What the server does with a request.
 pub enum Says {
-    /// The claims that it finds, or that nothing is contradicted.
+    /// The claims that it finds, or no contradiction.
     Claims,
-    /// This form in the place of its own.
+    /// This form instead of its own.
     Form(Value),
-    /// A status, headers, a body.
+    /// A status, headers, and a body.
     Status(u16, &'static str, &'static str),
     Refusal,
-    /// What it finds, once so many questions of this form have come in; after a minute without them an error.
+    /// The claims, after this many questions of the form have arrived; an error after a minute without them.
     Beside(usize),
     /// Nothing, until the test is over.
     Nothing,
-    /// Half of what it has announced.
+    /// Half of the announced length.
     Half,
     /// The same reply twice.
     Twice,
 }
 
-/// A request that came in.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
-    /// In lower case, a line each.
+    /// In lower case, one on each line.
     pub headers: String,
     pub body: Value,
 }
@@ -44,7 +44,7 @@ impl Request {
         self.form() == "report_contradictions"
     }
 
-    /// Name of the form that is asked for.
+    /// The name of the requested form.
     fn form(&self) -> &str {
         let name = [&self.body["tool_choice"]["name"], &self.body["response_format"]["json_schema"]["name"]];
         name.into_iter().find_map(Value::as_str).unwrap()
@@ -71,12 +71,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that does with the n-th request what it is told.
+    /// A server that answers the n-th request with `behaviour`.
     pub fn start(behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) -> Self {
         Self::listen(behaviour, serve)
     }
 
-    /// The same over TLS, with a certificate that the authority of the tests has signed.
+    /// The same over TLS, with a certificate signed by the authority of the tests.
     pub fn start_tls(behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) -> Self {
         let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
@@ -111,17 +111,17 @@ impl Server {
         server
     }
 
-    /// From now on it behaves like this.
+    /// Changes the behaviour.
     pub fn now(&self, behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) {
         *self.shared.behaviour.lock().unwrap() = Box::new(behaviour);
     }
 
-    /// What was asked about conversations.
+    /// All requests about conversations.
     pub fn requests(&self) -> Vec<Request> {
         self.asked().filter(|request| !request.is_judgement()).collect()
     }
 
-    /// What was asked about corrections.
+    /// All requests about corrections.
     pub fn judgements(&self) -> Vec<Request> {
         self.asked().filter(Request::is_judgement).collect()
     }
@@ -214,7 +214,7 @@ fn found(request: &Request) -> Value {
     if request.is_judgement() { json!({"contradicted": []}) } else { claims(request.turns()) }
 }
 
-/// A claim for every turn of the person that begins with `No, `.
+/// A claim for each turn of the person that begins with `No, `.
 fn claims(turns: &str) -> Value {
     let mut claims = Vec::new();
     for turn in turns.split("</turn>") {

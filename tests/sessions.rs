@@ -1,4 +1,4 @@
-//! Sessions, one session step by step, and what failed: in words and for programs.
+//! Sessions, a session step by step, and failures: as text and for programs.
 
 use crate::html::world;
 use crate::world::World;
@@ -26,7 +26,7 @@ fn sessions_come_the_costliest_first() {
     };
     let orders = ["cost", "Date", "duration", "tokens", "responses", "calls", "failed"];
     assert_eq!(orders.map(first), ["s1", "s2", "s1", "s1", "s1", "s1", "s1"]);
-    // Where the costliest is not the one of most responses.
+    // A world in which the costliest session is not the one with the most responses.
     let others = World::new();
     let of = |id: &str, session: &str, output: u64| {
         crate::world::response(id, "10:00:00", output).replace("\"s1\"", &format!("\"{session}\""))
@@ -102,7 +102,7 @@ Total  $3.09, 123k tokens, 2 responses
     assert_eq!(header.join(" "), "Time What Input Output Cache write Cache read Cost Line");
     assert!(said.stdout.lines().all(|line| line.chars().count() <= 120), "{}", said.stdout);
 
-    // On two days, the time has the day.
+    // If a session is on two days, times include the day.
     world.append(
         &format!("carol/-home-carol-work-a-long-name/{long}.jsonl"),
         &line("09", 7).replace("\"s1\"", &format!("\"{long}\"")).replace("2026-02-01", "2026-02-02"),
@@ -119,7 +119,7 @@ Total  $3.09, 123k tokens, 2 responses
     let header: Vec<_> = sessions.lines().next().unwrap().split_whitespace().collect();
     assert!(header.contains(&"Active") && header.contains(&"Cost"), "{sessions}");
     assert!(!header.contains(&"Calls"), "{sessions}");
-    // What was asked for has room.
+    // The column that the list is sorted by is shown.
     let ordered = ["report", "sessions", "--no-refresh", "--order", "calls"];
     let ordered = world.mill_with(&ordered, &[("COLUMNS", "80")]).stdout;
     assert!(ordered.lines().next().unwrap().contains("Calls"), "{ordered}");
@@ -178,7 +178,7 @@ fn a_screen_gets_the_first_rows_of_each_kind_of_error() {
     assert_eq!(rows(&world.terminal(120, &[&args[..], &["--limit", "11"]].concat(), &[]).stdout), 11);
 }
 
-/// Types of lines that no rule is known for are told of the days and people that are asked for.
+/// Unknown record types are reported for the requested days and people.
 #[test]
 fn unknown_types_of_lines_are_those_of_the_days() {
     let world = World::new();
@@ -224,7 +224,7 @@ fn what_came_before_the_first_prompt_is_a_row_of_its_own() {
     assert!(shown.contains("(before the first prompt)"), "{shown}");
 }
 
-/// A prompt that only agrees can cost the most, and nobody kept its words.
+/// A prompt that only agrees can be the costliest, and its words are not stored.
 #[test]
 fn a_prompt_that_goes_on_is_told_by_the_one_before() {
     let world = World::new();

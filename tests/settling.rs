@@ -1,6 +1,6 @@
-//! Settling against a naive second implementation: whatever happens to files, rules and settings, the
-//! entities are those of settling everything from scratch, but for keys that fail, which keep what they had
-//! until they are tried again.
+//! Settling compared with a naive second implementation: whatever happens to files, rules and settings, the entities
+//! equal those of settling everything from scratch. Keys that fail are an exception: they keep their entities until
+//! they are tried again.
 
 use crate::world::{World, response, rounds};
 use chrono::{DateTime, Utc};
@@ -63,7 +63,7 @@ const TABLES: &str = "
 enum Fault {
     Fails(FailureClass),
     Panics,
-    /// Its entities are refused by the database.
+    /// The database refuses its entities.
     Unfit,
 }
 
@@ -88,7 +88,7 @@ impl Fault {
 
 type Faults = BTreeMap<&'static str, Fault>;
 
-/// Adds up the values of each word: `word value` is a prompt.
+/// Adds up the values of each word; `word value` is a prompt.
 struct Sums {
     manifest: &'static Manifest,
     /// Stands for a rule of the settlement.
@@ -177,7 +177,7 @@ impl Fold for Words {
     }
 
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
-        // The order of its own is not the one that the settlement declares.
+        // This order differs from the one that the settlement declares.
         for (word, line, value) in self.0.into_iter().rev() {
             facts.push(WordRow { word: &word, line, value });
         }
@@ -187,7 +187,7 @@ impl Fold for Words {
 
 type Lines = Vec<(&'static str, i64)>;
 
-/// What the entities of each word have to be.
+/// The expected entities of each word.
 fn oracle(files: &BTreeMap<&'static str, Lines>, processor: &Sums) -> BTreeMap<String, String> {
     let mut words: BTreeMap<String, (Vec<&str>, i64, String)> = BTreeMap::new();
     for (file, lines) in files {
@@ -215,7 +215,7 @@ fn text(lines: &Lines) -> String {
     lines.iter().map(line).collect()
 }
 
-/// What is known of a word.
+/// The expected state of a word.
 #[derive(Default)]
 struct Word {
     /// What it was last settled from, or tried to be.
@@ -262,12 +262,12 @@ impl Word {
     }
 }
 
-/// The lines of a word.
+/// The lines with a word.
 fn places(lines: &Lines, word: &str) -> Vec<(usize, i64)> {
     (1..).zip(lines).filter(|(_, (name, _))| *name == word).map(|(number, (_, value))| (number, *value)).collect()
 }
 
-/// A number from 0 to 1 for a text: its MD5 decides.
+/// A number from 0 to 1 that the MD5 of a text determines.
 fn spread(text: &str) -> f64 {
     let digest: [u8; 16] = Md5::digest(text).into();
     u64::from_le_bytes(digest[..8].try_into().unwrap()) as f64 / u64::MAX as f64
@@ -292,7 +292,7 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
             let what = random.u32(..100);
             let mut faults = processor.faults.clone();
             match what {
-                // Appended, inserted, removed, reordered, repeated, written anew.
+                // Appends, inserts, removes, reorders, repeats, or rewrites lines.
                 0..25 => (0..3).for_each(|_| files.entry(file).or_default().push(line(&mut random))),
                 25..32 => {
                     let lines = files.entry(file).or_default();
@@ -353,7 +353,7 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
     }
 }
 
-/// The usage processor, which notes the keys that it settles.
+/// The usage processor, which records the keys that it settles.
 struct Noting(Mutex<Vec<String>>);
 
 impl Processor for Noting {

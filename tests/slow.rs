@@ -1,8 +1,8 @@
-//! The counting rules a second time: slow, whole files in memory, `serde_json::Value` throughout,
-//! written from COUNTING alone. It shares nothing with the processor or the dialect but the rules, so
-//! that a mistake has to be made twice to pass.
+//! A second implementation of the counting rules: slow, with whole files in memory and `serde_json::Value` throughout,
+//! written from COUNTING alone. It shares no code with the processor or the dialect, so a mistake must be made twice to
+//! go unnoticed.
 //!
-//! Compared with the database over the fixtures, and over real transcripts where they are at hand.
+//! It is compared with the database on the fixtures, and on real transcripts if they are available.
 
 #![allow(clippy::disallowed_methods, reason = "no database is read as a file here")]
 
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-/// No time, time, path and line: the earliest copy has the least (rule 3).
+/// No time, time, path and line. The earliest copy is the smallest (rule 3).
 type Order = (bool, i64, String, usize);
 
-/// One line's telling of a response.
+/// A copy of a response, from one line.
 #[derive(Clone)]
 struct Copy {
     order: Order,
@@ -47,14 +47,14 @@ struct Call {
 struct Slow {
     /// By message id.
     copies: BTreeMap<String, Vec<Copy>>,
-    /// By event id: what was called for, with the place of the copy.
+    /// By event id: each call, with the order of the copy.
     calls: BTreeMap<String, Vec<(Order, Call)>>,
     /// By source file: active seconds, prompts, responses, tool calls, slash commands, tool errors, API
     /// errors, malformed lines.
     files: BTreeMap<String, String>,
 }
 
-/// A record with the place it speaks from.
+/// A record, with where and when it was written.
 struct Told<'v> {
     record: &'v Value,
     line: usize,
@@ -106,7 +106,7 @@ impl Slow {
             }
         }
         let mut times: Vec<i64> = records.iter().filter_map(|(_, record)| micros(&record["timestamp"])).collect();
-        // What stands above the first time has that time (rule 9).
+        // Records before the first time get the first time (rule 9).
         let first = records.iter().find_map(|(_, record)| micros(&record["timestamp"]));
         told.iter_mut().for_each(|told| told.time = told.time.or(first));
 
@@ -132,12 +132,12 @@ impl Slow {
                 }
             }
         }
-        // Slash command and skill by subagent.
+        // Slash command and skill, by subagent.
         let mut turns: HashMap<Option<String>, [Option<String>; 2]> = HashMap::new();
         let mut servers: HashMap<String, String> = HashMap::new();
         let mut responses = BTreeSet::new();
         let mut calls: BTreeMap<String, Call> = BTreeMap::new();
-        // Calls without an id by response and tool: the records that make them, with their places there.
+        // Calls without an id, by response and tool: the records that make them, with their positions there.
         let mut idless: HashMap<String, Vec<String>> = HashMap::new();
         let (mut prompts, mut api_errors) = (0, 0);
         for (position, told) in told.iter().enumerate() {
@@ -242,7 +242,7 @@ impl Slow {
         let mut rows = BTreeMap::new();
         for (id, copies) in &self.copies {
             let earliest = copies.iter().min_by_key(|copy| &copy.order).unwrap();
-            // Of equals the first: any is as good, since only their numbers are compared.
+            // If several are equal, any of them will do, because only their numbers are compared.
             let rank = |copy: &Copy| {
                 let total = |[input, output, write, _, read]: [i64; 5]| input + output + write + read;
                 let totals = copy.parts.iter().map(|(_, counts)| total(*counts));
@@ -268,8 +268,7 @@ impl Slow {
         rows
     }
 
-    /// Event id → kind, tool, what the tool's kind adds, how it ended, who worked on it and what it was
-    /// made in.
+    /// Event id → kind, tool, details of the tool's kind, result, and the person, place and turn of the call.
     fn tool_events(&self) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         for (id, copies) in &self.calls {
@@ -289,7 +288,7 @@ impl Slow {
     }
 }
 
-/// Logs of other agents, and documents, have no rules here.
+/// There are no rules here for logs of other agents, and for documents.
 fn is_claude(path: &Path) -> bool {
     let name = path.to_str().unwrap();
     !name.contains("/alan/") && !name.ends_with("/pretty-printed-document.jsonl")
@@ -326,7 +325,7 @@ fn records(bytes: &[u8]) -> (Vec<(usize, Value)>, usize) {
     (records, malformed)
 }
 
-/// Text that a strict parser takes: broken UTF-8, lone surrogates and endless numbers replaced.
+/// The text for a strict parser: invalid UTF-8, lone surrogates and overlong numbers are replaced.
 fn readable(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let mut readable = String::new();
@@ -362,7 +361,7 @@ fn readable(line: &[u8]) -> String {
     readable
 }
 
-/// The folder above `subagents`, else the name of the file.
+/// The folder above `subagents`, or the name of the file.
 fn session_of(name: &str) -> String {
     let parts: Vec<_> = name.split('/').collect();
     match parts.iter().position(|part| *part == "subagents") {
@@ -371,7 +370,7 @@ fn session_of(name: &str) -> String {
     }
 }
 
-/// A text that names something, as an empty one does not.
+/// A text that can be an id: empty texts cannot.
 fn identity(value: &Value) -> Option<&str> {
     value.as_str().filter(|id| !id.is_empty())
 }
@@ -384,7 +383,7 @@ fn instant(micros: i64) -> String {
     DateTime::<Utc>::from_timestamp_micros(micros).unwrap().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// What stands below `message`, or the record itself where it is flat.
+/// The content of `message`, or the record itself if it is flat.
 fn message(record: &Value) -> &Value {
     if record["message"].is_object() { &record["message"] } else { record }
 }
@@ -438,7 +437,7 @@ fn counts(usage: &Value) -> [i64; 5] {
     [zero("input_tokens"), zero("output_tokens"), write, hour.min(write), zero("cache_read_input_tokens")]
 }
 
-/// The whole part of what can be read as a number; a negative one is 0, one above 2^40 no count.
+/// The integer part of a number. Negative numbers count as 0; numbers above 2^40 are not counts.
 fn count(value: &Value) -> Option<i64> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
@@ -448,7 +447,7 @@ fn count(value: &Value) -> Option<i64> {
     (number < (1_i64 << 40) as f64 + 1.0).then_some(number.max(0.0) as i64)
 }
 
-/// Kind, name and what the kind adds.
+/// Kind, name, and details of the kind.
 fn tool(block: &Value) -> (&'static str, String, String) {
     let name = block["name"].as_str().unwrap_or("(unnamed)").to_owned();
     let input = |key: &str| block["input"][key].as_str().map(str::to_owned);
@@ -462,8 +461,7 @@ fn tool(block: &Value) -> (&'static str, String, String) {
     (kind, name, detail)
 }
 
-/// Whether nobody but a person can have written the record: no result, not meta, no summary, no
-/// subagent's task.
+/// Whether only a person can have written the record: it is not a result, meta, a summary, or a subagent's task.
 fn may_be_a_person(told: &Told<'_>) -> bool {
     let record = told.record;
     role(record) == "user"
@@ -488,8 +486,8 @@ fn slash_command(told: &Told<'_>) -> Option<String> {
     })
 }
 
-/// Whether a result says that a person declined the call. No fixture and no transcript is from a client that
-/// names the kind.
+/// Whether a result says that a person declined the call. No fixture and no transcript is from a client that states the
+/// kind.
 fn is_declined(block: &Value) -> bool {
     let text = block["content"].as_str().or(block["content"][0]["text"].as_str()).unwrap_or_default();
     text.starts_with("The user doesn't want to ") || text.starts_with("[Request interrupted by user")
@@ -522,7 +520,7 @@ fn is_prompt(told: &Told<'_>) -> bool {
     may_be_a_person(told) && (shown || texts(told.record).iter().any(said))
 }
 
-/// What the database says, in the same words.
+/// The contents of the database, in the same form.
 struct Quick {
     responses: BTreeMap<String, String>,
     tool_events: BTreeMap<String, String>,
@@ -534,7 +532,7 @@ impl Quick {
         let pairs = |sql: &str| {
             let rows = world.rows(sql);
             let count = rows.len();
-            // A name can hold a line feed but no form feed, which parts key and row.
+            // A name can contain a line feed but no form feed, so a form feed separates key and row.
             let pairs: BTreeMap<_, _> = rows
                 .iter()
                 .map(|row| row.split_once('\u{c}').unwrap())
@@ -569,8 +567,7 @@ impl Quick {
     }
 }
 
-/// Whatever has no id of its own has a name that each implementation gives in its own way: only what is
-/// said of it is compared.
+/// Rows without an id of their own. The implementations name them differently, so only their contents are compared.
 fn anonymous(
     rows: BTreeMap<String, String>,
     is_named: impl Fn(&str) -> bool,

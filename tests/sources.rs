@@ -1,4 +1,4 @@
-//! Sources: alarms about them, what a run makes of those that it finds or is told of, and what becomes of them.
+//! Sources: alarms, sources that a run finds or is given, and moved and retired sources.
 
 use crate::daemon::schedule;
 use crate::world::{Said, World, check_sums, response};
@@ -33,7 +33,7 @@ fn run(world: &World) -> Said {
     mill(world, &["run", "usage"])
 }
 
-/// The alarms of a run with more arguments, and its exit code.
+/// The exit code and alarms of a run with further arguments.
 fn alarms(world: &World, args: &[&str]) -> (i32, Vec<String>) {
     let said = mill(world, &[&["run", "usage", "--json"], args].concat());
     let json: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
@@ -69,7 +69,7 @@ fn an_alarm_reaches_everybody_and_clears_by_itself() {
     assert_eq!((status, metric("alarms")), (0, None));
     let success = metric("last_success_timestamp_seconds");
     fs::set_permissions(world.root().join("bob"), fs::Permissions::from_mode(0o000)).unwrap();
-    // The end of a run is told to the second.
+    // The end of a run is stored in seconds.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert_eq!(run(), Some(1));
     let alarm = "cannot list `bob`: permission denied";
@@ -111,7 +111,7 @@ fn a_source_of_one_person_says_whose_it_is() {
     assert_eq!(world.rows(whose), of_ada);
     let json: Value = serde_json::from_str(&mill(&world, &["sources", "list", "--json"]).stdout).unwrap();
     assert_eq!(json[0]["user"], "ada");
-    // Under another user its files would be counted twice.
+    // Under another user its files would count twice.
     for (user, whose) in [("user = \"bob\"\n", "the logs of `bob`"), ("", "those of whoever runs it")] {
         configure(user);
         let said = run(&world);
@@ -194,7 +194,7 @@ fn a_root_that_is_known_can_have_another_name_and_new_ones_join_it() {
     assert!(said.status == 0 && said.stdout.contains(added), "{said:?}");
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(world.rows(FILES), ["other|bob/b.jsonl", "team|ada/a.jsonl"]);
-    // Both names at once, each for the other's folder.
+    // Both names at once, each with the other's folder.
     configure(&world, &[("team", "two"), ("other", "root")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(world.rows(FILES), ["other|ada/a.jsonl", "team|bob/b.jsonl"]);
@@ -211,7 +211,7 @@ fn a_bad_source_costs_itself_only() {
     configure(&world, &[("one", "root"), ("two", "two")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     fs::rename(world.path("two"), world.path("away")).unwrap();
-    // A file of a name that the source has which is away is not taken for its own.
+    // A file that has the same name as a file of the missing source is not taken for that file.
     world.write("ada/c.jsonl", line("m3", 7)).write("bob/b.jsonl", line("m4", 8));
     let missing = "source `two` is left out: cannot read `[world]/two`: ";
     let (status, told) = alarms(&world, &[]);
@@ -226,14 +226,14 @@ fn a_bad_source_costs_itself_only() {
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(mill(&world, &["status", "--check"]).status, 0);
 
-    // A folder that nobody ever saw is not remembered, so that its path can be corrected.
+    // A folder that was never seen is not remembered, so its path can be corrected.
     configure(&world, &[("one", "root"), ("three", "tree"), ("two", "two")]);
     let (status, told) = alarms(&world, &[]);
     assert!(status == 1 && told.len() == 1 && told[0].starts_with("source `three` is left out: "), "{told:?}");
     put(&world, "three/eve/e.jsonl", &line("m5", 9));
     configure(&world, &[("one", "root"), ("three", "three"), ("two", "two")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
-    // One level too deep, and closed.
+    // A folder that is one level too deep, and one that cannot be read.
     put(&world, "deep/d.jsonl", &line("m6", 1));
     configure(&world, &[("deep", "deep"), ("one", "root"), ("three", "three"), ("two", "two")]);
     let (status, told) = alarms(&world, &[]);
@@ -250,7 +250,7 @@ fn a_bad_source_costs_itself_only() {
     assert!(alarm.contains("cannot list `[world]/three`: permission denied; owner "), "{alarm}");
     assert!(alarm.contains("run it as its owner: "), "{alarm}");
     assert_eq!(json["processors"][0]["processed"], 1);
-    // The alarm stays for those who can see the folder, until a run can.
+    // The alarm stays until a run can read the folder, even if other processes can.
     assert_eq!(mill(&world, &["status", "--check"]).status, 2);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(mill(&world, &["status", "--check"]).status, 0);
@@ -295,7 +295,7 @@ fn a_new_source_is_refused_while_a_known_one_is_not_named() {
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(world.rows(OUTPUT), ["18"]);
 
-    // With two that are not named it cannot be told which has moved.
+    // With two unnamed sources, it is unknown which one has moved.
     put(&world, "x/eve/e.jsonl", &line("m4", 1));
     configure(&world, &[("x", "x")]);
     let said = mill(&world, &["run", "--adopt"]);
@@ -322,7 +322,7 @@ fn a_move_is_refused_where_files_would_be_counted_twice() {
     let said = mill(&world, &["sources", "retire", "three"]);
     assert_eq!(said.status, 64, "{said:?}");
     assert_eq!(sources(&world), ["one [world]/root in use", "two [world]/two in use"]);
-    // By its folder, and with a note where the configuration knows better.
+    // Named by its folder, with a note that the configuration has another folder.
     fs::rename(world.path("two"), world.path("far")).unwrap();
     let said = mill(&world, &["sources", "moved", "two/", "far"]);
     let expected = "source `two` is in [world]/far now\nnote: the configuration still has `two` in [world]/two: change it there too\n";
@@ -343,7 +343,7 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     let before = world.rows(FILES);
     assert_eq!(world.rows(OUTPUT), ["18"]);
 
-    // As long as it is in use, its names are its own.
+    // While the source is in use, its names belong to it.
     configure(&world, &[("new", "new"), ("old", "root")]);
     let said = run(&world);
     let clash = "rejected `ada/p/same.jsonl`: another source has a file of this name\n";
@@ -394,7 +394,7 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     assert_eq!(world.rows("SELECT count(*) FROM session_files WHERE gone_since IS NOT NULL"), ["0"]);
     let retired = &sources(&world)[1];
     assert_eq!(retired, "old [world]/root retired");
-    // Its name is free, and its folder can be read again.
+    // Its name can be used again, and its folder can be read again.
     put(&world, "third/eve/e.jsonl", &line("m5", 1));
     configure(&world, &[("new", "new"), ("old", "third")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
@@ -487,7 +487,7 @@ fn a_source_that_failed_is_at_peace_when_it_is_retired() {
     assert_eq!(mill(&world, &["status", "--check"]).status, 0);
 }
 
-/// A home with transcripts of agents.
+/// A home folder with transcripts of agents.
 fn home(world: &World, folders: &[(&str, &str)]) {
     for (folder, id) in folders {
         put(world, &format!("home/{folder}/-home-ada-shop/{id}.jsonl"), &line(id, 10));
@@ -512,7 +512,7 @@ fn what_agents_keep_is_found_and_told_in_a_line() {
     let found = "sessions: found [world]/home/.codex/sessions (Codex), [world]/home/.codex/archived_sessions (Codex)\n";
     assert!(tokens == Some(20) && said.stderr.starts_with(found), "{said:?}");
 
-    // Whatever comes later joins, as long as nobody names a source.
+    // Later transcripts are added, as long as no source is named.
     home(&world, &[(CLAUDE, "m3")]);
     let (tokens, said) = report("codex.duckdb", &[]);
     let found = "sessions: found [world]/home/.claude/projects (Claude Code)\n";
@@ -558,7 +558,7 @@ fn nothing_is_found_where_somebody_named_a_source() {
     assert_eq!(world.mill(&["run", "--sessions", claude.to_str().unwrap()]).status, 0);
     home(&world, &[(".codex/sessions/2026/02/01", "m2")]);
     assert_eq!(report().0, 10);
-    // An older program did not note it: a source in a place that is searched counts as found.
+    // An older program did not record whether a source was found. A source in a default place counts as found.
     let origin = world.path("data/mill.duckdb.origin");
     let text = fs::read_to_string(&origin).unwrap();
     fs::write(&origin, text.replace(",\"retired\":false,\"found\":false", "")).unwrap();

@@ -1,4 +1,4 @@
-//! The store: rows that do not fit cost what they are about, and a slow file holds up nobody.
+//! The store: rows that do not fit only affect what they are about, and a slow file blocks nobody.
 
 use crate::failures::TWINS;
 use crate::world::{DAY, World, response, rows_of, tables};
@@ -20,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Queries for all that a database says, but for the times at which it was told.
+/// Queries for everything that a database says, except for the times of reading.
 pub fn queries() -> Vec<String> {
     let ledger = [
         "SELECT * EXCLUDE (first_seen, verified_at, settled, first_look_boot, first_look_ns) FROM session_files ORDER BY ALL",
@@ -37,7 +37,7 @@ pub fn content(database: &Path) -> Vec<String> {
     queries().iter().flat_map(|sql| rows_of(&store, sql)).collect()
 }
 
-/// Fails unless the database says what one says that is made from nothing now.
+/// Fails unless the database equals one that is built from scratch now.
 pub fn assert_like_new(world: &World, about: &str) {
     let scratch = world.path("scratch.duckdb");
     fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().path()).for_each(|path| {
@@ -49,7 +49,7 @@ pub fn assert_like_new(world: &World, about: &str) {
     assert_eq!(content(&world.database()), content(&scratch), "{about}");
 }
 
-/// A pass with a word after each commit.
+/// A pass with a callback after each commit.
 pub fn run_pass(
     world: &World,
     database: &Path,
@@ -85,18 +85,18 @@ pub fn responses(prefix: &str, count: u64) -> String {
 table! {
     static NARROW: Table = "usage_sessions", Hidden;
 
-    /// A row of fewer columns than the table has.
+    /// A row with fewer columns than the table.
     struct NarrowRow<'a> {
         session_id: &'a str,
         prompts: u64,
     }
 }
 
-/// The usage processor with rows that do not fit into their tables.
+/// The usage processor, with rows that do not fit into their tables.
 struct Unfit {
-    /// The source file of whose facts one has nothing where something must be.
+    /// The source file with a fact that lacks a required value.
     file: &'static str,
-    /// The message id of whose entities one has.
+    /// The message id with an entity that lacks one.
     key: &'static str,
     manifest: &'static Manifest,
 }
@@ -106,7 +106,7 @@ impl Unfit {
         Self { file: "-", key: "-", manifest: Usage.manifest() }
     }
 
-    /// One that was written for other tables.
+    /// The processor, written for other tables.
     fn of_other_tables() -> Self {
         let facts = Box::leak(Box::new([&NARROW]));
         let manifest = Manifest { name: "other", facts, settlements: &[], ..Usage.manifest().clone() };
@@ -169,7 +169,7 @@ fn spoilt(rows: &Rows, table: &Table, column: &str) -> Vec<Value> {
     row
 }
 
-/// The usage processor, which is not done with one file before something was committed.
+/// The usage processor, which does not finish a certain file before something is committed.
 struct Slow<'c>(&'c AtomicU64);
 
 struct SlowFold<'s>(Option<&'s AtomicU64>, Box<dyn Fold + 's>);
@@ -263,7 +263,7 @@ fn a_processor_whose_rows_do_not_fit_costs_itself_only() {
 fn rows_that_the_database_did_not_keep_as_it_said_are_due_again() {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 3));
-    // A table that is listed twice has twice the rows that were expected of it.
+    // A table that is listed twice has twice as many rows as expected.
     let twice = Box::leak(Box::new([Usage.manifest().facts[2]; 2]));
     let manifest = Manifest { facts: twice, settlements: &[], ..Usage.manifest().clone() };
     let error = world.pass_of(&[&Unfit { manifest: Box::leak(Box::new(manifest)), ..Unfit::new() }]).unwrap_err();
@@ -283,7 +283,7 @@ fn a_key_whose_entities_do_not_fit_costs_itself_only() {
         let counts = world.pass_of(&[&unfit]).unwrap().remove(0);
         assert_eq!((counts.errors, counts.unsettled_keys), (0, 1), "{already}");
         assert_eq!((counts.processed, counts.unchanged), if already { (0, 2) } else { (2, 0) });
-        // The files are tried one by one after their commit was refused: the first one alone says it.
+        // After their commit was refused, the files are tried one by one, so the first one is committed alone.
         assert_eq!(world.rows("SELECT count(*), count_if(copies = 2) FROM usage_responses"), ["30|29"]);
         assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);
         let why = "m-7|permanent|the database refused: NOT NULL constraint failed: usage_responses.copies";
@@ -318,7 +318,7 @@ fn of_two_keys_of_one_hash_only_the_one_whose_entities_do_not_fit_fails() {
     }
 }
 
-/// DuckDB makes its folder for what does not fit into memory once, also while it replays the log.
+/// DuckDB creates its folder for spilled data only once, even if that happens while it replays the log.
 #[test]
 fn what_was_spilled_while_the_log_was_replayed_takes_no_room_from_what_comes_later() {
     let world = World::new();

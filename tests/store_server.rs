@@ -1,6 +1,6 @@
-//! Servers of PostgreSQL and MariaDB for tests: one of each for all tests of a process, from the packages that are
-//! installed, in a temporary folder. Each test has a database of its own. Root cannot run PostgreSQL: the servers
-//! run as their packages' users then.
+//! Servers of PostgreSQL and MariaDB for tests: one of each for all tests of a process, from installed packages, in a
+//! temporary folder. Each test has its own database. Root cannot run PostgreSQL, so for root the servers run as the
+//! users of their packages.
 
 #![cfg(feature = "console")]
 
@@ -21,16 +21,16 @@ pub enum StoreServer {
     MariaDb,
 }
 
-/// A database of one test.
+/// The database of a test.
 pub struct Server {
     kind: StoreServer,
     place: Place,
     name: String,
 }
 
-/// Where it is.
+/// Where the database is.
 enum Place {
-    /// A file, which goes with the test.
+    /// A file, removed after the test.
     File(tempfile::TempDir),
     Shared(&'static Process),
     Own(Process),
@@ -40,7 +40,7 @@ enum Place {
 struct Process {
     kind: StoreServer,
     folder: PathBuf,
-    /// A shell that ends the server when its input ends: however this process ends, its servers do, too.
+    /// A shell that stops the server when its own input ends. So the servers stop however this process ends.
     keeper: Option<Child>,
     is_shared: bool,
 }
@@ -50,7 +50,7 @@ static MARIADB: LazyLock<Option<Process>> = LazyLock::new(|| Process::new(StoreS
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl StoreServer {
-    /// A new database; `None` where the back end is not installed, which is said.
+    /// A new database; `None`, with a message, if the back end is not installed.
     pub fn start(self) -> Option<Server> {
         let place = match self {
             Self::Sqlite => Place::File(tempfile::tempdir().unwrap()),
@@ -81,7 +81,7 @@ impl StoreServer {
         process
     }
 
-    /// The program of the server and the one that prepares its folder, if they are installed.
+    /// The program of the server and the program that prepares its folder, if they are installed.
     fn programs(self) -> Option<[PathBuf; 2]> {
         let folders: Vec<_> = match self {
             Self::Sqlite => return None,
@@ -96,12 +96,12 @@ impl StoreServer {
         Some([server?, prepare?])
     }
 
-    /// The user whom the package made.
+    /// The user that the package created.
     fn user(self) -> &'static str {
         if self == Self::Postgres { "postgres" } else { "mysql" }
     }
 
-    /// A command of the server's user.
+    /// A command that runs as the server's user.
     fn command(self, program: impl AsRef<Path>) -> Command {
         let program = program.as_ref();
         if !rustix::process::geteuid().is_root() {
@@ -117,7 +117,7 @@ impl StoreServer {
 impl Process {
     fn new(kind: StoreServer, is_shared: bool) -> Option<Self> {
         let [_, prepare] = kind.programs()?;
-        // A path of a socket is short.
+        // The path of a socket must be short.
         let folder = PathBuf::from(format!(
             "/tmp/sessionmill-{}-{}-{}",
             kind.user(),
@@ -164,9 +164,9 @@ impl Process {
                  --innodb-flush-log-at-trx-commit=0 --pid-file={folder}/pid --max-connections=200"
             ),
         };
-        // PostgreSQL ends at once then, without waiting for its clients.
+        // On this signal, PostgreSQL stops at once, without waiting for its clients.
         let signal = if self.kind == StoreServer::Postgres { "QUIT" } else { "TERM" };
-        // One that is shared is never dropped.
+        // A shared server is never dropped.
         let end = if self.is_shared { format!("; rm -rf {folder}") } else { String::new() };
         let script = format!("{run} >{folder}/log 2>&1 & cat >/dev/null; kill -{signal} $!; wait{end}");
         let mut keeper = self.kind.command("/bin/sh");
@@ -198,7 +198,7 @@ impl Process {
 }
 
 impl StoreServer {
-    /// Who connects, and a database that is always there.
+    /// The user of connections, and a database that always exists.
     fn user_of_url(self) -> (&'static str, &'static str) {
         if self == Self::Postgres { ("postgres", "postgres") } else { ("root", "mysql") }
     }
@@ -226,7 +226,7 @@ impl Server {
         self.url().replace(&self.name, &name)
     }
 
-    /// Stops the server; not a file.
+    /// Stops the server. Returns false for a file.
     pub fn stop(&mut self) -> bool {
         if let Place::Own(process) = &mut self.place {
             process.stop();
@@ -240,7 +240,7 @@ impl Server {
         }
     }
 
-    /// All that a copy of the database would hold, bytes as hexadecimal digits.
+    /// Everything that a copy of the database would contain, bytes as hexadecimal digits.
     pub fn dump(&self) -> String {
         let process = match &self.place {
             Place::File(folder) => {
@@ -271,7 +271,7 @@ impl Server {
         String::from_utf8(dumped.stdout).unwrap()
     }
 
-    /// Makes a database and returns its name.
+    /// Creates a database, and returns its name.
     fn make(&self) -> String {
         let name = format!("store{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let always = self.kind.user_of_url().1;
@@ -285,12 +285,12 @@ impl Server {
     }
 }
 
-/// Runs a statement on a database of its own connection.
+/// Runs a statement on a database, with a new connection.
 pub fn ask(url: &str, sql: &str) -> Result<(), sqlx::Error> {
     use sqlx::Connection as _;
     let url = url.to_owned();
     let sql = sql.to_owned();
-    // A thread of its own: whoever asks may be async already.
+    // In a new thread, because the caller can be async already.
     let asked = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

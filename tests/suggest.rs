@@ -1,9 +1,9 @@
-//! `sessionmill suggest`: what people told their agents as lines for the files that agents read.
+//! `sessionmill suggest`: statements of people as lines for instruction files of agents.
 
 use crate::world::World;
 use serde_json::Value;
 
-/// A person says it in a project; the agent answers.
+/// A statement of a person in a project, and the agent's answer.
 fn says(session: &str, at: &str, cwd: &str, text: &str) -> String {
     format!(
         r#"{{"type":"user","uuid":"{session}-{at}","sessionId":"{session}","cwd":"{cwd}","timestamp":"2026-02-{at}:00Z","message":{{"role":"user","content":"{text}"}}}}
@@ -77,7 +77,7 @@ fn suggest_leaves_out_what_the_file_says_and_shows_what_was_said_again() {
     assert_eq!(again["times"], 3);
     let huge = format!("- {RULE}\n{}", "word ".repeat(300_000));
     assert_eq!(pages(&huge)[0]["lines"].as_array().unwrap().len(), 1, "nobody writes so much by hand");
-    // What was said again most often comes first.
+    // What was repeated most often comes first.
     let other = "From now on, always run make lint before every commit.";
     for day in [4, 5] {
         let (name, at) = (format!("ada/s1{day}.jsonl"), format!("0{day}T10:00"));
@@ -86,7 +86,7 @@ fn suggest_leaves_out_what_the_file_says_and_shows_what_was_said_again() {
     let both = pages(&format!("- {RULE}\n- {other}\n"));
     let times = both[0]["said_again"].as_array().unwrap().iter().map(|line| line["written"]["times"].as_u64().unwrap());
     assert_eq!(times.collect::<Vec<_>>(), [2, 1], "{both}");
-    // The history of a repository says since when a line stands there: the second one since the second of February.
+    // The history of the repository says since when each line exists: the second one since 2 February.
     std::fs::create_dir(world.path("bin")).unwrap();
     let blame = ["1770000000", "1770033600"].map(|time| format!("author-time {time}\\n\\tline\\n")).concat();
     std::fs::write(world.path("bin/git"), format!("#!/bin/sh\nprintf '{blame}'\n")).unwrap();
@@ -99,7 +99,7 @@ fn suggest_leaves_out_what_the_file_says_and_shows_what_was_said_again() {
         dated[0]["said_again"].as_array().unwrap().iter().map(|line| line["written"]["since"].as_str().unwrap());
     assert_eq!(since.collect::<Vec<_>>(), ["2026-02-02T02:40:00Z", "2026-02-02T12:00:00Z"], "{dated}");
     std::fs::write(&file, format!("- {RULE}\n- {other}\n")).unwrap();
-    // Nobody has said it since.
+    // It was not said since.
     let last = "2026-02-05T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     std::fs::File::options().write(true).open(&file).unwrap().set_modified(last.into()).unwrap();
     let args = ["--project", "shop", "--against", "RULES.md", "--format", "json", "--min-confidence", "0"];
@@ -139,7 +139,7 @@ fn suggest_keeps_what_a_person_prefers_off_the_projects() {
     assert_eq!(world.rows("SELECT scope FROM knowledge_items WHERE content LIKE '%emojis%'"), ["person"]);
     assert!(!projects.contains("emojis") && projects.contains("cents"), "{projects}");
     assert!(persons.starts_with("# ada\n") && persons.contains("emojis") && !persons.contains("cents"), "{persons}");
-    // A file in a home folder is one person's.
+    // A file in a home folder belongs to one person.
     std::fs::create_dir_all(world.path("home/.claude")).unwrap();
     std::fs::write(world.path("home/.claude/CLAUDE.md"), "- Prefer a formal tone, never use emojis.\n").unwrap();
     assert!(!pages(&["--person"]).contains("emojis"));
@@ -158,10 +158,10 @@ fn a_prompt_comes_back_in_three_sessions_and_not_in_copies() {
     };
     let page = || suggest(&world, &["--project", "shop", "--all"]);
     world.write("ada/a.jsonl", asks("s1", "01") + &asks("s1", "02")).write("ada/b.jsonl", asks("s2", "03"));
-    // Something of the project.
+    // A statement about the project.
     world.write("ada/c.jsonl", says("s0", "01T09:00", "/home/ada/shop", RULE));
     assert!(!page().contains("commit the changes"), "two sessions");
-    // A resumed conversation repeats what was said, under its own id.
+    // A resumed conversation repeats the prompt, under its own session id.
     world.write("ada/d.jsonl", asks("s2", "03").replace(r#""sessionId":"s2""#, r#""sessionId":"s3""#));
     assert!(!page().contains("commit the changes"), "a copy");
     world.write("ada/e.jsonl", asks("s4", "04"));
@@ -169,7 +169,7 @@ fn a_prompt_comes_back_in_three_sessions_and_not_in_copies() {
     assert!(page().contains(&format!(
         "- “please commit the changes”: a command could say it, such as `/commit-changes`\n{times}"
     )));
-    // In the words in which it is said most often, and no more than anybody reads.
+    // In the most frequent wording, and only as many as people would read.
     let others = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"];
     for session in 5..9 {
         let id = format!("s{session}");
@@ -202,11 +202,11 @@ fn suggest_has_one_line_for_items_that_say_the_same() {
     assert_eq!(world.rows("SELECT count(*) FROM knowledge_items"), ["3"]);
     assert_eq!(lines.len(), 2, "{page}");
     assert!(page.contains("  - said 2 times in 2 sessions by ada, last on 2026-02-02"), "{page}");
-    // Who says both in one session has said it once there.
+    // Both statements by the same person in one session count once.
     world.append("ada/1.jsonl", &says("s1", "01T10:10", "/home/ada/shop", said[1]));
     let page = suggest(&world, &["--project", "shop", "--all"]);
     assert!(page.contains("  - said 2 times in 2 sessions by ada, last on 2026-02-02"), "{page}");
-    // What was approved stays as it was approved.
+    // Approved items stay as they were approved.
     for (approved, count) in [(0, 2), (1, 3)] {
         let content = said[approved].replace("From now on, always", "Always");
         let sql = format!("SELECT item_id FROM knowledge_items WHERE content = '{content}'");
@@ -264,7 +264,7 @@ fn suggest_names_a_file_in_a_change_as_its_repository_does() {
     let args = ["--project", "shop", "--against", file.to_str().unwrap(), "--format", "diff", "--min-confidence", "0"];
     let change = suggest(&world, &args);
     assert!(change.starts_with("--- a/.claude/CLAUDE.md\n+++ b/.claude/CLAUDE.md\n"), "{change}");
-    // From a folder inside of a clone, the file is that of the clone.
+    // From a folder within a clone, the file is the one of the clone.
     std::fs::create_dir_all(world.path("shop/.git")).unwrap();
     std::fs::create_dir_all(world.path("shop/src")).unwrap();
     std::fs::write(world.path("shop/CLAUDE.md"), "# Rules\n").unwrap();

@@ -1,4 +1,4 @@
-//! Responses and calls that are kept added up: reports say the same with them and without, whatever happens in between.
+//! Pre-aggregated responses and calls: reports are the same with and without them, whatever happens in between.
 
 use crate::golden::fixtures;
 use crate::prices::report;
@@ -7,7 +7,7 @@ use duckdb::Connection;
 use sessionmill::store::{Access, Store};
 use std::fs;
 
-/// Reports that read sums, and such that cannot.
+/// Reports that read sums, and reports that cannot.
 const REPORTS: [&[&str]; 31] = [
     &["usage", "--by", "day"],
     &["usage", "--by", "week"],
@@ -48,14 +48,14 @@ fn reports(world: &World, more: &[&str]) -> Vec<String> {
             if args.iter().any(|arg| ["--format", "--explain", "html"].contains(arg)) { &[] } else { &["--json"] };
         let said = world.mill(&[&["report"], *args, json, &["--no-refresh"], more].concat());
         assert_eq!(said.status, 0, "{args:?} {said:?}");
-        // When it was read, and how long that took, is another thing each time.
+        // The time and duration of the run differ each time.
         let lines = said.stdout.lines().filter(|line| !line.contains("as_of") && !line.contains("as of "));
         format!("{args:?}\n{}", lines.collect::<Vec<_>>().join("\n"))
     };
     REPORTS.iter().map(read).collect()
 }
 
-/// Compares reports, and tells the first line that differs.
+/// Compares reports, and shows the first line that differs.
 #[track_caller]
 fn same(now: &[String], before: &[String]) {
     for (now, before) in now.iter().zip(before) {
@@ -83,7 +83,7 @@ fn reports_say_the_same_with_sums_and_without() {
     run();
     check(&world);
     let with_sums = reports(&world, &[]);
-    // The sums are read where they are in step, and else not.
+    // The sums are read only if they are up to date.
     change(&world, LEFT_BEHIND);
     change(
         &world,
@@ -104,7 +104,7 @@ fn reports_say_the_same_with_sums_and_without() {
     ];
     assert_eq!(never, expected);
 
-    // A database of before has none, or those of another version.
+    // A database of an older version has no sums, or sums of another version.
     change(&world, "DELETE FROM facts.settlements WHERE name IN ('usage_copies', 'usage_tool_calls')");
     run();
     check(&world);
@@ -123,7 +123,7 @@ fn sums_that_a_killed_run_left_behind_are_not_shown() {
     };
     assert_eq!(world.mill(&run).status, 0);
     assert_eq!(output(), ["16"]);
-    // One file has changed, and the response is told as one of the other, which is the earlier one.
+    // One file has changed, and the response now belongs to the other file, which has the earlier copy.
     world.append("ada/b.jsonl", &response("m1", "09:02:00", 70));
     for point in ["after-commit", "before-sums"] {
         let said = world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", &format!("kill:{point}"))]);

@@ -1,6 +1,6 @@
-//! Task sessions: life cycles in files of every format, and what is listed of them at a moment.
+//! Task sessions: life cycles in files of all formats, and what is listed at some time.
 //!
-//! The clock of a world stands at 2079-07-08, and its tasks run on the day before.
+//! The clock of a world is at 2079-07-08, and its tasks run on the day before.
 
 use crate::world::{World, rows};
 use serde_json::{Value as Json, json};
@@ -32,13 +32,13 @@ fn world(lines: &[String]) -> World {
     world
 }
 
-/// What some columns say of the tasks that are listed at a moment, but for the runs of the program.
+/// Some columns of the tasks that are listed at a time, without runs of the program.
 fn at(world: &World, moment: &str, columns: &str) -> Vec<String> {
     let tasks = format!("FROM task_sessions_at(TIMESTAMP '{moment}') WHERE session_file IS NOT NULL ORDER BY task_id");
     world.rows(&format!("SELECT {columns} {tasks}"))
 }
 
-/// The same an hour before midnight.
+/// The same at 23:00.
 fn listed(world: &World, columns: &str) -> Vec<String> {
     at(world, "2079-07-07 23:00:00", columns)
 }
@@ -120,7 +120,7 @@ fn a_task_without_events_is_orphaned_until_there_is_one() {
     assert_eq!(at(&world, "2079-07-08", columns), orphaned);
     assert_eq!(at(&world, "2079-07-14 23:59:59", columns), orphaned);
     assert!(at(&world, "2079-07-15", columns).is_empty(), "it is purged a week after it was closed");
-    // The registry of jobs finds it, and says so.
+    // The registry of jobs finds the abandoned job, and reports it.
     let failed = event("2", "2079-07-08T01:00:00Z", "failed", "rq:job:1", &json!({"error": "AbandonedJobError"}));
     world.append("ada/tasks.jsonl", &failed).pass();
     let columns = "status, closed_at, close_reason, error";
@@ -154,12 +154,12 @@ fn a_held_task_waits_for_its_release() {
         "g3|completed|true|true|2079-07-07T12:30:00Z||",
     ];
     assert_eq!(listed(&world, columns), [&tasks[..], &save[..]].concat());
-    // A later attempt of the save takes nothing back.
+    // A later attempt of the save does not undo the release.
     world.append("ada/tasks.jsonl", &event("9", "11:30:00", "created", "v2", &json!({"attempt": 2}))).pass();
     assert_eq!(listed(&world, "close_reason")[0], "released");
 }
 
-/// Adds tombstones, as people do.
+/// Adds tombstones, as decisions of people do.
 fn bury(world: &World, rows: &[TombstoneRow<'_>]) {
     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
     let manifest = PLUG.manifest();
@@ -193,7 +193,7 @@ fn a_removed_task_stays_hidden_until_it_is_created_again() {
     world.append("ada/tasks.jsonl", &event("3", "10:00:05", "completed", "t1", &json!({}))).pass();
     world.append("ada/tasks.jsonl", &again("4", 1)).pass();
     assert_eq!(listed(&world, "task_id"), ["t2"], "neither an end nor the same attempt brings it back");
-    // A new database of the same files, with what is kept beside it.
+    // A new database from the same files, and from the decisions beside the old one.
     std::fs::remove_file(world.database()).unwrap();
     world.pass();
     assert_eq!(listed(&world, "task_id"), ["t2"]);
@@ -327,7 +327,7 @@ fn celery_is_read_in_any_order() {
         line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         line.to_string() + "\n"
     };
-    // 2079-07-07T10:00:00Z, as seconds.
+    // 2079-07-07T10:00:00Z in seconds.
     let start = 3_455_949_600.0;
     let named = json!({"name": "shop.mail", "root_id": "c0"});
     let world = world(&[

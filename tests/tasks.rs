@@ -1,4 +1,4 @@
-//! Tasks, by the commands that people type: what they write, and what they say of it.
+//! Tasks through the commands that people type: what they write, and what they print.
 
 use crate::world::{Said, World};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
-/// An event of a task, at a time to come, so that it is neither orphaned nor purged while this is tested.
+/// An event of a task in the future, so that the task is neither orphaned nor purged during the test.
 fn event(id: &str, task: &str, state: &str, time: &str, data: &Value) -> String {
     let event = json!({
         "specversion": "1.0", "id": id, "source": "urn:example:worker", "type": format!("com.example.task.{state}"),
@@ -15,14 +15,14 @@ fn event(id: &str, task: &str, state: &str, time: &str, data: &Value) -> String 
     event.to_string() + "\n"
 }
 
-/// Writes events as those of a login.
+/// Writes events as a user with this login name.
 fn write(world: &World, login: &str, lines: &[String]) {
     let folder = world.events().join(login);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("2099-02-01.jsonl"), lines.concat()).unwrap();
 }
 
-/// Tasks of two people: one that runs, one that failed, one that is held, one that is done.
+/// Tasks of two people: one active, one failed, one held, one completed.
 fn example() -> World {
     let world = World::new();
     let order = |task_type: &str, more: Value| {
@@ -65,7 +65,7 @@ fn ids(listed: &str) -> String {
     ids.collect::<Vec<_>>().join(" ")
 }
 
-/// What a command says beside its data, but for where things are.
+/// What a command prints to stderr, without lines about paths.
 fn talk(said: &Said) -> Vec<&str> {
     said.stderr.lines().filter(|line| !line.starts_with("events: ") && !line.starts_with("database: ")).collect()
 }
@@ -399,7 +399,7 @@ fn runs_of_the_program_are_tasks_in_the_command_and_in_sql() {
 fn fifty_processes_at_once_lose_and_tear_nothing() {
     const PROCESSES: usize = 50;
     let world = World::new();
-    // A line that a crash cut off costs itself only.
+    // A line that was cut off by a crash only loses itself.
     let day = "2099-02-01";
     write(&world, "tester", &["{\"specversion\": \"1.0\", \"id\": \"torn".to_owned()]);
     let script = format!(
@@ -416,7 +416,8 @@ fn fifty_processes_at_once_lose_and_tear_nothing() {
         .filter(|entry| !entry.file_name().to_str().unwrap().starts_with(day))
         .map(|entry| fs::read_to_string(entry.path()).unwrap())
         .collect();
-    // A writer can see a part of another's line, as if it were cut off, and begins a new line then: one stays blank.
+    // A writer can see a part of another writer's line, as if it were cut off. It then begins a new line, so there can
+    // be a blank line.
     let lines = text.lines().filter(|line| !line.is_empty());
     let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2 * PROCESSES);
@@ -449,13 +450,13 @@ fn a_folder_where_everybody_may_make_one_is_read_as_far_as_it_is_whose_it_says()
     set(0o3773);
     let Some(said) = world.mill_as(4711, &["task", "create", "backup", "--short-id", "mine"]) else { return };
     assert_eq!(said.status, 0, "{said:?}");
-    // The user 4711 is not called `tester`.
+    // The user 4711 does not have the name `tester`.
     assert_eq!(fs::metadata(world.events().join("tester")).unwrap().permissions().mode() & 0o7777, 0o2750);
     let said = world.mill(&["tasks", "--short-id", "mine"]);
     assert_eq!(said.stdout, "no active tasks; --include closed lists those that are over\n", "{said:?}");
     let reason = "a folder that does not belong to the user whose name it has";
     assert_eq!(world.rows("SELECT session_file, reason FROM files_left_out"), [format!("tester|{reason}")]);
-    // Others may not write into it either.
+    // Other users may not write into the folder either.
     let said = world.mill(&["task", "create", "backup", "--short-id", "other"]);
     assert!(said.stderr.contains("it belongs to uid 4711, not to uid 0"), "{said:?}");
     set(0o755);

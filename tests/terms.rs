@@ -1,10 +1,10 @@
-//! What a response says of its price beside its tokens: tiers, places, compactions.
+//! What a response says about its price besides its tokens: tiers, places, compactions.
 
 use crate::prices::{costs, report, response, world};
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// The counts of a response, and what else its usage says.
+/// The counts of a response, and further fields of its usage.
 fn usage(more: &str) -> String {
     format!(
         r#"{{"input_tokens":100000,"output_tokens":10000,"cache_creation_input_tokens":20000,"cache_read_input_tokens":50000{more}}}"#
@@ -100,7 +100,7 @@ fn a_configured_row_gives_multipliers_bands_and_dates() {
                   long = { above = 500000, input = 8, output = 9 }\n";
     std::fs::write(world.path("c.toml"), config).unwrap();
     let found = costs(&report(&world, &["--timezone", "UTC", "--config", "c.toml"]));
-    // A row that names the region has its rates: nothing is added to them.
+    // A row that names the region has its own rates: nothing is added to them.
     let expected = [
         ("06-30", json!(5.5)),
         ("07-01", json!(7.0)),
@@ -132,7 +132,7 @@ fn compactions_count_beside_the_response_that_they_make_room_for() {
             compaction(180_000, 3500)
         )
     };
-    // Neither of the prompts is above 200,000 tokens, and both together are.
+    // Each prompt is below 200,000 tokens, but their sum is above.
     world.write("ada/long.jsonl", response("long", "2026-02-10", "claude-opus-4-6", &usage("")));
     let fast = usage(r#","speed":"fast","inference_geo":"us""#);
     world.write("ada/fast.jsonl", response("fast", "2026-02-11", "claude-opus-4-6", &fast));
@@ -182,9 +182,9 @@ fn an_attempt_that_was_declined_costs_at_the_rates_of_its_own_model() {
     let opus = |kind, output| iteration(kind, "claude-opus-4-8", output, 0);
     for (day, output, iterations) in [
         ("2026-11-01", 9000, vec![fable("message", 500), opus("fallback_message", 9000)]),
-        // Declined before it wrote anything: that is not billed.
+        // Declined before any output, so it is not billed.
         ("2026-11-02", 9000, vec![fable("message", 0), opus("fallback_message", 9000)]),
-        // Without a fallback all iterations are inside the sum.
+        // Without a fallback, all iterations are included in the sum.
         ("2026-11-03", 9000, vec![opus("message", 4000), opus("message", 5000)]),
         ("2026-11-04", 9500, vec![opus("message", 500), opus("fallback_message", 9000)]),
     ] {
@@ -230,7 +230,7 @@ fn codex_turns_cost_by_the_tier_that_they_began_with() {
         line("session_meta", 0, r#"{"id":"s","cli_version":"0.150.0"}"#),
         turn(1, "t1"),
         count(2, 1_000_000),
-        // In the middle of a turn: it is for the next one.
+        // A change in the middle of a turn applies to the next turn.
         settings(3, r#""priority""#),
         count(4, 2_000_000),
         turn(5, "t2"),
@@ -252,7 +252,7 @@ fn codex_turns_cost_by_the_tier_that_they_began_with() {
         ["|1000000", "|1000000", "priority|1000000", "flex|1000000", "|1000000", "scale|1000000"]
     );
     let report = report(&world, &["--by", "model"]);
-    // Each is above 272,000 tokens: 4 dollars, twice that, half of it.
+    // Each is above 272,000 tokens: 4 dollars, twice that, and half of it.
     assert_eq!(report["rows"][0]["cost_usd"], json!(4.0 * (3.0 + 2.0 + 0.5)));
     assert_eq!(report["unpriced"], json!([{"model": "gpt-5.6-terra (scale tier)", "responses": 1}]));
 }
@@ -271,7 +271,7 @@ fn the_row_of_a_model_says_what_its_spelling_multiplies() {
     assert_eq!(applied("global.anthropic.claude-opus-4-8"), Value::Null);
 }
 
-/// The settings of a fork are those of its parent until it changes them.
+/// A fork has the settings of its parent until it changes them.
 #[test]
 fn a_fork_keeps_the_tier_that_its_history_tells() {
     let world = World::new();

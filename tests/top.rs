@@ -1,4 +1,4 @@
-//! `top` on a pseudo-terminal, which `script` makes: what is written to its stdin is typed, what it writes is the screen.
+//! `top` on a pseudo-terminal from `script`: its stdin is the keyboard, its stdout is the screen.
 
 use crate::world::{World, response};
 use chrono::Utc;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// What a terminal does when the program takes the whole of it, and when it gives it back.
+/// What a terminal gets when the program takes over the screen, and when it restores the screen.
 const TAKEN: &str = "\u{1b}[?1049h";
 const GIVEN_BACK: &str = "\u{1b}[?1049l";
 
@@ -20,7 +20,7 @@ struct Top {
 }
 
 impl Top {
-    /// Starts it by another program, or by none.
+    /// Starts `top`, optionally by another program.
     fn start(world: &World, by: &str) -> Self {
         let mill = env!("CARGO_BIN_EXE_sessionmill");
         let line = format!("stty cols 100 rows 30; exec {by} '{mill}' top --no-refresh --every 1 --timezone UTC");
@@ -40,7 +40,7 @@ impl Top {
         Self { script, screen, seen: String::new() }
     }
 
-    /// Waits until all of these were written since the last time, in whatever order.
+    /// Waits until all of these texts were written since the last call, in any order.
     fn shows(&mut self, texts: &[&str]) {
         let end = Instant::now() + LONG;
         while !texts.iter().all(|text| self.seen.contains(text)) {
@@ -90,7 +90,7 @@ fn top_shows_sessions_takes_keys_and_gives_the_screen_back() {
 #[test]
 fn top_ends_with_its_terminal() {
     let world = world();
-    // In a session of its own, which no signal tells that the terminal is gone.
+    // In a new session, so that no signal arrives when the terminal is gone.
     let mut top = Top::start(&world, "setsid -w");
     top.shows(&[TAKEN, "Oil the mill"]);
     let programs = || {
@@ -102,7 +102,7 @@ fn top_ends_with_its_terminal() {
         std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(of_world).count()
     };
     assert!(programs() > 0);
-    // The terminal goes with the one who made it.
+    // The terminal disappears with the process that created it.
     top.script.kill().unwrap();
     top.script.wait().unwrap();
     let end = Instant::now() + LONG;

@@ -1,5 +1,5 @@
-//! The folder of triggers, where those who may drop one are not to be trusted: what they put in the place of
-//! a folder or a file leads nowhere else.
+//! The folder of triggers, where users who may drop triggers are not trusted: links that they put in place of a folder
+//! or a file are not followed.
 
 use crate::world::{World, skip};
 use chrono::{DateTime, Utc};
@@ -11,10 +11,10 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Names that could be those of claimed triggers, of somebody else's.
+/// Names that could be those of claimed triggers or of other users' files.
 const THEIRS: [&str; 3] = ["usage-20260101T000000000000-0", "notes.txt", "usage.trigger"];
 
-/// A world with a folder of triggers, and a folder elsewhere with files that nobody is to touch.
+/// A world with a folder of triggers, and a folder elsewhere with files that must not be touched.
 fn world() -> (World, PathBuf, PathBuf) {
     let world = World::new();
     let (triggers, elsewhere) = (world.path("data/triggers"), world.path("elsewhere"));
@@ -44,7 +44,7 @@ fn a_daemon_does_not_serve_through_a_link() {
             fs::remove_dir(&triggers).unwrap();
         }
         symlink(&elsewhere, &link).unwrap();
-        // One that serves all the same is ended after a while.
+        // A daemon that runs despite the link is stopped after a while.
         let daemon = ["300", env!("CARGO_BIN_EXE_sessionmill"), "daemon", "--sessions", "root"];
         let said = world.command("timeout", &daemon, &[]);
         let expected = format!(
@@ -78,7 +78,7 @@ fn a_folder_that_is_swapped_for_a_link_while_it_is_served_gets_nothing() {
 fn a_request_is_written_through_no_link() {
     let (_world, triggers, elsewhere) = world();
     let theirs = elsewhere.join("notes.txt");
-    // The name that a temporary file could have, and that of the trigger itself.
+    // The name that a temporary file could have, and the name of the trigger itself.
     symlink(&theirs, triggers.join(format!(".usage.{}", std::process::id()))).unwrap();
     drop_into(&triggers, "usage", &Order::default()).unwrap();
     assert_eq!(fs::read_to_string(triggers.join("usage.trigger")).unwrap(), "{\"command\":\"run\",\"args\":{}}");

@@ -1,5 +1,5 @@
-//! A processor for the tests of groups and islands: visits of people, who can have several ids, and links between
-//! these ids. Beside it a naive second implementation.
+//! A processor for the tests of groups and islands: visits of people, who can have several ids, and links between these
+//! ids; with a naive second implementation.
 //!
 //! ```text
 //! links ─▶ edges ┐
@@ -143,11 +143,11 @@ static MANIFEST: Manifest = Manifest {
 /// Prompts are `visit <person> <µs> <span or -> <value>` and `link <name> <id> <id>`.
 pub struct Visits {
     pub gap: TimeDelta,
-    /// Keys that cannot be settled, by a value that one of their visits has.
+    /// Keys that cannot be settled, given by a value of one of their visits.
     pub faulty: BTreeSet<i64>,
-    /// Entities get this much later than their first fact.
+    /// Entities have a time this much later than their first fact.
     pub late: TimeDelta,
-    /// Keys that were settled, with the number of facts at hand.
+    /// Keys that were settled, with the number of facts that were available.
     pub seen: Mutex<Vec<String>>,
 }
 
@@ -158,12 +158,12 @@ impl Default for Visits {
     }
 }
 
-/// When the first pass of a world is.
+/// The time of the first pass of a world.
 fn first_pass() -> DateTime<Utc> {
     DateTime::from_timestamp(40_000 * 86_400, 0).unwrap()
 }
 
-/// From when on a stay is gone.
+/// When a stay ends.
 pub fn end(sum: i64) -> Option<DateTime<Utc>> {
     (sum % 3 == 0).then(|| first_pass() + TimeDelta::hours(sum))
 }
@@ -256,7 +256,7 @@ impl Fold for Lines {
     }
 }
 
-/// Says something in a file.
+/// A line of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line {
     /// Person, µs, span, value.
@@ -307,7 +307,7 @@ pub fn pass(world: &World, visits: &Visits) -> Vec<String> {
 
 type Files = BTreeMap<&'static str, Vec<Line>>;
 
-/// The rows of stays and of totals of days, by their key first; those that have ended by then are left out.
+/// The expected rows of stays and of totals of days, beginning with their keys, without those that have ended at `now`.
 pub fn oracle(files: &Files, gap: TimeDelta, now: DateTime<Utc>) -> Vec<String> {
     let (mut links, mut visits) = (BTreeMap::new(), Vec::new());
     for (file, lines) in files {
@@ -366,7 +366,7 @@ pub fn oracle(files: &Files, gap: TimeDelta, now: DateTime<Utc>) -> Vec<String> 
     rows
 }
 
-/// What is stored of these.
+/// The stored rows of these.
 pub fn rows(world: &World) -> Vec<String> {
     let sql = "SELECT person, epoch_us(started_at), places, edges FROM facts.test_stays
                UNION ALL SELECT day, total, people, '' FROM facts.test_totals";
@@ -375,7 +375,7 @@ pub fn rows(world: &World) -> Vec<String> {
     rows
 }
 
-/// All that is stored, by table.
+/// All stored rows, by table.
 pub fn dump(world: &World, columns: &str) -> Vec<String> {
     let tables = [
         "test_edges",

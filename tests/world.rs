@@ -27,7 +27,7 @@ use std::time::{Duration, SystemTime};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 
-/// How often a test of random worlds repeats itself: `make torture` asks for thirty times as much.
+/// How often a test of random worlds repeats itself. `make torture` asks for thirty times as many rounds.
 pub fn rounds(usual: u64) -> u64 {
     let times = std::env::var("SESSIONMILL_TORTURE").ok().and_then(|times| times.parse().ok());
     usual * times.unwrap_or(1)
@@ -35,20 +35,20 @@ pub fn rounds(usual: u64) -> u64 {
 
 pub struct World {
     folder: tempfile::TempDir,
-    /// Tells the passes the time. It is ahead of the file system's, so that what was written is older
-    /// than the pass that looks at it.
+    /// The clock of the passes. It is ahead of the file system's clock, so files are always older than the pass that
+    /// reads them.
     now: RefCell<Moment>,
     pub limits: Limits,
     pub caps: Caps,
     pub threads: usize,
-    /// How processors ask that wait for a network, by name.
+    /// The networks of the processors that wait for one, by name.
     pub networks: Vec<(&'static str, Network)>,
-    /// Whether the passes take over a tree that has changed.
+    /// Whether passes accept a tree that has changed.
     pub adopt: bool,
 }
 
-/// A database without anything in it. To copy it takes a tenth of the time of making another one, which the commands of the
-/// program do.
+/// An empty database. Copying it takes a tenth of the time that it takes to create one, as the commands of the program
+/// do.
 static NEW: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("new.duckdb");
@@ -59,7 +59,7 @@ static NEW: LazyLock<Vec<u8>> = LazyLock::new(|| {
     fs::read(database).unwrap()
 });
 
-/// What a command said.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Said {
     /// Exit code, or minus the signal that ended it.
@@ -102,12 +102,12 @@ impl World {
         self.path("events")
     }
 
-    /// The database, with what the program keeps in it.
+    /// The database, with the program's tables.
     pub fn database_file(&self) -> DatabaseFile {
         DatabaseFile::new(self.database(), PLUGS.schema())
     }
 
-    /// Writes a transcript below the root, with its folders.
+    /// Writes a transcript below the root, and creates its folders.
     pub fn write(&self, file: &str, text: impl AsRef<[u8]>) -> &Self {
         let path = self.root().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -147,7 +147,7 @@ impl World {
         self
     }
 
-    /// When the next pass will be: a minute after the last one.
+    /// The time of the next pass: a minute after the last one.
     pub fn next(&self) -> Moment {
         self.now.borrow().after(Duration::from_secs(60))
     }
@@ -162,7 +162,7 @@ impl World {
         Ok(self.summary_of(processors)?.processors)
     }
 
-    /// A pass of all processors, with what there is to know about it.
+    /// A pass of all processors, with everything it reports.
     pub fn summary(&self) -> Summary {
         self.summary_of(&PLUGS.processors()).unwrap()
     }
@@ -171,7 +171,7 @@ impl World {
         self.with_pass(processors, pass::run)
     }
 
-    /// A pass of those processors that are running nowhere else, as the daemon has one.
+    /// A pass of the processors that are not running elsewhere, as in the daemon.
     pub fn free_pass_of(&self, processors: &[&dyn Processor]) -> Vec<(&'static str, Result<Summary>)> {
         self.with_pass(processors, pass::run_free)
     }
@@ -181,7 +181,7 @@ impl World {
         self.with_sources(sources, &PLUGS.processors(), pass::run)
     }
 
-    /// Something with the pass of processors.
+    /// Runs something with a pass of these processors.
     pub fn with_pass<T>(&self, processors: &[&dyn Processor], run: impl FnOnce(&Pass<'_>) -> T) -> T {
         let sources = [Source::new("sessions", self.root(), Layout::Users)];
         self.with_sources(&sources, processors, run)
@@ -223,8 +223,8 @@ impl World {
         rows(&self.database(), sql)
     }
 
-    /// All that the database says of the transcripts: facts, entities, and what was made of each file,
-    /// but no times, versions and run ids.
+    /// Everything that the database says of the transcripts: facts, entities, and the state of each file, without
+    /// times, versions and run ids.
     pub fn dump(&self) -> String {
         let ledger = [
             "facts.touched_keys",
@@ -242,7 +242,7 @@ impl World {
         dump
     }
 
-    /// Runs the real binary in an environment that knows only this world.
+    /// Runs the real binary in an environment that contains only this world.
     pub fn mill(&self, args: &[&str]) -> Said {
         self.mill_with(args, &[])
     }
@@ -258,12 +258,12 @@ impl World {
         self.said(status)
     }
 
-    /// The real binary by another program, which gets it and its arguments after its own.
+    /// Runs the real binary by another program, which gets the binary and its arguments after its own arguments.
     pub fn mill_by(&self, program: &[&str], args: &[&str]) -> Said {
         self.command(program[0], &[&program[1..], &[MILL], args].concat(), &[])
     }
 
-    /// The real binary on a terminal, where stdout and stderr are one.
+    /// Runs the real binary on a terminal, where stdout and stderr are the same.
     pub fn terminal(&self, columns: usize, args: &[&str], environment: &[(&str, &str)]) -> Said {
         let quoted = |text: &&str| format!("'{}'", text.replace('\'', "'\\''"));
         let words: Vec<_> = std::iter::once(&MILL).chain(args).map(quoted).collect();
@@ -273,7 +273,7 @@ impl World {
         said
     }
 
-    /// What the real binary writes to stderr, write by write: a datagram each.
+    /// What the real binary writes to stderr, one datagram for each write.
     pub fn writes(&self, args: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         ours.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -297,12 +297,12 @@ impl World {
         self.start(Command::new(MILL).args(args), &[])
     }
 
-    /// Starts the real binary as a service, whose log has a file of its own.
+    /// Starts the real binary as a service, with its log in a file.
     pub fn service(&self, args: &[&str]) -> Child {
         self.service_by(&[], args, &[])
     }
 
-    /// The same by another program, which gets the binary and its arguments after its own.
+    /// The same by another program, which gets the binary and its arguments after its own arguments.
     pub fn service_by(&self, program: &[&str], args: &[&str], environment: &[(&str, &str)]) -> Child {
         let words = [program, &[MILL], args].concat();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
@@ -313,8 +313,8 @@ impl World {
             .unwrap()
     }
 
-    /// Runs the real binary as another user, who may pass the folder of the world; `None` where that cannot be
-    /// done: only root can, and that user must be able to load the program.
+    /// Runs the real binary as another user, who may enter the folder of the world. `None` if that is not possible:
+    /// only root can do this, and that user must be able to load the program.
     pub fn mill_as(&self, uid: u32, args: &[&str]) -> Option<Said> {
         if !rustix::process::geteuid().is_root() || !Path::new(SETPRIV).exists() {
             skip("only root can become another user, with setpriv");
@@ -322,7 +322,7 @@ impl World {
         }
         let set = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         set(self.path(""), 0o711);
-        // The library can be in a folder of root's.
+        // The library can be in a folder that only root can enter.
         let library = self.path("libduckdb.so");
         if let Some(folder) = option_env!("DUCKDB_LIB_DIR").filter(|_| !library.exists()) {
             fs::copy(Path::new(folder).join("libduckdb.so"), &library).ok()?;
@@ -340,12 +340,12 @@ impl World {
         Some(run(args))
     }
 
-    /// What services have logged.
+    /// The log of the services.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    /// The same without root's right to read everything; `None` where that right cannot be laid down.
+    /// The same without root's right to read everything; `None` if that right cannot be dropped.
     pub fn mill_unprivileged(&self, args: &[&str], environment: &[(&str, &str)]) -> Option<Said> {
         let mut command = Command::new(MILL);
         if rustix::process::geteuid().is_root() {
@@ -360,8 +360,8 @@ impl World {
         Some(self.said(status))
     }
 
-    /// The same with the largest resident set, in bytes, as the kernel tells it on the way: what it
-    /// tells in the end includes that of the process which started the program.
+    /// The same with the largest resident set in bytes, read from the kernel while the program runs. The final value
+    /// would include the process that started the program.
     pub fn mill_measured(&self, args: &[&str]) -> (Said, u64) {
         let mut child = self.spawn(args);
         let mut peak = 0;
@@ -369,7 +369,7 @@ impl World {
             let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-            // It only grows, so that the last one counts: the first can be that of the process before `exec`.
+            // The value only grows, so the last one counts. The first one can be that of the process before `exec`.
             peak = kilobytes.map_or(peak, |kilobytes| 1024 * kilobytes);
             if let Some(status) = child.try_wait().unwrap() {
                 return (self.said(status), peak);
@@ -383,7 +383,7 @@ impl World {
         self.prepare(command, environment).stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap()
     }
 
-    /// A program that is to run in that environment, and to be typed to.
+    /// A program to run in that environment, with a pipe as its stdin.
     pub fn typed<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         self.prepare(command, &[]).stdin(Stdio::piped())
     }
@@ -416,8 +416,8 @@ impl World {
 const SETPRIV: &str = "/usr/bin/setpriv";
 const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
 
-/// Says that the rest of a test cannot be done here. In the gate that is a failure, unless `.ci/skips` lists the test
-/// with the reason.
+/// Reports that the rest of a test cannot run here. In the gate this is a failure, unless `.ci/skips` lists the test
+/// with a reason.
 pub fn skip(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();
@@ -428,13 +428,14 @@ pub fn skip(why: &str) {
     assert!(is_listed, "`{test}` is skipped, which `.ci/skips` does not list: {why}");
 }
 
-/// The tables that are made of others and of a configuration without anything in it.
+/// The tables that are derived from others and from an empty configuration.
 pub fn lookups() -> &'static [Lookup] {
     static LOOKUPS: LazyLock<Vec<Lookup>> = LazyLock::new(|| configured::lookups(PLUGS, &Config::default()).unwrap());
     &LOOKUPS
 }
 
-/// Compares what is stored of each source file, such as sums, with what it would be if it was made now.
+/// Compares the tables that are stored for each source file, such as sums, with what they would be if they were built
+/// now.
 pub fn check_sums(store: &Store) {
     for Lookup { name, rows, .. } in lookups() {
         let Rows::ByFile(tables) = rows else { continue };
@@ -448,7 +449,7 @@ pub fn check_sums(store: &Store) {
     }
 }
 
-/// The tables of all processors: facts, entities, and what settling remembers.
+/// The tables of all processors: facts, entities, and the state of settling.
 pub fn tables() -> Vec<String> {
     let entities = |manifest: &Manifest| manifest.settlements.iter().flat_map(|settlement| settlement.entities);
     let tables = PLUGS.manifests().into_iter().flat_map(|manifest| manifest.facts.iter().chain(entities(manifest)));
@@ -460,7 +461,7 @@ pub fn rows(database: &Path, sql: &str) -> Vec<String> {
     rows_of(&Store::open(database, Access::ReadOnly).unwrap(), sql)
 }
 
-/// The same over an open one.
+/// The same for an open database.
 pub fn rows_of(store: &Store, sql: &str) -> Vec<String> {
     let mut statement = store.connection().prepare(sql).unwrap();
     let mut rows = statement.query([]).unwrap();
@@ -476,7 +477,7 @@ pub fn rows_of(store: &Store, sql: &str) -> Vec<String> {
     texts
 }
 
-/// Columns that migrations have dropped: a database of before has them, and migrations of before name them.
+/// Columns that migrations have dropped. An older database has them, and older migrations use them.
 pub const DROPPED_SINCE: &str = "
     ALTER TABLE facts.verification_evidence ADD COLUMN domain VARCHAR;
     ALTER TABLE facts.verification_heirs ADD COLUMN domain VARCHAR;

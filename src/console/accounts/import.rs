@@ -11,8 +11,8 @@ use crate::config::console::Console;
 
 /// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-/// Imported now.
 pub struct Imported {
+    /// Imported now.
     pub taken: u64,
     /// Imported before.
     pub known: u64,
