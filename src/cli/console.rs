@@ -197,28 +197,29 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// How a command gets the same credential as the service.
+/// The hint how a command gets the same credential as the service.
 const BY_SYSTEMD: &str = "run the command with it: systemd-run --pty --uid=sessionmill-console \
                           --property=LoadCredential=console-store sessionmill console …";
 
-/// The folder of the console's state on a server; the package makes it.
+/// The folder of the console's state on a server. The package creates it.
 const SERVER_STATE: &str = "/var/lib/sessionmill-console";
 
-/// A file in that folder says that the service gets the URL of the store as a credential, which commands do not see.
+/// The name of a file in this folder. The file exists if the service gets the URL of the store as a credential, which
+/// commands cannot read.
 const BY_CREDENTIAL: &str = "store-is-a-credential";
 
-/// The credential with the URL of the store, where the service manager hands it over.
+/// The file of the credential with the URL of the store, if the service manager provides it.
 fn credential(context: &Context) -> Option<PathBuf> {
     let file = context.environment.credentials.as_ref()?.join("console-store");
     file.is_file().then_some(file)
 }
 
-/// Whether the database is that of a server, with a folder for the state of the console.
+/// Whether the database is that of a server, where the console's state has its own folder.
 fn is_server(database: &Path) -> bool {
     database.starts_with("/var/lib/sessionmill") && Path::new(SERVER_STATE).is_dir()
 }
 
-/// Notes for commands whether the service has the URL from a credential.
+/// Creates or removes the file that tells commands whether the service gets the URL from a credential.
 fn note_credential(database: &Path, context: &Context) -> Result<()> {
     let note = Path::new(SERVER_STATE).join(BY_CREDENTIAL);
     let noted = match credential(context) {
@@ -230,10 +231,11 @@ fn note_credential(database: &Path, context: &Context) -> Result<()> {
     noted.map_err(|error| Error::cannot("write", note.display(), error))
 }
 
-/// The URL of the store, whose folder is there then.
+/// The URL of the store. Its folder exists afterwards.
 fn store(config: &Config, database: &Path, context: &Context) -> Result<String> {
     if let Some(file) = credential(context) {
-        // A URL with a password in it does not belong into a file that everybody may read.
+        // A URL with a password must not be in a configuration file that all users can read, so it can come from a
+        // credential.
         #[expect(clippy::disallowed_methods, reason = "a secret, not the database")]
         let text = std::fs::read_to_string(&file);
         let text = text.map_err(|error| Error::cannot("read", file.display(), error))?;

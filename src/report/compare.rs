@@ -214,8 +214,8 @@ fn since(now: Option<i128>, was: Option<i128>) -> [Option<i128>; 3] {
     [was, was.map(|was| now.unwrap_or_default() - was), change(now, was)]
 }
 
-/// Adds the columns of what the rows already have at their ends. Where there was nothing before, only programs get them: a
-/// table would say three times that everything is new. Returns whether there was anything.
+/// Adds the columns for the numbers that were appended to the rows. Returns whether there was any earlier value. If
+/// there was none, only programs get the columns: a table would say three times that everything is new.
 fn add_columns(sheet: &mut Sheet, at: usize) -> bool {
     let unit = sheet.columns[at].unit;
     let before = sheet.columns.len();

@@ -1,7 +1,12 @@
 //! Active time: the time between responses, without pauses longer than [`LONG`].
 //!
-//! Five minutes of somebody's work are one stretch: no pause in it is long. The database adds responses up to stretches, and
-//! these are put in order here, which takes a third of the time that window functions take.
+//! The work of a person is divided into *stretches*: five minutes, with the times of the first and last response in
+//! them. Five minutes cannot contain a long pause, so only the pauses between stretches need to be looked at. For
+//! example, responses at 10:00, 10:03, 10:08 and 10:30 are three stretches: 10:00 to 10:03, 10:08, and 10:30. The
+//! active time is 3 + 5 minutes; the pause of 22 minutes does not count.
+//!
+//! The database reduces responses to stretches, and the stretches are sorted here. This takes a third of the time that
+//! window functions take.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -14,13 +19,13 @@ use std::collections::HashMap;
 /// What active time is grouped by: SQL expressions, and what is joined with the responses to evaluate them.
 pub(super) struct Whose<'w> {
     pub(super) who: &'w str,
-    /// What tells parts of their work apart, such as projects.
+    /// An expression that divides the work of a person, such as the project.
     pub(super) part: Option<&'w str>,
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
 }
 
-/// What somebody did in five minutes: the first and the last response, in microseconds since 1970.
+/// The work of a person in five minutes: the times of the first and the last response, in microseconds since 1970.
 #[derive(Clone, Copy)]
 struct Stretch {
     number: i64,
@@ -28,7 +33,7 @@ struct Stretch {
     last: i64,
 }
 
-/// The work of everybody, by whose it is and by part, which are numbers of names.
+/// The work of all people, by person and part. Both are indexes of names.
 #[derive(Default)]
 pub(super) struct Work {
     names: Names,
@@ -53,7 +58,7 @@ impl Names {
 }
 
 impl Work {
-    /// Reads the work of everybody. Responses without a time are in none, and those that are nobody's.
+    /// Reads the work of all people. Responses without a time or a person are left out.
     pub(super) fn read(reader: Reader<'_>, whose: &Whose<'_>, condition: &Where) -> Result<Self> {
         let Whose { who, part, join, params } = whose;
         let sql = format!(
@@ -76,8 +81,8 @@ impl Work {
         Ok(work)
     }
 
-    /// The active time of each, in microseconds, by the day on which it ended: each day of a zone has the number of a quarter of
-    /// an hour within it. Without a zone the number is 0.
+    /// Passes on the active time of each person in microseconds, by the day on which it ended. A day is given as a
+    /// quarter of an hour (counted since 1970) in it; without a zone, this number is 0.
     pub(super) fn of_all(&self, zone: Option<Tz>, mut each: impl FnMut(&str, i64, i128)) {
         let mut all: HashMap<usize, Vec<Stretch>> = HashMap::new();
         for ((who, _), stretches) in &self.stretches {
@@ -88,7 +93,7 @@ impl Work {
         }
     }
 
-    /// The active time of each part, of each whose it is, in microseconds.
+    /// Passes on the active time of each part of each person's work, in microseconds.
     pub(super) fn of_parts(&self, mut each: impl FnMut(Option<&str>, i128)) {
         for ((_, part), stretches) in &self.stretches {
             let part = part.map(|part| &*self.parts.all[part]);
@@ -97,7 +102,8 @@ impl Work {
     }
 }
 
-/// The active time of stretches, in microseconds, by the quarter of an hour that stands for the day on which it ended.
+/// The active time of stretches in microseconds, by the day on which it ended. A day is given as a quarter of an hour
+/// in it.
 fn active(mut stretches: Vec<Stretch>, zone: Option<Tz>, mut each: impl FnMut(i64, i128)) {
     let quarter: fn(i64) -> i64 = match zone {
         None => |_| 0,
@@ -106,7 +112,7 @@ fn active(mut stretches: Vec<Stretch>, zone: Option<Tz>, mut each: impl FnMut(i6
         Some(_) => |stretch| stretch / 3,
     };
     stretches.sort_unstable_by_key(|stretch| (stretch.number, stretch.first));
-    // Parts can have work in the same five minutes.
+    // Several parts can have work in the same five minutes.
     stretches.dedup_by(|next, stretch| {
         let is_same = next.number == stretch.number;
         stretch.last = if is_same { stretch.last.max(next.last) } else { stretch.last };
@@ -129,9 +135,11 @@ pub(super) type Active = HashMap<String, i128>;
 
 /// The ids of the sessions of a condition with the longest active time.
 ///
-/// To read the stretches of all sessions takes longer than anything else of a report. So the active time is worked out for
-/// a few sessions that can have a long one, and then only for those that can have a longer one: no session has more than the
-/// time from its first response to its last one, or than a stretch and a pause for each row.
+/// Reading the stretches of all sessions takes longer than any other part of a report. So this first computes an upper
+/// bound for each session: the time from its first to its last response, or a stretch and a pause for each of its rows,
+/// whichever is less. It computes the active time of the sessions with the highest bounds. The shortest active time
+/// among the best of these is a limit: sessions with a bound below it cannot be in the result, and only the others are
+/// read.
 pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
     let at_most = format!(
         "least(max(epoch_us(last_time)) - min(epoch_us(first_time)), count(*) * {a_row_at_most})",

@@ -147,7 +147,7 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     of_costs(reader, by, filter, costs, &steps, None)
 }
 
-/// The same with costs that are read before, and with active time where that is known.
+/// The same with costs that were read already, and active time if it was read already.
 pub(super) fn of_costs(
     reader: Reader<'_>,
     by: OutcomesBy,
@@ -236,8 +236,8 @@ fn add_calls(
     Ok(())
 }
 
-/// Active time in microseconds: of each row, and of all people, which is the same whatever the rows are. What a person does
-/// in two projects at a time is in both rows, and once in the sum.
+/// Active time in microseconds: of each row, and of all people. Work of a person in two projects at the same time is in
+/// the rows of both projects, but counts once in the sum. So the sum is the same, whatever the rows are.
 #[derive(Debug, Default)]
 pub(super) struct ActiveTime {
     pub(super) of_rows: HashMap<Option<String>, i128>,

@@ -57,7 +57,7 @@ pub(super) struct Figures<'p> {
     pub(super) activity: Active,
     /// Active time by project.
     pub(super) active: HashMap<Option<String>, i128>,
-    /// Of the whole; a part of it has none.
+    /// Empty for a period that is a part of the page.
     pub(super) uses: Uses<'p>,
 }
 
@@ -279,7 +279,7 @@ impl OverTime {
     }
 }
 
-/// Reads what people did: how long they were at it, also by project, and the sessions that began.
+/// Reads the active time of people by day, the sessions that began, and the active time by project.
 pub(super) fn activity(reader: Reader<'_>, filter: &Filter) -> Result<(Active, HashMap<Option<String>, i128>)> {
     let mut activity = Active::new();
     sessions::begins(reader, &filter.condition(), filter.zone, |folder, quarter, sessions| {
@@ -345,7 +345,7 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
     ranked
 }
 
-/// Adds how long people were at it. Returns the same by project.
+/// Adds the active time of people. Returns the active time by project.
 fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<HashMap<Option<String>, i128>> {
     let People { person, join, params } = People::read(reader, filter)?;
     let repositories = Repositories::read(reader, &filter.identities)?;
