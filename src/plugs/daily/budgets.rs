@@ -12,11 +12,11 @@ use crate::report::money;
 use crate::report::render::percent;
 use crate::store::cell::plain;
 
-/// What is spent and left of the budgets of this month
+/// What was spent of this month's budgets, and what is left
 ///
-/// Each `[[budget]]` of the configuration has an amount for a calendar month, and can be for a team, a project, a person,
-/// or all that it names of these. The forecast is the cost of the month if the rest of it is like the part that is
-/// over, and says when nothing will be left. JSON has what was left after each day.
+/// Each `[[budget]]` of the configuration has an amount for a calendar month, and can be for a team, a project, a
+/// person, or a combination of these. The forecast is the cost of the month if the rest of it is like the part so far,
+/// with the day on which nothing will be left. JSON has the amount left after each day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example of the configuration:\n  [[budget]]\n  name = \"engines\"\n  month = 500\n  \
                         team = \"Engines\"")]

@@ -21,11 +21,11 @@ use crate::report::screen::{Screen, Tone};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Write what happened in some days, for whoever leads
+/// Write a digest of some days, for team leads
 ///
-/// Spend by day, people with their active time and the outcome of their work, the projects that changed most, what failed
-/// and what it cost, knowledge that waits for a review, budgets, and how far the data can be trusted; compared with the
-/// days before. That of a project or a team has neither knowledge nor budgets.
+/// Costs by day, people with their active time and the outcome of their work, the projects that changed most, failures
+/// and their cost, knowledge that waits for review, budgets, and the quality of the data; compared with the days
+/// before. The digest of a project or team has neither knowledge nor budgets.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill digest\n  sessionmill digest --period 2026-02 --to february.html")]
 pub(super) struct Args {
@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long)]
     team: Option<String>,
 
-    /// How it is written [default: as the name of the file ends: .html or .json; else text]
+    /// Format [default: by the extension of the file: .html or .json; else text]
     #[arg(long, value_enum, conflicts_with = "json")]
     format: Option<Shape>,
 
@@ -49,7 +49,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// The file to write, or - for stdout; one that is there is replaced
+    /// The file to write, or - for stdout; an existing file is replaced
     #[arg(long, alias = "out", value_name = "FILE", default_value = "-")]
     to: PathBuf,
 
@@ -61,7 +61,7 @@ pub(super) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Shape {
     Text,
-    /// One page that needs no network, for the browser or for mail
+    /// A page that needs no network, for browsers or mail
     Html,
     Json,
 }

@@ -29,9 +29,9 @@ use std::fmt::Write as _;
 
 /// Show what was spent, what runs and what failed, on one screen; the same as no command
 ///
-/// Spending is that of today, this week and this month, compared with yesterday and the same days of the week and month
-/// before. A session runs if it had a response within the last quarter of an hour. Sessions, calls and failures are those
-/// of the last seven days.
+/// Costs are those of today, this week and this month, compared with yesterday and the same days of the week and month
+/// before. A session is running if it had a response within the last quarter of an hour. Sessions, calls and failures
+/// are those of the last seven days.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -19,13 +19,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Show what is spent just now, as it comes
+/// Show today's usage as it happens
 ///
-/// Sessions, projects, people or models of today with their tokens and cost, and the last hour minute by minute. Keys: s, p,
-/// u and m show sessions, projects, people and models; c, t and l order them by cost, tokens and time; q ends it.
+/// Sessions, projects, people or models of today with their tokens and cost, and the last hour by minute. Keys: s, p, u
+/// and m show sessions, projects, people and models; c, t and l sort them by cost, tokens and time; q quits.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Seconds between two looks; more, where a look takes long
+    /// Seconds between updates; more if an update takes long
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     every: u64,
 

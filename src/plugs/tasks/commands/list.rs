@@ -25,11 +25,11 @@ pub(super) struct List {
     #[command(flatten)]
     which: Which,
 
-    /// List more than what is active or held
+    /// List more than active and held tasks
     #[arg(long, value_name = "WHAT")]
     include: Option<Include>,
 
-    /// What comes first: the newest, or the longest
+    /// Order of the tasks: the newest or the longest first
     #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Date)]
     order: Order,
 
@@ -43,22 +43,23 @@ pub(super) struct List {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Include {
-    /// Tasks that are over, until they are purged
+    /// Closed tasks, until they are purged
     Closed,
 }
 
 /// Which tasks. The days are those on which they were created.
 #[derive(Debug, clap::Args)]
 pub(super) struct Which {
-    /// Only of this status, or of these with commas between them; closed tasks are included
+    /// Only tasks with this status, or with one of several separated by commas; closed tasks are included
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(STATUSES))]
     status: Vec<String>,
 
-    /// Only of this type, and of all that begin with it and a colon; a beginning or a pattern with * will do
+    /// Only tasks of this type, or of types that begin with it and a colon; the beginning of a type or a pattern with *
+    /// works, too
     #[arg(long = "type", value_name = "TYPE")]
     task_type: Option<String>,
 
-    /// Only with this short id
+    /// Only tasks with this short id
     #[arg(long, value_name = "ID")]
     short_id: Option<String>,
 

@@ -41,15 +41,15 @@ pub(super) const COMMANDS: [Command; 2] = [
     },
 ];
 
-/// List tasks: what runs, what is held, and what is over
+/// List tasks: active, held and closed ones
 ///
 /// A task is what job runners, scripts and agents log about its life: created, updated, and then completed, failed
 /// or cancelled. `sessionmill task` writes such lines; docs/sources.md lists the formats of others that are read. New
 /// lines are read first, as a report does.
 ///
-/// Listed are active tasks, and those that have ended and are held. One without an event for a day is orphaned. What is
-/// closed is listed with --include closed until it is purged, seven days later; [tasks] in the configuration sets
-/// these times. The runs of this program are tasks of the type session_processor:NAME, listed with --type.
+/// Active tasks are listed, and tasks that have ended but are held. A task without an event for a day is orphaned.
+/// Closed tasks are listed with --include closed until they are purged seven days later; [tasks] in the configuration
+/// sets these times. The runs of this program are tasks of the type session_processor:NAME; use --type to list them.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -71,17 +71,18 @@ struct Args {
 enum Action {
     /// List the tasks; the same as no subcommand
     List(list::List),
-    /// Show tasks with their events, and the lines that say so
+    /// Show tasks with their events, and the lines that contain them
     Show(show::Args),
     /// Hide tasks, until they are created again
     ///
-    /// Nothing is erased: the lines stay where they are. A removal is kept beside the database and holds in a new one,
-    /// too. The task comes back with its history when a line says that it was created, later and with a higher attempt.
+    /// Nothing is erased: the lines stay in their files. A removal is stored beside the database, and also holds for a
+    /// new database. The task comes back with its history if a later line says that it was created, with a higher
+    /// attempt.
     Remove(remove::Remove),
     /// Hide all tasks that were closed some time ago, and print how many
     ///
-    /// Without --older-than this is what every run does by itself. An earlier time is kept beside the database and holds
-    /// in a new one, too.
+    /// Without --older-than, this does what every run does by itself. With an earlier time, the decision is stored
+    /// beside the database, and also holds for a new database.
     Purge(remove::Purge),
 }
 
@@ -98,7 +99,7 @@ fn tasks(args: &Args, context: &Context) -> Result<Status> {
 /// The database, which is brought up to date first.
 #[derive(Debug, clap::Args)]
 struct Current {
-    /// Use what the database holds, without looking for new lines
+    /// Use the database as it is, without reading new lines
     #[arg(long)]
     no_refresh: bool,
 

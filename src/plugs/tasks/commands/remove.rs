@@ -27,7 +27,7 @@ pub(super) struct Purge {
     #[arg(long, value_name = "TIME", value_parser = age)]
     older_than: Option<Duration>,
 
-    /// Print how many there are, and hide none
+    /// Print the number of tasks, and hide none
     #[arg(long)]
     dry_run: bool,
 
@@ -37,7 +37,7 @@ pub(super) struct Purge {
 
 #[derive(Debug, clap::Args)]
 struct Who {
-    /// Who decides [default: the user who runs it]
+    /// Name of the person who decides [default: the user who runs the command]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 

@@ -8,7 +8,7 @@ use crate::plugs::tasks::report::figures::{self, By};
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session;
 
-/// Tasks by type, status, user or day: how many, how many failed, how long they took
+/// Tasks by type, status, user or day: number of tasks and of failures, and durations
 ///
 /// Closed tasks are counted until they are purged. Durations are from the creation of a task to its end; half of the
 /// tasks took no longer than p50, and 95 of 100 no longer than p95. Orphaned tasks have no end. Runs of this program are

@@ -8,14 +8,14 @@ use crate::source::events::EventJournal;
 use serde_json::{Map, Value};
 use sessionmill_contract::TaskState;
 
-/// Say that a task was created, has changed or has ended
+/// Record that a task was created, has changed or has ended
 ///
-/// Appends one line to a file of today in your own folder of events, and returns when it is on disk: nothing is
-/// asked, and nothing else is written, so that any number of scripts can do it at once. The line is an event of
-/// CloudEvents 1.0. The next run, report or `sessionmill tasks` reads it; the service does so by itself.
+/// Appends a line to a file of today in your own folder of events, and returns when the line is on disk. Nothing else
+/// is read or written, so any number of scripts can do this at the same time. The line is an event of CloudEvents 1.0.
+/// The next run, report or `sessionmill tasks` reads it; the service reads it by itself.
 ///
-/// The folder is sessionmill/events in your data folder, or /var/lib/sessionmill-events where that exists;
-/// SESSIONMILL_EVENTS names another one, for writing and for reading.
+/// The folder is sessionmill/events in your data folder, or /var/lib/sessionmill-events if that exists.
+/// SESSIONMILL_EVENTS sets another folder, for writing and for reading.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  id=$(sessionmill task create image_analysis --short-id order-17)\n  \
                         sessionmill task update \"$id\" --data '{\"pages\": 3}'\n  \
@@ -33,31 +33,31 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Say that a task begins, and print its id
+    /// Record that a task begins, and print its id
     ///
     /// Prints the id and nothing else. A task that has ended begins again only with a higher --attempt.
     Create(Create),
-    /// Say that a task goes on, or something about it
+    /// Record that a task continues, or details of it
     Update(Change),
-    /// Say that a task has ended, and all went well
+    /// Record that a task has ended successfully
     Complete(Change),
-    /// Say that a task has ended, and failed
+    /// Record that a task has failed
     Fail(Change),
-    /// Say that a task has ended, because nobody wants it any more
+    /// Record that a task was cancelled
     Cancel(Change),
 }
 
 #[derive(Debug, clap::Args)]
 struct Create {
-    /// What sort of task it is, such as image_analysis
+    /// Type of the task, such as image_analysis
     #[arg(value_name = "TYPE", value_parser = task_type)]
     task_type: String,
 
-    /// What it belongs to, such as an order: tasks are looked for by it
+    /// What the task belongs to, such as an order; tasks can be found by it
     #[arg(long, value_name = "ID", value_parser = short_id)]
     short_id: String,
 
-    /// Id of the task, which no other one has [default: a new UUID]
+    /// Id of the task, which must be unique [default: a new UUID]
     #[arg(long, value_name = "ID", value_parser = name)]
     id: Option<String>,
 
@@ -71,11 +71,11 @@ struct Change {
     #[arg(value_name = "ID", value_parser = name)]
     id: String,
 
-    /// What it belongs to, if that was not said before
+    /// What the task belongs to, if not recorded before
     #[arg(long, value_name = "ID", value_parser = short_id)]
     short_id: Option<String>,
 
-    /// What sort of task it is, if that was not said before
+    /// Type of the task, if not recorded before
     #[arg(long = "type", value_name = "TYPE", value_parser = task_type)]
     task_type: Option<String>,
 
@@ -89,15 +89,15 @@ struct Change {
 
 #[derive(Debug, clap::Args)]
 struct More {
-    /// For whom it is done; its owner is whoever runs this command
+    /// User for whom the task is done; its owner is the user who runs this command
     #[arg(long, value_name = "USER", value_parser = name)]
     user: Option<String>,
 
-    /// Which attempt at it this is [default: 1]. What ends a later attempt has to name it, too
+    /// Number of the attempt [default: 1]. The end of a later attempt must have the same number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     attempt: Option<u64>,
 
-    /// Whatever else is to be known of it: a JSON object
+    /// Further data of the task, as a JSON object
     #[arg(long, value_name = "JSON", value_parser = object)]
     data: Option<Map<String, Value>>,
 }

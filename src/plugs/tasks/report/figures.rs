@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 pub enum By {
     Type,
     Status,
-    /// The person whose folder named the task first; without identities a folder.
+    /// Person whose folder has the task's first event; without identities a folder.
     #[value(alias = "person")]
     User,
-    /// On which the task was created, in the report's time zone.
+    /// Day on which the task was created, in the report's time zone.
     Day,
 }
 

@@ -87,10 +87,10 @@ const COLUMNS: &str = "task_id, short_id, task_type, username, user_id, status, 
 /// What a list of tasks begins with: the newest, or the longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Order {
-    /// When they were created
+    /// Time of creation
     #[default]
     Date,
-    /// From their creation to their end, or until now
+    /// Time from creation to end, or until now
     Duration,
 }
 

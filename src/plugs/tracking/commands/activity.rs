@@ -13,19 +13,20 @@ use crate::price::Prices;
 
 /// Activity sessions: how many, of how many people, how long, and what they cost
 ///
-/// Of web events a session is a visit; of transcripts it is a stretch of work with agents, over all of a person's
-/// transcripts. The processors `tracking` and `usage` run first, as for other reports. Presence is the time between events
-/// that are at most 10 minutes apart. At once is the most transcripts that one person had at work at one time. Median and p90 are of the lengths from the first to the last event. Views are pages
-/// and screens; work with agents has prompts instead. Bounced and engaged are shares of the sessions. Cost is that of the responses in a session, by
-/// list prices. With --project, sessions that were in other projects, too, count with all of their time, and the cost is
-/// that of the project.
+/// For web events, a session is a visit. For transcripts, it is a continuous period of work with agents, over all
+/// transcripts of a person. The processors `tracking` and `usage` run first, as for other reports. Presence is the time
+/// between events that are at most 10 minutes apart. At once is the highest number of transcripts of one person that
+/// were active at the same time. Median and p90 are durations from the first to the last event. Views are pages and
+/// screens; for work with agents, prompts. Bounced and engaged are shares of the sessions. Cost is that of the
+/// responses in a session, by list prices. With --project, a session that was also in other projects counts with all of
+/// its time, and the cost is that of the project.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report activity --by week\n  \
                   sessionmill report activity --by user,week --period this-month\n  \
                   sessionmill report activity --by channel --kind web --since 2026-02-01\n  \
                   sessionmill report activity --by hour --kind agent --user ada")]
 pub(super) struct Args {
-    /// What a row is about; or two of these with a comma between them, such as user,week
+    /// What a row is about; or two of these separated by a comma, such as user,week
     #[arg(long, value_enum, default_value = "day", value_delimiter = ',')]
     by: Vec<By>,
 
@@ -53,7 +54,7 @@ pub(super) struct Choice {
     #[arg(long, value_enum)]
     pub(super) kind: Option<Kind>,
 
-    /// Count sessions of bots, too
+    /// Include sessions of bots
     #[arg(long)]
     pub(super) bots: bool,
 }

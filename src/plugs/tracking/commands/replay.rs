@@ -9,11 +9,11 @@ use crate::source::Source;
 use crate::store::sources;
 use std::io::{BufWriter, ErrorKind, Write as _};
 
-/// Write what was recorded in an activity session
+/// Write the recording of an activity session
 ///
-/// One JSON object a line, `{"timestamp", "event_type", "data"}`, in the order of time. `event_type` is dom, mouse, scroll,
-/// input, viewport or custom; `data` is the event as rrweb recorded it. The database notes where recordings stand, and
-/// the source files have to be there still. What somebody typed is masked.
+/// One JSON object per line, `{"timestamp", "event_type", "data"}`, in order of time. `event_type` is dom, mouse,
+/// scroll, input, viewport or custom; `data` is the event as rrweb recorded it. The recording is read from the source
+/// files, which must still exist. Typed text is masked.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sessionmill query \"SELECT session_id FROM activity_sessions WHERE kind = 'web'\"\n  \
@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(value_name = "SESSION")]
     session: String,
 
-    /// Show what somebody typed
+    /// Show typed text
     #[arg(long)]
     show_input: bool,
 

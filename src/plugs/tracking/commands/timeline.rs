@@ -17,17 +17,18 @@ use crate::report::render::length;
 use crate::store::cell::plain;
 use chrono::NaiveDate;
 
-/// Everything that somebody did, in one order
+/// Everything that a person did, in order of time
 ///
-/// Activity sessions, transcripts and tasks, oldest first; with `--kind run` the runs that read them. What was at work over midnight is told on
-/// the day on which it began.
+/// Activity sessions, transcripts and tasks, oldest first; with `--kind run` the runs that read them. An entry that
+/// continues after midnight is shown on the day on which it began.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sessionmill timeline ada --day 2026-02-03\n  sessionmill timeline shop/customer-7 --json\n  \
                   sessionmill timeline ada --kind task"
 )]
 pub(super) struct Args {
-    /// A person's name or e-mail address, a folder, a beginning or a pattern of these, or SITE/ID for one person of a site
+    /// A person's name or e-mail address, a folder, the beginning or a pattern of these, or SITE/ID for a visitor of a
+    /// site
     #[arg(value_name = "USER", conflicts_with = "user")]
     who: String,
 
@@ -39,7 +40,7 @@ pub(super) struct Args {
     #[arg(long, value_parser = KINDS)]
     kind: Option<String>,
 
-    /// Show sessions of bots, too
+    /// Include sessions of bots
     #[arg(long)]
     bots: bool,
 

@@ -15,20 +15,20 @@ pub enum By {
     Day,
     /// Named after its Monday.
     Week,
-    /// Of the day, in which the session began.
+    /// Hour of the day in which the session began.
     Hour,
     /// On which the session began.
     Weekday,
-    /// Of web events the site and the id of the person; of agents a person, whatever folders they have.
+    /// For web events the site and the id of the visitor; for agents a person with all their folders.
     #[value(alias = "person")]
     User,
-    /// Of the person who works with agents.
+    /// Team of the person who works with agents.
     Team,
-    /// Of agents: a session counts in each of its projects, and once in the total.
+    /// For agents: a session counts in each of its projects, and once in the total.
     Project,
-    /// Kind of traffic that the visit came by.
+    /// Kind of traffic that led to the visit.
     Channel,
-    /// Of the campaign, else the domain of the referrer.
+    /// Source of the campaign, else the domain of the referrer.
     Source,
     Campaign,
     Country,

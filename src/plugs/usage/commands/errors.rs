@@ -15,26 +15,26 @@ use std::collections::BTreeMap;
 
 /// What failed, and what is wrong with the data
 ///
-/// Failed tool calls by tool and by cause, calls that failed for one cause in three responses or more in a row, files that
-/// were changed three times or more in a session, errors of the API, source files that could not be dealt with,
-/// malformed lines, types that no rule is known for, output counts that are placeholders, models without a price.
-/// The cost is that of the responses that made the calls, whatever else these did: one with calls that failed for two reasons
-/// counts for both. Subagents that made ten times as many responses as usual are listed too, and those that were started and have no
-/// response here: their transcripts are elsewhere, or they ended before they answered.
+/// Failed tool calls by tool and by cause; calls that failed for the same cause in three or more consecutive responses;
+/// files that were changed three or more times in a session; API errors; source files that a processor failed on;
+/// malformed lines; unknown record types; placeholder output counts; models without a price. The cost is that of the
+/// responses with the calls: a response with calls that failed for two causes counts for both. Subagents with at least
+/// ten times the usual number of responses are listed, and subagents that were started but have no response here: their
+/// transcripts are elsewhere, or they ended before they answered.
 ///
-/// With --by, it tells which tool fails for one reason three times or more, in two sessions or more or in responses in a row:
-/// of a project, a person or a team, why, how often, at what cost, and what may help.
+/// With --by: tools that fail for the same cause three or more times, in two or more sessions or in consecutive
+/// responses, by project, person or team; with the cause, the number of calls, their cost, and advice.
 ///
 /// Snapshots have no examples unless `titles` of `[publish]` is `all`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report errors --period 7d\n  \
                         sessionmill report errors --by project --project shop")]
 pub(super) struct Args {
-    /// Tell what recurs, by whose calls they are
+    /// Show recurring failures, by project, person or team
     #[arg(long, value_enum)]
     by: Option<RecurringBy>,
 
-    /// What comes first, whatever kind it is of or whose calls it is about: the most of something, or what is newest
+    /// Order of all rows: the highest first, or the newest
     #[arg(long, value_enum, ignore_case = true)]
     order: Option<Order>,
 

@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 
 /// Write a page with charts and tables
 ///
-/// Spend and tokens over time by model and by person, cache efficiency, activity, when people are there, tools,
-/// sessions, failures and data quality. A reader of a page about all days can switch to today, 7 days, 30 days or this
-/// month. One file that needs no network, for the browser or for mail.
+/// Cost and tokens over time by model and by person, cache efficiency, activity, presence by hour, tools, sessions,
+/// failures and data quality. On a page about all days, the reader can switch to today, 7 days, 30 days or this month.
+/// The page is a single file that needs no network, for browsers or mail.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
-    /// The file to write, or - for stdout; one that is there is replaced
+    /// The file to write, or - for stdout; an existing file is replaced
     #[arg(long, alias = "to", value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Show the page in the browser; without --out it is a file in the folder for temporary files
+    /// Open the page in the browser; without --out it is a file in the folder for temporary files
     #[arg(long)]
     open: bool,
 

@@ -8,15 +8,15 @@ use crate::cli::{Context, Form};
 use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
 use crate::report::render::Format;
 
-/// What came of the work: lines, files, commits, pull requests, tests, and what they cost
+/// Outcomes of the work: lines, files, commits, pull requests and tests, and what they cost
 ///
 /// This is what transcripts show: changes that agents made to files, and commands that committed, opened a pull request
-/// or ran tests. Calls that failed do not count, except for tests, where a failed run is told apart. A file that is
-/// written whole counts with all of its lines. What people do by hand is in no transcript.
+/// or ran tests. Failed calls do not count, except that failed test runs are shown separately. A file that is written
+/// as a whole counts with all of its lines. Work that people do by hand is in no transcript.
 ///
-/// A file that was changed in several rows counts in each of them, and once in the total. Active time is that between
-/// responses which are at most 10 minutes apart; that of several people, and by session or project also that of one
-/// person, can overlap.
+/// A file that was changed in several rows counts in each of them, and once in the total. Active time is the time
+/// between responses that are at most 10 minutes apart. The active times of several people can overlap; by session or
+/// project, those of one person can, too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report outcomes --by project\n  \
                         sessionmill report outcomes --by week --user ada --json")]

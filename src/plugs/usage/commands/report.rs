@@ -18,10 +18,10 @@ use crate::report::render::{self, Format};
 /// language model. If you may not write the database, nothing is run either, and the report is made from the newest
 /// published snapshot.
 ///
-/// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
-/// part; the total is input + output + cache write + cache read. Cost is by list prices, which
-/// `sessionmill prices` shows; reported is what the client says itself. A report that is made exits with
-/// 0: what failed on the way is told on stderr, and `status --check` is for monitors.
+/// Tokens are counted once, even if several files repeat a response. Cache write includes the 1-hour part; the total is
+/// input + output + cache write + cache read. Cost is by list prices, which `sessionmill prices` shows; reported is the
+/// cost that the client states. A report that can be made exits with 0: problems on the way are printed to stderr, and
+/// `status --check` is for monitoring.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -41,7 +41,7 @@ pub(super) struct Args {
 /// Tokens and their cost, or tool calls; the same as no subcommand
 #[derive(Debug, clap::Args)]
 pub(super) struct Usage {
-    /// What a row is about; or two of these with a comma between them, such as day,model
+    /// What a row is about; or two of these separated by a comma, such as day,model
     #[arg(long, value_enum, default_value = "day", value_delimiter = ',')]
     by: Vec<By>,
 
@@ -65,7 +65,7 @@ pub(super) struct Options {
     #[command(flatten)]
     pub(super) scope: Scope,
 
-    /// Show what each model has of a row: short for --by day,model and its like
+    /// Show each row by model: short for --by day,model and so on
     #[arg(long)]
     pub(super) breakdown: bool,
 

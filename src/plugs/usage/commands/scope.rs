@@ -24,7 +24,7 @@ pub(super) struct Scope {
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
 
-    /// Only this model; opus, opus-4-6 or '*sonnet*' will do
+    /// Only this model, such as opus, opus-4-6 or '*sonnet*'
     #[arg(long)]
     pub(super) model: Option<String>,
 

@@ -26,10 +26,10 @@ use unicode_width::UnicodeWidthStr;
 
 /// Usage by session, or one session step by step
 ///
-/// Without an id: short for `report --by session`. With one: every response and call of that session, in
-/// order of time, with the line that tells of it, and of a call that came to nothing why; what came of each prompt until
-/// the next one; its subagents as a tree, with their cost; and a total. Lines of another file than the first one stand
-/// behind its name. JSON and CSV also have the size of the context that each response had before it.
+/// Without an id: short for `report --by session`. With an id: every response and call of that session in order of
+/// time, with its line in the transcript, and why a call was unsuccessful; what followed each prompt; its subagents as
+/// a tree, with their cost; and a total. Lines of other files than the first are shown with the file's name. JSON and
+/// CSV also have the size of the context of each response.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Session id, or the beginning of one

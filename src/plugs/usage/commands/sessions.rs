@@ -20,20 +20,20 @@ use std::collections::BTreeMap;
 
 /// Sessions, the costliest first
 ///
-/// The title is what the client calls a session, else the first line of the first prompt, without credentials.
-/// Subagents belong to the session that called them. Active time is that between responses which are at
-/// most 10 minutes apart. `Interrupted` is how often somebody stopped the agent. `sessionmill session ID` shows one of
-/// them step by step.
+/// The title is the client's title of the session, else the first line of the first prompt, without credentials.
+/// Subagents belong to the session that called them. Active time is the time between responses that are at most 10
+/// minutes apart. `Interrupted` is how often a person stopped the agent. `sessionmill session ID` shows a session step
+/// by step.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     scope: Scope,
 
-    /// Only sessions in which somebody interrupted the agent
+    /// Only sessions in which a person interrupted the agent
     #[arg(long)]
     interrupted: bool,
 
-    /// What comes first: the newest, or the most of something
+    /// Order of the sessions: the highest first, or the newest
     #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Cost)]
     order: Order,
 

@@ -9,35 +9,34 @@ pub enum By {
     /// Named after its Monday.
     Week,
     Month,
-    /// Of the day, in the report's time zone.
+    /// Hour of the day, in the report's time zone.
     Hour,
-    /// A person, whatever folders they have; without identities a folder.
+    /// A person with all their folders; without identities a folder.
     #[value(alias = "person")]
     User,
-    /// Of the person.
+    /// Team of the person.
     Team,
-    /// As the identities name it; else the working directory, of a git worktree the repository, where its path tells that.
+    /// Name in the identities, else the working directory; for a git worktree its repository, if the path shows it.
     Project,
-    /// Working directory, as the log has it.
+    /// Working directory, as in the log.
     Path,
-    /// Of git. Repositories share names: give --project.
+    /// Git branch. Several repositories can have the same branch name: use --project.
     Branch,
     Model,
     /// Transcript, its subagents included.
     Session,
     /// The agent that wrote the log.
     Agent,
-    /// Type of the subagent that the response is by; none for the main conversation.
+    /// Type of the subagent that made the response; none for the main conversation.
     Subagent,
-    /// Slash command that the turn began with, which lasts until the person writes again. Subagents count
-    /// for that of whoever started them.
+    /// Slash command at the beginning of the turn, which lasts until the person's next prompt. Subagents count for the
+    /// command that started them.
     Command,
-    /// Skill that was called last in the turn, for the responses after its call; subagents as above.
+    /// Skill that was called last in the turn, for the responses after the call; subagents as above.
     Skill,
-    /// Server of the first MCP call that the response makes. What reading the answer costs is in the
-    /// next response, and not told apart.
+    /// Server of the first MCP call in the response. The cost of reading the result is in the next response.
     McpServer,
-    /// Billing window: five hours from the hour in which work begins. On a server, give --user.
+    /// Billing window: five hours from the hour in which work begins. On a server, use --user.
     Block,
     /// Tool calls instead of tokens.
     Tool,

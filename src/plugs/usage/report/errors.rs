@@ -49,10 +49,10 @@ pub(super) fn dollars<S: Serializer>(cost: &Option<PicoUsd>, serializer: S) -> s
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Order {
     Cost,
-    /// How many there are
+    /// Number of failures
     #[value(alias = "calls")]
     Count,
-    /// When they were first seen
+    /// Time when they were first seen
     Date,
 }
 

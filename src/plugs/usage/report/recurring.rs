@@ -25,10 +25,10 @@ const SESSIONS: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RecurringBy {
     Project,
-    /// A person, whatever folders they have; without identities a folder.
+    /// A person with all their folders; without identities a folder.
     #[value(alias = "person")]
     User,
-    /// Of the person.
+    /// Team of the person.
     Team,
 }
 

@@ -47,16 +47,16 @@ pub struct Session {
 pub enum Order {
     #[default]
     Cost,
-    /// When they began
+    /// Start of the session
     Date,
     /// Active time
     #[value(alias = "active")]
     Duration,
     Tokens,
     Responses,
-    /// Calls of tools
+    /// Tool calls
     Calls,
-    /// Calls that came to nothing
+    /// Failed calls
     Failed,
 }
 

@@ -15,18 +15,18 @@ use std::fmt::Write as _;
 
 /// Write the items with their evidence as JSON Lines or Markdown
 ///
-/// Rejected items are left out unless asked for with --status. What people wrote is left out unless
-/// asked for with --quotes: an export is read by others than the transcripts.
+/// Rejected items are left out unless --status asks for them. Quotes of what people wrote are left out unless --quotes
+/// is given, because other people read an export than the transcripts.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     which: Which,
 
-    /// How it is written
+    /// Format of the export
     #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
     format: ExportFormat,
 
-    /// With what people wrote, letter by letter
+    /// Include quotes of what people wrote
     #[arg(long)]
     quotes: bool,
 }
@@ -35,7 +35,7 @@ pub(super) struct Args {
 enum ExportFormat {
     /// An item per line
     Jsonl,
-    /// A page with a chapter per domain
+    /// A page with a section per domain
     Markdown,
 }
 

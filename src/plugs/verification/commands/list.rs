@@ -22,11 +22,11 @@ const BEST: usize = 5;
 enum Order {
     #[default]
     Confidence,
-    /// When they were last verified
+    /// Time of the last verification
     Date,
-    /// How often they were said
+    /// Number of statements
     Evidence,
-    /// How many people said so
+    /// Number of people
     People,
 }
 
@@ -35,11 +35,11 @@ pub(super) struct List {
     #[command(flatten)]
     which: Which,
 
-    /// What comes first: the newest, or the most of something
+    /// Order of the items: the highest first, or the newest
     #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Confidence)]
     order: Order,
 
-    /// List N items [default: all that are not of little confidence, or the 5 surest]
+    /// List N items [default: all except those of low confidence, or else the 5 most certain]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 

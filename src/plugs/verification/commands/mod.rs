@@ -46,12 +46,12 @@ const SUGGEST: Command = Command {
 
 /// Show and review the knowledge that people confirmed in conversations
 ///
-/// An item is a fact that somebody stated to the assistant: a correction, a confirmation, a definition
-/// that nobody had asked for, or an instruction how to work. Its evidence is who said so, and where.
-/// Confidence follows from the evidence and decays with time: [verification.confidence] in the
-/// configuration sets how. By rules, about seven in ten of the items that are listed by default are right on real
-/// prompts; a language model as detector hears more. The list has the most trusted ones first, and leaves out pending ones of little
-/// confidence. The processor runs first, unless the configuration names a language model.
+/// An item is a fact that a person stated to the assistant: a correction, a confirmation, a definition that was not
+/// asked for, or an instruction how to work. Its evidence is who said so, and where. Confidence follows from the
+/// evidence and decays with time; [verification.confidence] in the configuration sets how. With rules, about seven in
+/// ten of the items that are listed by default are correct for real prompts; a language model as detector finds more.
+/// The list has the most trusted items first, and leaves out pending items of low confidence. The processor runs first,
+/// unless the configuration names a language model.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -73,17 +73,17 @@ struct Args {
 enum Action {
     /// List the items; the same as no subcommand
     List(list::List),
-    /// Show items with their evidence, what is near them, and what was decided
+    /// Show items with their evidence, related items, and decisions
     Show(show::Args),
-    /// Say that items hold
+    /// Approve items
     Approve(review::Items),
-    /// Say that items do not hold; what repeats them and is like no other item is rejected with them
+    /// Reject items; items that repeat them and are similar to no other item are rejected, too
     Reject(review::Items),
-    /// Say that items say the same as another: their evidence becomes its evidence
+    /// Merge items into another one, which gets their evidence
     Merge(review::Merge),
-    /// Take statements, as `show` names them, out of the item that they are evidence of
+    /// Split statements, as `show` lists them, off the item that they are evidence of
     Split(review::Items),
-    /// List the decisions, also those about what nobody states any more
+    /// List the decisions, including those about items that nobody states any more
     Reviews(list::Reviews),
     Export(export::Args),
 }
@@ -91,36 +91,36 @@ enum Action {
 /// Which items.
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// Only of this domain
+    /// Only items of this domain
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Domain::ALL.map(Domain::name)))]
     domain: Option<String>,
 
-    /// Only with evidence of this user: a person's name or e-mail address, or a folder; a beginning or a pattern with *
-    /// will do
+    /// Only items with evidence from this user: a person's name or e-mail address, or a folder; the beginning or a
+    /// pattern with * works, too
     #[arg(long)]
     user: Option<String>,
 
-    /// Only that came up like this
+    /// Only items of this type
     #[arg(long = "type", value_name = "TYPE", value_parser = PossibleValuesParser::new(Detection::ALL.map(Detection::name)))]
     kind: Option<String>,
 
-    /// Only of this status
+    /// Only items with this status
     #[arg(long, value_parser = PossibleValuesParser::new(Standing::ALL.map(Standing::name)))]
     status: Option<String>,
 
-    /// Only of at least this confidence, from 0 to 1
+    /// Only items with at least this confidence, from 0 to 1
     #[arg(long, value_name = "X", value_parser = fraction, conflicts_with = "all")]
     min_confidence: Option<f64>,
 
-    /// Whatever the confidence: short for --min-confidence 0
+    /// Any confidence: short for --min-confidence 0
     #[arg(long)]
     all: bool,
 
-    /// Only with this text in the title, the content or the entities
+    /// Only items with this text in the title, the content or the entities
     #[arg(long)]
     text: Option<String>,
 
-    /// Show what the database holds, without looking for new transcripts
+    /// Use the database as it is, without reading new transcripts
     #[arg(long)]
     no_refresh: bool,
 

@@ -8,11 +8,11 @@ use sessionmill_verification::review::Action;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Items {
-    /// Ids, as `list` and `show` print them, or how they begin
+    /// Ids, as `list` and `show` print them, or the beginnings of ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
-    /// Who decides [default: the user who runs it]
+    /// Name of the person who decides [default: the user who runs the command]
     #[arg(long, value_name = "NAME", value_parser = super::name)]
     by: Option<String>,
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Ids, as `list` shows them, or how they begin
+    /// Ids, as `list` shows them, or the beginnings of ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 

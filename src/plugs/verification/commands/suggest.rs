@@ -18,17 +18,17 @@ use std::sync::Arc;
 /// Suggest lines for CLAUDE.md and AGENTS.md from what people told their agents
 ///
 /// For each project: rules and facts that its file does not say yet, each with how often it was said and by whom; what
-/// the file says and people had to say again since; and prompts that come back in three sessions or more, which can be
-/// slash commands, with what they cost. Only what is sure enough is shown, or was approved; where nothing
-/// is, the best that there is, as less sure. The files are those of the
-/// project's folder, if it is on this machine. A person who says the same twice in one session counts once.
+/// the file says but people had to repeat since; and prompts that recur in three or more sessions, which could be slash
+/// commands, with their cost. Only items that are certain enough or approved are shown; if there are none, the best of
+/// the less certain ones. The file is read from the project's folder, if that is on this machine. A statement that a
+/// person repeats in one session counts once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill suggest\n  \
                         sessionmill suggest --project . --format diff | git apply\n  \
                         sessionmill suggest --person --user ada\n  \
                         sessionmill suggest --project shop --against docs/RULES.md --min-confidence 0")]
 pub(super) struct Args {
-    /// Only for this project: a folder, such as `.`, or the name of one
+    /// Only this project: a folder, such as `.`, or the name of one
     #[arg(long, value_name = "PROJECT", conflicts_with = "person")]
     project: Option<String>,
 
@@ -36,7 +36,7 @@ pub(super) struct Args {
     #[arg(long)]
     person: bool,
 
-    /// Only what this user said: a person's name or e-mail address, or a folder
+    /// Only statements of this user: a person's name or e-mail address, or a folder
     #[arg(long)]
     user: Option<String>,
 
@@ -44,19 +44,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// Only of at least this confidence, from 0 to 1 [default: 0.7; where a project has nothing so sure, its best three]
+    /// Only items with at least this confidence, from 0 to 1 [default: 0.7; for a project without such items, its best
+    /// three]
     #[arg(long, value_name = "X", value_parser = fraction, conflicts_with = "all")]
     min_confidence: Option<f64>,
 
-    /// Whatever the confidence: short for --min-confidence 0
+    /// Any confidence: short for --min-confidence 0
     #[arg(long)]
     all: bool,
 
-    /// A page with quotes, JSON, or a change of the file that `git apply` takes
+    /// A page with quotes, JSON, or a patch for `git apply`
     #[arg(long, value_enum, default_value_t = SuggestFormat::Markdown)]
     format: SuggestFormat,
 
-    /// Suggest from what the database holds, without looking for new transcripts
+    /// Use the database as it is, without reading new transcripts
     #[arg(long)]
     no_refresh: bool,
 

@@ -17,14 +17,14 @@ use std::sync::Arc;
 /// What a row of the report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
-    /// Of the items.
+    /// Domain of the items.
     Domain,
-    /// Whose evidence it is.
+    /// Person whose statement the evidence is.
     #[value(alias = "person")]
     User,
     /// Correction, confirmation, unprompted definition or instruction.
     Type,
-    /// Of the evidence.
+    /// Month of the evidence.
     Month,
 }
 
