@@ -36,7 +36,7 @@ enum Command {
     Check(Given),
 }
 
-/// Show every setting, its value and where that comes from
+/// Show every setting with its value and origin
 #[derive(Debug, clap::Args)]
 struct Show {
     #[command(flatten)]
@@ -49,11 +49,11 @@ struct Show {
 
 /// Check the configuration, and whether its files can be read and written
 ///
-/// Every mistake is shown with its line. Then every transcript is opened. Where the service is installed,
-/// root and the service's user are told what the service may do under its unit; everybody else checks as
-/// themselves. For what cannot be read or written it prints the group, the access control list, the
-/// capability or the setting of the unit that would change that. The key of a language model is read, and
-/// names in `exclude_users` that nobody has are shown. Nothing is changed. Exits with 78 if something is wrong.
+/// Every mistake is shown with its line. Then every transcript is opened. If the service is installed, root and the
+/// service's user see what the service may do under its unit; other users check as themselves. For files that cannot be
+/// read or written, the check prints the group, the access control list, the capability or the setting of the unit that
+/// would change that. The key of a language model is read, and unknown names in `exclude_users` are shown. Nothing is
+/// changed. Exits with 78 if something is wrong.
 #[derive(Debug, clap::Args)]
 struct Given {
     #[command(flatten)]

@@ -19,12 +19,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Serve the HTTP API and its pages until a signal ends it
+/// Serve the HTTP API and its pages until a signal stops it
 ///
-/// On your own machine it needs no set-up: it prints a link that logs your browser in, once. With users, people log in
-/// with a password and programs send a token. Users, their login sessions and tokens are kept in a store of their own,
-/// which [console] store in the configuration names: SQLite beside the database unless it says otherwise, PostgreSQL
-/// or MySQL where several machines share it.
+/// On your own machine no setup is needed: the command prints a link that logs your browser in, once. With users,
+/// people log in with a password, and programs send a token. Users, login sessions and tokens are in a store of their
+/// own, which [console] store in the configuration names: by default SQLite beside the database; PostgreSQL or MySQL if
+/// several machines share the store.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -54,12 +54,12 @@ enum Action {
         #[command(subcommand)]
         action: UserAction,
     },
-    /// Make, list and end tokens of programs
+    /// Create, list and revoke tokens of programs
     Token {
         #[command(subcommand)]
         action: TokenAction,
     },
-    /// Take over login sessions, or delete those that have ended
+    /// Import login sessions, or delete those that have ended
     Sessions {
         #[command(subcommand)]
         action: SessionsAction,
@@ -73,10 +73,11 @@ enum UserAction {
         name: String,
         #[arg(long, value_enum, default_value_t = Role::Member)]
         role: Role,
-        /// Whose data is their own: a name or e-mail address of the identities file, or a folder [default: the name]
+        /// Person whose data is the user's own: a name or e-mail address in the identities, or a folder [default: the
+        /// name]
         #[arg(long, value_name = "WHO")]
         person: Option<String>,
-        /// They log in by a proxy only
+        /// The user logs in only through a proxy
         #[arg(long)]
         no_password: bool,
         #[command(flatten)]
@@ -111,18 +112,18 @@ enum UserAction {
 
 #[derive(Debug, clap::Subcommand)]
 enum TokenAction {
-    /// Make a token, and print it this once
+    /// Create a token, and print it once
     Create {
-        /// Whose rights it has
+        /// User whose rights the token has
         #[arg(long, value_name = "NAME")]
         user: String,
-        /// What it is for
+        /// Purpose of the token
         #[arg(long, value_name = "WORDS")]
         label: String,
-        /// What it may do; can be repeated
+        /// What the token may do; can be repeated
         #[arg(long, value_enum, required = true)]
         scope: Vec<Scope>,
-        /// How long it lives, 366d at most
+        /// Lifetime, at most 366d
         #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration::parse)]
         expires_in: Duration,
         #[command(flatten)]
@@ -130,15 +131,15 @@ enum TokenAction {
     },
     /// List the tokens
     List {
-        /// Only those of this user
+        /// Only tokens of this user
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
         #[command(flatten)]
         database: Database,
     },
-    /// End a token
+    /// Revoke a token
     Revoke {
-        /// As `list` shows it
+        /// Id, as `list` shows it
         id: String,
         #[command(flatten)]
         database: Database,
@@ -147,9 +148,9 @@ enum TokenAction {
 
 #[derive(Debug, clap::Subcommand)]
 enum SessionsAction {
-    /// Take over the login sessions of an older program's table `sessions`, so that nobody has to log in again
+    /// Import the login sessions of an older program's table `sessions`, so that users need not log in again
     ///
-    /// Only hashes of their ids are kept. Name the cookie that holds the ids as [console] older_cookie.
+    /// Only hashes of the ids are stored. [console] older_cookie must name the cookie with the ids.
     Import {
         /// sqlite:, postgres: or mysql:
         url: String,

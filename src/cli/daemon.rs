@@ -12,12 +12,12 @@ use signal_hook::iterator::Signals;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 
-/// Keep the database up to date, each processor on its own schedule, until a signal ends it
+/// Keep the database up to date, each processor on its own schedule, until a signal stops it
 ///
-/// Runs every processor when [schedule] in the configuration says so: `every 10m`, `daily 05:00,17:00` or
-/// `cron 15 3 * * 1-5`. `sessionmill trigger` asks it for a run now. SIGTERM ends it in order, SIGHUP lets
-/// it read its configuration again; only another database needs a restart. Without transcripts it waits until
-/// the configuration names some. Other commands work beside it.
+/// Runs every processor as [schedule] in the configuration says: `every 10m`, `daily 05:00,17:00` or `cron 15 3 * *
+/// 1-5`. `sessionmill trigger` requests a run now. SIGTERM stops the daemon in an orderly way; SIGHUP makes it read its
+/// configuration again. Only another database needs a restart. Without transcripts, it waits until the configuration
+/// names some. Other commands can be used at the same time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill daemon\n  \
                         sessionmill daemon --sessions /data/user_sessions --watch")]

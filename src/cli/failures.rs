@@ -16,11 +16,10 @@ use serde_json::{Value, json};
 
 /// Show the files that could not be processed, try them again, or drop them
 ///
-/// A file that fails is tried again by later runs, after a wait that depends on the class of the
-/// failure; one that fails again and again is given up as dead until its bytes or the processor's
-/// version change. What it said before stays in the database. A key that could not be settled, such as a
-/// message id, is listed too, and treated likewise: it is tried at once when its facts, or the rules or settings
-/// by which it is settled, change.
+/// A file that fails is tried again by later runs, after a wait that depends on the class of the failure. A file that
+/// fails again and again is given up as dead until its bytes or the processor's version change. Its earlier data stays
+/// in the database. A key that could not be settled, such as a message id, is listed too, and treated in the same way:
+/// it is tried at once when its facts change, or the rules or settings that settle it.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -39,11 +38,11 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Show them; the same as no subcommand
+    /// Show the failures; the same as no subcommand
     List(List),
     /// Let the next run try them again, as if they had never failed
     Retry(Which),
-    /// Neither try nor count them as failed, until the file or the processor changes
+    /// Neither try them again nor count them as failed, until the file or the processor changes
     Drop(Which),
 }
 
@@ -66,7 +65,7 @@ struct Which {
     #[arg(value_name = "FILE", required_unless_present = "all")]
     files: Vec<String>,
 
-    /// All of them
+    /// All files and keys
     #[arg(long, conflicts_with = "files")]
     all: bool,
 

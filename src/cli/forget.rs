@@ -13,21 +13,21 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 
-/// Erase what a person's transcripts said, and read none of them again
+/// Erase the data from a person's transcripts, and read none of them again
 ///
-/// Facts, claims, quotes and the answers of a language model about them go; what others said stays, and is
-/// settled again. Older snapshots are removed, and a new one is published. The transcripts themselves,
-/// and copies of the database elsewhere, are not touched. --undo lifts the ban: files that are still there
-/// are read again; what came from files that are gone, and kept answers, stay erased.
+/// Facts, claims, quotes and a language model's answers about the person are erased. Data of others stays, and is
+/// settled again. Older snapshots are removed, and a new one is published. The transcripts themselves, and copies of
+/// the database elsewhere, are not touched. --undo lifts the ban: files that still exist are read again; data from
+/// deleted files, and stored answers, stay erased.
 ///
-/// SITE/ID erases one person of a site's web events instead, with all ids that are joined to this one, and
-/// passes over these ids from then on, in a new database, too. --undo SITE/ID lets this one id in again.
+/// SITE/ID erases a visitor from a site's web events instead, with all ids that are joined to this one. These ids are
+/// ignored from then on, also in a new database. --undo SITE/ID lets this single id in again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill forget ada\n  sessionmill forget ada --yes\n  \
                         sessionmill forget shop/user-17\n  \
                         sessionmill forget --list\n  sessionmill forget --undo ada")]
 pub(crate) struct Args {
-    /// Who: a person with all their folders, by name or e-mail address, a folder, or SITE/ID
+    /// Person with all their folders, by name or e-mail address; a folder; or SITE/ID
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "undo"], conflicts_with = "list")]
     user: Option<String>,
 
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["list", "undo"])]
     even_if_unknown: bool,
 
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 

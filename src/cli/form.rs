@@ -13,7 +13,7 @@ use crate::report::{Sheet, compare, waiting};
 /// A format, by its name or for short.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Form {
-    /// How the rows are written
+    /// Format of the rows
     #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
     format: Format,
 
@@ -32,7 +32,7 @@ pub(crate) struct Form {
 /// How one answer is written that is no list: for people, or for programs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TableOrJson {
-    /// How the answer is written
+    /// Format of the output
     #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
     format: String,
 
@@ -50,8 +50,8 @@ impl TableOrJson {
 /// What becomes of texts in CSV.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Raw {
-    /// Write texts in CSV exactly as they are: without it, one that begins with = + - @ gets an apostrophe in
-    /// front, so that no spreadsheet runs it, and characters that steer a terminal are written by their number
+    /// Write texts in CSV unchanged. By default, a text that begins with = + - @ gets an apostrophe in front, so that
+    /// no spreadsheet runs it, and control characters are escaped
     #[arg(long)]
     raw: bool,
 }
@@ -104,12 +104,13 @@ pub(crate) struct Shown {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
-    /// Order rows by a column, as JSON names it or as it begins: cost, output, day; the largest first, except for names
+    /// Sort rows by a column, given by its name in JSON or the beginning of it: cost, output, day; the highest first,
+    /// except for names
     #[arg(long, value_name = "COLUMN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     order: Option<String>,
 
-    /// Compare with the days before: of a month those of the month before. Where no days are asked for, rows of days,
-    /// weeks or months are compared each with the one before it. With a period, compare with its days
+    /// Compare with the days before; for a month, with the month before. If no days are given, rows of days, weeks or
+    /// months are compared with the row before. With a period, compare with its days
     #[arg(long, value_name = "PERIOD", num_args = 0..=1)]
     compare: Option<Option<Span>>,
 }

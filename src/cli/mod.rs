@@ -82,7 +82,7 @@ enum Command {
     ///
     /// To read it: sessionmill man | man -l -
     Man {
-        /// Folder to write sessionmill.1 and a page for each command to; it is made if it is missing
+        /// Folder for sessionmill.1 and a page for each command; it is created if needed
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },

@@ -39,7 +39,7 @@ pub(crate) struct SourceArgs {
     #[arg(long)]
     layout: Option<Layout>,
 
-    /// Accept that the tree of a source has moved, was emptied or replaced
+    /// Accept that the tree of a source was moved, emptied or replaced
     #[arg(long)]
     pub(crate) adopt: bool,
 }

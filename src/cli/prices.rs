@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 /// Show what models cost
 ///
-/// Dollars per million tokens, and per thousand web searches. A `[[price]]` of the
-/// configuration is stronger than a built-in row; a model without a row has no cost in reports.
+/// Dollars per million tokens, and per thousand web searches. A `[[price]]` in the configuration takes precedence over
+/// a built-in row. A model without a row has no cost in reports.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Show the row that a model has, in any of its spellings
+    /// Show the row that applies to a model, in any spelling
     Show {
         model: String,
 

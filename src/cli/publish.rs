@@ -6,10 +6,10 @@ use crate::cli::{Context, Database, print};
 
 /// Publish a snapshot of the database for readers who may not write it
 ///
-/// Writes it into the folder `published` beside the database, readable by the folder's group, where
-/// `report`, `query`, `status` and `failures` of others find it; any DuckDB program can open it, too. Beside
-/// it is a folder of the same name and `.parquet`, with a file for each public table. Does nothing if nothing
-/// has changed since the newest one, unless that is an hour old. Three are kept.
+/// Writes the snapshot into the folder `published` beside the database, readable by the folder's group, where `report`,
+/// `query`, `status` and `failures` of other users find it. Any DuckDB program can open it, too. Beside it is a folder
+/// with the same name and `.parquet`, with a file for each public table. Does nothing if nothing has changed since the
+/// newest snapshot, unless that is an hour old. Three snapshots are kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

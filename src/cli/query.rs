@@ -9,10 +9,10 @@ use crate::store::{question, scratch, statement};
 use std::io::{BufWriter, ErrorKind};
 use std::ops::ControlFlow;
 
-/// Ask the database in SQL, read-only
+/// Query the database in SQL, read-only
 ///
-/// One SELECT (or SHOW, DESCRIBE, SUMMARIZE, or EXPLAIN of one), which gets a copy of the database, or the newest
-/// snapshot: it holds up nobody, changes nothing and reaches no other file.
+/// One SELECT (or SHOW, DESCRIBE, SUMMARIZE, or EXPLAIN of one). It runs on a copy of the database, or on the newest
+/// snapshot: it blocks nobody, changes nothing, and reaches no other file.
 ///
 /// The main public tables: usage_responses (one row per response), usage_tool_events, usage_sessions (one
 /// row per transcript file), verification_claims (one per fact that a person stated), knowledge_items
@@ -20,8 +20,8 @@ use std::ops::ControlFlow;
 /// session_processor_state (the ledger), session_files, processor_runs.
 /// `DESCRIBE usage_responses` shows the columns of one. Times are UTC.
 ///
-/// Columns of the same name get a number: a, a_1. JSON has as text what its numbers cannot express: more than 15
-/// digits, inf, -inf and nan.
+/// Columns with the same name get a number: a, a_1. In JSON, numbers with more than 15 digits, inf, -inf and nan are
+/// written as text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill query \"SHOW TABLES\"\n  \
                         sessionmill query \"SELECT model, sum(output_tokens) FROM usage_responses GROUP BY model\" --json")]
@@ -30,8 +30,8 @@ pub(crate) struct Args {
     #[arg(allow_hyphen_values = true)]
     sql: String,
 
-    /// Rows to write at most; 0 for all [default: 10000 in a table; all in CSV and JSON, which are written as the
-    /// rows come]
+    /// Maximum number of rows; 0 for all [default: 10000 in a table; all in CSV and JSON, which are written while rows
+    /// arrive]
     #[arg(long, value_name = "N")]
     max_rows: Option<u64>,
 

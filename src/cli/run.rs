@@ -31,10 +31,10 @@ use std::time::Duration;
 
 /// Bring the database up to date with the transcripts
 ///
-/// Walks the folder, reads what has changed in files named `*.jsonl`, `*.jsonl.gz` and `*.jsonl.zst` since
-/// the last run, and says what it did. Running it again does nothing, fast. Files over `file` bytes, stored
-/// or unpacked, or over `facts` facts are rejected, lines over `line` bytes are skipped, and all are
-/// counted: [caps] in the configuration sets these.
+/// Walks the folder, reads what has changed since the last run in files named `*.jsonl`, `*.jsonl.gz` and
+/// `*.jsonl.zst`, and prints what it did. Without changes, a run is fast and does nothing. Files over `file` bytes,
+/// stored or unpacked, or over `facts` facts are rejected; lines over `line` bytes are skipped. All of these are
+/// counted: [caps] in the configuration sets the limits.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill run\n  sessionmill run usage --sessions /data/user_sessions\n  \
                         sessionmill run --time-budget 150s --json")]
@@ -53,18 +53,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_sessions: Option<u64>,
 
-    /// Begin no file after this time, such as 150s or 5m, and leave the rest for the next run
+    /// Start no file after this time, such as 150s or 5m, and leave the rest for the next run
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     time_budget: Option<Duration>,
 
     #[command(flatten)]
     form: TableOrJson,
 
-    /// If there is an alarm, publish a snapshot and exit with 2 instead of 1; meant for systemd units
+    /// On an alarm, publish a snapshot and exit with 2 instead of 1; for systemd units
     #[arg(long, env = "SESSIONMILL_FAIL_ON_ALARM", hide_env = true, value_parser = FalseyValueParser::new())]
     fail_on_alarm: bool,
 
-    /// Write the state of all processors to this file afterwards, for Prometheus' node_exporter
+    /// Write the state of all processors to this file after the run, for Prometheus' node_exporter
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
 }

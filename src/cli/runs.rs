@@ -10,8 +10,8 @@ use crate::store::cell::plain;
 
 /// Show the history of runs: when, who asked for them, and the results
 ///
-/// Every run is in it, however it began and ended: those that found another run in progress (busy) and
-/// those whose request was invalid (refused) as well.
+/// All runs are listed, including those that found another run in progress (busy) and those with an invalid request
+/// (refused).
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Outcomes: running, done, failed (some files did, or it could not run), stopped (by a signal), \
@@ -19,7 +19,7 @@ use crate::store::cell::plain;
                         Examples:\n  sessionmill runs\n  sessionmill runs --processor usage --limit 5 --json"
 )]
 pub(crate) struct Args {
-    /// Only those of this processor
+    /// Only runs of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
-    /// Also those in which a report looked for new files and found none; a table on a terminal leaves them out
+    /// Include runs in which a report found no new files; a table on a terminal leaves them out
     #[arg(long)]
     all: bool,
 

@@ -26,20 +26,20 @@ use std::sync::Arc;
 /// Days and people, and the database, which is brought up to date first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Days by name: today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year,
-    /// 2026, 2026-02, 2026-W06, 2026-02-01 or all
+    /// Period: today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year, 2026,
+    /// 2026-02, 2026-W06, 2026-02-01 or all
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
     period: Option<Span>,
 
-    /// First day, such as 2026-02-01, or that of a period
+    /// First day, such as 2026-02-01, or the first day of a period
     #[arg(long, value_name = "DAY")]
     since: Option<Span>,
 
-    /// Last day, or that of a period
+    /// Last day, or the last day of a period
     #[arg(long, value_name = "DAY")]
     until: Option<Span>,
 
-    /// Only this user: a person's name or e-mail address, or a folder; a beginning or a pattern with * will do
+    /// Only this user: a person's name or e-mail address, or a folder; the beginning or a pattern with * works, too
     #[arg(long)]
     pub(crate) user: Option<String>,
 
@@ -55,11 +55,11 @@ pub(crate) struct Current {
     #[arg(long, value_name = "IANA")]
     timezone: Option<String>,
 
-    /// File that says whose folders are whose (TOML or .csv) [default: the configured one]
+    /// File that says which folder belongs to which person (TOML or .csv) [default: the configured one]
     #[arg(long, value_name = "FILE")]
     identities: Option<PathBuf>,
 
-    /// Report what the database holds, without looking for new transcripts
+    /// Use the database as it is, without reading new transcripts
     #[arg(long)]
     pub(crate) no_refresh: bool,
 

@@ -15,10 +15,10 @@ use crate::store::cell::plain;
 use crate::store::{Access, DatabaseFile, Store, sources};
 use std::path::{Path, PathBuf};
 
-/// List the sources of the database; say that one has moved or is over
+/// List the sources of the database; record that a source has moved or is retired
 ///
-/// A database remembers the folders that it is made of, each under a name. A source is read as long as runs
-/// name it: in the configuration, with --sessions, or because it was found.
+/// A database remembers the folders that it is built from, each under a name. A source is read as long as runs name it:
+/// in the configuration, with --sessions, or because the program found it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill sources\n  sessionmill sources moved team /srv/user_sessions\n  \
                         sessionmill sources retire old-laptop")]
@@ -40,7 +40,7 @@ enum Command {
     Retire(Retire),
 }
 
-/// List the sources: their folders, their transcripts, and what is wrong with them
+/// List the sources: their folders, their transcripts, and problems with them
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
@@ -50,27 +50,26 @@ struct List {
     database: Database,
 }
 
-/// Say that the tree of a source is in another folder now
+/// Record that the tree of a source is in another folder now
 ///
 /// Its transcripts keep their names, and the next run reads them there. Change the folder in the
 /// configuration too.
 #[derive(Debug, clap::Args)]
 struct Moved {
-    /// The source: its name, or the folder that it was in
+    /// The source: its name, or its old folder
     old: String,
 
-    /// The folder that it is in now
+    /// The new folder
     new: PathBuf,
 
     #[command(flatten)]
     database: Database,
 }
 
-/// Say that a source is over
+/// Retire a source
 ///
-/// What its transcripts said stays in all reports. Nobody looks for them any more, nothing about them is
-/// an alarm, and transcripts of other sources can have their names. A run that names its folder reads it
-/// again.
+/// The data from its transcripts stays in all reports. Its folder is not read any more, nothing about it is an alarm,
+/// and transcripts of other sources may have the same names. A run that names its folder reads it again.
 #[derive(Debug, clap::Args)]
 struct Retire {
     /// The source: its name, or its folder

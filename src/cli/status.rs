@@ -23,17 +23,17 @@ use crate::store::{DatabaseFile, Store};
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
 
-/// Show what the database holds, how fresh it is, and whether all is well
+/// Show what the database contains, how up to date it is, and whether all is well
 ///
-/// A processor is ok, warning, failing, paused (a server asked for it) or disabled. It is failing if its
-/// last run could not be done, if a root is missing, or if no run came when the schedule of the
-/// configuration wanted one: within twice its interval, or half an hour after its time of day. Without
-/// --check, a missed run counts only if a daemon has run the processor before.
+/// A processor is ok, warning, failing, paused (a server asked for a pause) or disabled. It is failing if its last run
+/// could not be done, if a root is missing, or if no run started when the schedule in the configuration asked for one:
+/// within twice its interval, or half an hour after its time of day. Without --check, a missed run counts only if a
+/// daemon has run the processor before.
 ///
-/// The sources are walked, by stat only, to find the files that are not seen yet.
+/// The sources are walked without opening files, to find files that were not read yet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Exit with 1 on a warning or pause and with 2 on a failure; a run that did not come is one
+    /// Exit with 1 on a warning or pause and with 2 on a failure, such as a missed run
     #[arg(long)]
     check: bool,
 

@@ -15,10 +15,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Ask the daemon to run a processor now, and wait for its answer
+/// Request a run of a processor from the daemon, and wait for the answer
 ///
-/// Drops a trigger file into the daemon's folder. Root, the daemon's own user and those whom [daemon]
-/// allow_uids names may do so.
+/// Writes a trigger file into the daemon's folder. Root, the daemon's own user and the users in [daemon] allow_uids may
+/// do this.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 begun, or done with --wait; 1 done, but files failed; 2 refused or failed; 75 a \
@@ -29,11 +29,11 @@ pub(crate) struct Args {
     /// The processor
     processor: String,
 
-    /// Wait for the end of the run, not only for its beginning
+    /// Wait for the end of the run, not only for its start
     #[arg(long)]
     wait: bool,
 
-    /// Name of the request, for its answer in results/ID.json; the same one is never run twice
+    /// Id of the request, for its answer in results/ID.json; the same request is never run twice
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     max_sessions: Option<NonZeroU64>,
 
-    /// Begin no file after this time, such as 150s or 5m
+    /// Start no file after this time, such as 150s or 5m
     #[arg(long, value_name = "TIME")]
     time_budget: Option<String>,
 

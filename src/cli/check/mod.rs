@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 
 /// Check that lines of logs are understood
 ///
-/// For each line: the format and the kind of record that it is understood as, what it does to a session or a task, who
-/// did it and when; or what is wrong with it. A line that is broken, lacks what its format needs, or is of an unknown
-/// type would be lost. Exit code 1 if any line would be lost. Tasks that no list would show are named, too.
+/// For each line: its format, the kind of record, what the record does to a session or a task, the person and the time;
+/// or the problem with the line. Lines that are broken, lack what their format needs, or have an unknown type would be
+/// lost. Exit code 1 if any line would be lost. Tasks that are in no list are named, too.
 ///
-/// Files are read as a run reads them, compressed ones too, and `-` is standard input. Nothing is stored.
+/// Files are read as in a run, including compressed ones, and `-` is standard input. Nothing is stored.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sessionmill check events.jsonl\n  tail -n 100 app.jsonl | sessionmill check --verbose -\n  \
@@ -30,11 +30,11 @@ pub(super) struct Args {
     #[arg(value_name = "FILE", required_unless_present = "schema")]
     files: Vec<PathBuf>,
 
-    /// Show the lines that are understood too
+    /// Show valid lines, too
     #[arg(long, short)]
     verbose: bool,
 
-    /// How the answer is written
+    /// Format of the output
     #[arg(long, value_enum, default_value_t, conflicts_with = "json")]
     format: Format,
 
