@@ -75,7 +75,7 @@ pub(super) struct Task {
     status: String,
     created_at: String,
     updated_at: String,
-    /// The folder that named it first.
+    /// The folder with the first event of the task.
     username: Option<String>,
     attempt: i64,
     ended_at: Option<String>,
@@ -83,7 +83,7 @@ pub(super) struct Task {
     close_reason: Option<String>,
     is_held: bool,
     is_inferred: bool,
-    /// For those who may see the content of all folders that tell of the task, as `data`.
+    /// Only for viewers who may see the content of all folders with events of the task, as `data`.
     error: Option<String>,
     #[schema(value_type = Object)]
     data: Value,
@@ -97,7 +97,7 @@ pub(super) struct Tasks {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
     sessions: Vec<Task>,
-    /// On all pages.
+    /// The total on all pages.
     total_sessions: usize,
     timestamp: String,
     next_cursor: Option<String>,

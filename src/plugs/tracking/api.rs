@@ -116,7 +116,7 @@ pub(super) struct ActivitySession {
 pub(super) struct ActivitySessions {
     #[schema(value_type = Vec<Object>)]
     sessions: Vec<Value>,
-    /// On all pages.
+    /// The total on all pages.
     total: usize,
     next_cursor: Option<String>,
 }
@@ -125,7 +125,7 @@ pub(super) struct ActivitySessions {
 pub(super) struct ActivityEvents {
     #[schema(value_type = Vec<Object>)]
     events: Vec<Value>,
-    /// On all pages.
+    /// The total on all pages.
     total: usize,
     next_cursor: Option<String>,
 }
@@ -144,7 +144,7 @@ pub(super) struct ReplayItem {
 pub(super) struct Timeline {
     #[schema(value_type = Vec<Object>)]
     entries: Vec<Map<String, Value>>,
-    /// On all pages.
+    /// The total on all pages.
     total: usize,
     next_cursor: Option<String>,
 }

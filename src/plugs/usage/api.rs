@@ -100,7 +100,7 @@ pub(super) const CALLS: [Call; 3] = [
     },
 ];
 
-/// Rows under one key, and their totals. The names of the figures are those of the command line's JSON.
+/// Rows by a key, and their totals. The figures have the same names as in the command line's JSON.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Usage {
     by: String,
@@ -119,7 +119,7 @@ pub(super) struct Usage {
 pub(super) struct Sessions {
     #[schema(value_type = Vec<Object>)]
     sessions: Vec<Map<String, Value>>,
-    /// On all pages.
+    /// The total on all pages.
     total: usize,
     next_cursor: Option<String>,
 }
@@ -130,7 +130,7 @@ pub(super) struct Steps {
     session: String,
     #[schema(value_type = Vec<Object>)]
     steps: Vec<Value>,
-    /// What came of each prompt; without its words for who may not see content.
+    /// What followed each prompt; without its words for viewers who may not see content.
     #[schema(value_type = Vec<Object>)]
     by_prompt: Vec<Value>,
 }

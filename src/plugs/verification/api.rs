@@ -51,7 +51,7 @@ pub(super) const CALLS: [Call; 2] = [
     },
 ];
 
-/// An item with its evidence. Quotes are there where snapshots have them.
+/// An item with its evidence. Quotes are included if snapshots include them.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Evidenced {
     #[schema(value_type = Object)]
@@ -64,7 +64,7 @@ pub(super) struct Evidenced {
 pub(super) struct Knowledge {
     #[schema(value_type = Vec<Object>)]
     items: Vec<Value>,
-    /// On all pages.
+    /// The total on all pages.
     total: usize,
     next_cursor: Option<String>,
 }
