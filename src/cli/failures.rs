@@ -48,7 +48,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Only those of this processor
+    /// Only failures of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
 
@@ -69,7 +69,7 @@ struct Which {
     #[arg(long, conflicts_with = "files")]
     all: bool,
 
-    /// Only those of this processor
+    /// Only failures of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
 

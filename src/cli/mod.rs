@@ -43,9 +43,9 @@ use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
 ///
-/// `sessionmill` alone shows what was spent, what runs and what failed; it takes the options of `overview`. `sessionmill report` reads what is new in your own transcripts into the database, and shows their usage by
-/// day. On a server, `sessionmill run` or the service does the reading, and `report --no-refresh` shows what
-/// the database holds.
+/// `sessionmill` alone shows costs, running sessions and failures; it takes the options of `overview`. `sessionmill
+/// report` reads what is new in your own transcripts into the database, and shows their usage by day. On a server,
+/// `sessionmill run` or the service reads transcripts, and `report --no-refresh` shows what the database contains.
 #[derive(Debug, Parser)]
 #[command(name = "sessionmill", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {}

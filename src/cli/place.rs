@@ -30,12 +30,12 @@ pub(crate) struct Database {
 /// Where the transcripts are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
-    /// Folder of transcripts [default: those that are configured, then the database's own, then
-    /// /data/user_sessions, then those of Claude Code and Codex in your home folder]
+    /// Folder of transcripts [default: the configured ones, then the database's own, then /data/user_sessions, then
+    /// those of Claude Code and Codex in your home folder]
     #[arg(long, value_name = "DIR")]
     sessions: Option<PathBuf>,
 
-    /// What the folders below it mean [default: users, except for those of Claude Code and Codex]
+    /// Meaning of the folders below it [default: users, except for those of Claude Code and Codex]
     #[arg(long)]
     layout: Option<Layout>,
 

@@ -14,11 +14,10 @@ use std::ops::ControlFlow;
 /// One SELECT (or SHOW, DESCRIBE, SUMMARIZE, or EXPLAIN of one). It runs on a copy of the database, or on the newest
 /// snapshot: it blocks nobody, changes nothing, and reaches no other file.
 ///
-/// The main public tables: usage_responses (one row per response), usage_tool_events, usage_sessions (one
-/// row per transcript file), verification_claims (one per fact that a person stated), knowledge_items
-/// (one per fact, however many stated it), verification_evidence, knowledge_relations, knowledge_reviews,
-/// session_processor_state (the ledger), session_files, processor_runs.
-/// `DESCRIBE usage_responses` shows the columns of one. Times are UTC.
+/// The main public tables: usage_responses (one row per response), usage_tool_events, usage_sessions (one row per
+/// transcript file), verification_claims (one per statement of a person), knowledge_items (one per fact, even if
+/// several people stated it), verification_evidence, knowledge_relations, knowledge_reviews, session_processor_state
+/// (the ledger), session_files, processor_runs. `DESCRIBE usage_responses` shows the columns of a table. Times are UTC.
 ///
 /// Columns with the same name get a number: a, a_1. In JSON, numbers with more than 15 digits, inf, -inf and nan are
 /// written as text.

@@ -3,8 +3,10 @@
 //!
 //! | state | when |
 //! | --- | --- |
-//! | `failing` | its last run could not be done; no run started in time; a root is missing or frozen; the disk is full |
-//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed; keys wait to be settled; its last run was killed, or is dated in the future; files have been waiting too long |
+//! | `failing` | its last run could not be done; no run started in time |
+//! | `failing` | a root is missing or frozen; the disk is full |
+//! | `warning` | its last run raised an alarm, was killed, or is dated in the future; it lacks what it needs |
+//! | `warning` | files failed or have been waiting too long; keys wait to be settled |
 //! | `paused` | a server asked for a pause |
 //! | `disabled` | it is disabled in the configuration |
 //! | `ok` | otherwise, even if no file has changed for a long time |

@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Print the JSON Schema of lines to write instead: an activity (an event of PostHog) or an event of a task (a CloudEvent)
+    /// Print the JSON Schema of lines to write: an activity (an event of PostHog) or an event of a task (a CloudEvent)
     #[arg(long, value_enum, value_name = "FAMILY", conflicts_with_all = ["files", "verbose", "format", "json"])]
     schema: Option<Schema>,
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Show today's usage as it happens
+/// Show usage live, as it happens
 ///
 /// Sessions, projects, people or models of today with their tokens and cost, and the last hour by minute. Keys: s, p, u
 /// and m show sessions, projects, people and models; c, t and l sort them by cost, tokens and time; q quits.

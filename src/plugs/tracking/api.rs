@@ -103,8 +103,8 @@ pub(super) const CALLS: [Call; 5] = [
     },
 ];
 
-/// An activity session: the columns of the table `activity_sessions`, with `last_activity`, `ended_at` and `is_active` for
-/// older programs.
+/// An activity session: the columns of the table `activity_sessions`, with `last_activity`, `ended_at` and `is_active`
+/// for older programs.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct ActivitySession {
     #[serde(flatten)]

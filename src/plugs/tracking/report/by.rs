@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 /// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
-    /// On which the session began.
+    /// Day on which the session began.
     Day,
     /// Named after its Monday.
     Week,
     /// Hour of the day in which the session began.
     Hour,
-    /// On which the session began.
+    /// Weekday on which the session began.
     Weekday,
     /// For web events the site and the id of the visitor; for agents a person with all their folders.
     #[value(alias = "person")]

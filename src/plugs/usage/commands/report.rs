@@ -59,7 +59,7 @@ enum Shape {
     Ccusage,
 }
 
-/// Everything but what a row is about.
+/// The options, without what rows are grouped by.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]

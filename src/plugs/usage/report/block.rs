@@ -9,7 +9,7 @@ use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashMap};
 
-/// One window, and what was spent in it.
+/// A window, and what was spent in it.
 #[derive(Debug)]
 pub struct Block {
     /// The start of the window: a full hour.
