@@ -39,7 +39,7 @@ pub(super) fn read<K>(
          SELECT {names} sum(reported) FROM (
              SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses
              WHERE {clause} AND reported_cost_micro_usd IS NOT NULL
-                 AND session_id NOT IN (SELECT session_id FROM totals)
+                 AND (session_id IS NULL OR session_id NOT IN (SELECT session_id FROM totals WHERE session_id IS NOT NULL))
              {totals})
          GROUP BY ALL"
     );
