@@ -175,9 +175,11 @@ fn a_database_that_cannot_be_opened_is_moved_aside_and_made_anew_in_the_same_run
         let world = checkpointed();
         let damaged = flip(&world, at);
         let said = world.mill(&["run"]);
-        assert_eq!(said.status, 0, "{said:?}");
+        assert_eq!(said.status, 1, "{said:?}");
         assert!(said.stdout.starts_with("usage: 10 files, 10 changed;"), "{}", said.stdout);
         let name = moved_aside(&world).remove(0);
+        let alarm = format!("alarm: the database was damaged: it is `[world]/data/{name}` now, and a new one");
+        assert!(said.stdout.contains(&alarm), "{said:?}");
         let says = "the database is damaged and was moved aside; a new one is made from the transcripts, without what \
                     only transcripts said that are gone";
         assert!(said.stderr.contains(&format!("{says} moved_to=[world]/data/mill.duckdb{name}")), "{}", said.stderr);
@@ -212,7 +214,7 @@ fn a_database_that_was_not_made_whole_is_made_anew() {
     assert_eq!(said.status, 2, "{said:?}");
     assert!(fs::metadata(world.database()).unwrap().len() <= 4096);
     let said = world.mill(&["run", "--sessions", "root"]);
-    assert_eq!((said.status, said.stdout.contains("1 file, 1 changed")), (0, true), "{said:?}");
+    assert_eq!((said.status, said.stdout.contains("1 file, 1 changed")), (1, true), "{said:?}");
     assert_like_new(&world, "after the run");
 }
 
@@ -228,7 +230,8 @@ fn a_damaged_page_is_found_by_whoever_reads_it_and_repaired_by_the_next_run() {
         flip(&world, 12_288 + dice.below(whole.len() - 12_288));
         if round % 2 == 0 {
             let first = world.mill(&["run"]);
-            assert_eq!(first.status, 0, "round {round}: {first:?}");
+            let is_replaced = first.stderr.contains("the database is damaged");
+            assert_eq!(first.status, i32::from(is_replaced), "round {round}: {first:?}");
             found.0 += usize::from(first.stderr.contains("moved_to="));
         }
         let all = queries()
@@ -259,7 +262,7 @@ fn a_crash_while_a_damaged_database_is_replaced_loses_no_source() {
         fs::remove_file(world.database()).unwrap();
         half_made.into_iter().for_each(|bytes| fs::write(world.database(), bytes).unwrap());
         let said = world.mill(&["run"]);
-        assert_eq!((said.status, said.stdout.contains("10 changed")), (0, true), "{said:?}");
+        assert_eq!((said.status, said.stdout.contains("10 changed")), (1, true), "{said:?}");
         assert_eq!(fs::read_to_string(&origin).unwrap(), text);
         assert_like_new(&world, "after the run");
     }

@@ -59,6 +59,7 @@ impl<'p> Recalled<'p> {
 /// If no source is left, or the database cannot be used.
 pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) -> Result<Recalled<'p>> {
     store.migrate()?;
+    let is_replaced = store.is_replaced();
     let store = store.get()?;
     let (walks, mut notices) = take_over(store, pass, walks)?;
     let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
@@ -67,12 +68,13 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
 
     let manifests = pass.manifests();
-    notices.alarms.extend(quarantine::moved_at(pass.database, pass.now.wall).map(|aside| {
-        let aside = aside.display();
-        format!(
-            "the database was damaged: it is `{aside}` now, and a new one is made from the transcripts that are there"
-        )
-    }));
+    if is_replaced {
+        let aside = quarantine::last_moved_aside(pass.database);
+        let aside = aside.map_or(String::new(), |aside| format!(": it is `{}` now", aside.display()));
+        let alarm =
+            format!("the database was damaged{aside}, and a new one is made from the transcripts that are there");
+        notices.alarms.push(alarm);
+    }
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
     let made_with = MadeWith::default();
     touch_changed_rules(store, pass.processors, &made_with, pass.now.wall)?;

@@ -25,7 +25,7 @@ const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 /// # Errors
 ///
 /// If it cannot be opened, or it is damaged and has no origin file that this program knows.
-pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
+pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, bool)> {
     owner::leave_to_owner(path)?;
     leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
@@ -39,10 +39,10 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
         origin = Some(new);
     }
     let Some(origin) = origin else {
-        return Ok(Store { connection: connect(path, Access::ReadWrite, None, until)?, lock, _spill: None });
+        return Ok((Store { connection: connect(path, Access::ReadWrite, None, until)?, lock, _spill: None }, false));
     };
     if origin.damaged {
-        return rebuild(path, lock, origin, now);
+        return Ok((rebuild(path, lock, origin, now)?, true));
     }
     let mut opened = connect(path, Access::ReadWrite, None, until);
     if let Err(error) = &opened
@@ -58,8 +58,8 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
         opened = connect(path, Access::ReadWrite, None, until);
     }
     match opened {
-        Err(error) if error.fault == Some(Fault::Damage) => rebuild(path, lock, origin, now),
-        opened => Ok(Store { connection: opened?, lock, _spill: None }),
+        Err(error) if error.fault == Some(Fault::Damage) => Ok((rebuild(path, lock, origin, now)?, true)),
+        opened => Ok((Store { connection: opened?, lock, _spill: None }, false)),
     }
 }
 
@@ -98,13 +98,10 @@ fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<U
     Ok(Store { connection, lock, _spill: None })
 }
 
-/// What is added to the name of a database that is moved aside.
-const TIME: &str = ".damaged-%Y%m%dT%H%M%SZ";
-
 /// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its
 /// database there too. Takes a name that nothing has yet. Returns the new name of the last one.
 fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Result<Option<PathBuf>> {
-    let time = now.format(TIME).to_string();
+    let time = now.format(".damaged-%Y%m%dT%H%M%SZ").to_string();
     let again = |number: u32| if number == 1 { String::new() } else { format!("-{number}") };
     let mut names = (1..).map(|number| with(database, &format!("{time}{}", again(number))));
     let name = names.find(|name| ALL.iter().all(|extension| !with(name, extension).exists())).unwrap_or_default();
@@ -131,12 +128,10 @@ pub fn moved_aside(database: &Path) -> Vec<PathBuf> {
     aside
 }
 
-/// The database that the pass which began then has moved aside.
-pub fn moved_at(database: &Path, now: DateTime<Utc>) -> Option<PathBuf> {
-    let begin = with(database, &now.format(TIME).to_string());
-    let is_of = |path: &PathBuf| path.as_os_str().as_encoded_bytes().starts_with(begin.as_os_str().as_encoded_bytes());
+/// The database that was moved aside last.
+pub fn last_moved_aside(database: &Path) -> Option<PathBuf> {
     let is_log = |path: &PathBuf| LOGS.iter().any(|log| path.as_os_str().as_encoded_bytes().ends_with(log.as_bytes()));
-    moved_aside(database).into_iter().find(|path| is_of(path) && !is_log(path))
+    moved_aside(database).into_iter().rfind(|path| !is_log(path))
 }
 
 fn with(path: &Path, extension: &str) -> PathBuf {
@@ -165,15 +160,10 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&moved).unwrap(), number.to_string());
             assert_eq!(std::fs::read_to_string(beside(&moved, "wal")).unwrap(), "log");
         }
-        let first = folder.path().join("d.damaged-19700101T000000Z");
-        assert_eq!(moved_at(&database, now), Some(first));
-        let later = now + chrono::TimeDelta::seconds(1);
-        assert_eq!(moved_at(&database, later), None);
-        std::fs::write(beside(&database, "wal"), "log").unwrap();
-        move_aside(&database, &LOGS, later).unwrap().unwrap();
-        assert_eq!(moved_at(&database, later), None, "a log alone");
         std::fs::write(beside(&database, "wal"), "log").unwrap();
         let alone = move_aside(&database, &LOGS, now).unwrap().unwrap();
         assert_eq!(alone.file_name().unwrap(), "d.damaged-19700101T000000Z-3.wal");
+        let last = last_moved_aside(&database).unwrap();
+        assert_eq!(last.file_name().unwrap(), "d.damaged-19700101T000000Z-2", "not the log alone");
     }
 }

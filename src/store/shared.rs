@@ -28,6 +28,8 @@ pub struct SharedStore {
     open: Option<(Store, Instant)>,
     /// The first turn has begun. A damaged database is repaired only before that.
     begun: bool,
+    /// A damaged database was replaced by a new one.
+    is_replaced: bool,
 }
 
 /// The length of a turn while another process waits. Other processes wait for ten seconds at most.
@@ -42,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl SharedStore {
     /// A database that is not opened yet.
     pub fn new(database: &DatabaseFile, now: DateTime<Utc>) -> Self {
-        Self { database: database.clone(), now, open: None, begun: false }
+        Self { database: database.clone(), now, open: None, begun: false, is_replaced: false }
     }
 
     /// The start of the pass.
@@ -79,8 +81,14 @@ impl SharedStore {
         self.begun = false;
         if let Some((store, _)) = self.open.take() {
             quarantine::replace(store, &self.database, error, self.now)?;
+            self.is_replaced = true;
         }
         Ok(())
+    }
+
+    /// Whether a damaged database was replaced by a new one.
+    pub fn is_replaced(&self) -> bool {
+        self.is_replaced
     }
 
     /// The store, if it is open.
@@ -115,7 +123,11 @@ impl SharedStore {
         let open = match self.open.take() {
             Some(open) => open,
             None if self.begun => (Store::open(&self.database, Access::ReadWrite)?, Instant::now()),
-            None => (quarantine::open(&self.database, self.now)?, Instant::now()),
+            None => {
+                let (store, is_replaced) = quarantine::open(&self.database, self.now)?;
+                self.is_replaced |= is_replaced;
+                (store, Instant::now())
+            }
         };
         self.begun = true;
         let (store, _) = self.open.insert(open);
