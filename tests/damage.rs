@@ -178,7 +178,8 @@ fn a_database_that_cannot_be_opened_is_moved_aside_and_made_anew_in_the_same_run
         assert_eq!(said.status, 1, "{said:?}");
         assert!(said.stdout.starts_with("usage: 10 files, 10 changed;"), "{}", said.stdout);
         let name = moved_aside(&world).remove(0);
-        let alarm = format!("alarm: the database was damaged: it is `[world]/data/{name}` now, and a new one");
+        let alarm =
+            format!("alarm: the database was damaged: it is `[world]/data/mill.duckdb{name}` now, and a new one");
         assert!(said.stdout.contains(&alarm), "{said:?}");
         let says = "the database is damaged and was moved aside; a new one is made from the transcripts, without what \
                     only transcripts said that are gone";
