@@ -88,8 +88,10 @@ impl Work {
         for ((who, _), stretches) in &self.stretches {
             all.entry(*who).or_default().extend(stretches);
         }
+        // Looked at once: it goes through the days of many years.
+        let quarter = quarter_of(zone);
         for (who, stretches) in all {
-            active(stretches, zone, |quarter, micros| each(&self.names.all[who], quarter, micros));
+            active(stretches, quarter, |quarter, micros| each(&self.names.all[who], quarter, micros));
         }
     }
 
@@ -97,20 +99,24 @@ impl Work {
     pub(super) fn of_parts(&self, mut each: impl FnMut(Option<&str>, i128)) {
         for ((_, part), stretches) in &self.stretches {
             let part = part.map(|part| &*self.parts.all[part]);
-            active(stretches.clone(), None, |_, micros| each(part, micros));
+            active(stretches.clone(), |_| 0, |_, micros| each(part, micros));
         }
+    }
+}
+
+/// The quarter of an hour, as a number since 1970, that stands for the day of a stretch in a zone. Without a zone it is 0.
+fn quarter_of(zone: Option<Tz>) -> fn(i64) -> i64 {
+    match zone {
+        None => |_| 0,
+        Some(zone) if has_whole_days(zone) => |stretch| stretch / 288 * 96,
+        Some(zone) if has_whole_hours(zone) => |stretch| stretch / 12 * 4,
+        Some(_) => |stretch| stretch / 3,
     }
 }
 
 /// The active time of stretches in microseconds, by the day on which it ended. A day is given as a quarter of an hour
 /// in it.
-fn active(mut stretches: Vec<Stretch>, zone: Option<Tz>, mut each: impl FnMut(i64, i128)) {
-    let quarter: fn(i64) -> i64 = match zone {
-        None => |_| 0,
-        Some(zone) if has_whole_days(zone) => |stretch| stretch / 288 * 96,
-        Some(zone) if has_whole_hours(zone) => |stretch| stretch / 12 * 4,
-        Some(_) => |stretch| stretch / 3,
-    };
+fn active(mut stretches: Vec<Stretch>, quarter: fn(i64) -> i64, mut each: impl FnMut(i64, i128)) {
     stretches.sort_unstable_by_key(|stretch| (stretch.number, stretch.first));
     // Several parts can have work in the same five minutes.
     stretches.dedup_by(|next, stretch| {
