@@ -88,7 +88,7 @@ fn keys_tell_their_paths() {
 
 /// Inputs that are made to be expensive: deeply nested, or long. The scale multiplies their size.
 fn costly(scale: usize) -> Vec<String> {
-    let (depth, size) = (50_000 * scale, (1 << 19) * scale);
+    let (depth, size) = (50_000 * scale, (1 << 18) * scale);
     let deep = |open: &str, middle: &str, close: &str| [&*open.repeat(depth), middle, &*close.repeat(depth)].concat();
     let long = |begin: &str, piece: &str, end: &str| [begin, &*piece.repeat(size / piece.len()), end].concat();
     vec![
@@ -164,6 +164,6 @@ fn work_that_grows_faster_than_its_input_is_told_from_linear_work() {
     let sum = |steps: u64| {
         std::hint::black_box((0..steps).fold(0_u64, |sum, step| std::hint::black_box(sum ^ step)));
     };
-    assert!(is_linear(|size| sum([2_000_000, 8_000_000][size])));
-    assert!(!is_linear(|size| sum([2_000_000, 128_000_000][size])));
+    assert!(is_linear(|size| sum([500_000, 2_000_000][size])));
+    assert!(!is_linear(|size| sum([500_000, 32_000_000][size])));
 }

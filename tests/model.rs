@@ -10,8 +10,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
-const SEQUENCES: u64 = 80;
-const ACTIONS: u32 = 16;
+const SEQUENCES: u64 = 40;
+const ACTIONS: u32 = 32;
 const FILES: [&str; 5] = ["ada/a.jsonl", "ada/b.jsonl", "ada/deep/er/c.jsonl", "bob/d.jsonl", "bob/e.jsonl"];
 
 /// A world, and what its database should be built from.
