@@ -108,8 +108,7 @@ fn cut(text: String, is_cut: &mut bool) -> String {
         return text;
     }
     *is_cut = true;
-    let end = (0..=CELL).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-    format!("{}…", &text[..end])
+    format!("{}…", &text[..text.floor_char_boundary(CELL)])
 }
 
 /// The column for a query result. Columns with long texts of several words are read, so they wrap.

@@ -99,8 +99,7 @@ pub(super) fn shortened(name: &str) -> &str {
 
 /// The longest beginning of a text with at most this many bytes that ends between two characters.
 pub(super) fn shortened_to(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or_default()]
+    &text[..text.floor_char_boundary(most)]
 }
 
 /// Reads the elements of a list up to a limit, and skips the rest.

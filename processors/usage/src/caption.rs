@@ -36,8 +36,7 @@ pub(crate) fn error(text: &str) -> Option<Box<str>> {
 /// The lines at the beginning of a text that are not blank. The text is masked as a whole, since a credential can span
 /// several lines.
 fn lines(text: &str) -> Vec<String> {
-    let end = (0..=HEAD.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    let masked = mask(&text[..end]);
+    let masked = mask(&text[..text.floor_char_boundary(HEAD)]);
     masked
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))

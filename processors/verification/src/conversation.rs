@@ -173,14 +173,12 @@ fn beginning(text: &str) -> Cow<'_, str> {
 
 /// The first bytes of a text, cut between characters.
 fn head(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or_default()).unwrap_or_default()
+    &text[..text.floor_char_boundary(most)]
 }
 
 /// Keeps the last bytes of a text that fit into a turn, cut between characters.
 fn keep_tail(text: &mut String) {
-    let start = (text.len().saturating_sub(TURN)..=text.len()).find(|start| text.is_char_boundary(*start));
-    text.drain(..start.unwrap_or_default());
+    text.drain(..text.ceil_char_boundary(text.len().saturating_sub(TURN)));
 }
 
 #[cfg(test)]

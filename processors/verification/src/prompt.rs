@@ -179,7 +179,7 @@ impl Prompts {
 /// The id of all prompts that ask for the same thing, that is, with the same meaningful words. `None` if the prompt
 /// asks for nothing.
 pub fn id(text: &str) -> Option<String> {
-    let end = (0..=GIST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let end = text.floor_char_boundary(GIST);
     // If the prompt is longer, no word is cut.
     let end = if end < text.len() { text[..end].rfind(char::is_whitespace).unwrap_or(end) } else { end };
     let head = text[..end].to_lowercase();

@@ -80,8 +80,7 @@ impl fmt::Debug for Devices {
 
 /// The part of a user agent string that is used, cut between characters.
 fn beginning(agent: &str) -> &str {
-    let end = (0..=agent.len().min(MAX_AGENT)).rev().find(|end| agent.is_char_boundary(*end));
-    &agent[..end.unwrap_or_default()]
+    &agent[..agent.floor_char_boundary(MAX_AGENT)]
 }
 
 fn device(agent: &str) -> Device {

@@ -295,8 +295,7 @@ fn domain_of(fact: &Fact<'_>) -> Domain {
 /// The end of a reply, which is what a person answers.
 fn tail(text: &str) -> &str {
     const TAIL: usize = 500;
-    let start = (text.len().saturating_sub(TAIL)..=text.len()).find(|start| text.is_char_boundary(*start));
-    text.get(start.unwrap_or_default()..).unwrap_or_default()
+    &text[text.ceil_char_boundary(text.len().saturating_sub(TAIL))..]
 }
 
 /// A sentence of a prompt with its features: training data for the weights.
