@@ -586,3 +586,32 @@ fn a_store_that_cannot_be_reached_is_away_in_time() {
         });
     }
 }
+
+#[test]
+fn an_error_names_what_an_administrator_can_mend() {
+    let why = |url: &str| {
+        runtime().block_on(async {
+            let settings = Console { acquire_timeout: Duration::from_secs(5), ..settings() };
+            let accounts = Accounts::new(url, &settings).unwrap();
+            accounts.session(&Secret::new(""), NOON).await.unwrap_err().to_string()
+        })
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+    std::fs::write(folder.path().join("notes"), "Not a database, but text of more than one page. ".repeat(100))
+        .unwrap();
+    assert!(why(&file("notes")).ends_with("the file is not an SQLite database (code 26)"), "{}", why(&file("notes")));
+    assert!(why(&file("none/of")).ends_with("the file cannot be opened or created (code 14)"));
+    for (kind, user, database) in [
+        (StoreServer::Postgres, "postgres@", "the server has no such database (code 3D000)"),
+        (StoreServer::MariaDb, "root@", "the server has no such database, or the user may not use it (code 42000)"),
+    ] {
+        let Some(server) = kind.start() else { continue };
+        let login = why(&server.url().replace(user, "nobody:wrong@"));
+        assert!(login.ends_with("the server rejects this user or this password (code 28000)"), "{login}");
+        let url = server.url();
+        let (before, options) = url.split_once('?').unwrap();
+        let missing = why(&format!("{}/missing?{options}", before.rsplit_once('/').unwrap().0));
+        assert!(missing.ends_with(database), "{missing}");
+    }
+}

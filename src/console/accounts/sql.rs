@@ -329,11 +329,40 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What an administrator can do something about, by the error's code. PostgreSQL, MySQL and MariaDB have SQLSTATE codes
+/// of five characters. SQLite has numbers below 10,000, whose lowest byte says the kind.
+fn meaning(code: &str) -> Option<&'static str> {
+    if code.len() == 5 {
+        return Some(match code {
+            "28P01" | "28000" => "the server rejects this user or this password",
+            "3D000" => "the server has no such database",
+            // MySQL's code for both.
+            "42000" => "the server has no such database, or the user may not use it",
+            "42501" => "the user lacks a privilege, such as CREATE in the schema",
+            "08004" | "53300" => "the server has no connection left",
+            "53100" => "the server's disk is full",
+            "57P03" => "the server is starting or stopping",
+            _ => return None,
+        });
+    }
+    Some(match code.parse::<u32>().ok()? & 0xff {
+        5 | 6 => "another process keeps the file locked",
+        8 => "the file or its folder is read-only",
+        10 => "the file cannot be read or written",
+        11 => "the file is damaged",
+        13 => "the disk is full",
+        14 => "the file cannot be opened or created",
+        26 => "the file is not an SQLite database",
+        _ => return None,
+    })
+}
+
 /// The text of an error, without values of the statement.
 pub(super) fn words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(inner) => {
-            format!("the database refused (code {})", inner.code().unwrap_or(Cow::Borrowed("unknown")))
+            let code = inner.code().unwrap_or(Cow::Borrowed("unknown"));
+            format!("{} (code {code})", meaning(&code).unwrap_or("the database refused the statement"))
         }
         sqlx::Error::Io(error) => crate::base::error::cause(error),
         sqlx::Error::PoolTimedOut => "no connection was free or could be made in time".to_owned(),
