@@ -18,8 +18,9 @@ impl Watches {
     /// Starts the watches that the settings ask for.
     pub fn of(settings: &Settings, outbox: &Sender<Event>) -> Self {
         let places = places(settings);
-        let triggers = watcher(&places.0, RecursiveMode::NonRecursive, outbox, || Event::TriggerAdded);
-        let root = |root: &PathBuf| watcher(root, RecursiveMode::Recursive, outbox, || Event::SourceChanged);
+        let is_trigger = |file: &Path| file.extension().is_some_and(|extension| extension == "trigger");
+        let triggers = watcher(&places.0, RecursiveMode::NonRecursive, outbox, is_trigger, || Event::TriggerAdded);
+        let root = |root: &PathBuf| watcher(root, RecursiveMode::Recursive, outbox, |_| true, || Event::SourceChanged);
         let watchers = triggers.into_iter().chain(places.1.iter().filter_map(root)).collect();
         Self { places, _watchers: watchers }
     }
@@ -42,12 +43,17 @@ fn watcher(
     path: &Path,
     mode: RecursiveMode,
     outbox: &Sender<Event>,
+    concerns: fn(&Path) -> bool,
     event: fn() -> Event,
 ) -> Option<RecommendedWatcher> {
     let outbox = outbox.clone();
     let hint = move |change: notify::Result<notify::Event>| {
-        // Reading a folder causes events too, and the daemon reads it itself. An error of the watcher counts as a hint.
-        if change.map_or(true, |change| !change.kind.is_access()) {
+        // Reading a folder causes events too, and the daemon reads it itself. An error of the watcher counts as a hint,
+        // and so does an event without paths, by which the system says that it has dropped events.
+        let is_hint = change.map_or(true, |notify::Event { kind, paths, .. }| {
+            !kind.is_access() && (paths.is_empty() || paths.iter().any(|path| concerns(path)))
+        });
+        if is_hint {
             let _ = outbox.send(event());
         }
     };
