@@ -2,6 +2,7 @@
 
 use crate::detectors::conversation;
 use crate::world::{World, response, rows, skip};
+use chrono::{DateTime, Utc};
 use sessionmill::base::lock::{DAEMON, WorkLock};
 use sessionmill::config::publish::{Publish, Titles};
 use sessionmill::plugs::PLUGS;
@@ -356,15 +357,24 @@ fn a_publisher_that_is_killed_leaves_the_old_snapshot_and_nothing_half_made_for_
 #[test]
 fn whoever_may_not_write_the_database_reads_the_newest_snapshot() {
     let world = world();
-    let said = world.mill(&["publish"]);
-    assert_eq!(said.status, 0, "{said:?}");
-    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
-    let snapshot = Snapshot::newest(&world.database()).unwrap();
     let lock = |mode| {
         fs::set_permissions(world.database(), fs::Permissions::from_mode(if mode == 0o500 { 0o400 } else { 0o644 }))
             .unwrap();
         fs::set_permissions(world.path("data"), fs::Permissions::from_mode(mode)).unwrap();
     };
+    let written = DateTime::<Utc>::from(fs::metadata(world.database()).unwrap().modified().unwrap());
+    lock(0o500);
+    let unpublished = world.mill_unprivileged(&["report", "--by", "user", "--format", "csv"], &[]);
+    lock(0o755);
+    if let Some(report) = unpublished {
+        let note = format!("note: as of {}; you may not update the database\n", written.format("%Y-%m-%d %H:%M UTC"));
+        assert_eq!((report.status, report.stderr.as_str()), (0, note.as_str()));
+        assert!(report.stdout.contains("\nada,2,20,11,0,0,0,0,31,"), "{report:?}");
+    }
+    let said = world.mill(&["publish"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
+    let snapshot = Snapshot::newest(&world.database()).unwrap();
     lock(0o500);
     let say = |args: &[&str]| world.mill_unprivileged(args, &[]);
     let told = [

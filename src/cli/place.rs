@@ -11,9 +11,9 @@ use crate::store::reader::Reader;
 use crate::store::reading;
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, DatabaseFile, SharedStore, Store, sources};
-use std::path::PathBuf;
 #[cfg(feature = "console")]
-use std::{ffi::OsString, path::Path};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Where the database is.
 #[derive(Debug, clap::Args)]
@@ -187,8 +187,8 @@ fn named() -> Option<PathBuf> {
     std::env::var_os("SESSION_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Reads the database, or its newest snapshot if the user may not write the database. Prints a note if it is a
-/// snapshot.
+/// Reads the database, or its newest snapshot if the user may not write the database. Prints a note if the user may
+/// not.
 pub(crate) fn read<T>(database: &DatabaseFile, context: &Context, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
     read_open(database, None, context, body)
 }
@@ -204,9 +204,14 @@ pub(super) fn read_open<T>(
     reading::read(database, left, context.now.wall, body)
 }
 
-/// Prints a note if a snapshot is read because the user may not write the database.
-pub(crate) fn announce(database: &std::path::Path) {
+/// Prints how old the figures are if the user may not write the database, and so reads a snapshot, or the database
+/// without an update.
+pub(crate) fn announce(database: &Path) {
     if let Some(Snapshot { path, time }) = Snapshot::instead_of(database) {
         remark(&format!("note: as of {}, from {}", utc::minute(time), path.display()));
+    } else if !access::may_write(database)
+        && let Some(time) = store::log::last_written(database)
+    {
+        remark(&format!("note: as of {}; you may not update the database", utc::minute(time)));
     }
 }

@@ -5,6 +5,7 @@
 //! every table, so for smaller commits it is better to log them and to move the log once for many of them.
 
 use crate::store::beside;
+use chrono::{DateTime, Utc};
 use std::path::Path;
 
 /// A log of at least this many bytes is moved into the database file: some runs with new data, or many without.
@@ -17,6 +18,12 @@ const PART: u64 = 10_000;
 pub fn is_long(database: &Path) -> bool {
     let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     bytes(&beside(database, "wal")) >= SMALL + bytes(database) / PART
+}
+
+/// When the database was last written: the later of the mtimes of its file and its log.
+pub fn last_written(database: &Path) -> Option<DateTime<Utc>> {
+    let written = |path: &Path| Some(std::fs::metadata(path).ok()?.modified().ok()?.into());
+    written(database).max(written(&beside(database, "wal")))
 }
 
 #[cfg(test)]

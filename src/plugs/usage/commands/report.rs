@@ -16,7 +16,7 @@ use crate::report::render::{self, Format};
 /// transcripts of the configured sources (those of --sessions, if given) into the database. Nothing is run with
 /// --no-refresh, while another process runs that processor, where its configuration disables it, or where it asks a
 /// language model. If you may not write the database, nothing is run either, and the report is made from the newest
-/// published snapshot.
+/// published snapshot, or from the database as it is. A note on stderr then says how old the figures are.
 ///
 /// Tokens are counted once, even if several files repeat a response. Cache write includes the 1-hour part; the total is
 /// input + output + cache write + cache read. Cost is by list prices, which `sessionmill prices` shows; reported is the
