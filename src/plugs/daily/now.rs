@@ -7,6 +7,7 @@ use crate::cli::scope::ReportSetup;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, Session};
 use crate::plugs::usage::report::spending::{self, Columns, Spent, model_name};
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::Prices;
 use crate::report::grid::{beginning, told_apart};
 use crate::report::money;
@@ -20,15 +21,27 @@ use ratatui::style::{Color, Style, Stylize as _};
 use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of today.
 pub(super) struct Now {
     at: DateTime<Utc>,
     zone: Tz,
     sessions: Vec<Session>,
+    parts: Vec<Part>,
     /// The costs of the last hour, by minute.
     minutes: Vec<Spent>,
+}
+
+/// Responses with the same session, project, person and model. A session can have several of each.
+#[derive(Debug)]
+struct Part {
+    session: Option<String>,
+    project: Option<String>,
+    user: String,
+    model: Option<String>,
+    spent: Spent,
+    last: Option<DateTime<Utc>>,
 }
 
 /// What the rows are grouped by, and how they are sorted.
@@ -84,7 +97,7 @@ impl Key {
 #[derive(Debug, Default)]
 struct Group {
     spent: Spent,
-    sessions: usize,
+    sessions: BTreeSet<String>,
     last: Option<DateTime<Utc>>,
     /// The id, project and person, if the row is a session.
     place: [String; 3],
@@ -114,7 +127,9 @@ impl Now {
     pub(super) fn read(reader: Reader<'_>, setup: &ReportSetup, prices: &Prices, at: DateTime<Utc>) -> Result<Self> {
         let today = at.with_timezone(&setup.zone).date_naive();
         let of = |span: Span| Filter { days: span.days(today), ..Filter::of_all(setup.zone, setup.identities.clone()) };
-        let sessions = sessions::brief(reader, &of(Span::Last(1)), prices)?;
+        let today = of(Span::Last(1));
+        let sessions = sessions::brief(reader, &today, prices)?;
+        let parts = parts(reader, &today, prices)?;
         let mut minutes: Vec<Spent> = (0..MINUTES).map(|_| Spent::default()).collect();
         let mut recent = of(Span::Last(2)).condition();
         recent.clause += " AND time > ?";
@@ -133,38 +148,38 @@ impl Now {
                 place.into_iter().for_each(|place| minutes[place].add(spent));
             },
         )?;
-        Ok(Self { at, zone: setup.zone, sessions, minutes })
+        Ok(Self { at, zone: setup.zone, sessions, parts, minutes })
     }
 
     /// The rows, with their names and sums.
     fn groups(&self, Wish { by, order }: Wish) -> Vec<(String, Group)> {
         // The id distinguishes sessions with the same title.
         let mut groups: BTreeMap<[String; 2], Group> = BTreeMap::new();
-        let mut add = |key: [&str; 2], spent: &Spent, session: &Session, place: &[String; 3]| {
-            let group = groups.entry(key.map(str::to_owned)).or_default();
-            group.place.clone_from(place);
-            group.spent.add(spent);
-            group.sessions += 1;
-            group.last = group.last.max(session.ended);
+        let all =
+            self.parts.iter().map(|part| &part.project).chain(self.sessions.iter().map(|session| &session.project));
+        let projects = told_apart(all.filter_map(|project| project.as_deref()));
+        let shown = |project: &Option<String>| {
+            let project = project.as_ref().and_then(|project| projects.get(project));
+            project.map_or("(none)", String::as_str)
         };
-        let projects = told_apart(self.sessions.iter().filter_map(|session| session.project.as_deref()));
-        for session in &self.sessions {
-            let project = session.project.as_ref().and_then(|project| projects.get(project));
-            let project = project.map_or("(none)", String::as_str);
-            let id: String = session.id.chars().take(ID.into()).collect();
-            let place = [id, project.to_owned(), session.user.clone()];
-            match by {
-                By::Session => {
-                    let title = session.facts.title.as_deref().unwrap_or("(no title)");
-                    add([title, &session.id], &session.spent, session, &place);
-                }
-                By::Project => add([project, ""], &session.spent, session, &place),
-                By::User => add([&session.user, ""], &session.spent, session, &place),
-                By::Model => {
-                    for (model, spent) in &session.models {
-                        add([model_name(model.as_deref()), ""], spent, session, &place);
-                    }
-                }
+        if by == By::Session {
+            for Session { id, user, project, ended, spent, facts, .. } in &self.sessions {
+                let title = facts.title.as_deref().unwrap_or("(no title)");
+                let place = [id.chars().take(ID.into()).collect(), shown(project).to_owned(), user.clone()];
+                let group = Group { spent: spent.clone(), last: *ended, place, ..Group::default() };
+                groups.insert([title, id].map(str::to_owned), group);
+            }
+        } else {
+            for Part { session, project, user, model, spent, last } in &self.parts {
+                let name = match by {
+                    By::Project => shown(project),
+                    By::User => user,
+                    By::Session | By::Model => model_name(model.as_deref()),
+                };
+                let group = groups.entry([name, ""].map(str::to_owned)).or_default();
+                group.spent.add(spent);
+                group.sessions.extend(session.clone());
+                group.last = group.last.max(*last);
             }
         }
         let mut groups: Vec<_> = groups.into_iter().map(|([name, _], group)| (name, group)).collect();
@@ -204,7 +219,7 @@ impl Now {
 
     fn title(&self) -> Line<'static> {
         let mut sum = Spent::default();
-        self.sessions.iter().for_each(|session| sum.add(&session.spent));
+        self.parts.iter().for_each(|part| sum.add(&part.spent));
         let cost = sum.cost.map_or_else(|| "–".to_owned(), money::rounded);
         let time = self.at.with_timezone(&self.zone).format("%H:%M:%S");
         Line::from(vec![
@@ -239,7 +254,7 @@ impl Now {
             let is_running = last.is_some_and(|last| self.at - last <= RUNNING);
             let time = last.map(|last| last.with_timezone(&self.zone).format("%H:%M:%S").to_string());
             let told = [
-                thousands(sessions as i128),
+                thousands(sessions.len() as i128),
                 short(spent.tokens.output),
                 short(spent.tokens.total()),
                 spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
@@ -272,6 +287,29 @@ impl Now {
     }
 }
 
+fn parts(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Part>> {
+    let repositories = Repositories::read(reader, &filter.identities)?;
+    let keys = ["session_id", "project", "username", "epoch_us(max(time))"];
+    let mut parts = Vec::new();
+    spending::read(
+        reader,
+        prices,
+        Columns::of(&keys).one_by_one(),
+        &filter.condition(),
+        |row| {
+            let project = row.text(1)?.map(|cwd| repositories.name(cwd).to_owned());
+            let user = filter.identities.label(row.text(2)?.unwrap_or_default()).to_owned();
+            let last = row.get::<Option<i64>>(3)?.and_then(DateTime::from_timestamp_micros);
+            Ok((row.get(0)?, project, user, last))
+        },
+        |(session, project, user, last), model, spent| {
+            let (model, spent) = (model.map(str::to_owned), spent.clone());
+            parts.push(Part { session, project, user, model, spent, last });
+        },
+    )?;
+    Ok(parts)
+}
+
 /// The labels below a chart of this many minutes.
 fn scale_of(minutes: usize) -> String {
     let half = minutes / 2;
@@ -290,16 +328,33 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    fn session(id: &str, project: &str, minutes_ago: i64, dollars: i128) -> Session {
-        let spent = Spent { responses: 1, cost: Some(dollars * 1_000_000_000_000), ..Spent::default() };
+    fn spent(dollars: i128) -> Spent {
+        Spent { responses: 1, cost: Some(dollars * 1_000_000_000_000), ..Spent::default() }
+    }
+
+    fn ago(minutes: i64) -> Option<DateTime<Utc>> {
+        Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(600 - minutes))
+    }
+
+    fn session(id: &str, project: &str, minutes: i64, dollars: i128) -> Session {
         Session {
             id: id.to_owned(),
             user: "ada".to_owned(),
             project: Some(project.to_owned()),
-            ended: Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(600 - minutes_ago)),
-            models: BTreeMap::from([(Some("opus".to_owned()), spent.clone())]),
-            spent,
+            ended: ago(minutes),
+            spent: spent(dollars),
             ..Session::default()
+        }
+    }
+
+    fn part(session: Option<&str>, [project, user, model]: [&str; 3], minutes: i64, dollars: i128) -> Part {
+        Part {
+            session: session.map(str::to_owned),
+            project: Some(project.to_owned()),
+            user: user.to_owned(),
+            model: Some(model.to_owned()),
+            spent: spent(dollars),
+            last: ago(minutes),
         }
     }
 
@@ -311,6 +366,15 @@ mod tests {
                 session("one", "shop", 90, 5),
                 session("two", "shop", 5, 2),
                 session("three", "mill", 30, 3),
+            ],
+            // The second session went on in another project, the third one in another folder.
+            parts: vec![
+                part(Some("one"), ["shop", "ada", "opus"], 90, 5),
+                part(Some("two"), ["shop", "ada", "opus"], 40, 1),
+                part(Some("two"), ["mill", "ada", "haiku"], 5, 1),
+                part(Some("three"), ["mill", "ada", "opus"], 35, 1),
+                part(Some("three"), ["mill", "bob", "opus"], 30, 2),
+                part(None, ["mill", "bob", "opus"], 50, 4),
             ],
             minutes: (0..60).map(|_| Spent::default()).collect(),
         };
@@ -342,10 +406,13 @@ mod tests {
         assert_eq!(rows("c")[0], "Session Id Project Output Tokens ▼Cost Last");
         assert!(shown("")[12].starts_with("q quit"), "{}", shown("")[12]);
         assert!(rows("c")[1].contains(" one ") && rows("c")[3].contains(" two "));
-        assert_eq!(rows("pc")[1..3], ["shop 2 0 0 $7.00 09:55:00", "mill 1 0 0 $3.00 09:30:00"]);
-        assert_eq!(rows("u")[..2], ["User Sessions Output Tokens Cost ▼Last", "ada 3 0 0 $10.00 09:55:00"]);
-        assert_eq!(rows("m")[1], "opus 3 0 0 $10.00 09:55:00");
-        assert_eq!(shown("")[0], "sessionmill top 10:00:00 today $10.00, 0 tokens, 3 sessions");
+        assert_eq!(rows("pc")[1..3], ["mill 2 0 0 $8.00 09:55:00", "shop 2 0 0 $6.00 09:20:00"]);
+        assert_eq!(
+            rows("u")[..3],
+            ["User Sessions Output Tokens Cost ▼Last", "ada 3 0 0 $8.00 09:55:00", "bob 1 0 0 $6.00 09:30:00"]
+        );
+        assert_eq!(rows("m")[1..3], ["haiku 1 0 0 $1.00 09:55:00", "opus 3 0 0 $13.00 09:30:00"]);
+        assert_eq!(shown("")[0], "sessionmill top 10:00:00 today $14.00, 0 tokens, 3 sessions");
         assert!(matches!(Key::of('q'), Some(Key::Quit)) && Key::of('x').is_none());
     }
 }
