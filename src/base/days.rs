@@ -97,7 +97,9 @@ impl Span {
                 let year = |day, month| NaiveDate::from_ymd_opt(today.year() - years.cast_signed(), month, day);
                 (year(1, 1).unwrap_or(today), year(31, 12).unwrap_or(today))
             }
-            Self::Of(first, last) => return Days { since: Some(first), until: Some(last) },
+            // Of days to come, all are meant.
+            Self::Of(first, last) if today < first => return Days { since: Some(first), until: Some(last) },
+            Self::Of(first, last) => (first, last),
             Self::All => return Days::default(),
         };
         Days { since: Some(since), until: Some(until.min(today)) }
@@ -112,7 +114,11 @@ impl Span {
             Self::Month(_) => days.a_month_before(days.until < Some(today)),
             Self::Year(_) => days.a_year_before(),
             Self::Last(_) | Self::Yesterday => days.as_many_before(),
-            Self::Of(..) | Self::All => days.before(),
+            Self::Of(first, last) => {
+                let whole = Days { since: Some(first), until: Some(last) };
+                days.before_as(whole, !whole.has(today))
+            }
+            Self::All => None,
         }
     }
 }
@@ -123,11 +129,16 @@ impl Days {
     /// if the range is open on a side.
     #[must_use]
     pub fn before(self) -> Option<Self> {
-        let (since, until) = (self.since?, self.until?);
+        self.before_as(self, true)
+    }
+
+    /// The range to compare with if these days are `whole`, or its beginning.
+    fn before_as(self, whole: Self, is_over: bool) -> Option<Self> {
+        let (since, until) = (whole.since?, whole.until?);
         if since == until {
             self.as_many_before()
         } else if since.day() == 1 && first_of_month(until) == since {
-            self.a_month_before(true)
+            self.a_month_before(is_over)
         } else if since.ordinal() == 1 && until.year() == since.year() {
             self.a_year_before()
         } else if since.weekday() == Weekday::Mon && monday(until) == since {
@@ -328,6 +339,12 @@ mod tests {
         assert_eq!(before("this-year", "2026-01-01"), "2025-01-01");
         assert_eq!(before("2026-02", first), "2026-01-01 to 2026-01-31");
         assert_eq!(before("2026-03-02", monday), "2026-03-01");
+        assert_eq!(before("2026-w10", monday), "2026-02-23", "as this-week");
+        assert_eq!(before("2026-03", first), "2026-02-01", "as this-month");
+        assert_eq!(before("2026-03", "2026-03-31"), "2026-02-01 to 2026-02-28");
+        assert_eq!(before("2026-11", "2026-11-30"), "2026-10-01 to 2026-10-30", "the last day is not over");
+        assert_eq!(before("2026", "2026-01-01"), "2025-01-01", "as this-year");
+        assert_eq!(before("2026-04", first), "2026-03-01 to 2026-03-31", "not begun");
         assert_eq!(before("all", first), "none");
     }
 }
