@@ -4,7 +4,7 @@ use crate::base::days::Days;
 use crate::base::error::{Result, count};
 use crate::base::zone::Period;
 use crate::report::{Column, Row, Sheet, UNSEEN, Unit, ratio};
-use chrono::{Months, NaiveDate, TimeDelta, Weekday};
+use chrono::{Datelike as _, Months, NaiveDate, TimeDelta, Weekday};
 use std::collections::BTreeMap;
 
 /// The earlier values, by all keys of a row.
@@ -243,21 +243,22 @@ pub const WHOLE: i128 = 1_000_000;
 /// Keys whose rows are sorted by time.
 const TIMES: [&str; 5] = ["day", "week", "month", "hour", "block"];
 
-/// The key that a period of the earlier days has among the current days. A week or month is moved by its first day that
-/// is in the range.
+/// The key that a period of the earlier days has among the current days: the first week of the one is compared with the
+/// first week of the other, and so on, whatever the weekdays on which they begin.
 fn moved(key: &str, name: &str, days: Days, then: Days) -> Option<String> {
-    let first = match name {
-        "day" | "week" => key.parse::<NaiveDate>(),
-        "month" => format!("{key}-01").parse::<NaiveDate>(),
-        _ => return Some(key.to_owned()),
+    let (Some(since), Some(begin)) = (days.since, then.since) else { return Some(key.to_owned()) };
+    let monday = |day: NaiveDate| day.week(Weekday::Mon).checked_first_day().unwrap_or(day);
+    let months = |day: NaiveDate| day.year() * 12 + day.month0().cast_signed();
+    let moved = match name {
+        "day" => key.parse().ok().map(|day: NaiveDate| (since + (day - begin)).to_string()),
+        "week" => key.parse().ok().map(|week: NaiveDate| (monday(since) + (week - monday(begin))).to_string()),
+        "month" => format!("{key}-01").parse().ok().map(|month: NaiveDate| {
+            let month = months(since) + months(month) - months(begin);
+            format!("{:04}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1)
+        }),
+        _ => None,
     };
-    let (Ok(first), Some(since), Some(begin)) = (first, days.since, then.since) else { return Some(key.to_owned()) };
-    let day = since + (first.max(begin) - begin);
-    Some(match name {
-        "week" => day.week(Weekday::Mon).checked_first_day().unwrap_or(day).to_string(),
-        "month" => day.format("%Y-%m").to_string(),
-        _ => day.to_string(),
-    })
+    Some(moved.unwrap_or_else(|| key.to_owned()))
 }
 
 /// The change of something that was not there before: more than any other change.
@@ -353,6 +354,22 @@ mod tests {
             compared("month", &[("2026-03", 30)], &[("2026-02", 20)]),
             [row("2026-03", 30, Some(20), Some(500_000)), row("Total", 30, Some(20), Some(500_000))]
         );
+    }
+
+    #[test]
+    fn weeks_and_months_are_counted_from_the_first_day() {
+        let days = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
+        // Of 2024, January begins on a Monday; December of 2023 on a Friday.
+        let (january, december) = (days("2024-01-01", "2024-01-31"), days("2023-12-01", "2023-12-31"));
+        for (was, now) in [("2023-11-27", "2024-01-01"), ("2023-12-04", "2024-01-08"), ("2023-12-25", "2024-01-29")] {
+            assert_eq!(moved(was, "week", january, december).unwrap(), now);
+        }
+        let (leap, before) = (days("2024-01-01", "2024-12-31"), days("2023-01-01", "2023-12-31"));
+        for (was, now) in [("2023-02", "2024-02"), ("2023-03", "2024-03"), ("2023-12", "2024-12")] {
+            assert_eq!(moved(was, "month", leap, before).unwrap(), now);
+        }
+        let (days, before) = (days("2026-01-20", "2026-02-05"), days("2026-01-03", "2026-01-19"));
+        assert_eq!(moved("2026-01", "month", days, before).unwrap(), "2026-01");
     }
 
     #[test]
