@@ -85,7 +85,7 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
         response(id, "10:00:00", output).replace("2026-02-01T10:00:00", &time.format("%FT%T").to_string())
     };
     // One response is dated tomorrow, by a wrong clock.
-    let lines = at("m7", -1, 5) + &at("m8", 0, 40_000) + &at("m9", 5, 200_000);
+    let lines = at("m7", -1, 5) + &at("m8", 0, 40_000) + &at("m9", 5, 200_000) + &at("m6", 8, 5);
     world.write("eve/e.jsonl", lines.replace("\"s1\"", "\"s9\""));
     run(&world);
     let page = page(&world, &[]);
@@ -113,8 +113,11 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
     };
     of_project("today", 1);
     of_project("days7", 2);
-    of_project("all", 6);
+    of_project("all", 7);
     assert!(of("all").contains("ada/a.jsonl") && !of("days7").contains("ada/a.jsonl"));
+    // The days before the seven ones are not all on a page of ten days, so it has no change since them.
+    let unknown = "<dd>the days before are not on this page</dd>";
+    assert!(self::page(&world, &["--period", "10d"]).contains(unknown) && !page.contains(unknown));
     // Links and their targets are in the same period, and every anchor is unique.
     assert!(page.contains("<a href=\"#spend-days7\">") && of("days7").contains("<h2 id=\"spend-days7\">"));
     let anchors: Vec<_> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();

@@ -23,14 +23,16 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     let Spent { responses, tokens, cost: spent, .. } = &figures.all.total;
     let mut all = Activity::default();
     figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
-    let before = || {
-        let before = whole.figures.all.within(period.before?).total.cost;
-        let change = change(*spent, before).filter(|change| *change != NEW)?;
-        Some(format!("{} on {} before", render::change(change), cost(before)))
-    };
-    let beside = match period.is_whole() {
-        true => format!("{} saved by caches", money::rounded(saved(&figures.uses).unwrap_or_default())),
-        false => before().unwrap_or_else(|| "nothing in the days before".to_owned()),
+    let beside = match period.before {
+        None => format!("{} saved by caches", money::rounded(saved(&figures.uses).unwrap_or_default())),
+        Some(before) if whole.days.since > before.since => "the days before are not on this page".to_owned(),
+        Some(before) => {
+            let before = whole.figures.all.within(before).total.cost;
+            match change(*spent, before).filter(|change| *change != NEW) {
+                Some(change) => format!("{} on {} before", render::change(change), cost(before)),
+                None => "nothing in the days before".to_owned(),
+            }
+        }
     };
     let people = crate::base::error::count(figures.people.len() as u64, "person");
     let tiles = [
