@@ -153,6 +153,10 @@ fn what_clients_say_stands_beside_what_is_computed() {
     assert_eq!(reported("day"), (rows(&[("2026-02-01", 0.875)]), json!(0.875)));
     // A session's total belongs to no single model.
     assert_eq!(reported("model"), (rows(&[("claude-opus-4-6", 0.125)]), json!(0.125)));
+    assert_eq!(reported("agent").1, json!(0.875));
+    let note = "reported is without the sessions for which a client reports one total";
+    let says = |by: &str| world.mill(&["report", "--by", by, "--no-refresh"]).stderr.contains(note);
+    assert!(says("model") && !says("agent"));
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
             sums.responses.add(step, spent.responses);
         }
     })?;
-    reported::read(
+    let is_part = reported::read(
         reader,
         &columns,
         filter,
@@ -127,7 +127,12 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
         },
     )?;
     let rows = in_order(groups, &keys.are_times());
-    sheet(reader, by, rows, &steps, &uses, filter, prices)
+    let mut sheet = sheet(reader, by, rows, &steps, &uses, filter, prices)?;
+    if is_part {
+        let note = "reported is without the sessions for which a client reports one total";
+        sheet.notes.push(note.to_owned());
+    }
+    Ok(sheet)
 }
 
 fn blocks(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Sheet> {
