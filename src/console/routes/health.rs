@@ -27,7 +27,7 @@ pub(super) async fn live() -> axum::Json<Healthy> {
     axum::Json(Healthy { status: "ok" })
 }
 
-/// Whether the account store answers and there is a database to read. Needs no log-in.
+/// Whether the account store answers and the database can be read. Needs no log-in.
 #[utoipa::path(get, path = "/health/ready", operation_id = "ready", tag = "health", security(()),
     responses((status = 200, body = Healthy), (status = 503, body = crate::console::problem::ProblemDocument)))]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<axum::Json<Healthy>, Problem> {
@@ -35,5 +35,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<axum::Json<Heal
     if !app.database.exists() && Snapshot::newest(&app.database).is_none() {
         return Err(Problem::unavailable("there is no database yet"));
     }
+    // A database of an older or newer program is there, but cannot be read.
+    app.read(|_| Ok(())).await?;
     Ok(axum::Json(Healthy { status: "ok" }))
 }
