@@ -6,9 +6,11 @@ use crate::world::{World, response};
 use serde_json::{Value, json};
 use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::ProcessorLock;
+use sessionmill::store::{Access, Store};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -913,4 +915,29 @@ fn whatever_is_asked_is_answered() {
     assert_eq!((split.status, split.header("set-cookie")), (404, None));
     let forged = console.ask("GET /api/v1/usage", &["Authorization: Bearer sm_forged"], b"");
     assert_eq!((forged.status, forged.header("www-authenticate")), (401, Some("Bearer")));
+}
+
+#[test]
+fn a_console_is_ready_if_it_can_read_the_database() {
+    let world = team();
+    let console = Console::start(&world, "");
+    let ready = || console.ask("GET /health/ready", &[], b"").status;
+    assert_eq!(ready(), 200);
+    let newer = "INSERT INTO schema_migrations VALUES (1000, 'future', NULL)";
+    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(newer).unwrap();
+    assert_eq!((ready(), console.ask("GET /health/live", &[], b"").status), (503, 200));
+}
+
+#[test]
+fn commands_about_users_need_not_enter_the_folder_of_the_database() {
+    let world = World::new();
+    let close = |mode| fs::set_permissions(world.path("data"), fs::Permissions::from_mode(mode)).unwrap();
+    fs::create_dir(world.path("data")).unwrap();
+    let store = format!("[console]\nstore = \"sqlite://{}\"\n", world.path("users.sqlite").display());
+    fs::write(world.path("c.toml"), store).unwrap();
+    close(0o000);
+    let said = world.mill_unprivileged(&["console", "user", "list", "--config", "c.toml"], &[]);
+    close(0o700);
+    let Some(said) = said else { return };
+    assert_eq!((said.status, said.stdout.as_str()), (0, "no users\n"), "{said:?}");
 }

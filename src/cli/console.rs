@@ -183,8 +183,8 @@ pub(crate) fn console(args: &Args, context: &Context) -> Result<Status> {
 fn run(args: &Args, context: &Context) -> Result<Status> {
     let (mut config, database) = args.database.find(context)?;
     config.console.listen = args.listen.unwrap_or(config.console.listen);
-    let store = store(&config, &database, context)?;
     note_credential(&database, context)?;
+    let store = store(&config, &database, context)?;
     let (login, events) = (context.environment.login.clone(), context.environment.events());
     let flags = args.database.flags(&database);
     let (plugs, now) = (context.plugs, Moment::now);
@@ -242,13 +242,13 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
         let text = text.map_err(|error| Error::cannot("read", file.display(), error))?;
         return Ok(text.trim().to_owned());
     }
-    if let Some(url) = &config.console.store {
-        return Ok(url.clone());
-    }
     let server = Path::new(SERVER_STATE);
     if is_server(database) && server.join(BY_CREDENTIAL).exists() {
         let message = "the console's service has the URL of its store from the credential `console-store`";
         return Err(Error::new(Status::CannotRun, message).hint(BY_SYSTEMD));
+    }
+    if let Some(url) = &config.console.store {
+        return Ok(url.clone());
     }
     let folder = if is_server(database) { Some(server) } else { database.parent() };
     let file = folder.unwrap_or(Path::new(".")).join("console.sqlite");
@@ -263,7 +263,8 @@ fn store(config: &Config, database: &Path, context: &Context) -> Result<String> 
 
 /// Opens the configured store for a command.
 fn with<T>(database: &Database, context: &Context, work: impl FnOnce(&StoreCommands) -> Result<T>) -> Result<T> {
-    let (config, database) = database.find(context)?;
+    // The user of the console's service may enter the database's folder by a group that only the service has.
+    let (config, database) = database.named(context)?;
     let store = store(&config, &database, context)?;
     let by = format!("{} (command)", context.environment.login);
     work(&StoreCommands { store, config, now: context.now.wall, by })

@@ -45,12 +45,11 @@ pub(crate) struct SourceArgs {
 }
 
 impl Database {
-    /// The configuration, and the path of the database.
+    /// The configuration, and the path of the database. The user may enter its folder.
     pub(crate) fn find(&self, context: &Context) -> Result<(Config, DatabaseFile)> {
-        let (file, reading) = self.read(context)?;
-        let config = config::whole(file.as_deref(), reading)?;
-        let path = self.path(&config, context)?;
-        access::may_enter(&path)?;
+        let (config, database) = self.named(context)?;
+        access::may_enter(&database)?;
+        let path = &database.path;
         if path.is_dir() {
             let message = format!("`{}` is a folder, and the database is a file", path.display());
             let file = path.join("sessionmill.duckdb");
@@ -58,6 +57,14 @@ impl Database {
                 Error::new(Status::CannotRun, message).hint(format!("name a file: --database {}", file.display()))
             );
         }
+        Ok((config, database))
+    }
+
+    /// The same for a command that does not use the database.
+    pub(crate) fn named(&self, context: &Context) -> Result<(Config, DatabaseFile)> {
+        let (file, reading) = self.read(context)?;
+        let config = config::whole(file.as_deref(), reading)?;
+        let path = self.path(&config, context)?;
         Ok((config, DatabaseFile::new(path, context.plugs.schema())))
     }
 
