@@ -213,6 +213,8 @@ fn the_console_is_a_service_of_its_own_that_somebody_starts() {
     for (name, words) in [
         ("sessionmill.sysusers", "u sessionmill-console - "),
         ("sessionmill.tmpfile", "d /var/lib/sessionmill-console 0700 sessionmill-console sessionmill-console -"),
+        // Its unit can only write a folder that is there when it starts.
+        ("sessionmill.tmpfile", "d /var/lib/sessionmill/triggers 1770 sessionmill sessionmill -"),
         ("prerm", "systemctl stop sessionmill-console.service"),
         ("postrm", "\n    rm -rf /var/lib/sessionmill-console\n"),
         ("postrm", "/etc/credstore/console-store /etc/credstore/console-key;"),
