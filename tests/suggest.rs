@@ -169,6 +169,9 @@ fn a_prompt_comes_back_in_three_sessions_and_not_in_copies() {
     assert!(page().contains(&format!(
         "- “please commit the changes”: a command could say it, such as `/commit-changes`\n{times}"
     )));
+    // The copy ends before the next prompt of the session.
+    world.write("ada/a-backup.jsonl", asks("s1", "01"));
+    assert!(page().contains(times), "{}", page());
     // In the most frequent wording, and only as many as people would read.
     let others = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"];
     for session in 5..9 {

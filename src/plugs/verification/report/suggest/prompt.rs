@@ -50,7 +50,7 @@ pub(crate) fn repeated(
     wish: &Wish,
 ) -> Result<BTreeMap<String, Vec<Prompt>>> {
     // A prompt with a claim is a statement, not a task. Copies have the time of the original, but possibly another
-    // session id.
+    // session id, and a copy can end before the next prompt.
     const SQL: &str = "
         WITH said AS (
             SELECT *, coalesce(time::VARCHAR, concat(session_file, ':', line)) AS moment FROM facts.verification_prompts
@@ -60,7 +60,7 @@ pub(crate) fn repeated(
             ) AND (session_file, line) NOT IN (SELECT (session_file, line) FROM facts.verification_claims)
         ), costs AS (
             SELECT span.prompt_id, span.moment, round(sum(cost_usd) * 1000000)::BIGINT AS cost
-            FROM (SELECT DISTINCT prompt_id, moment, session_id, time, until FROM said) AS span
+            FROM (SELECT prompt_id, moment, session_id, time, min(until) AS until FROM said GROUP BY ALL) AS span
             JOIN usage_costs ON usage_costs.session_id = span.session_id AND usage_costs.time >= span.time
                 AND (span.until IS NULL OR usage_costs.time < span.until)
             GROUP BY ALL
