@@ -334,6 +334,29 @@ fn a_timeline_counts_what_is_of_the_person() {
 }
 
 #[test]
+fn a_timeline_has_a_transcript_once_on_the_day_on_which_it_began() {
+    let world = World::new();
+    // $1.00 each.
+    let lines = |times: &[&str]| -> String { times.iter().map(|time| response(time, time, 39_998)).collect() };
+    let evening = lines(&["23:00:00", "23:20:00", "23:40:00"]);
+    let night = lines(&["00:10:00", "01:00:00"]).replace("2026-02-01T", "2026-02-02T");
+    world.write("ada/a.jsonl", &evening).write("ada/b.jsonl", night).pass();
+    std::fs::write(world.path("p.csv"), "folder,email\nada*,ada@example.org\n").unwrap();
+    let of = |user: &str, more: &[&str]| {
+        said(&world, &[&["timeline", user, "--kind", "transcript", "--format", "csv"], more].concat())
+    };
+    let head = "begun,ended,kind,id,about\n";
+    let of_ada =
+        "2026-02-01T23:00:00Z,2026-02-02T01:00:00Z,transcript,s1,\"claude-code, 5 responses, 2 files, $5.00\"\n";
+    assert_eq!(of("ada", &["--day", "2026-02-01"]), format!("{head}{of_ada}"));
+    assert_eq!(of("ada", &["--day", "2026-02-02"]), head);
+    // A copy in another folder of the person adds a file, and nothing else.
+    world.write("ada-laptop/a.jsonl", &evening).pass();
+    let person = ["--identities", "p.csv"];
+    assert_eq!(of("ada@example.org", &person), format!("{head}{}", of_ada.replace("2 files", "3 files")));
+}
+
+#[test]
 fn a_timeline_has_everything_in_one_order() {
     let world = world();
     let text = said(&world, &["timeline", "ada", "--format", "csv", "--until", "2026-02-28"]);

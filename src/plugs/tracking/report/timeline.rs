@@ -168,9 +168,14 @@ fn person(reader: Reader<'_>, site: &str, id: &str) -> Result<Option<String>> {
 
 /// The condition for rows of these folders in the filter's days, by a column with a time.
 fn condition(folders: &[String], time: &str, filter: &Filter) -> Condition {
+    let mut condition = of_folders(folders);
+    condition.is_in_days(time, filter.days, filter.zone);
+    condition
+}
+
+fn of_folders(folders: &[String]) -> Condition {
     let mut condition = Condition::default();
     condition.is_one_of("username", folders.iter().cloned());
-    condition.is_in_days(time, filter.days, filter.zone);
     condition
 }
 
@@ -214,20 +219,25 @@ fn activity(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>
     })
 }
 
+/// Transcripts that began in the filter's days. A transcript is one entry, however many files and folders it is in.
 fn transcripts(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
-    let condition = condition(folders, "started", filter);
+    let (of_folders, mut of_days) = (of_folders(folders), Condition::default());
+    of_days.is_in_days("begun", filter.days, filter.zone);
     // Responses that are in several files count once, as in all reports.
     let sql = format!(
         "SELECT begun, ended, session_id, agent, coalesce(responses, 0), files FROM (
-             SELECT session_id, username, min(started) AS begun, max(ended) AS ended, count(*) AS files,
+             SELECT session_id, min(started) AS begun, max(ended) AS ended, count(*) AS files,
                  any_value(agent ORDER BY session_file) AS agent
-             FROM usage_sessions WHERE {} AND started IS NOT NULL GROUP BY session_id, username
+             FROM usage_sessions WHERE {folders} AND started IS NOT NULL GROUP BY session_id
          ) LEFT JOIN (
-             SELECT session_id, username, count(*) FILTER (part = 0) AS responses FROM usage_responses GROUP BY ALL
-         ) USING (session_id, username)",
-        condition.clause()
+             SELECT session_id, count(*) FILTER (part = 0) AS responses FROM usage_responses WHERE {folders}
+             GROUP BY session_id
+         ) USING (session_id) WHERE {days}",
+        folders = of_folders.clause(),
+        days = of_days.clause()
     );
-    reader.rows(&sql, &condition.params, |row| {
+    let params: Vec<_> = [&*of_folders.params, &*of_folders.params, &*of_days.params].concat();
+    reader.rows(&sql, &params, |row| {
         let agent: Option<String> = row.get(3)?;
         let mut parts: Vec<_> = agent.into_iter().collect();
         parts.extend([count(row.count(4)?, "response"), count(row.count(5)?, "file")]);
@@ -251,8 +261,7 @@ fn tasks(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<
 
 /// The runs that read the data of these people.
 fn runs(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
-    let (mut of_people, mut of_days) = (Condition::default(), Condition::default());
-    of_people.is_one_of("username", folders.iter().cloned());
+    let (of_people, mut of_days) = (of_folders(folders), Condition::default());
     of_days.is_in_days("runs.started_at", filter.days, filter.zone);
     let sql = format!(
         "SELECT runs.started_at, runs.ended_at, runs.run_id::VARCHAR, runs.processor_name,
