@@ -150,9 +150,9 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
             [
                 "<dt>Cost by list prices</dt><dd>$1.00</dd>",
                 "<summary><b>$1.00</b>",
-                "3 min active; 2 responses, 40.0k tokens, $1.00; 0 calls, 0 of them failed",
-                "<dt>Active time</dt><dd>3 min</dd>",
-                "<tr><th scope=\"row\">eve</th><td class=\"n\">0</td><td class=\"n\">3 min</td></tr>",
+                "7 min active; 2 responses, 40.0k tokens, $1.00; 0 calls, 0 of them failed",
+                "<dt>Active time</dt><dd>7 min</dd>",
+                "<tr><th scope=\"row\">eve</th><td class=\"n\">0</td><td class=\"n\">7 min</td></tr>",
             ],
         ),
         (
@@ -175,11 +175,11 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
         let section = of(key);
         section.split_once(&format!("<h2 id=\"{anchor}\">What came of it</h2>")).unwrap().1.to_owned()
     };
-    assert!(outcomes("today", "outcomes-today").contains("<td class=\"n spare\">3 min</td><td class=\"n\">$1.00</td>"));
+    assert!(outcomes("today", "outcomes-today").contains("<td class=\"n spare\">7 min</td><td class=\"n\">$1.00</td>"));
     assert!(outcomes("all", "outcomes").contains("<td class=\"n spare\">8 min</td><td class=\"n\">$31.00</td>"));
     let said = world.mill(&["report", "sessions", "--period", "today", "--no-refresh", "--timezone", "UTC", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &180.into()));
+    assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &420.into()));
 }
 
 /// Other people read the page, so it has the titles that snapshots have.

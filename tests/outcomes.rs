@@ -1,6 +1,6 @@
 //! Titles of sessions, causes of unsuccessful calls, and outcomes of calls: in tables, reports and snapshots.
 
-use crate::world::{World, rows};
+use crate::world::{World, response, rows};
 use serde_json::{Value, json};
 use sessionmill::config::publish::{Publish, Titles};
 use sessionmill::store::publish::{Published, publish};
@@ -342,6 +342,102 @@ fn outcomes_add_up_by_whatever_they_are_told() {
     assert_eq!(json!([ada["user"], ada["lines_added"], ada["files"]]), json!(["ada", 7, 2]));
     let none = report(&world, &["outcomes", "--by", "user", "--user", "bob"]);
     assert_eq!(none["totals"]["cost_per_commit_usd"], Value::Null);
+}
+
+/// A response for $1.00 of a session in a directory, in February 2026.
+fn dollar(session: &str, cwd: &str, time: &str) -> String {
+    let (day, hour) = time.split_once(' ').unwrap();
+    response(&format!("{session} {time}"), hour, 39_998)
+        .replace("2026-02-01T", &format!("2026-02-{day}T"))
+        .replace("\"s1\"", &format!("\"{session}\""))
+        .replace("/home/ada/shop", cwd)
+}
+
+/// The active time of each row of outcomes, and in total.
+fn active(world: &World, args: &[&str]) -> (Vec<String>, u64) {
+    let sheet = report(world, &[&["outcomes"], args].concat());
+    let by = args[1];
+    let row = |row: &Value| format!("{} {}", row[by].as_str().unwrap_or("none"), row["active_seconds"]);
+    (sheet["rows"].as_array().unwrap().iter().map(row).collect(), sheet["totals"]["active_seconds"].as_u64().unwrap())
+}
+
+#[test]
+fn work_in_two_directories_of_a_project_at_a_time_is_active_once() {
+    let world = World::new();
+    let [main, other] = ["/home/ada/shop", "/home/ada/shop/.worktrees/2"];
+    // On the first day side by side for 30.5 minutes; on the second day by turns, every eight minutes.
+    let times =
+        |day: &str, second: &str, minutes: [u32; 7]| minutes.map(|minute| format!("{day} 10:{minute:02}:{second}"));
+    let lines = |session: &str, cwd: &str, times: &[String]| -> String {
+        times.iter().map(|time| dollar(session, cwd, time)).collect()
+    };
+    let together = [0, 5, 10, 15, 20, 25, 30];
+    let turns = times("02", "00", [0, 16, 32, 48, 8, 24, 40]);
+    world.write("ada/a.jsonl", lines("a", main, &times("01", "00", together)) + &lines("c", main, &turns[..4]));
+    world.write("ada/b.jsonl", lines("b", other, &times("01", "30", together)) + &lines("d", other, &turns[4..]));
+    world.pass();
+    for (period, seconds, cost) in [("2026-02-01", 1830, 14.0), ("2026-02-02", 2880, 7.0), ("2026-02", 4710, 21.0)] {
+        let sheet = report(&world, &["outcomes", "--by", "project", "--period", period]);
+        let rows = sheet["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{sheet}");
+        assert_eq!(rows[0]["project"], "/home/ada/shop");
+        for row in [&rows[0], &sheet["totals"]] {
+            assert_eq!((&row["active_seconds"], row["cost_usd"].as_f64()), (&json!(seconds), Some(cost)), "{period}");
+            let of_hour = row["cost_per_active_hour_usd"].as_f64().unwrap();
+            assert!((of_hour - cost * 3600.0 / f64::from(seconds)).abs() < 1e-9, "{period}: {of_hour}");
+        }
+    }
+    let said = world.mill(&["report", "html", "--no-refresh", "--timezone", "UTC", "--out", "page.html"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let page = std::fs::read_to_string(world.path("page.html")).unwrap();
+    let (_, outcomes) = page.split_once("<caption>Outcomes by project").unwrap();
+    let (outcomes, _) = outcomes.split_once("</table>").unwrap();
+    // 4,710 seconds, and $21.00 divided by them.
+    for cell in [">1.3 h</td>", ">$16.05</td>"] {
+        assert_eq!(outcomes.matches(cell).count(), 1, "{cell} in {outcomes}");
+    }
+}
+
+#[test]
+fn a_pause_over_midnight_is_of_the_day_on_which_it_ends() {
+    let world = World::new();
+    let of = |session: &str, times: &[&str]| -> String {
+        times.iter().map(|time| dollar(session, "/home/ada/shop", time)).collect()
+    };
+    world.write("ada/a.jsonl", of("a", &["01 23:40:00", "01 23:49:00", "01 23:56:00", "02 00:02:00"]));
+    // Nothing of the second day begins or ends with what is right before it.
+    world.write("bob/b.jsonl", of("b", &["01 23:52:00", "01 23:57:00"]));
+    world.write("eve/e.jsonl", of("e", &["01 23:49:00", "02 00:00:00", "02 00:09:00"])).pass();
+    let both = |rows: &[&str], total| (rows.iter().map(|row| (*row).to_owned()).collect(), total);
+    let first = ["--period", "2026-02-01"];
+    let second = ["--period", "2026-02-02"];
+    let by = |by: &str, days: &[&str]| active(&world, &[&["--by", by], days].concat());
+    assert_eq!(by("day", &[]), both(&["2026-02-01 1260", "2026-02-02 900"], 2160));
+    assert_eq!(by("day", &first), both(&["2026-02-01 1260"], 1260));
+    assert_eq!(by("day", &second), both(&["2026-02-02 900"], 900));
+    assert_eq!(by("user", &second), both(&["eve 540", "ada 360"], 900));
+    assert_eq!(by("session", &second), both(&["e 540", "a 360"], 900));
+    assert_eq!(by("project", &second), both(&["/home/ada/shop 900"], 900));
+    let sessions = report(&world, &["sessions", "--period", "2026-02-02", "--order", "duration"]);
+    let sessions = sessions.as_array().unwrap().iter();
+    let sessions: Vec<_> = sessions.map(|row| format!("{} {}", row["session"], row["active_seconds"])).collect();
+    assert_eq!(sessions, ["\"e\" 540", "\"a\" 360"]);
+}
+
+#[test]
+fn a_folder_with_the_name_of_a_person_is_a_user_of_its_own() {
+    let world = World::new();
+    let of = |session: &str, times: &[&str]| -> String {
+        times.iter().map(|time| dollar(session, "/home/ada/shop", time)).collect()
+    };
+    let person = "[[person]]\nemail = 'ada@example.org'\nname = 'Ada'\nteam = 'Engines'\nfolders = ['ada', 'ada-2']\n";
+    std::fs::write(world.path("people.toml"), person).unwrap();
+    world.write("ada/a.jsonl", of("a", &["01 10:00:00", "01 10:05:00"]));
+    world.write("ada-2/b.jsonl", of("b", &["01 10:04:00", "01 10:07:00"]));
+    world.write("Ada/c.jsonl", of("c", &["01 10:01:00", "01 10:09:00"])).pass();
+    let people = ["--identities", "people.toml"];
+    let teams = active(&world, &[&["--by", "team"][..], &people].concat());
+    assert_eq!(teams, (vec!["Engines 420".to_owned(), "none 480".to_owned()], 900));
 }
 
 #[test]

@@ -5,14 +5,19 @@
 //! example, responses at 10:00, 10:03, 10:08 and 10:30 are three stretches: 10:00 to 10:03, 10:08, and 10:30. The
 //! active time is 3 + 5 minutes; the pause of 22 minutes does not count.
 //!
+//! A pause belongs to the day on which it ends. Where a report is about some days, the responses of the ten minutes before
+//! the first day are read, too: they have no active time of their own, but a pause can begin with them.
+//!
 //! The database reduces responses to stretches, and the stretches are sorted here. This takes a third of the time that
 //! window functions take.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::period::{has_whole_days, has_whole_hours};
+use crate::plugs::usage::repositories::Repositories;
 use crate::plugs::usage::sums::{Responses, SECONDS};
 use crate::store::reader::{Param, Reader};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
@@ -39,6 +44,8 @@ pub(super) struct Work {
     names: Names,
     parts: Names,
     stretches: HashMap<(usize, Option<usize>), Vec<Stretch>>,
+    /// The number of the first stretch with active time. In those before it, a pause can begin.
+    first: Option<i64>,
 }
 
 #[derive(Default)]
@@ -58,9 +65,16 @@ impl Names {
 }
 
 impl Work {
-    /// Reads the work of all people. Responses without a time or a person are left out.
-    pub(super) fn read(reader: Reader<'_>, whose: &Whose<'_>, condition: &Where) -> Result<Self> {
+    /// Reads the work of all people. Responses without a time or a person are left out. `since` is the time from which
+    /// on the condition has responses.
+    pub(super) fn read(
+        reader: Reader<'_>,
+        whose: &Whose<'_>,
+        condition: &Where,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<Self> {
         let Whose { who, part, join, params } = whose;
+        let condition = &with_pause(condition.clone(), since);
         let sql = format!(
             "SELECT {who} AS who, {part} AS part, epoch_us(time) // {STRETCH}, min(epoch_us(first_time)),
                  max(epoch_us(last_time))
@@ -69,9 +83,10 @@ impl Work {
             responses = Responses::added_up(reader, condition, None)?.table,
             clause = condition.clause
         );
-        let mut work = Self::default();
+        let first = since.map(|since| since.timestamp_micros().div_euclid(STRETCH));
+        let mut work = Self { first, ..Self::default() };
         reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
-            let Self { names, parts, stretches } = &mut work;
+            let Self { names, parts, stretches, .. } = &mut work;
             let who = row.text(0)?.map(|name| names.number(name)).unwrap_or_default();
             let part = row.text(1)?.map(|part| parts.number(part));
             let stretch = Stretch { number: row.get(2)?, first: row.get(3)?, last: row.get(4)? };
@@ -79,6 +94,17 @@ impl Work {
             Ok(())
         })?;
         Ok(work)
+    }
+
+    /// The same with projects as parts, instead of working directories. A project can have several of them.
+    pub(super) fn of_projects(self, repositories: &Repositories) -> Self {
+        let mut projects = Names::default();
+        let numbers: Vec<_> = self.parts.all.iter().map(|cwd| projects.number(repositories.name(cwd))).collect();
+        let mut stretches: HashMap<_, Vec<Stretch>> = HashMap::new();
+        for ((who, part), of_part) in self.stretches {
+            stretches.entry((who, part.map(|part| numbers[part]))).or_default().extend(of_part);
+        }
+        Self { parts: projects, stretches, ..self }
     }
 
     /// Passes on the active time of each person in microseconds, by the day on which it ended. A day is given as a
@@ -91,7 +117,7 @@ impl Work {
         // Looked at once: it goes through the days of many years.
         let quarter = quarter_of(zone);
         for (who, stretches) in all {
-            active(stretches, quarter, |quarter, micros| each(&self.names.all[who], quarter, micros));
+            active(stretches, self.first, quarter, |quarter, micros| each(&self.names.all[who], quarter, micros));
         }
     }
 
@@ -99,7 +125,7 @@ impl Work {
     pub(super) fn of_parts(&self, mut each: impl FnMut(Option<&str>, i128)) {
         for ((_, part), stretches) in &self.stretches {
             let part = part.map(|part| &*self.parts.all[part]);
-            active(stretches.clone(), |_| 0, |_, micros| each(part, micros));
+            active(stretches.clone(), self.first, |_| 0, |_, micros| each(part, micros));
         }
     }
 }
@@ -114,9 +140,20 @@ fn quarter_of(zone: Option<Tz>) -> fn(i64) -> i64 {
     }
 }
 
-/// The active time of stretches in microseconds, by the day on which it ended. A day is given as a quarter of an hour
-/// in it.
-fn active(mut stretches: Vec<Stretch>, quarter: fn(i64) -> i64, mut each: impl FnMut(i64, i128)) {
+/// The condition from [`LONG`] before its first day on, so that it has the responses that pauses of this day begin with.
+fn with_pause(mut condition: Where, since: Option<DateTime<Utc>>) -> Where {
+    for param in &mut condition.params {
+        match param {
+            Param::Time(time) if Some(*time) == since => *time -= TimeDelta::microseconds(LONG),
+            _ => {}
+        }
+    }
+    condition
+}
+
+/// The active time of stretches in microseconds, from the `first` one on, by the day on which it ended. A day is given
+/// as a quarter of an hour in it.
+fn active(mut stretches: Vec<Stretch>, first: Option<i64>, quarter: fn(i64) -> i64, mut each: impl FnMut(i64, i128)) {
     stretches.sort_unstable_by_key(|stretch| (stretch.number, stretch.first));
     // Several parts can have work in the same five minutes.
     stretches.dedup_by(|next, stretch| {
@@ -126,27 +163,37 @@ fn active(mut stretches: Vec<Stretch>, quarter: fn(i64) -> i64, mut each: impl F
     });
     let mut before = None;
     for of_quarter in stretches.chunk_by(|a, b| quarter(a.number) == quarter(b.number)) {
-        let mut micros = 0;
-        for Stretch { first, last, .. } in of_quarter {
-            let pause = before.map(|before| first - before).filter(|pause| *pause <= LONG);
-            micros += i128::from(last - first + pause.unwrap_or_default());
-            before = Some(last);
+        let mut micros = None;
+        for stretch in of_quarter {
+            let pause = before.map(|before| stretch.first - before).filter(|pause| *pause <= LONG);
+            if first.is_none_or(|first| stretch.number >= first) {
+                let active = stretch.last - stretch.first + pause.unwrap_or_default();
+                micros = Some(micros.unwrap_or_default() + i128::from(active));
+            }
+            before = Some(stretch.last);
         }
-        each(quarter(of_quarter[0].number), micros);
+        if let Some(micros) = micros {
+            each(quarter(of_quarter[0].number), micros);
+        }
     }
 }
 
 /// Active time by session, in microseconds.
 pub(super) type Active = HashMap<String, i128>;
 
-/// The ids of the sessions of a condition with the longest active time.
+/// The ids of the sessions of a condition with the longest active time. `since` is as for [`Work::read`].
 ///
 /// Reading the stretches of all sessions takes longer than any other part of a report. So this first computes an upper
 /// bound for each session: the time from its first to its last response, or a stretch and a pause for each of its rows,
 /// whichever is less. It computes the active time of the sessions with the highest bounds. The shortest active time
 /// among the best of these is a limit: sessions with a bound below it cannot be in the result, and only the others are
 /// read.
-pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Result<Vec<String>> {
+pub(super) fn longest(
+    reader: Reader<'_>,
+    condition: &Where,
+    since: Option<DateTime<Utc>>,
+    most: usize,
+) -> Result<Vec<String>> {
     let at_most = format!(
         "least(max(epoch_us(last_time)) - min(epoch_us(first_time)), count(*) * {a_row_at_most})",
         a_row_at_most = STRETCH + LONG
@@ -160,27 +207,29 @@ pub(super) fn longest(reader: Reader<'_>, condition: &Where, most: usize) -> Res
             responses = Responses::added_up(reader, condition, None)?.table,
         );
         let params = [&*condition.params; 2].concat();
-        let mut active: Vec<_> = of_sessions(reader, &Where { clause, params })?.into_iter().collect();
+        let mut active: Vec<_> = of_sessions(reader, &Where { clause, params }, since)?.into_iter().collect();
         active.sort_unstable_by(|(a, active), (b, other)| other.cmp(active).then_with(|| a.cmp(b)));
         active.truncate(most);
         Ok(active)
     };
     let likely = of(&format!("ORDER BY {at_most} DESC LIMIT {}", most.max(64)))?;
-    let least = likely.last().map_or(0, |(_, active)| *active);
+    // There can be fewer than `most`, as some sessions ended right before the first day.
+    let least = likely.get(most.saturating_sub(1)).map_or(0, |(_, active)| *active);
     Ok(of(&format!("HAVING {at_most} >= {least}"))?.into_iter().map(|(id, _)| id).collect())
 }
 
-/// Reads the active time of each session.
-pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<Active> {
+/// Reads the active time of each session. `since` is as for [`Work::read`].
+pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where, since: Option<DateTime<Utc>>) -> Result<Active> {
     let whose = Whose { who: "session_id", part: None, join: "", params: &[] };
     let mut active = Active::new();
-    Work::read(reader, &whose, condition)?.of_all(None, |id, _, micros| {
+    Work::read(reader, &whose, condition, since)?.of_all(None, |id, _, micros| {
         active.insert(id.to_owned(), micros);
     });
     Ok(active)
 }
 
-/// SQL that gives the person of a response. Work of a person in two folders at the same time counts once.
+/// SQL that gives the person of a response, as the first of the person's folders: a name could be that of a folder of
+/// somebody else. Work of a person in two folders at the same time counts once.
 pub(super) struct People {
     pub(super) person: &'static str,
     pub(super) join: String,
@@ -194,11 +243,13 @@ impl People {
             return Ok(people);
         }
         let responses = Responses::added_up(reader, &Where::everything(), None)?.table;
-        let sql = format!("SELECT DISTINCT username FROM {responses}");
+        let sql = format!("SELECT DISTINCT username FROM {responses} ORDER BY username");
+        let mut firsts: HashMap<&str, String> = HashMap::new();
         for folder in reader.rows::<String>(&sql, &[], |row| row.get(0))? {
-            let label = filter.identities.label(&folder).to_owned();
-            if label != folder {
-                people.params.extend([folder, label].map(Param::Text));
+            let Some(person) = filter.identities.person(&folder) else { continue };
+            match firsts.get(&*person.email) {
+                Some(first) => people.params.extend([folder, first.clone()].map(Param::Text)),
+                None => drop(firsts.insert(&person.email, folder)),
             }
         }
         if !people.params.is_empty() {
@@ -238,17 +289,31 @@ mod tests {
             SELECT 's' || session, make_timestamp(1770000000000000 + (step * (session % 7) * 400 + (random() * 900)::BIGINT) * 1000000)
             FROM range(300) AS s(session), range(12) AS r(step) WHERE step <= session % 13;
             INSERT INTO usage_responses (session_id, time)
-            SELECT session_id || 'b', time FROM usage_responses WHERE session_id LIKE '%3'";
+            SELECT session_id || 'b', time FROM usage_responses WHERE session_id LIKE '%3';
+            -- Many sessions end right before 1780000200, and a few shorter ones begin then.
+            INSERT INTO usage_responses (session_id, time)
+            SELECT 'c' || session, make_timestamp((1780000200 + second)::BIGINT * 1000000)
+            FROM range(60) AS s(session), (VALUES (-595), (-5)) AS t(second);
+            INSERT INTO usage_responses (session_id, time)
+            SELECT 'd' || session, make_timestamp((1780000200 + step * session * 10)::BIGINT * 1000000)
+            FROM range(1, 21) AS s(session), range(2) AS t(step)";
         connection.execute_batch(responses).unwrap();
         let reader = Reader::new(&connection);
-        let all = of_sessions(reader, &Where::everything()).unwrap();
-        let mut all: Vec<_> = all.into_iter().map(|(id, active)| (std::cmp::Reverse(active), id)).collect();
-        all.sort();
-        for most in [1, 10, 100, 1000] {
-            let expected: Vec<_> = all.iter().take(most).map(|(_, id)| id.clone()).collect();
-            assert_eq!(longest(reader, &Where::everything(), most).unwrap(), expected, "{most}");
+        // From a time on, a pause can begin before it.
+        for (since, sessions) in [(None, 410), (Some(1_770_006_000), 236), (Some(1_780_000_200), 20)] {
+            let since = since.and_then(|since| DateTime::from_timestamp(since, 0));
+            let clause = since.map_or("true", |_| "time >= ?").to_owned();
+            let condition = Where { clause, params: since.into_iter().map(Param::Time).collect() };
+            let all = of_sessions(reader, &condition, since).unwrap();
+            let mut all: Vec<_> = all.into_iter().map(|(id, active)| (std::cmp::Reverse(active), id)).collect();
+            all.sort();
+            for most in [1, 10, 100, 1000] {
+                let expected: Vec<_> = all.iter().take(most).map(|(_, id)| id.clone()).collect();
+                assert_eq!(longest(reader, &condition, since, most).unwrap(), expected, "{most} since {since:?}");
+            }
+            assert_eq!(all.len(), sessions);
+            assert!(all[9].0 < all[sessions - 1].0);
         }
-        assert!(all.len() > 300 && all[9].0 < all[300].0);
     }
 
     /// Parts that have work in the same five minutes, one of them without a name.
@@ -282,7 +347,7 @@ mod tests {
         let expected = reader.rows(&sql, &[], |row| Ok(((row.get(0)?, row.get(1)?), row.integer(2)?))).unwrap();
         let expected: BTreeMap<(String, i64), i128> = expected.into_iter().collect();
         let whose = Whose { who: "session_id", part: Some(PART), join: "", params: &[] };
-        let work = Work::read(reader, &whose, &Where::everything()).unwrap();
+        let work = Work::read(reader, &whose, &Where::everything(), None).unwrap();
         let mut of_parts = BTreeMap::<Option<String>, i128>::new();
         work.of_parts(|part, micros| *of_parts.entry(part.map(str::to_owned)).or_default() += micros);
         let sql = format!(

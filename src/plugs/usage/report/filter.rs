@@ -168,6 +168,11 @@ impl Where {
 }
 
 impl Filter {
+    /// When the first day begins.
+    pub(in crate::plugs) fn begin(&self) -> Option<DateTime<Utc>> {
+        self.days.since.map(|day| zone::begin(day, self.zone))
+    }
+
     /// The names that are asked for: kind, column, name.
     pub(in crate::plugs) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
         [
@@ -336,7 +341,7 @@ impl Filter {
     fn condition_by(&self, is_one_of: impl Fn(&str, &str) -> String) -> Where {
         let mut parts = vec!["true".to_owned()];
         let mut params = Vec::new();
-        let since = self.days.since.map(|day| ("time >= ?", zone::begin(day, self.zone)));
+        let since = self.begin().map(|begin| ("time >= ?", begin));
         let until = self.days.until.map(|day| ("time < ?", zone::end(day, self.zone)));
         for (part, time) in [since, until].into_iter().flatten() {
             parts.push(part.to_owned());

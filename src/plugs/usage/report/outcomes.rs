@@ -256,38 +256,24 @@ fn active_time(reader: Reader<'_>, by: By, filter: &Filter) -> Result<ActiveTime
         _ => (None, None),
     };
     let mut names = period.map(|period| Names::new(period, filter.zone));
-    let repositories = match by {
-        By::Project => Some(Repositories::read(reader, &filter.identities)?),
-        _ => None,
-    };
-    // All folders of a person are of the same team.
-    let folders: BTreeMap<String, String> = match by {
-        By::Team => {
-            let responses = Responses::added_up(reader, &Where::everything(), None)?.table;
-            reader.rows(&format!("SELECT DISTINCT username FROM {responses} ORDER BY ALL"), &[], |row| {
-                let folder: String = row.get(0)?;
-                Ok((filter.identities.label(&folder).to_owned(), folder))
-            })?
-        }
-        _ => Vec::new(),
-    }
-    .into_iter()
-    .collect();
     let mut active = ActiveTime::default();
-    let work = Work::read(reader, &Whose { who: person, part, join, params }, &filter.condition())?;
+    let whose = Whose { who: person, part, join, params };
+    let mut work = Work::read(reader, &whose, &filter.condition(), filter.begin())?;
+    if by == By::Project {
+        work = work.of_projects(&Repositories::read(reader, &filter.identities)?);
+    }
     if part.is_some() {
         work.of_all(None, |_, _, micros| active.of_people += micros);
         work.of_parts(|part, micros| {
-            let name = part.map(|part| repositories.as_ref().map_or(part, |known| known.name(part)).to_owned());
-            *active.of_rows.entry(name).or_default() += micros;
+            *active.of_rows.entry(part.map(str::to_owned)).or_default() += micros;
         });
         return Ok(active);
     }
-    work.of_all(period.map(|_| filter.zone), |person, quarter, micros| {
+    work.of_all(period.map(|_| filter.zone), |folder, quarter, micros| {
         let name = match (by, &mut names) {
             (_, Some(names)) => names.of(Some(quarter)),
-            (By::Team, _) => folders.get(person).and_then(|folder| filter.identities.team(folder)).map(str::to_owned),
-            _ => Some(person.to_owned()),
+            (By::Team, _) => filter.identities.team(folder).map(str::to_owned),
+            _ => Some(filter.identities.label(folder).to_owned()),
         };
         active.of_people += micros;
         *active.of_rows.entry(name).or_default() += micros;

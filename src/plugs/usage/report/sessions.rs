@@ -111,7 +111,7 @@ pub(in crate::plugs) fn part(
         Order::Duration | Order::Calls | Order::Failed => {
             let (mut ids, all) = spending::ranked(reader, prices, "session_id", condition, BY_COST, [0, usize::MAX])?;
             if order_by == Order::Duration {
-                let active = active::of_sessions(reader, condition)?;
+                let active = active::of_sessions(reader, condition, filter.begin())?;
                 ids.sort_by_cached_key(|id| Reverse(active.get(id).copied()));
             } else {
                 let outcomes = facts::outcomes(reader, filter, &filter.of_calls())?;
@@ -195,7 +195,7 @@ pub(super) fn of_ids(
         |reader| {
             let costs = costs(reader, of_ids, prices)?;
             let outcomes = facts::outcomes(reader, filter, &named(filter.of_calls(), ids, all))?;
-            Ok((costs, outcomes, active::of_sessions(reader, of_ids)?))
+            Ok((costs, outcomes, active::of_sessions(reader, of_ids, filter.begin())?))
         },
     )?;
     let mut costs: HashMap<String, Cost> = costs.into_iter().map(|cost| (cost.id.clone(), cost)).collect();

@@ -39,7 +39,7 @@ pub(super) fn html(
 ) -> Result<String> {
     let condition = filter.condition();
     let mut chosen = period.costliest.clone();
-    let longest = active::longest(reader, &condition, MOST)?;
+    let longest = active::longest(reader, &condition, filter.begin(), MOST)?;
     chosen.extend(longest.into_iter().filter(|id| !period.costliest.contains(id)));
     let sessions = sessions::of_ids(reader, filter, &condition, prices, &chosen, period.sessions)?;
     let costliest: Vec<_> = sessions.iter().take(MOST).collect();

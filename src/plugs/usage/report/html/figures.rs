@@ -196,8 +196,7 @@ impl<'p> Figures<'p> {
         if self.people.len() > 1 { ("person", &self.people) } else { ("project", &self.projects) }
     }
 
-    /// The figures of the days of a filter. A pause counts as active time only if both of its ends are in these days,
-    /// so active time is read again.
+    /// The figures of the days of a filter. Active time by project is not known by day, so active time is read again.
     pub(super) fn within(&self, reader: Reader<'_>, filter: &Filter) -> Result<Self> {
         let days = filter.days;
         let series = |series: &Series| within(series, days);
@@ -348,10 +347,11 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
 /// Adds the active time of people. Returns the active time by project.
 fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<HashMap<Option<String>, i128>> {
     let People { person, join, params } = People::read(reader, filter)?;
-    let repositories = Repositories::read(reader, &filter.identities)?;
     let whose = Whose { who: person, part: Some("project"), join: &join, params: &params };
-    let work = Work::read(reader, &whose, &filter.condition())?;
-    work.of_all(Some(filter.zone), |person, quarter, active_micros| {
+    let work = Work::read(reader, &whose, &filter.condition(), filter.begin())?
+        .of_projects(&Repositories::read(reader, &filter.identities)?);
+    work.of_all(Some(filter.zone), |folder, quarter, active_micros| {
+        let person = filter.identities.label(folder);
         let of_days = match activity.get_mut(person) {
             Some(of_days) => of_days,
             None => activity.entry(person.to_owned()).or_default(),
@@ -360,9 +360,6 @@ fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Res
         of_day.add(Activity { sessions: 0, active_micros });
     });
     let mut of_projects = HashMap::new();
-    work.of_parts(|cwd, micros| {
-        let project = cwd.map(|cwd| repositories.name(cwd).to_owned());
-        *of_projects.entry(project).or_default() += micros;
-    });
+    work.of_parts(|project, micros| *of_projects.entry(project.map(str::to_owned)).or_default() += micros);
     Ok(of_projects)
 }
