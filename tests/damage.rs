@@ -3,6 +3,7 @@
 use crate::room::run_within;
 use crate::store::{assert_like_new, content, queries, responses};
 use crate::world::{World, response};
+use serde_json::{Value, json};
 use sessionmill::store::{Access, Store, beside};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,13 +125,61 @@ fn a_damaged_log_is_told_of_and_readers_leave_it_alone() {
     }
     assert!(moved_aside(&world).is_empty());
     let said = world.mill(&["run"]);
-    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(said.status, 1, "{said:?}");
     let name = moved_aside(&world).remove(0);
+    let alarm = format!(
+        "alarm: the log of the database was damaged: it is `[world]/data/mill.duckdb{name}` now, and what it held is \
+         read again from the transcripts that are there"
+    );
+    assert!(said.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(&alarm), "{said:?}");
     let says = format!(
         "was moved aside; what it held is read again from transcripts that still exist moved_to=[world]/data/mill.duckdb{name}"
     );
     assert!(said.stderr.contains(&says), "{}", said.stderr);
     assert_like_new(&world, "after the run");
+}
+
+#[test]
+fn what_was_moved_aside_is_a_warning_until_it_is_deleted() {
+    let world = with_log();
+    fs::write(world.path("c.toml"), "[schedule]\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n")
+        .unwrap();
+    let mill = |args: &[&str]| world.mill(&[args, &["--config", "c.toml"]].concat());
+    let log = wal(&world.database());
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64].fill(b'x');
+    fs::write(&log, &bytes).unwrap();
+    world.remove("bob/0.jsonl");
+    let said = mill(&["run"]);
+    assert_eq!(said.status, 1, "{said:?}");
+    // The next run raises no alarm any more.
+    let said = mill(&["run"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let name = moved_aside(&world).remove(0);
+    let text =
+        format!("`[world]/data/mill.duckdb{name}` was moved aside as damaged: delete it when it is no longer needed");
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let check = mill(&["status", "--check"]);
+    assert!(check.status == 1 && squeezed(&check.stdout).contains(&format!("warning {text}")), "{check:?}");
+    assert_eq!(mill(&["status"]).status, 0, "only a monitor is told by the exit code");
+    for args in [&["status", "--json"][..], &["overview", "--json"]] {
+        let said = mill(args);
+        let json: Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!((&json["state"], &json["warnings"]), (&json!("warning"), &json!([text])), "{args:?}");
+    }
+    let start = mill(&["overview"]);
+    assert!(squeezed(&start.stdout).contains(&format!("health warning: {text}")), "{start:?}");
+    assert_eq!(mill(&["publish"]).status, 0);
+    let state = || {
+        let text = fs::read_to_string(beside(&world.database(), "health.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["damaged"].clone()
+    };
+    assert!(state().as_str().unwrap().contains(&name), "for readers of snapshots");
+    fs::remove_file(world.path(&format!("data/mill.duckdb{name}"))).unwrap();
+    assert_eq!(mill(&["status", "--check"]).status, 0);
+    assert_eq!(mill(&["run"]).status, 0);
+    assert_eq!(state(), Value::Null);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::store::publish::{self, Published};
 use crate::store::record::{self, Record};
 use crate::store::service_state::{self, ProcessorState, ServiceState, serving};
 use crate::store::snapshot::Audience;
-use crate::store::{Access, DatabaseFile, Store, known};
+use crate::store::{Access, DatabaseFile, Store, known, quarantine};
 use std::time::Instant;
 
 /// Publishes a snapshot, unless nothing has changed since the newest one. `lacks` says what is missing that all
@@ -56,7 +56,9 @@ pub fn write_state(
     let pid = serving(database);
     // Only the daemon knows its credentials and network, so its last word on missing things is kept.
     let is_ours = pid.is_none_or(|pid| u32::try_from(pid) == Ok(std::process::id()));
-    let last = if is_ours { None } else { ServiceState::read(database) };
+    let last = ServiceState::read(database);
+    let unpublished = last.as_ref().and_then(|last| last.unpublished.clone());
+    let last = last.filter(|_| !is_ours);
     let lacks = |name: &str| match &last {
         Some(last) => last.of(name).and_then(|entry| entry.lacks.clone()),
         None => lacks.or(configured.disabled.why(name)).map(str::to_owned),
@@ -74,6 +76,8 @@ pub fn write_state(
             pid,
             is_kept: record::is_kept(reader)?,
             alarms: known::alarms(reader)?,
+            damaged: quarantine::warning(database),
+            unpublished: unpublished.clone(),
             processors: processors.collect::<Result<_>>()?,
         })
     })?;

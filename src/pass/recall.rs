@@ -17,7 +17,7 @@ use crate::store::made_with::MadeWith;
 use crate::store::presence::{self, Observed, Tree};
 use crate::store::sources::{self, Remembering};
 use crate::store::stamp::Stamp;
-use crate::store::{SharedStore, Store, forget, known, left_out, limits, quarantine, runs};
+use crate::store::{SharedStore, Store, forget, known, left_out, limits, runs};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
@@ -59,7 +59,7 @@ impl<'p> Recalled<'p> {
 /// If no source is left, or the database cannot be used.
 pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) -> Result<Recalled<'p>> {
     store.migrate()?;
-    let is_replaced = store.is_replaced();
+    let damage = store.alarm().map(str::to_owned);
     let store = store.get()?;
     let (walks, mut notices) = take_over(store, pass, walks)?;
     let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
@@ -68,13 +68,7 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
 
     let manifests = pass.manifests();
-    if is_replaced {
-        let aside = quarantine::last_moved_aside(pass.database);
-        let aside = aside.map_or(String::new(), |aside| format!(": it is `{}` now", aside.display()));
-        let alarm =
-            format!("the database was damaged{aside}, and a new one is made from the transcripts that are there");
-        notices.alarms.push(alarm);
-    }
+    notices.alarms.extend(damage);
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
     let made_with = MadeWith::default();
     touch_changed_rules(store, pass.processors, &made_with, pass.now.wall)?;

@@ -19,7 +19,7 @@ use crate::store::reader::Reader;
 use crate::store::record::{self, FileCause, KeyCause, Record};
 use crate::store::run::Run;
 use crate::store::service_state::{ProcessorState, ServiceState};
-use crate::store::{known, room};
+use crate::store::{known, quarantine, room};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -34,11 +34,13 @@ pub const FINE: Condition = Condition::Ok;
 /// An overview of a database.
 #[derive(Debug, Serialize)]
 pub struct Status {
-    /// The worst state of all processors that are not disabled.
+    /// The worst state of all processors that are not disabled; at least a warning if there are `warnings`.
     pub state: Condition,
     pub database: String,
     /// The running daemon of the database.
     pub service: Option<String>,
+    /// What is wrong with the database itself or its snapshots.
+    pub warnings: Vec<String>,
     pub sources: Vec<Value>,
     pub files: i64,
     /// Files that were missing at the last walk. Their data is kept.
@@ -177,12 +179,14 @@ pub fn read<'s>(
     let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
     let records = records.into_iter().zip(manifests).map(unwritten).collect();
     let forgotten = known::forgotten_if_told(reader, database)?;
+    let warnings = quarantine::warning(database).into_iter().collect();
     let (state, database) = (Condition::Ok, database.display().to_string());
     let service = None;
     let status = Status {
         state,
         database,
         service,
+        warnings,
         sources,
         files,
         gone,
@@ -242,7 +246,8 @@ impl Overview {
     /// of the database.
     #[must_use]
     pub fn of_snapshot(self, service_state: ServiceState) -> Self {
-        let Self { status, records, places, .. } = self;
+        let Self { mut status, records, places, .. } = self;
+        status.warnings = service_state.damaged.clone().into_iter().collect();
         let of = |(processor, record): (&ProcessorStatus, Record)| {
             service_state.of(&processor.processor).map_or(record, |entry| entry.record.clone())
         };
@@ -270,6 +275,8 @@ impl Overview {
         };
         status.sources = places.iter().map(source).collect();
         let alarms: Vec<_> = alarms.into_iter().map(|(_, alarm)| alarm).chain(room::alarm(view.database)).collect();
+        let unpublished = service_state.as_ref().and_then(|state| state.unpublished.as_ref());
+        status.warnings.extend(unpublished.map(|why| format!("the last snapshot could not be published: {why}")));
         let word = service_state.as_ref().and_then(ServiceState::service);
         status.service = match lock::presence(view.database, lock::DAEMON) {
             Presence::Held(line) => Some(line),
@@ -319,7 +326,8 @@ impl Overview {
             processor.deferred = record.deferrals;
             processor.last_run = record.last;
         }
-        status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(Condition::Ok);
+        let own = if status.warnings.is_empty() { Condition::Ok } else { Condition::Warning };
+        status.state = status.processors.iter().map(|processor| processor.state).fold(own, Condition::max);
         status
     }
 }
@@ -341,6 +349,9 @@ impl Status {
         let mut words = format!("database      {}\n", printable(&self.database));
         if let Some(service) = &self.service {
             let _ = writeln!(words, "service       {}", printable(service));
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(words, "warning       {}", printable(warning));
         }
         for source in &self.sources {
             let field = |name: &str| printable(source[name].as_str().unwrap_or_default());

@@ -1,5 +1,6 @@
 //! A database that DuckDB cannot read is moved aside, never deleted. It is replaced by its last checkpoint without the
-//! log if that can be read, otherwise by a new, empty database.
+//! log if that can be read, otherwise by a new, empty database. The pass raises an alarm then, and readers warn until
+//! somebody has deleted what was moved aside.
 //!
 //! Both are earlier states of the database, in which facts, ledger and touched keys agree, because they change
 //! together. So the ledger shows what is missing, and the pass that opened the database adds it again. Decisions are
@@ -20,12 +21,13 @@ use std::time::Instant;
 const LOGS: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
 const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 
-/// Opens a database for writing. If we made it and it cannot be read, it is moved aside and replaced.
+/// Opens a database for writing. If we made it and it cannot be read, it is moved aside and replaced. Returns an alarm
+/// if it or its log was moved aside.
 ///
 /// # Errors
 ///
 /// If it cannot be opened, or it is damaged and has no origin file that this program knows.
-pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, bool)> {
+pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Option<String>)> {
     owner::leave_to_owner(path)?;
     leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
@@ -39,12 +41,13 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, bo
         origin = Some(new);
     }
     let Some(origin) = origin else {
-        return Ok((Store { connection: connect(path, Access::ReadWrite, None, until)?, lock, _spill: None }, false));
+        return Ok((Store { connection: connect(path, Access::ReadWrite, None, until)?, lock, _spill: None }, None));
     };
     if origin.damaged {
-        return Ok((rebuild(path, lock, origin, now)?, true));
+        return rebuild(path, lock, origin, now).map(|(store, alarm)| (store, Some(alarm)));
     }
     let mut opened = connect(path, Access::ReadWrite, None, until);
+    let mut alarm = None;
     if let Err(error) = &opened
         && error.fault == Some(Fault::Log)
         && let Some(moved) = move_aside(path, &LOGS, now)?
@@ -56,23 +59,30 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, bo
              still exist"
         );
         opened = connect(path, Access::ReadWrite, None, until);
+        alarm = Some(format!(
+            "the log of the database was damaged: it is `{}` now, and what it held is read again from the transcripts \
+             that are there",
+            moved.display()
+        ));
     }
     match opened {
-        Err(error) if error.fault == Some(Fault::Damage) => Ok((rebuild(path, lock, origin, now)?, true)),
-        opened => Ok((Store { connection: opened?, lock, _spill: None }, false)),
+        Err(error) if error.fault == Some(Fault::Damage) => {
+            rebuild(path, lock, origin, now).map(|(store, alarm)| (store, Some(alarm)))
+        }
+        opened => Ok((Store { connection: opened?, lock, _spill: None }, alarm)),
     }
 }
 
-/// Replaces an open database that turned out to be damaged by a new one.
+/// Replaces an open database that turned out to be damaged by a new one. Returns an alarm.
 ///
 /// # Errors
 ///
 /// If the database has no origin file, or a new one cannot be made.
-pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: DateTime<Utc>) -> Result<()> {
+pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: DateTime<Utc>) -> Result<String> {
     let Store { connection, lock, .. } = store;
     drop(connection);
     match OriginFile::known(database) {
-        Some(origin) => rebuild(database, lock, origin, now).map(drop),
+        Some(origin) => rebuild(database, lock, origin, now).map(|(_, alarm)| alarm),
         None => Err(error.hint(NOT_OURS)),
     }
 }
@@ -81,7 +91,7 @@ pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: 
 pub(super) const NOT_OURS: &str = "it is not known to be made by sessionmill and stays as it is: move it away, or name \
                                    another file with --database FILE";
 
-fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<Utc>) -> Result<Store> {
+fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<Utc>) -> Result<(Store, String)> {
     origin.damaged = true;
     origin.write(path)?;
     // If an earlier run was interrupted right after moving the database, nothing is left to move.
@@ -95,7 +105,9 @@ fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<U
     let connection = connect(path, Access::ReadWrite, None, Instant::now() + PATIENCE)?;
     origin.damaged = false;
     origin.write(path)?;
-    Ok(Store { connection, lock, _spill: None })
+    let aside = last_moved_aside(path).map_or(String::new(), |aside| format!(": it is `{}` now", aside.display()));
+    let alarm = format!("the database was damaged{aside}, and a new one is made from the transcripts that are there");
+    Ok((Store { connection, lock, _spill: None }, alarm))
 }
 
 /// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its
@@ -128,8 +140,20 @@ pub fn moved_aside(database: &Path) -> Vec<PathBuf> {
     aside
 }
 
+/// A warning if something was moved aside and is still there.
+pub fn warning(database: &Path) -> Option<String> {
+    let aside = moved_aside(database);
+    let last = aside.last()?.display();
+    Some(match aside.len() {
+        1 => format!("`{last}` was moved aside as damaged: delete it when it is no longer needed"),
+        files => format!(
+            "{files} files were moved aside as damaged, the last is `{last}`: delete them when they are no longer needed"
+        ),
+    })
+}
+
 /// The database that was moved aside last.
-pub fn last_moved_aside(database: &Path) -> Option<PathBuf> {
+fn last_moved_aside(database: &Path) -> Option<PathBuf> {
     let is_log = |path: &PathBuf| LOGS.iter().any(|log| path.as_os_str().as_encoded_bytes().ends_with(log.as_bytes()));
     moved_aside(database).into_iter().rfind(|path| !is_log(path))
 }
@@ -165,5 +189,10 @@ mod tests {
         assert_eq!(alone.file_name().unwrap(), "d.damaged-19700101T000000Z-3.wal");
         let last = last_moved_aside(&database).unwrap();
         assert_eq!(last.file_name().unwrap(), "d.damaged-19700101T000000Z-2", "not the log alone");
+        let expected = format!(
+            "5 files were moved aside as damaged, the last is `{}`: delete them when they are no longer needed",
+            alone.display()
+        );
+        assert_eq!(warning(&database), Some(expected));
     }
 }

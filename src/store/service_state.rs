@@ -27,6 +27,12 @@ pub struct ServiceState {
     pub is_kept: bool,
     /// Problems with sources, by name of the source.
     pub alarms: Vec<(String, String)>,
+    /// A warning about damaged files that were moved aside and are still there.
+    #[serde(default)]
+    pub damaged: Option<String>,
+    /// Why the last snapshot could not be published.
+    #[serde(default)]
+    pub unpublished: Option<String>,
     pub processors: Vec<ProcessorState>,
 }
 
@@ -95,6 +101,29 @@ pub fn begin(database: &Path, processors: &[&str], holder: &Holder) -> Result<()
         entry.running = Some(holder.clone());
     }
     state.write(database)
+}
+
+/// Records why a snapshot could not be published, or that one was.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn note_publication(database: &Path, error: Option<&Error>, now: DateTime<Utc>) -> Result<()> {
+    let unpublished = error.map(ToString::to_string);
+    if ServiceState::read(database).and_then(|state| state.unpublished) == unpublished {
+        return Ok(());
+    }
+    let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;
+    let state = ServiceState::read(database).unwrap_or_else(|| ServiceState {
+        at: now,
+        pid: serving(database),
+        is_kept: false,
+        alarms: Vec::new(),
+        damaged: None,
+        unpublished: None,
+        processors: Vec::new(),
+    });
+    ServiceState { unpublished, ..state }.write(database)
 }
 
 /// The process id of the daemon that serves a database now.

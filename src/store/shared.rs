@@ -28,8 +28,8 @@ pub struct SharedStore {
     open: Option<(Store, Instant)>,
     /// The first turn has begun. A damaged database is repaired only before that.
     begun: bool,
-    /// A damaged database was replaced by a new one.
-    is_replaced: bool,
+    /// The alarm if the database or its log was damaged and moved aside.
+    alarm: Option<String>,
 }
 
 /// The length of a turn while another process waits. Other processes wait for ten seconds at most.
@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl SharedStore {
     /// A database that is not opened yet.
     pub fn new(database: &DatabaseFile, now: DateTime<Utc>) -> Self {
-        Self { database: database.clone(), now, open: None, begun: false, is_replaced: false }
+        Self { database: database.clone(), now, open: None, begun: false, alarm: None }
     }
 
     /// The start of the pass.
@@ -80,15 +80,14 @@ impl SharedStore {
     fn repair(&mut self, error: Error) -> Result<()> {
         self.begun = false;
         if let Some((store, _)) = self.open.take() {
-            quarantine::replace(store, &self.database, error, self.now)?;
-            self.is_replaced = true;
+            self.alarm = Some(quarantine::replace(store, &self.database, error, self.now)?);
         }
         Ok(())
     }
 
-    /// Whether a damaged database was replaced by a new one.
-    pub fn is_replaced(&self) -> bool {
-        self.is_replaced
+    /// The alarm if the database or its log was damaged and moved aside.
+    pub fn alarm(&self) -> Option<&str> {
+        self.alarm.as_deref()
     }
 
     /// The store, if it is open.
@@ -124,8 +123,8 @@ impl SharedStore {
             Some(open) => open,
             None if self.begun => (Store::open(&self.database, Access::ReadWrite)?, Instant::now()),
             None => {
-                let (store, is_replaced) = quarantine::open(&self.database, self.now)?;
-                self.is_replaced |= is_replaced;
+                let (store, alarm) = quarantine::open(&self.database, self.now)?;
+                self.alarm = alarm.or(self.alarm.take());
                 (store, Instant::now())
             }
         };

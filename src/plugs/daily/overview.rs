@@ -200,7 +200,7 @@ impl Page {
             "costliest": self.sessions.iter().take(10).map(object).collect::<Vec<_>>(),
             "calls": calls, "failed_calls": errors, "unpriced": self.unpriced,
             "budgets": self.budgets.iter().map(BudgetStatus::json).collect::<Vec<_>>(),
-            "state": health.state,
+            "state": health.state, "warnings": health.warnings,
             "processors": health.processors.iter().map(|processor| json!({
                 "processor": processor.processor, "state": processor.state, "reasons": processor.reasons,
                 "failures": processor.failures,
@@ -347,7 +347,8 @@ impl Page {
             of_its_own.map(|reason| format!("{}: {reason}", processor.processor))
         });
         let above = shown.then(|| "budgets, as above".to_owned());
-        let reasons: Vec<_> = above.into_iter().chain(others).chain(reasons).collect();
+        let reasons: Vec<_> =
+            above.into_iter().chain(health.warnings.iter().cloned()).chain(others).chain(reasons).collect();
         let state = health.state.name();
         let reason = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         let unproven = health.processors.iter().filter(|processor| processor.is_unproven());
