@@ -101,6 +101,7 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     }
     Ok(match answer["state"].as_str() {
         Some("running") => Status::Done,
+        Some("stopped") => Status::FilesFailed,
         Some("done") if has_failed(&answer) => Status::FilesFailed,
         Some("done") => Status::Done,
         Some("busy") => Status::Busy,
@@ -152,7 +153,7 @@ fn words(name: &str, id: &str, answer: &Value) -> String {
                 text(&holder["since"])
             ),
         },
-        Some("done") => {
+        Some(state @ ("done" | "stopped")) => {
             let summary = &answer["summary"];
             let counts = &summary["processors"][0];
             let number = |key: &str| crate::base::error::thousands(counts[key].as_u64().unwrap_or_default().into());
@@ -163,7 +164,7 @@ fn words(name: &str, id: &str, answer: &Value) -> String {
             let alarms = summary["alarms"].as_array().into_iter().flatten();
             let alarms: String = alarms.map(|alarm| format!("\nalarm: {}", printable(&text(alarm)))).collect();
             format!(
-                "{name}: done; {} of {} files changed, {} deferred, {} failed{rejected}{alarms}",
+                "{name}: {state}; {} of {} files changed, {} deferred, {} failed{rejected}{alarms}",
                 number("processed"),
                 number("files"),
                 number("deferred"),

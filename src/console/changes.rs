@@ -98,7 +98,7 @@ impl App {
         let reason = || answer["reason"].as_str().unwrap_or("it was refused").to_owned();
         match answer["state"].as_str() {
             Some("running") => Ok(accepted(id)),
-            Some("done") => Ok(Receipt::Done(answer.clone())),
+            Some("done" | "stopped") => Ok(Receipt::Done(answer.clone())),
             Some("busy") => Err(busy(processor, serde_json::from_value(answer["holder"].clone()).ok())),
             Some("refused") => Err(Problem::bad_request(reason())),
             _ => Err(Problem::new(StatusCode::CONFLICT, reason())),

@@ -61,7 +61,7 @@ pub struct Claim {
 pub enum Answer<'a> {
     /// The run has started.
     Running,
-    /// The run has ended, with or without failed files.
+    /// The run has ended, with or without failed files, or was stopped.
     Done(&'a Summary),
     /// Another run is in progress.
     Busy(Option<&'a Holder>),
@@ -258,6 +258,7 @@ impl Folder {
             json!({"id": claim.id, "processor": claim.processor, "requested_by": claim.by, "answered_at": at});
         let (state, key, value) = match answer {
             Answer::Running => ("running", "pid", json!(std::process::id())),
+            Answer::Done(summary) if summary.is_stopped => ("stopped", "summary", json!(summary)),
             Answer::Done(summary) => ("done", "summary", json!(summary)),
             Answer::Busy(holder) => ("busy", "holder", json!(holder)),
             Answer::Refused(reason) => ("refused", "reason", json!(reason)),
