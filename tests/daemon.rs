@@ -6,6 +6,7 @@ use crate::server::{Says, Server};
 use crate::world::{World, response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sessionmill::base::lock::WorkLock;
 use sessionmill::plugs::PLUGS;
 use sessionmill::store::snapshot::Snapshot;
 use std::fs;
@@ -157,6 +158,90 @@ fn it_publishes_at_the_start_where_readers_have_another_schema() {
     outdate(&Snapshot::newest(&world.database()).unwrap().path);
     let service = Service::of(&world, &[]);
     until("a snapshot of the newest schema", || published_schema(&world) == PLUGS.schema().version());
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// The number of responses in the newest snapshot.
+fn published(world: &World) -> Option<String> {
+    let newest = Snapshot::newest(&world.database())?;
+    Some(crate::world::rows(&newest.path, "SELECT count(*) FROM usage_responses").remove(0))
+}
+
+#[test]
+fn what_a_run_changed_while_a_snapshot_was_made_is_published_afterwards() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    until("the first snapshot", || published(&world) == Some("1".to_owned()));
+    let far = Instant::now() + Duration::from_secs(60);
+    let publisher = WorkLock::take(&world.database(), "publish", far).unwrap();
+    for number in 2..5 {
+        world.append("ada/a.jsonl", &response(&format!("m{number}"), "10:00:00", 5));
+        assert_eq!(world.mill(&["trigger", "usage", "--wait"]).status, 0);
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    drop(publisher);
+    until("all of it", || published(&world) == Some("4".to_owned()));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn what_a_stopped_daemon_did_not_publish_is_published_at_the_start() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    config(&world, &schedule(&[]));
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 5)).pass();
+    let left = world.path("data/published/mill.duckdb.new");
+    fs::write(&left, "half").unwrap();
+    let service = Service::of(&world, &[]);
+    until("a snapshot", || published(&world) == Some("2".to_owned()));
+    assert!(!left.exists());
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_daemon_says_that_it_cannot_publish() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    fs::create_dir(world.path("data")).unwrap();
+    fs::write(world.path("data/published"), "a file in its place").unwrap();
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    until("it cannot publish", || world.log().contains("cannot publish a snapshot"));
+    until("the warning", || {
+        let check = world.mill(&["status", "--check"]);
+        check.status == 1 && check.stdout.contains("warning       the last snapshot could not be published: ")
+    });
+    // The next run tries again.
+    fs::remove_file(world.path("data/published")).unwrap();
+    assert_eq!(world.mill(&["trigger", "usage", "--wait"]).status, 0);
+    until("a snapshot", || published(&world) == Some("1".to_owned()));
+    until("no warning", || world.mill(&["status", "--check"]).status == 0);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn whoever_waits_for_a_run_finds_its_result_in_the_state() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    until("a snapshot", || published(&world).is_some());
+    let state = || {
+        let text = fs::read_to_string(world.path("data/mill.duckdb.health.json")).unwrap();
+        let state: Value = serde_json::from_str(&text).unwrap();
+        state["processors"].as_array().unwrap().iter().find(|entry| entry["processor"] == "usage").unwrap().clone()
+    };
+    for number in 2..6 {
+        assert_eq!(world.mill(&["trigger", "usage", "--wait"]).status, 0);
+        let state = state();
+        assert_eq!((&state["record"]["last"]["run_id"], &state["running"]), (&json!(number), &Value::Null));
+    }
     assert_eq!(service.stop(), Some(0));
 }
 
@@ -649,6 +734,17 @@ fn a_stop_does_not_wait_for_a_model() {
     assert_eq!(service.stop(), Some(0));
     assert_eq!(runs(&world), ["verification|schedule|stopped"]);
     assert_eq!(world.rows("SELECT reason, files FROM processor_deferrals"), ["the run was stopped|1"]);
+
+    config(&world, &model.replace("every 7d", "every 3000d"));
+    let asked = server.requests().len();
+    let service = Service::of(&world, &[]);
+    let mut waits = world.service(&["trigger", "verification", "--wait"]);
+    until("it asks again", || server.requests().len() > asked);
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(waits.wait().unwrap().code(), Some(1));
+    let said = "verification: stopped; 0 of 1 files changed, 1 deferred, 0 failed\n";
+    assert!(world.log().contains(said), "{}", world.log());
+    assert_eq!(runs(&world)[1..], ["verification|trigger|stopped"]);
 }
 
 #[test]

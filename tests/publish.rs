@@ -1,6 +1,7 @@
 //! Snapshots for readers who may not write the database, and readers during runs.
 
 use crate::detectors::conversation;
+use crate::store::responses;
 use crate::world::{World, response, rows, skip};
 use chrono::{DateTime, Utc};
 use sessionmill::base::lock::{DAEMON, WorkLock};
@@ -352,6 +353,62 @@ fn a_publisher_that_is_killed_leaves_the_old_snapshot_and_nothing_half_made_for_
     let is_whole = |name: &String| [".duckdb", ".duckdb.parquet", ".lock"].iter().any(|end| name.ends_with(end));
     assert!(names.iter().all(is_whole), "{names:?}");
     assert_eq!(names.iter().filter(|name| name.ends_with(".parquet")).count(), 3, "{names:?}");
+}
+
+#[test]
+fn three_snapshots_are_kept() {
+    let world = world();
+    let mut made = Vec::new();
+    for number in 0..5 {
+        world.append("ada/a.jsonl", &response(&format!("n{number}"), "11:00:00", 1)).pass();
+        // The clock has fractions of a second, which names have not.
+        let now = world.next().wall + chrono::TimeDelta::milliseconds(123);
+        let Published::New(snapshot) = publish(&world.database_file(), &OPEN, now).unwrap() else { panic!("{number}") };
+        made.push(snapshot.path.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    let snapshots: Vec<_> = names(&world).into_iter().filter(|name| made.contains(name)).collect();
+    assert_eq!(snapshots, made[2..]);
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_published_is_a_warning_until_one_is_and_leaves_nothing_half_made() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 5000));
+    fs::write(world.path("c.toml"), "[schedule]\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n")
+        .unwrap();
+    let mill = |args: &[&str]| world.mill(&[args, &["--config", "c.toml"]].concat());
+    assert_eq!(mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(mill(&["publish"]).status, 0);
+    assert_eq!(mill(&["status", "--check"]).status, 0);
+    world.append("ada/a.jsonl", &response("m2", "10:01:00", 6));
+    assert_eq!(mill(&["run"]).status, 0);
+    let before = names(&world);
+    // The disk is too small for the snapshot, and something is in the place of the link.
+    let size = fs::metadata(world.database()).unwrap().len();
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", size / 512 + 8);
+    let small = || world.mill_by(&["sh", "-c", &script], &["publish", "--config", "c.toml"]);
+    let link = world.path("data/published/mill.duckdb");
+    let taken = || {
+        let target = fs::read_link(&link).unwrap();
+        fs::remove_file(&link).unwrap();
+        fs::create_dir_all(link.join("in the way")).unwrap();
+        let said = mill(&["publish"]);
+        fs::remove_dir_all(&link).unwrap();
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        said
+    };
+    for (what, said) in [("too small", small()), ("taken", taken())] {
+        assert_eq!(said.status, 2, "{what}: {said:?}");
+        assert_eq!(names(&world), before, "{what}");
+        let check = mill(&["status", "--check"]);
+        let warning = "\nwarning       the last snapshot could not be published: ";
+        assert!(check.status == 1 && check.stdout.contains(warning), "{what}: {check:?}");
+        // A run writes the state anew, and keeps this.
+        assert_eq!(mill(&["run"]).status, 0);
+        assert_eq!(mill(&["status", "--check"]).status, 1, "{what}");
+    }
+    assert_eq!(mill(&["publish"]).status, 0);
+    assert_eq!(mill(&["status", "--check"]).status, 0);
 }
 
 #[test]

@@ -14,7 +14,8 @@ use crate::store::copy::{self, Copy};
 use crate::store::schema::{Private, Schema};
 use crate::store::snapshot::{self, Audience, Snapshot, quoted, with};
 use crate::store::{
-    Access, DatabaseFile, Store, cannot_open, config, forget, lookup, migrate, parquet, room, try_connect,
+    Access, DatabaseFile, Store, cannot_open, config, forget, is_begun, log, lookup, migrate, parquet, room,
+    service_state, try_connect,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
@@ -54,7 +55,34 @@ const AGE: TimeDelta = TimeDelta::hours(1);
 /// database cannot be read, or the snapshot cannot be written or differs from the database. Existing snapshots then
 /// stay.
 pub fn publish(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
-    Publisher::take(database, Instant::now())?.publish(wanted, now)
+    publish_until(database, wanted, Instant::now(), &|| now)
+}
+
+/// Publishes as [`publish`] does, after waiting for other publishers until this time. If it fails, the state of the
+/// service says so until a snapshot is published.
+///
+/// # Errors
+///
+/// As [`publish`].
+pub fn publish_until(
+    database: &DatabaseFile,
+    wanted: &Publish,
+    until: Instant,
+    now: &dyn Fn() -> DateTime<Utc>,
+) -> Result<Published> {
+    let publisher = Publisher::take(database, until)?;
+    let now = now();
+    let published = publisher.publish(wanted, now);
+    let noted = match &published {
+        Ok(_) => service_state::note_publication(database, None, now),
+        // Another process has the database for now.
+        Err(error) if error.status == Status::Busy => Ok(()),
+        Err(error) => service_state::note_publication(database, Some(error), now),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(error = error.to_string(), "cannot write whether a snapshot was published");
+    }
+    published
 }
 
 /// Publishes a snapshot if the newest one has another schema than this program, which readers cannot use. Does nothing
@@ -70,6 +98,12 @@ pub fn renew(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> R
         return Ok(None);
     }
     publish(database, wanted, now).map(Some)
+}
+
+/// Whether the newest snapshot is older than the database, or there is none.
+pub fn is_due(database: &DatabaseFile) -> bool {
+    let newest = Snapshot::newest(database).map(|newest| newest.time);
+    is_begun(database) && newest < log::last_written(database)
 }
 
 /// Holds the publisher's lock: the only publisher of a database.
@@ -107,8 +141,9 @@ impl<'d> Publisher<'d> {
 
     fn publish_for(&self, audience: Audience, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
         let mut tries = 1;
+        let clean = |_: &Error| snapshot::remove_partial(&audience.link(self.database));
         loop {
-            match attempt(self.database, audience, wanted, now)? {
+            match attempt(self.database, audience, wanted, now).inspect_err(clean)? {
                 Some(published) => return Ok(published),
                 None if tries < TRIES => tries += 1,
                 None => {
@@ -181,7 +216,17 @@ fn attempt(
         snapshot::remove_partial(&link);
         return Ok(None);
     }
-    allow(&new, audience, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
+    if let Err(error) = allow(&new, audience, wanted).and_then(|()| show(&new, &snapshot, &link)) {
+        // If the link does not point to the file, no reader finds it, and the next attempt makes another one.
+        let newest = audience.newest(database);
+        if newest.as_ref().is_none_or(|newest| newest.path.file_name() != snapshot.path.file_name()) {
+            snapshot::remove_partial(&link);
+            remove(&snapshot);
+            let files = newest.map(|newest| newest.parquet()).filter(|files| files.is_dir());
+            let _ = files.map(|files| point(&link, &with(&link, ".parquet"), &files));
+        }
+        return Err(cannot(error));
+    }
     drop(held);
     // An older snapshot is removed if it has data about people who are not in the new one, or texts that are no longer
     // wanted.
@@ -190,12 +235,18 @@ fn attempt(
         state_of(old).is_none_or(|old| old.sensitive.iter().any(|what| !wanted.has(*what)))
             || !names().is_ok_and(|old| people_shown.is_superset(&old))
     };
-    let others = audience.all(database).into_iter().rev().filter(|other| *other != snapshot);
+    // The time of the new one has fractions of a second, and the time in a name has none.
+    let others = audience.all(database).into_iter().rev().filter(|other| other.path != snapshot.path);
     for (_, old) in others.enumerate().filter(|(number, old)| *number >= KEPT - 1 || says_more(old)) {
-        let _ = std::fs::remove_dir_all(old.parquet());
-        let _ = std::fs::remove_file(old.path);
+        remove(&old);
     }
     Ok(Some(Published::New(snapshot)))
+}
+
+/// Removes a snapshot and its Parquet files.
+fn remove(snapshot: &Snapshot) {
+    let _ = std::fs::remove_dir_all(snapshot.parquet());
+    let _ = std::fs::remove_file(&snapshot.path);
 }
 
 /// The people about whom a database has data, by processor. People who were erased are not among them.

@@ -21,8 +21,8 @@ pub enum Event {
     Ended(Results),
     /// A trigger's action, other than a run, has ended. On success, with the result as a sentence.
     Acted { claim: Box<Claim>, result: Result<String> },
-    /// The attempt to publish decisions has ended.
-    Published { took: Duration },
+    /// The attempt to publish a snapshot has ended.
+    Published { took: Duration, is_done: bool },
     /// The daemon is asked to stop.
     Stop,
     /// The daemon is asked to read the configuration again.

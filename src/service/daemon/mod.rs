@@ -33,6 +33,7 @@ use crate::service::order::Args;
 use crate::service::systemd;
 use crate::service::trigger::{Answer, Claim, Folder, WRITING};
 use crate::source::events;
+use crate::store::publish;
 use crate::store::runs::{self, Broken};
 use chrono::TimeDelta;
 use slot::Slot;
@@ -57,10 +58,12 @@ pub struct Daemon<'d> {
     outbox: Sender<Event>,
     /// `None` until the daemon serves.
     watches: Option<Watches>,
-    /// The time of the first decision that no snapshot shows yet.
-    decided: Option<Moment>,
-    /// How long it took to publish decisions the last time; `None` while that is in progress.
-    published: Option<Duration>,
+    /// The time of the first run or decision that no snapshot shows yet.
+    unpublished: Option<Moment>,
+    /// When a snapshot could not be published. It is tried again, even if nothing changes.
+    failed: Option<Moment>,
+    /// How long it took to publish the last snapshot; `None` while one is being made.
+    took: Option<Duration>,
     /// Why the last configuration that was read was refused.
     refused: Option<String>,
     /// When the configuration was last read to look for sources, if there are none.
@@ -70,6 +73,13 @@ pub struct Daemon<'d> {
 
 /// The time for running passes to stop. It is shorter than the time after which a supervisor kills the daemon.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Changes are collected for this many times as long as the last snapshot took, so that many of them share one snapshot
+/// of a large database.
+const SHARE: u32 = 10;
+
+/// A snapshot that could not be published is tried again after this time, or after the next run.
+const AGAIN: Duration = Duration::from_secs(300);
 
 /// How long the thread that records a refused request waits for the database.
 const AUDIT: Duration = Duration::from_secs(120);
@@ -93,7 +103,7 @@ impl<'d> Daemon<'d> {
         let slot = |plug: &'static Plug| Slot::new(plug, history::last_run(&settings.database, plug.name(), &now));
         let slots = settings.plugs.iter().map(slot).collect();
         let (settings, works, watches, refused) = (Arc::new(settings), Vec::new(), None, None);
-        let (decided, published, read) = (None, Some(Duration::ZERO), now);
+        let (unpublished, failed, took, read) = (None, None, Some(Duration::ZERO), now);
         Ok(Self {
             settings,
             slots,
@@ -103,8 +113,9 @@ impl<'d> Daemon<'d> {
             configure,
             outbox,
             watches,
-            decided,
-            published,
+            unpublished,
+            failed,
+            took,
             refused,
             read,
             _lock: lock,
@@ -115,6 +126,11 @@ impl<'d> Daemon<'d> {
     pub fn run(&mut self, inbox: &Receiver<Event>) {
         systemd::ready();
         self.adopt(Arc::clone(&self.settings));
+        self.look();
+        // The last daemon may have ended before it could publish. Runs publish at their end.
+        if self.works.is_empty() && publish::is_due(&self.settings.database) {
+            self.changed_database();
+        }
         loop {
             self.look();
             let first = match inbox.recv_timeout(self.patience()) {
@@ -131,7 +147,7 @@ impl<'d> Daemon<'d> {
                     Event::SourceChanged => self.changed(),
                     Event::Ended(results) => self.ended(results),
                     Event::Acted { claim, result } => self.acted(&claim, &result),
-                    Event::Published { took } => self.published = Some(took),
+                    Event::Published { took, is_done } => self.published(took, is_done),
                     Event::Reload => self.reload(),
                     // The end of a run can follow in the same batch.
                     Event::Stop => is_over = true,
@@ -164,8 +180,8 @@ impl<'d> Daemon<'d> {
             self.start(&numbers, request, &Args::default(), None);
         }
         if self.wait_to_publish(&now).is_some_and(|wait| wait.is_zero()) {
-            (self.decided, self.published) = (None, None);
-            work::publish_decisions(Arc::clone(&self.settings), now.clone(), self.outbox.clone());
+            (self.unpublished, self.failed, self.took) = (None, None, None);
+            work::publish_changes(Arc::clone(&self.settings), now.clone(), self.outbox.clone());
         }
         let is_alive = self.works.iter_mut().all(|work| work.is_alive(&now));
         if is_alive {
@@ -184,12 +200,25 @@ impl<'d> Daemon<'d> {
         if self.work(slot).is_some() || self.settings.lacks.is_some() { None } else { slot.wait(&self.settings, now) }
     }
 
-    /// How long until decisions are published. The wait is ten times as long as the last publication took, so that many
-    /// decisions share one snapshot of a large database.
+    /// How long until a snapshot is made of what has changed.
     fn wait_to_publish(&self, now: &Moment) -> Option<Duration> {
-        let (decided, took) = (self.decided.as_ref()?, self.published?);
-        let calm = 10 * took;
-        Some(calm.saturating_sub(now.steady.since(&decided.steady).unwrap_or(calm)))
+        let calm = SHARE * self.took?;
+        let left = |from: &Moment, wait: Duration| wait.saturating_sub(now.steady.since(&from.steady).unwrap_or(wait));
+        let changed = self.unpublished.as_ref().map(|first| left(first, calm));
+        changed.into_iter().chain(self.failed.as_ref().map(|failed| left(failed, AGAIN))).min()
+    }
+
+    /// Notes that the database may have something that no snapshot shows.
+    fn changed_database(&mut self) {
+        if self.settings.config.publish.after_runs {
+            self.unpublished.get_or_insert_with(self.clock);
+        }
+    }
+
+    /// Handles the end of an attempt to publish.
+    fn published(&mut self, took: Duration, is_done: bool) {
+        self.took = Some(took);
+        self.failed = (!is_done && self.settings.config.publish.after_runs).then(self.clock);
     }
 
     /// How long until the loop must act without an event.
@@ -264,7 +293,7 @@ impl<'d> Daemon<'d> {
             Ok(words) => {
                 tracing::info!(trigger, requested_by, "{words}");
                 if claim.order.as_ref().is_ok_and(|order| !order.decided().is_empty()) {
-                    self.decided.get_or_insert_with(self.clock);
+                    self.changed_database();
                 }
             }
             Err(error) => tracing::warn!(trigger, requested_by, error = error.to_string(), "trigger failed"),
@@ -305,6 +334,9 @@ impl<'d> Daemon<'d> {
         let Some(Work { request, since, claim, .. }) = self.works.extract_if(.., is_it).next() else { return };
         if let (Some(claim), Some((_, result))) = (claim, results.first()) {
             self.answer(&claim, &answer_of(result, Answer::Done));
+        }
+        if results.iter().any(|(_, result)| result.is_ok()) {
+            self.changed_database();
         }
         for (processor, result) in results {
             let slot = self.slots.iter_mut().find(|slot| slot.plug.name() == processor);

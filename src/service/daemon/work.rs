@@ -21,7 +21,7 @@ use crate::service::order::Action;
 use crate::service::trigger::Claim;
 use crate::store::failures::FailureAction;
 use crate::store::is_begun;
-use crate::store::publish::{self, Publisher};
+use crate::store::publish;
 use crate::store::service_state;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -52,7 +52,7 @@ pub struct Work {
 /// The result of a run, for each of its processors.
 pub type Results = Vec<(&'static str, Result<Summary>)>;
 
-/// How long publishing decisions waits for another snapshot that is being written.
+/// How long publishing waits for another snapshot that is being written.
 const TURN: Duration = Duration::from_secs(600);
 
 /// A run without progress for this time is stuck. The daemon then stops reporting to the watchdog.
@@ -80,14 +80,11 @@ impl Work {
             }
             let results = guard(|| run.pass(), panicked)
                 .unwrap_or_else(|error| names.into_iter().map(|name| (name, Err(error.clone()))).collect());
-            let is_new = results.iter().any(|(_, result)| result.is_ok()) && !run.limits.stop.is_stopped();
+            // Before the end is told, so that whoever waits for it finds the new state.
+            measure(&run.settings, &clock.read());
+            post(&run.settings, &clock.read());
             // When the daemon stops, nobody receives this any more.
             let _ = outbox.send(Event::Ended(results));
-            measure(&run.settings, &clock.read());
-            if is_new {
-                publish(&run.settings, Instant::now(), &|| run.now.clone());
-            }
-            post(&run.settings, &clock.read());
         });
         work
     }
@@ -148,12 +145,18 @@ pub fn act(action: Action, claim: Claim, settings: Arc<Settings>, now: Moment, o
     });
 }
 
-/// Publishes decisions in a thread of its own, which sends an event when it ends.
-pub fn publish_decisions(settings: Arc<Settings>, now: Moment, outbox: Sender<Event>) {
+/// Publishes a snapshot in a thread of its own, which sends an event when it ends.
+pub fn publish_changes(settings: Arc<Settings>, now: Moment, outbox: Sender<Event>) {
     std::thread::spawn(move || {
         let clock = Clock::begin(now);
-        publish(&settings, Instant::now() + TURN, &|| clock.read());
-        let _ = outbox.send(Event::Published { took: clock.elapsed() });
+        let Settings { database, config: Config { publish, .. }, .. } = &*settings;
+        let panicked = || Error::new(Status::CannotRun, "the publisher panicked; the log says where");
+        let published = || publish::publish_until(database, publish, Instant::now() + TURN, &|| clock.read().wall);
+        let published = guard(published, panicked);
+        if let Err(error) = &published {
+            tracing::warn!(error = error.to_string(), "cannot publish a snapshot");
+        }
+        let _ = outbox.send(Event::Published { took: clock.elapsed(), is_done: published.is_ok() });
     });
 }
 
@@ -243,19 +246,6 @@ pub fn renew(settings: &Settings, now: &Moment) {
         Ok(None) => {}
         Err(error) if error.status == Status::Busy => {}
         Err(error) => tracing::warn!(error = error.to_string(), "cannot publish a snapshot"),
-    }
-}
-
-/// Publishes a snapshot after a run or a decision, unless another process is publishing one until `until`.
-fn publish(settings: &Settings, until: Instant, now: &dyn Fn() -> Moment) {
-    let Settings { database, config: Config { publish, .. }, .. } = settings;
-    let publish = || Publisher::take(database, until)?.publish(publish, now().wall);
-    if settings.config.publish.after_runs
-        && let Err(error) = publish()
-        // Changes that the other snapshot does not contain are published after the next run.
-        && error.status != Status::Busy
-    {
-        tracing::warn!(error = error.to_string(), "cannot publish a snapshot");
     }
 }
 
