@@ -5,8 +5,8 @@
 //! example, responses at 10:00, 10:03, 10:08 and 10:30 are three stretches: 10:00 to 10:03, 10:08, and 10:30. The
 //! active time is 3 + 5 minutes; the pause of 22 minutes does not count.
 //!
-//! A pause belongs to the day on which it ends. Where a report is about some days, the responses of the ten minutes before
-//! the first day are read, too: they have no active time of their own, but a pause can begin with them.
+//! A pause belongs to the day on which it ends. Where a report is about some days, the responses of the ten minutes
+//! before the first day are read, too: they have no active time of their own, but a pause can begin with them.
 //!
 //! The database reduces responses to stretches, and the stretches are sorted here. This takes a third of the time that
 //! window functions take.
@@ -140,7 +140,7 @@ fn quarter_of(zone: Option<Tz>) -> fn(i64) -> i64 {
     }
 }
 
-/// The condition from [`LONG`] before its first day on, so that it has the responses that pauses of this day begin with.
+/// The condition from [`LONG`] before its first day on, to include the responses that a pause of that day can begin with.
 fn with_pause(mut condition: Where, since: Option<DateTime<Utc>>) -> Where {
     for param in &mut condition.params {
         match param {
