@@ -140,7 +140,8 @@ fn quarter_of(zone: Option<Tz>) -> fn(i64) -> i64 {
     }
 }
 
-/// The condition from [`LONG`] before its first day on, to include the responses that a pause of that day can begin with.
+/// The condition from [`LONG`] before its first day on: it includes the responses that a pause of that day can begin
+/// with.
 fn with_pause(mut condition: Where, since: Option<DateTime<Utc>>) -> Where {
     for param in &mut condition.params {
         match param {
