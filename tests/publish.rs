@@ -2,7 +2,7 @@
 
 use crate::detectors::conversation;
 use crate::store::responses;
-use crate::world::{World, response, rows, skip};
+use crate::world::{Said, World, response, rows, skip};
 use chrono::{DateTime, Utc};
 use sessionmill::base::lock::{DAEMON, WorkLock};
 use sessionmill::config::publish::{Publish, Titles};
@@ -397,7 +397,8 @@ fn a_snapshot_that_cannot_be_published_is_a_warning_until_one_is_and_leaves_noth
         std::os::unix::fs::symlink(target, &link).unwrap();
         said
     };
-    for (what, said) in [("too small", small()), ("taken", taken())] {
+    for (what, publish) in [("too small", &small as &dyn Fn() -> Said), ("taken", &taken)] {
+        let said = publish();
         assert_eq!(said.status, 2, "{what}: {said:?}");
         assert_eq!(names(&world), before, "{what}");
         let check = mill(&["status", "--check"]);

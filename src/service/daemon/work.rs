@@ -156,7 +156,10 @@ pub fn publish_changes(settings: Arc<Settings>, now: Moment, outbox: Sender<Even
         if let Err(error) = &published {
             tracing::warn!(error = error.to_string(), "cannot publish a snapshot");
         }
-        let _ = outbox.send(Event::Published { took: clock.elapsed(), is_done: published.is_ok() });
+        let took = clock.elapsed();
+        // A run writes no state before there is a folder of snapshots.
+        post(&settings, &clock.read());
+        let _ = outbox.send(Event::Published { took, is_done: published.is_ok() });
     });
 }
 
