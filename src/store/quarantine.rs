@@ -147,7 +147,7 @@ pub fn warning(database: &Path) -> Option<String> {
     Some(match aside.len() {
         1 => format!("`{last}` was moved aside as damaged: delete it when it is no longer needed"),
         files => format!(
-            "{files} files were moved aside as damaged, the last is `{last}`: delete them when they are no longer needed"
+            "{files} files were moved aside as damaged, such as `{last}`: delete them when they are no longer needed"
         ),
     })
 }
@@ -190,8 +190,8 @@ mod tests {
         let last = last_moved_aside(&database).unwrap();
         assert_eq!(last.file_name().unwrap(), "d.damaged-19700101T000000Z-2", "not the log alone");
         let expected = format!(
-            "5 files were moved aside as damaged, the last is `{}`: delete them when they are no longer needed",
-            alone.display()
+            "5 files were moved aside as damaged, such as `{}`: delete them when they are no longer needed",
+            folder.path().join("d.damaged-19700101T000000Z.wal").display()
         );
         assert_eq!(warning(&database), Some(expected));
     }
