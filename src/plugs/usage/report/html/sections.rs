@@ -98,7 +98,7 @@ fn drawn(series: &Series, bars: &OverTime, number: fn(&Spent) -> i128) -> Vec<(S
         for (_, sums) in others {
             sum.iter_mut().zip(numbers(sums)).for_each(|(sum, number)| *sum += number);
         }
-        drawn.push((format!("{} others", others.len()), sum));
+        drawn.push((crate::base::error::count(others.len() as u64, "other"), sum));
     }
     drawn
 }
