@@ -1,6 +1,6 @@
 //! The parts of the page that depend on the days of a period: sums, charts over time, caches, activity.
 
-use crate::base::error::thousands;
+use crate::base::error::{count, thousands};
 use crate::identities::Identities;
 use crate::plugs::usage::report::html::bars::{Bars, COLOURS, colours, own_colours};
 use crate::plugs::usage::report::html::figures::{Activity, OverTime, Series, Sums, ranked};
@@ -34,7 +34,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
             }
         }
     };
-    let people = crate::base::error::count(figures.people.len() as u64, "person");
+    let people = count(figures.people.len() as u64, "person");
     let tiles = [
         ("Cost by list prices", cost(*spent), beside),
         ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),
@@ -98,7 +98,7 @@ fn drawn(series: &Series, bars: &OverTime, number: fn(&Spent) -> i128) -> Vec<(S
         for (_, sums) in others {
             sum.iter_mut().zip(numbers(sums)).for_each(|(sum, number)| *sum += number);
         }
-        drawn.push((crate::base::error::count(others.len() as u64, "other"), sum));
+        drawn.push((count(others.len() as u64, "other").to_string(), sum));
     }
     drawn
 }
