@@ -7,7 +7,7 @@
 
 use super::schedules::TIMEZONE;
 use super::variable::{self, Variable};
-use super::wording::{self, RefusedValue};
+use super::wording::{self, RefusedValue, below};
 use super::{Config, Declaration, SCHEDULE};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -215,10 +215,6 @@ fn flatten(key: String, value: Value, settings: &mut Vec<(String, Value)>) {
         }
         value => settings.push((key, value)),
     }
-}
-
-pub(super) fn below(key: &str, name: &str) -> String {
-    if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }
 
 /// Notes the line of each value.

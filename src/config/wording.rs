@@ -1,7 +1,6 @@
 //! The text of mistakes in a configuration, for the author of the file: which key, what was found, what is allowed, and
 //! an example. Pure.
 
-use super::reading::below;
 use chrono::NaiveDate;
 use serde_json::Value;
 use sessionmill_contract::mask::mask;
@@ -234,4 +233,8 @@ fn within(value: &DeValue<'_>, at: &Range<usize>, key: &str) -> Option<(String, 
         }),
         _ => None,
     }
+}
+/// The full name of a setting in a table.
+pub(super) fn below(key: &str, name: &str) -> String {
+    if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }

@@ -3,6 +3,7 @@
 //! action itself, and starts a run as a separate process.
 
 use super::app::App;
+use super::decisions::IDS;
 use super::problem::Problem;
 use crate::actions;
 use crate::actions::forget::Search;
@@ -29,9 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(25);
 /// The time between the moment the daemon removes a trigger and its answer is shorter than this.
 const TAKING: Duration = Duration::from_millis(500);
-
-/// The prefix of the ids of the console's requests.
-pub(super) const IDS: &str = "console-";
 
 /// The result of a request for a change.
 #[derive(Clone, Debug)]

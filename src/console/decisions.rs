@@ -1,11 +1,13 @@
 //! Decisions that were requested through the console and that no snapshot shows yet. They are read from the daemon's
 //! answer files, so they survive a restart of the console and include requests that were answered late.
 
-use super::changes::IDS;
 use crate::plugs::Decided;
 use crate::service::trigger::{self, Decision};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;
+
+/// The prefix of the ids of the console's requests.
+pub(super) const IDS: &str = "console-";
 
 /// The decisions that the snapshot of a certain time does not show.
 #[derive(Debug, Default)]

@@ -3,7 +3,6 @@
 //! Their ids are not stored in clear text but as hashes with a secret key. Without the key, nobody can test whether a
 //! certain id is among them.
 
-use crate::fold::KIND;
 use crate::line;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -42,7 +41,7 @@ impl fmt::Debug for Erased {
 
 /// The person with an id in a site's web events, as in the tables: `<user folder>/web/<distinct id>`.
 pub fn person(username: &str, distinct_id: &str) -> String {
-    line::person(username, KIND, distinct_id)
+    line::person(username, line::WEB, distinct_id)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::address::bare;
 use crate::bot;
 use crate::campaign;
 use crate::class::Class;
-use crate::line::{LineRow, person};
+use crate::line::{LineRow, WEB, person};
 use crate::link::{ANONYMOUS, CLIENT, LinkRow, USER};
 use crate::nobody::is_nobody;
 use crate::places::{Place, Places};
@@ -19,9 +19,6 @@ use sessionmill_contract::activity::Geo;
 use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFile};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// The kind of activity in web logs.
-pub(crate) const KIND: &str = "web";
 
 /// The fold of this processor.
 pub(crate) struct TrackingFold<'s> {
@@ -61,7 +58,7 @@ impl<'s> TrackingFold<'s> {
     fn activity(&mut self, event: &Event<'_>, at: DateTime<Utc>, activity: &Activity<'_>) {
         let Mask { query, click_ids, ip } = self.settings.mask;
         let (line, part) = (event.line, u64::from(activity.part));
-        let who = person(self.username, KIND, activity.distinct_id);
+        let who = person(self.username, WEB, activity.distinct_id);
         let erased = &self.settings.erased;
         if erased.has(&who) {
             return;
@@ -119,7 +116,7 @@ impl<'s> TrackingFold<'s> {
         let place = (at, line, part);
         for link in activity.links {
             if link.user != link.anonymous && !is_nobody(link.user) && !is_nobody(link.anonymous) {
-                let [user, anonymous] = [link.user, link.anonymous].map(|id| person(self.username, KIND, id));
+                let [user, anonymous] = [link.user, link.anonymous].map(|id| person(self.username, WEB, id));
                 if erased.has(&user) || erased.has(&anonymous) {
                     continue;
                 }

@@ -86,6 +86,9 @@ impl<'f> Line<'f> {
     }
 }
 
+/// The kind of activity in web logs.
+pub(crate) const WEB: &str = "web";
+
 /// The text that identifies a person: a user folder, the kind of activity, and an id.
 pub(crate) fn person(username: &str, kind: &str, distinct_id: &str) -> String {
     format!("{username}/{kind}/{distinct_id}")

@@ -12,14 +12,11 @@ use crate::preset::Bounce;
 use crate::rules::{Found, Rules};
 use crate::session::SessionRow;
 use crate::setting::Setting;
-use crate::work::{KIND, Work};
+use crate::work::{KIND, PAUSE, Work};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use sessionmill_contract::Rows;
 use std::collections::HashSet;
-
-/// If two neighbouring events are further apart, there is a pause between them.
-pub(crate) const PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// A session with more activity counts as engaged.
 const ENGAGED: TimeDelta = TimeDelta::seconds(10);

@@ -3,12 +3,14 @@
 use crate::class::Class;
 use crate::json;
 use crate::line::Line;
-use crate::summary::PAUSE;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kind of activity in transcripts.
 pub(crate) const KIND: &str = "agent";
+
+/// If two neighbouring events are further apart, there is a pause between them.
+pub(crate) const PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// The names of events in transcripts.
 pub(crate) const PROMPT: &str = "prompt";
