@@ -2,10 +2,12 @@
 
 use crate::golden::fixtures;
 use crate::prices::report;
-use crate::world::{World, check_sums, response};
+use crate::world::{World, check_sums, lookups, response, rows_of};
 use duckdb::Connection;
+use sessionmill::store::lookup::{Lookup, Rows};
 use sessionmill::store::{Access, Store};
 use std::fs;
+use std::process::Command;
 
 /// Reports that read sums, and reports that cannot.
 const REPORTS: [&[&str]; 31] = [
@@ -162,4 +164,29 @@ fn sums_tell_apart_the_prompts_that_a_configured_price_does() {
     run("c.toml");
     assert_eq!(world.rows(bands), ["1"]);
     same(&reports(&world, &["--config", "c.toml"]), &before);
+}
+
+/// As the pass makes them where they do not fit into memory at a time.
+#[test]
+fn rows_made_in_parts_are_those_made_at_once() {
+    let world = World::new();
+    let old = response("m-old", "10:00:00", 5).replace("2026-02-01", "1969-02-01");
+    let copied = Command::new("cp").arg("-r").arg(fixtures().join("sessions/.")).arg(world.root()).status().unwrap();
+    assert!(copied.success());
+    world.write("ada/old.jsonl", old).pass();
+    let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
+    let mut rows = 0;
+    for Lookup { rows: of, .. } in lookups() {
+        let Rows::ByFile(tables) = of else { continue };
+        for by_file in tables {
+            let mut in_parts: Vec<_> =
+                (0..3).flat_map(|part| rows_of(&store, &by_file.rows_of_part("true", part, 3))).collect();
+            let mut at_once = rows_of(&store, &by_file.rows("true"));
+            in_parts.sort();
+            at_once.sort();
+            assert_eq!(in_parts, at_once, "{}", by_file.table);
+            rows += at_once.len();
+        }
+    }
+    assert!(rows > 100, "{rows}");
 }

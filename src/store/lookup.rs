@@ -12,6 +12,7 @@
 
 use crate::base::error::Result;
 use crate::base::failpoint;
+use crate::base::fault::Fault;
 use crate::store::made_with::{self, MadeWith};
 use crate::store::reader::Reader;
 use crate::store::{Store, Transaction};
@@ -50,15 +51,22 @@ pub struct ByFile {
     pub entities: String,
     /// The columns of the table, as SQL over the entities. The first one is `session_file`.
     pub columns: String,
-    /// If true, entities that agree in all columns other than the sums are added up. If false, each entity is a row.
-    pub are_sums: bool,
+    /// If set, entities that agree in all columns other than the sums are added up; else each entity is a row. The SQL
+    /// is that of a number that such entities have in common, by which they can be added up in parts.
+    pub added_up_by: Option<&'static str>,
 }
 
 impl ByFile {
     /// A query for the rows of the files that meet a condition.
     pub fn rows(&self, condition: &str) -> String {
-        let group = if self.are_sums { "GROUP BY ALL" } else { "" };
+        let group = if self.added_up_by.is_some() { "GROUP BY ALL" } else { "" };
         format!("SELECT {} FROM {} WHERE {condition} {group}", self.columns, self.entities)
+    }
+
+    /// A query for one of several parts of these rows. Rows that are not added up are all in the first part.
+    pub fn rows_of_part(&self, condition: &str, part: u64, parts: u64) -> String {
+        let number = self.added_up_by.unwrap_or("0");
+        self.rows(&format!("{condition} AND coalesce(abs({number}) % {parts}, 0) = {part}"))
     }
 }
 
@@ -170,7 +178,10 @@ fn set(transaction: &Transaction<'_>, name: &str, made_with: &str) -> Result<()>
 }
 
 /// About how many facts are summed in one transaction; a single file with more facts has a transaction of its own.
-const FACTS: u64 = 400_000;
+const FACTS: u64 = 100_000;
+
+/// The most parts in which the entities of one transaction are added up.
+const PARTS: u64 = 1 << 12;
 
 /// All tables about the entities of each source file, for one table of facts.
 struct ByFiles<'l> {
@@ -198,10 +209,21 @@ impl ByFiles<'_> {
         let ranges = self.ranges(store)?;
         for (number, range) in ranges.iter().enumerate() {
             failpoint::point("before-sums", facts);
-            store.transaction(|transaction| {
-                self.make(transaction, range)?;
-                if number + 1 == ranges.len() { set(transaction, facts, settings) } else { Ok(()) }
-            })?;
+            let mut parts = 1;
+            let make = |parts| {
+                store.transaction(|transaction| {
+                    self.make(transaction, range, parts)?;
+                    if number + 1 == ranges.len() { set(transaction, facts, settings) } else { Ok(()) }
+                })
+            };
+            // DuckDB keeps all rows that it adds up at a time in memory. Where few entities share a row, or texts are
+            // long, the rows of one file can be too many.
+            while let Err(error) = make(parts) {
+                parts *= 8;
+                if error.fault != Some(Fault::Memory) || parts > PARTS {
+                    return Err(error);
+                }
+            }
         }
         if ranges.is_empty() { store.transaction(|transaction| set(transaction, facts, settings)) } else { Ok(()) }
     }
@@ -231,7 +253,7 @@ impl ByFiles<'_> {
     }
 
     /// Makes the rows of the changed files of a range.
-    fn make(&self, transaction: &Transaction<'_>, [first, last]: &[String; 2]) -> Result<()> {
+    fn make(&self, transaction: &Transaction<'_>, [first, last]: &[String; 2], parts: u64) -> Result<()> {
         let Self { facts, tables } = self;
         // The condition on the range avoids reading most of a large table.
         let of_range = "session_file BETWEEN ? AND ?";
@@ -241,9 +263,13 @@ impl ByFiles<'_> {
         );
         let params = params![first, last, facts, first, last];
         for by_file in *tables {
-            let (table, rows) = (by_file.table, by_file.rows(&changed));
+            let table = by_file.table;
             transaction.execute(&format!("DELETE FROM facts.{table} WHERE {changed}"), params)?;
-            transaction.execute(&format!("INSERT INTO facts.{table} {rows} ORDER BY session_file"), params)?;
+            for part in 0..parts {
+                let rows =
+                    if parts == 1 { by_file.rows(&changed) } else { by_file.rows_of_part(&changed, part, parts) };
+                transaction.execute(&format!("INSERT INTO facts.{table} {rows} ORDER BY session_file"), params)?;
+            }
         }
         let sql = format!("DELETE FROM facts.changed_files WHERE facts_table = ? AND {of_range}");
         transaction.execute(&sql, params![facts, first, last])?;

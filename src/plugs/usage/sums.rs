@@ -41,6 +41,9 @@ pub(in crate::plugs) const SECONDS: i64 = 300;
 
 const QUARTER: i64 = 900;
 
+/// The number of the quarter of an hour. Responses or calls that share a row have it in common.
+const SLICE: &str = "epoch_us(time) // 900000000";
+
 /// Whether a response is billed as fast. A call of an advisor never is.
 pub(super) const FAST: &str = "fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction')";
 
@@ -111,13 +114,13 @@ pub(super) fn lookups(prices: &Prices) -> [Lookup; 2] {
         table: TABLE,
         entities: responses(&prices.thresholds()),
         columns: format!("{SAME}, {}, min(time), max(time), {}", begin(SECONDS), added.join(", ")),
-        are_sums: true,
+        added_up_by: Some(SLICE),
     };
     let calls = ByFile {
         table: CALL_SUMS,
         entities: one_call_each(),
         columns: format!("{SAME_OF_CALLS}, {}, {}", begin(QUARTER), sums_of_calls()),
-        are_sums: true,
+        added_up_by: Some(SLICE),
     };
     let notable = ByFile {
         table: NOTABLE_CALLS,
@@ -126,13 +129,13 @@ pub(super) fn lookups(prices: &Prices) -> [Lookup; 2] {
             "session_file, username, event_id, time, session_id, project, message_id, agent, kind, tool,
              subagent_type, subagent_id, caller_id, turn_command, turn_skill, cause, error, round, {IS_RETRIED}"
         ),
-        are_sums: false,
+        added_up_by: None,
     };
     let changes = ByFile {
         table: FILE_CHANGES,
         entities: one_change_each(),
         columns: format!("{SAME_OF_CHANGES}, {}, sum(changes)::BIGINT", begin(QUARTER)),
-        are_sums: true,
+        added_up_by: Some(SLICE),
     };
     [
         Lookup { name: COPIES.name, settings: settings(prices), rows: Rows::ByFile(vec![responses]) },
