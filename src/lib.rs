@@ -11,16 +11,17 @@
 //!      ─commit─▶ DuckDB ─settle─▶ entities ─▶ reports
 //! ```
 //!
-//! The folders of `src` are layers: each uses only those below it in this table. There is one intended exception: the
-//! commands of a plug use the flags and the output of the command line.
+//! The folders of `src` are layers: each uses only those below it in this table.
 //!
 //! | folder | what it does |
 //! | --- | --- |
-//! | [`cli`] | the command line |
+//! | [`cli`] | the command line: the program's own commands, and how a command is found |
 //! | `console` | the HTTP API, its pages, and the store of login sessions; all async code |
+//! | [`plugs`] | the processors: how each is made, and its settings, reports and commands |
+//! | `command` | what commands share: flags, the pass before a report, output |
 //! | [`service`] | the daemon: decides when a processor is due, reads trigger files, writes metrics, talks to systemd |
 //! | [`actions`] | what users can do, as functions for commands and trigger files |
-//! | [`plugs`] | the list of processors: how each is made, and its settings, reports and commands |
+//! | [`plug`] | what the program knows about a processor, as a value |
 //! | [`report`] | queries, printed as tables, JSON, CSV and HTML; measures the quality of processors |
 //! | [`pass`] | the core: one pass from the roots to settled entities; read this folder first |
 //! | [`identities`] | the owners of folders |
@@ -60,12 +61,14 @@
 pub mod actions;
 pub mod base;
 pub mod cli;
+mod command;
 pub mod config;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod dialect;
 pub mod identities;
 pub mod pass;
+pub mod plug;
 pub mod plugs;
 pub mod price;
 pub mod read;

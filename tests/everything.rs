@@ -15,7 +15,8 @@ use sessionmill::actions::review;
 use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::config::Config;
 use sessionmill::identities::Identities;
-use sessionmill::plugs::{self, PLUGS, Removal, Review};
+use sessionmill::plug::{Removal, Resources, Review};
+use sessionmill::plugs::PLUGS;
 use sessionmill::source::{Layout, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -105,9 +106,9 @@ impl Play {
         self.world.path(ROOTS[self.root]).join(file)
     }
 
-    fn plugs(&self) -> plugs::Resources {
+    fn plugs(&self) -> Resources {
         let (database, now, heartbeat) = (self.world.database_file(), self.world.next().wall, Heartbeat::default());
-        plugs::Resources { credentials: None, database, plugs: PLUGS, now, heartbeat, may_ask: false }
+        Resources { credentials: None, database, plugs: PLUGS, now, heartbeat, may_ask: false }
     }
 
     fn pass(&mut self) {

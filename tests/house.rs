@@ -130,10 +130,6 @@ fn layers() -> Vec<String> {
     documentation.lines().filter_map(row).filter(|folder| folder != "simd").collect()
 }
 
-/// Folders that use a folder above them, with the reasons.
-const UPWARD: [(&str, &str, &str); 1] =
-    [("plugs", "cli", "the commands of a plug are written with the flags and the output of the command line")];
-
 #[test]
 fn every_folder_is_in_the_table_of_layers() {
     let is_folder = |entry: &fs::DirEntry| entry.file_type().unwrap().is_dir() && entry.file_name() != "simd";
@@ -152,19 +148,13 @@ fn every_folder_is_in_the_table_of_layers() {
 #[test]
 fn no_folder_uses_one_above_it() {
     let layers = layers();
-    let mut upward = Vec::new();
     for (level, folder) in layers.iter().enumerate() {
         for path in files(&format!("src/{folder}"), "rs") {
             for used in used_folders(&fs::read_to_string(&path).unwrap()) {
                 let Some(used_level) = layers.iter().position(|layer| *layer == used) else { continue };
-                let is_exception = UPWARD.iter().any(|(from, to, _)| folder == from && used == *to);
-                assert!(used_level >= level || is_exception, "{path:?} uses `{used}`, which stands above `{folder}`");
-                upward.extend((used_level < level).then(|| (folder.clone(), used)));
+                assert!(used_level >= level, "{path:?} uses `{used}`, which stands above `{folder}`");
             }
         }
-    }
-    for (from, to, _) in UPWARD {
-        assert!(upward.contains(&(from.into(), to.into())), "`{from}` does not use `{to}` any more: say so here");
     }
 }
 

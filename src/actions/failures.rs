@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::config::Config;
-use crate::plugs::{ConfiguredProcessors, Resources};
+use crate::plug::{ConfiguredProcessors, Resources};
 use crate::store::failures::{self, FailureAction};
 use crate::store::{Access, Store, pauses};
 use std::collections::BTreeSet;

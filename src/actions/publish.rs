@@ -5,7 +5,7 @@ use crate::base::holder::Holder;
 use crate::base::lock::{self, WorkLock};
 use crate::base::moment::Moment;
 use crate::config::Config;
-use crate::plugs::{ConfiguredProcessors, Resources};
+use crate::plug::{ConfiguredProcessors, Resources};
 use crate::store::publish::{self, Published};
 use crate::store::record::{self, Record};
 use crate::store::service_state::{self, ProcessorState, ServiceState, serving};

@@ -1,7 +1,7 @@
 //! Hides results of a processor, such as a task, until they are created again.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::{Removal, Resources};
+use crate::plug::{Removal, Resources};
 
 /// Hides all given ids; if one of them is unknown, hides none. Returns the result as sentences.
 ///

@@ -1,7 +1,7 @@
 //! Takes a person's decision about a result of a processor, such as a confirmed item of knowledge.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::{Resources, Review};
+use crate::plug::{Resources, Review};
 
 /// Stores a decision. Returns the result as sentences. Repeating a decision changes nothing.
 ///

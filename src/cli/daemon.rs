@@ -3,8 +3,9 @@
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
-use crate::cli::{Context, Database, SourceArgs};
+use crate::command::{Database, SourceArgs};
 use crate::config::Config;
+use crate::plug::Context;
 use crate::service::daemon::{Daemon, Event, Settings};
 use crate::source;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

@@ -4,8 +4,9 @@
 use crate::actions::failures::{self as actions, Names};
 use crate::base::error::{Result, Status};
 use crate::base::utc;
-use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, remark};
+use crate::command::place::read;
+use crate::command::{Database, Form, remark};
+use crate::plug::Context;
 use crate::report::grid::Field;
 use crate::report::listing::Listing;
 use crate::source::retry::{FailureState, Standing};

@@ -3,8 +3,9 @@
 use crate::actions::forget::{self, ForgetOutcome, ForgetPlan, Search};
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::utc;
-use crate::cli::{Context, Database, form, print, remark, screen};
+use crate::command::{Database, form, print, remark, screen};
 use crate::identities::Identities;
+use crate::plug::Context;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
 use crate::store::forget::Ban;

@@ -1,4 +1,4 @@
-//! The command line: the commands, and how their results reach the user.
+//! The command line: the commands of the program itself, and how the command of a command line is found.
 
 mod check;
 mod config;
@@ -7,20 +7,15 @@ mod console;
 mod daemon;
 mod failures;
 mod forget;
-pub(crate) mod form;
 mod hint;
-mod log;
-pub(crate) mod place;
 mod prices;
 mod publish;
 mod query;
 mod run;
 mod runs;
-pub(crate) mod scope;
 mod sink;
 mod sources;
-pub(crate) mod status;
-pub(crate) mod terminal;
+mod status;
 mod trial;
 mod trigger;
 
@@ -28,17 +23,14 @@ use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
 use crate::base::suspension;
+use crate::command::terminal::{self, say};
+use crate::command::{log, print};
 use crate::config::Environment;
-use crate::plugs::{self, Plugs, Resources};
-use crate::store::DatabaseFile;
+use crate::plug::{self, Context, Plugs};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-pub(crate) use form::Form;
-pub(crate) use place::{Database, SourceArgs};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use terminal::say;
-pub(crate) use terminal::{remark, screen};
 use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
@@ -88,20 +80,6 @@ enum Command {
     },
 }
 
-/// What a command gets from the process.
-pub(crate) struct Context {
-    pub now: Moment,
-    pub environment: Environment,
-    pub plugs: Plugs,
-}
-
-impl Context {
-    /// What processors are created from.
-    pub(crate) fn resources(&self, database: &DatabaseFile) -> Resources {
-        Resources::new(&self.environment, database, self.plugs, self.now.wall)
-    }
-}
-
 /// Runs the command line. Writes errors to stderr.
 pub fn main(plugs: Plugs, now: Moment) -> Status {
     let asked = match asked(plugs) {
@@ -135,7 +113,7 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
 enum Asked {
     Own(Command),
     /// A command of a processor, with its arguments.
-    Plug(&'static plugs::Command, ArgMatches),
+    Plug(&'static plug::Command, ArgMatches),
 }
 
 impl Asked {
@@ -194,8 +172,8 @@ fn start(plugs: Plugs, arguments: &[OsString]) -> Option<clap::error::Result<Ask
 fn parser(plugs: Plugs) -> clap::Command {
     let own = Command::augment_subcommands(clap::Command::new("own"));
     let mut own = own.get_subcommands().cloned();
-    let of_plug = |command: &'static plugs::Command| match command.name() {
-        REPORT => command.parser().subcommands(plugs.reports().map(plugs::Command::parser)),
+    let of_plug = |command: &'static plug::Command| match command.name() {
+        REPORT => command.parser().subcommands(plugs.reports().map(plug::Command::parser)),
         _ => command.parser(),
     };
     let all: Vec<_> = own.next().into_iter().chain(plugs.commands().map(of_plug)).chain(own).collect();
@@ -252,9 +230,4 @@ pub fn command(plugs: Plugs) -> clap::Command {
 fn write_manual(folder: &Path, plugs: Plugs) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     clap_mangen::generate_to(self::command(plugs), folder)
-}
-
-pub(crate) fn print(text: &str) -> Result<Status> {
-    crate::report::render::write(&mut std::io::stdout(), text)?;
-    Ok(Status::Done)
 }

@@ -3,8 +3,9 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::printable::printable;
-use crate::cli::terminal::remark;
-use crate::cli::{Context, Database, Form, print};
+use crate::command::terminal::remark;
+use crate::command::{Database, Form, print};
+use crate::plug::Context;
 use crate::price::{self, Factor, Price, Prices, Rate, Rates, Terms};
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, short_number};
@@ -37,7 +38,7 @@ enum Action {
         model: String,
 
         /// Day of the price [default: today, in UTC]
-        #[arg(long, value_name = "DATE", value_parser = crate::cli::scope::day)]
+        #[arg(long, value_name = "DATE", value_parser = crate::command::scope::day)]
         at: Option<NaiveDate>,
 
         #[command(flatten)]

@@ -2,7 +2,8 @@
 
 use crate::actions::publish as actions;
 use crate::base::error::{Result, Status};
-use crate::cli::{Context, Database, print};
+use crate::command::{Database, print};
+use crate::plug::Context;
 
 /// Publish a snapshot of the database for readers who may not write it
 ///

@@ -1,9 +1,10 @@
 //! `sessionmill query`: SQL over the database, read-only.
 
 use crate::base::error::{Error, Result, Status, count};
-use crate::cli::place::announce;
 use crate::cli::sink::Sink;
-use crate::cli::{Context, Database, Form, remark};
+use crate::command::place::announce;
+use crate::command::{Database, Form, remark};
+use crate::plug::Context;
 use crate::report::render::Format;
 use crate::store::{question, scratch, statement};
 use std::io::{BufWriter, ErrorKind};

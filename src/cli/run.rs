@@ -6,23 +6,19 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::limits::Limits;
 use crate::base::moment::Clock;
-use crate::cli::form::TableOrJson;
-use crate::cli::terminal::{alert, fitted};
-use crate::cli::{Context, Database, SourceArgs, print, remark};
+use crate::command::form::TableOrJson;
+use crate::command::pass::{PassOptions, Verbosity, pass, remark_found};
+use crate::command::terminal::{alert, fitted};
+use crate::command::{Database, SourceArgs, print, remark};
 use crate::config::Config;
-use crate::pass::trial::{self, Setup};
-use crate::pass::writer::Progress;
-use crate::pass::{self, Pass};
-use crate::plugs::ConfiguredProcessors;
+use crate::plug::ConfiguredProcessors;
+use crate::plug::Context;
 use crate::report::render::pretty;
-use crate::run::request::{Origin, Request};
-use crate::run::summary::Summary;
+use crate::run::request::Origin;
 use crate::service::metrics;
-use crate::source::{Choice, Layout};
-use crate::store::{DatabaseFile, Store, publish};
+use crate::source::Choice;
+use crate::store::{DatabaseFile, publish};
 use clap::builder::FalseyValueParser;
-use indicatif::{ProgressBar, ProgressStyle};
-use sessionmill_contract::Processor;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::path::{Path, PathBuf};
@@ -141,41 +137,6 @@ pub(super) fn remark_sources(choice: &Choice, database: &Path) {
     remark(&format!("database: {}", database.display()));
 }
 
-/// Prints which sources the program found itself.
-pub(super) fn remark_found(choice: &Choice) {
-    let found: Vec<_> = choice.transcripts().filter(|source| choice.found.contains(source)).collect();
-    if !found.is_empty() {
-        let found = found.iter().map(|source| {
-            let what = match source.layout {
-                Layout::Users => "a folder for each user",
-                Layout::ClaudeProjects => "Claude Code",
-                Layout::CodexSessions => "Codex",
-            };
-            format!("{} ({what})", source.root.display())
-        });
-        remark(&format!("sessions: found {}", found.collect::<Vec<_>>().join(", ")));
-    }
-}
-
-/// Whether a pass shows its progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verbosity {
-    Normal,
-    Quiet,
-}
-
-/// The options that a command sets for its pass.
-pub(super) struct PassOptions<'a> {
-    pub origin: Origin,
-    pub adopt: bool,
-    pub limits: Limits,
-    pub verbosity: Verbosity,
-    pub configured: &'a ConfiguredProcessors,
-    pub config: &'a Config,
-    /// Takes the open database after the pass.
-    pub leave: &'a dyn Fn(Store),
-}
-
 /// The first signal ends the pass in an orderly way; the second ends the program.
 fn stop_at_signal(heartbeat: &Heartbeat) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
@@ -185,46 +146,4 @@ fn stop_at_signal(heartbeat: &Heartbeat) -> Result<()> {
             .map_err(|error| Error::cannot("listen to", "signals", error))?;
     }
     Ok(())
-}
-
-/// Runs a pass, with a progress bar on a terminal.
-pub(super) fn pass(
-    choice: &Choice,
-    database: &DatabaseFile,
-    processors: &[&dyn Processor],
-    asked: &PassOptions<'_>,
-    context: &Context,
-) -> Result<Summary> {
-    let PassOptions { origin, adopt, limits, verbosity, configured, config, leave } = asked;
-    // The bar is drawn on stderr, if stderr is a terminal.
-    let bar = if *verbosity == Verbosity::Normal { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
-        bar.set_style(style);
-    }
-    let progress = |Progress { files, of }: Progress| {
-        bar.set_length(of);
-        bar.set_position(files);
-    };
-    let (sources, login) = (&*choice.sources, &*context.environment.login);
-    let setup = Setup { database, sources, config, heartbeat: &limits.stop };
-    let summary = pass::run(&Pass {
-        database,
-        sources,
-        processors,
-        now: context.now.clone(),
-        request: &Request::new(*origin, login),
-        login,
-        limits,
-        caps: config.caps,
-        threads: pass::threads(),
-        networks: &configured.networks,
-        lookups: &configured.lookups,
-        adopt: *adopt,
-        trial: &trial::in_own_process(setup),
-        remark: &|reader, summary| context.plugs.remarks(config, database, reader, summary),
-        leave,
-        progress: &progress,
-    });
-    bar.finish_and_clear();
-    summary
 }

@@ -1,8 +1,9 @@
 //! `sessionmill runs`: the history of runs, with who asked for them and their results.
 
 use crate::base::error::{Result, Status, count};
-use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, remark};
+use crate::command::place::read;
+use crate::command::{Database, Form, remark};
+use crate::plug::Context;
 use crate::report::grid::Field;
 use crate::report::listing::Listing;
 use crate::report::runs::{self, Listed};

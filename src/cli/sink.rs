@@ -1,8 +1,8 @@
 //! Writes the rows of a query as they come. CSV and JSON are written at once. The rows of a table are kept in memory,
 //! because columns are as wide as their widest cell.
 
-use crate::cli::form::tell_left_out;
-use crate::cli::{Form, screen};
+use crate::command::form::tell_left_out;
+use crate::command::{Form, screen};
 use crate::report::csv::{Csv, CsvCell};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};

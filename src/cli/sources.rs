@@ -3,9 +3,10 @@
 use crate::base::error::{Result, Status, thousands};
 use crate::base::holder::Holder;
 use crate::base::lock::{self, DAEMON, ProcessorLock};
-use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, remark};
+use crate::command::place::read;
+use crate::command::{Database, Form, remark};
 use crate::config::Config;
+use crate::plug::Context;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object};
 use crate::report::sources::{self as report, Listed};

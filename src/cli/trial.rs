@@ -2,11 +2,11 @@
 //! configuration as TOML to standard input.
 
 use crate::base::error::{Error, Result, Status, cause};
-use crate::cli::Context;
 use crate::config::Config;
 use crate::config::reading::Reading;
 use crate::pass::trial;
-use crate::plugs::{ConfiguredProcessors, Plugs, Resources};
+use crate::plug::Context;
+use crate::plug::{ConfiguredProcessors, Plugs, Resources};
 use crate::read::Caps;
 use crate::source::{Layout, Source};
 use crate::store::DatabaseFile;

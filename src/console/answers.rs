@@ -1,8 +1,8 @@
 //! A cache of answers, because pages and programs ask the same questions again and again. Most answers stay valid until
 //! the database changes. Answers that also depend on the clock are kept for the second in which they were computed.
 
-use crate::plugs::Decided;
-use crate::plugs::call::Viewer;
+use crate::plug::Decided;
+use crate::plug::call::Viewer;
 use crate::source::stat::Stat;
 use crate::store::Version;
 use axum::body::Bytes;
@@ -60,7 +60,7 @@ impl AnswerCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugs::call::Level;
+    use crate::plug::call::Level;
 
     #[test]
     fn an_answer_is_for_one_state_and_one_viewer() {

@@ -13,7 +13,7 @@ use crate::base::error::Result;
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::console::Console;
-use crate::plugs::{Decided, Plugs};
+use crate::plug::{Decided, Plugs};
 use crate::store::reader::Reader;
 use crate::store::{DatabaseFile, DatabaseReader, Version};
 use parking_lot::Mutex;

@@ -5,7 +5,7 @@ use super::accounts::token::{ApiToken, Scope};
 use super::accounts::user::{Role, User};
 use super::client::Client;
 use super::problem::Problem;
-use crate::plugs::call::{Level, Viewer};
+use crate::plug::call::{Level, Viewer};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use std::convert::Infallible;

@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::problem::Problem;
 use crate::base::error::Result;
 use crate::identities::Identities;
-use crate::plugs::call::Viewer;
+use crate::plug::call::Viewer;
 use crate::store::reader::Reader;
 use crate::store::snapshot::Snapshot;
 use axum::http::StatusCode;

@@ -1,7 +1,7 @@
 //! Decisions that were requested through the console and that no snapshot shows yet. They are read from the daemon's
 //! answer files, so they survive a restart of the console and include requests that were answered late.
 
-use crate::plugs::Decided;
+use crate::plug::Decided;
 use crate::service::trigger::{self, Decision};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;

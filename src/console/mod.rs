@@ -46,7 +46,7 @@ mod write_timeout;
 use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Moment;
 use crate::config::Config;
-use crate::plugs::Plugs;
+use crate::plug::Plugs;
 use crate::source::access::may_write;
 use crate::store::DatabaseFile;
 use accounts::Accounts;

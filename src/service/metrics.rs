@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
-use crate::plugs::{ConfiguredProcessors, Measure};
+use crate::plug::{ConfiguredProcessors, Measure};
 use crate::report::health::{Condition, HealthInputs, RunMode};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};

@@ -11,7 +11,7 @@
 
 use crate::actions::failures::{Names, Which};
 use crate::base::duration;
-use crate::plugs::{Decided, Removal, Review};
+use crate::plug::{Decided, Removal, Review};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 use std::time::Duration;

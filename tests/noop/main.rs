@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sessionmill::base::moment::Moment;
 use sessionmill::config::section::{self, Table as Settings};
-use sessionmill::plugs::{Plug, Plugged, Plugs, usage, verification};
+use sessionmill::plug::{Plug, Plugged, Plugs};
+use sessionmill::plugs::{usage, verification};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
     Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Said, Settlement, SourceFile, table,

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::holder::Holder;
 use crate::base::lock::{ProcessorLock, WorkLock};
 use crate::pass::settle;
-use crate::plugs::configured;
+use crate::plug::configured;
 use crate::source::retry::Retries;
 use crate::store::lookup::{self, Lookup};
 use crate::store::publish::Publisher;

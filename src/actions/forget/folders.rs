@@ -3,7 +3,7 @@
 use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step, likely, who};
 use crate::base::error::{Error, Result, Status, count};
 use crate::identities::Identities;
-use crate::plugs::ConfiguredProcessors;
+use crate::plug::ConfiguredProcessors;
 use crate::source::Remembered;
 use crate::source::scan;
 use crate::store::forget::{self, Erased};

@@ -14,7 +14,7 @@ use crate::base::error::Result;
 use crate::base::names;
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::plugs::Resources;
+use crate::plug::Resources;
 use crate::store::forget::Ban;
 use erasure::Erasure;
 use person::Visitor;

@@ -3,7 +3,7 @@
 use super::erasure;
 use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step};
 use crate::base::error::{Error, Result, Status, count};
-use crate::plugs::{ConfiguredProcessors, Persons, Plug};
+use crate::plug::{ConfiguredProcessors, Persons, Plug};
 use crate::store::{Access, SharedStore, Store, persons};
 use sessionmill_contract::Processor;
 use std::collections::{BTreeMap, BTreeSet};

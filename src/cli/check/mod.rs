@@ -5,8 +5,8 @@ mod finding;
 mod output;
 
 use crate::base::error::{Error, Result, Status};
-use crate::cli::print;
-use crate::plugs::{Plug, Plugs};
+use crate::command::print;
+use crate::plug::{Plug, Plugs};
 use finding::examine;
 use output::Output;
 use std::fs::File;

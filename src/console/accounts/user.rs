@@ -2,7 +2,7 @@
 
 use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError};
-use crate::plugs::call::{Level, Viewer};
+use crate::plug::call::{Level, Viewer};
 use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, StoreError>;

@@ -7,7 +7,7 @@ use crate::console::accounts::user::Role;
 use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
-use crate::plugs::call::Page;
+use crate::plug::call::Page;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};

@@ -11,7 +11,7 @@ use crate::console::caller::Caller;
 use crate::console::client::Client;
 use crate::console::cookie;
 use crate::console::problem::{Problem, ProblemDocument};
-use crate::plugs::call::Rows;
+use crate::plug::call::Rows;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

@@ -12,7 +12,7 @@ use crate::console::caller::Caller;
 use crate::console::lines::Lines;
 use crate::console::problem::Problem;
 use crate::identities::Identities;
-use crate::plugs::call::{Asked, CURSOR, Call, Disclosed, LIMIT, Page, Removing, Reply, Viewer};
+use crate::plug::call::{Asked, CURSOR, Call, Disclosed, LIMIT, Page, Removing, Reply, Viewer};
 use crate::service::order::{Args, Command, Order};
 use crate::source::stat::Stat;
 use crate::store::Version;

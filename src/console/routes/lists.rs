@@ -9,7 +9,7 @@ use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::identities::Identities;
-use crate::plugs::call::{Level, Page};
+use crate::plug::call::{Level, Page};
 use crate::report::runs::{self, Listed};
 use crate::source::retry::Standing;
 use crate::store::condition::one_of;

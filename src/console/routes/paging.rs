@@ -1,7 +1,7 @@
 //! Which page of a list a request wants. All lists use the same parameters.
 
 use crate::console::problem::Problem;
-use crate::plugs::call::Page;
+use crate::plug::call::Page;
 use serde::Deserialize;
 
 /// The parameters of a list without other parameters.

@@ -11,7 +11,7 @@ use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::changes::Receipt;
 use crate::console::problem::{Problem, ProblemDocument};
-use crate::plugs::call::{Level, Reply, Rows};
+use crate::plug::call::{Level, Reply, Rows};
 use crate::report::health::{Condition, HealthInputs, RunMode};
 use crate::report::runs::{self, Listed};
 use crate::service::metrics::{self, Sample};

@@ -1,8 +1,9 @@
 //! `sessionmill report budgets`: this month's budgets, with what is left.
 
 use crate::base::error::{Result, Status, count, thousands};
-use crate::cli::scope::Current;
-use crate::cli::{Context, Form, remark};
+use crate::command::scope::Current;
+use crate::command::{Form, remark};
+use crate::plug::Context;
 use crate::plugs::daily::budget::{self, BudgetStatus};
 use crate::plugs::usage::NAME;
 use crate::price::Prices;

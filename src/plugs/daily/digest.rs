@@ -4,7 +4,7 @@
 use super::budget::{self, BudgetStatus};
 use crate::base::days::{Days, Span};
 use crate::base::error::{Result, count};
-use crate::cli::scope::ReportSetup;
+use crate::command::scope::ReportSetup;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::errors::{self, Kind, Trouble};
 use crate::plugs::usage::report::filter::Filter;

@@ -5,7 +5,7 @@ use crate::base::days::Span;
 use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::plugs::measure::Measure;
+use crate::plug::measure::Measure;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;

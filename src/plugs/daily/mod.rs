@@ -20,7 +20,7 @@ mod now;
 mod overview;
 mod top;
 
-use crate::plugs::command::{Command, parsed};
+use crate::plug::command::{Command, parsed};
 use clap::Args as _;
 
 pub(super) const BUDGETS: Command = Command {

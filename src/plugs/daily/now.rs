@@ -3,7 +3,7 @@
 use crate::base::days::Span;
 use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
-use crate::cli::scope::ReportSetup;
+use crate::command::scope::ReportSetup;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, Session};
 use crate::plugs::usage::report::spending::{self, Columns, Spent, model_name};

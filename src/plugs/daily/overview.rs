@@ -4,9 +4,10 @@ use super::budget::{self, BudgetStatus};
 use crate::base::days::{Days, Span};
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::printable::printable;
-use crate::cli::scope::{Current, ReportSetup};
-use crate::cli::terminal::fitted;
-use crate::cli::{Context, print, screen, status};
+use crate::command::scope::{Current, ReportSetup};
+use crate::command::terminal::fitted;
+use crate::command::{glance, print, screen};
+use crate::plug::Context;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::filter::Filter;
@@ -80,7 +81,7 @@ struct Spending {
 pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.current.setup(&[NAME], context)?;
     let prices = Prices::new(&setup.config.price)?;
-    let (page, health) = status::glance(&setup, context, NAME, |reader| {
+    let (page, health) = glance::glance(&setup, context, NAME, |reader| {
         let page = Page::read(reader, &setup, &prices, context.now.wall, args.json)?;
         let concerns = page.budgets.iter().filter_map(BudgetStatus::concern).collect();
         Ok((page, concerns))

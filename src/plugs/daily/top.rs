@@ -6,8 +6,9 @@
 use super::now::{Key, Now, Wish};
 use crate::base::error::{Error, Result, Status};
 use crate::base::moment::Clock;
-use crate::cli::scope::{Current, ReportSetup};
-use crate::cli::{Context, screen};
+use crate::command::scope::{Current, ReportSetup};
+use crate::command::screen;
+use crate::plug::Context;
 use crate::plugs::usage::NAME;
 use crate::price::Prices;
 use ratatui::DefaultTerminal;

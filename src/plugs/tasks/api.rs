@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::call::{
+use crate::plug::call::{
     Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Rows, Schema, Schemas, TaskEvent, schema_of,
 };
 use crate::plugs::tasks::commands::STATUSES;

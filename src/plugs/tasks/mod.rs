@@ -23,7 +23,7 @@ pub use settings::Settings;
 
 use crate::config::Config;
 use crate::config::section::Table;
-use crate::plugs::{Obstacle, Plug, Plugged, Resources};
+use crate::plug::{Obstacle, Plug, Plugged, Resources};
 use crate::store::migrate::Migration;
 use sessionmill_tasks::{Policy, Tasks};
 use std::sync::LazyLock;

@@ -3,8 +3,8 @@
 
 use super::PLUG;
 use crate::base::error::{Result, count};
-use crate::plugs::Removal;
-use crate::plugs::Resources;
+use crate::plug::Removal;
+use crate::plug::Resources;
 use crate::plugs::tasks::report::session::{self, TaskSession};
 use crate::store::{Access, Store};
 use chrono::{DateTime, Utc};

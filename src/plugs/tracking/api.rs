@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::{Error, Result, Status};
 use crate::dialect::replay::Typed;
-use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Rows, schema_of};
+use crate::plug::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Rows, schema_of};
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::recording::{Recording, parts};
 use crate::plugs::tracking::report::session;

@@ -6,7 +6,7 @@
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
 use crate::base::hash::from_hex;
-use crate::plugs::{Obstacle, Persons};
+use crate::plug::{Obstacle, Persons};
 use crate::store::beside;
 use crate::store::persons::PersonFacts;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use super::Settings;
 use crate::base::error::cause;
 use crate::config::Config;
-use crate::plugs::{CheckFinding, Surroundings};
+use crate::plug::{CheckFinding, Surroundings};
 use sessionmill_tracking::places::Places;
 
 /// The places of the configured file.

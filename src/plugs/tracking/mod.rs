@@ -20,7 +20,7 @@ pub mod settings;
 pub use settings::Settings;
 
 use crate::config::section::Table;
-use crate::plugs::{Obstacle, Plug, Plugged};
+use crate::plug::{Obstacle, Plug, Plugged};
 use crate::store::migrate::Migration;
 use sessionmill_tracking::Tracking;
 use std::sync::LazyLock;

@@ -6,7 +6,7 @@
 
 use crate::base::days::Days;
 use crate::base::error::Result;
-use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
+use crate::plug::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only, Where};
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
@@ -324,7 +324,7 @@ fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugs::call::Viewer;
+    use crate::plug::call::Viewer;
 
     const COLUMNS: [Column; 1] = [Column::count("responses", "Responses")];
 

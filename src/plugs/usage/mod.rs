@@ -16,7 +16,8 @@ pub mod report;
 pub(in crate::plugs) mod repositories;
 pub(in crate::plugs) mod sums;
 
-use crate::plugs::{Plug, Plugged, daily};
+use crate::plug::{Plug, Plugged};
+use crate::plugs::daily;
 use crate::store::migrate::Migration;
 use sessionmill_usage::Usage;
 

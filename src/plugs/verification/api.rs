@@ -2,7 +2,7 @@
 
 use crate::base::error::{Result, Status};
 use crate::identities::Identities;
-use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, Rows, schema_of};
+use crate::plug::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, Rows, schema_of};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::Settings;
 use crate::plugs::verification::report::ids;

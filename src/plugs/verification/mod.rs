@@ -24,7 +24,7 @@ pub use settings::Settings;
 use crate::config::Config;
 use crate::config::section::Table;
 use crate::pass::network::Network;
-use crate::plugs::{CheckFinding, Decisions, Obstacle, Plug, Plugged, Resources, Surroundings};
+use crate::plug::{CheckFinding, Decisions, Obstacle, Plug, Plugged, Resources, Surroundings};
 use crate::store::migrate::Migration;
 use crate::store::schema::Kept;
 use exclusion::Exclusion;

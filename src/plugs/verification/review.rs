@@ -3,8 +3,8 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::pass::settle;
-use crate::plugs::Resources;
-use crate::plugs::Review;
+use crate::plug::Resources;
+use crate::plug::Review;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::ids::{self, Named};
 use crate::source::retry::Retries;

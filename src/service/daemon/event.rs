@@ -2,7 +2,7 @@
 
 use crate::base::error::Result;
 use crate::config::Config;
-use crate::plugs::Plugs;
+use crate::plug::Plugs;
 use crate::service::daemon::work::Results;
 use crate::service::trigger::Claim;
 use crate::source::Source;

@@ -26,7 +26,7 @@ use crate::base::lock::{self, DAEMON, WorkLock};
 use crate::base::moment::Moment;
 use crate::base::utc;
 use crate::config::Config;
-use crate::plugs::Plug;
+use crate::plug::Plug;
 use crate::run::request::{Origin, Request};
 use crate::service::history;
 use crate::service::order::Args;

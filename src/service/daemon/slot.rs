@@ -3,7 +3,7 @@
 use crate::base::error::{Result, Status};
 use crate::base::moment::Moment;
 use crate::base::schedule::{End, LastRun, Schedule};
-use crate::plugs::Plug;
+use crate::plug::Plug;
 use crate::run::request::Origin;
 use crate::run::summary::Summary;
 use crate::service::daemon::event::Settings;

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::identities::Identities;
 use crate::pass::trial::{self, Setup};
 use crate::pass::{self, Pass};
-use crate::plugs::{ConfiguredProcessors, Plug, Resources};
+use crate::plug::{ConfiguredProcessors, Plug, Resources};
 use crate::run::request::Request;
 use crate::run::summary::{Counts, Deferral, KeyError, Summary};
 use crate::service::daemon::event::{Event, Settings};

@@ -2,8 +2,9 @@
 
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::names;
-use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
-use crate::cli::{Context, Form, remark};
+use crate::command::scope::{ReportArgs, ReportSetup, Usual};
+use crate::command::{Form, remark};
+use crate::plug::Context;
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, Order, TaskSession};

@@ -17,10 +17,11 @@ mod task;
 pub(super) use list::STATUSES;
 
 use crate::base::error::{Result, Status};
-use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, SourceArgs};
+use crate::command::scope::refresh;
+use crate::command::{Database, SourceArgs};
 use crate::config::Config;
-use crate::plugs::command::{Command, parsed};
+use crate::plug::Context;
+use crate::plug::command::{Command, parsed};
 use crate::plugs::tasks::NAME;
 use crate::source::access::may_write;
 use crate::store::DatabaseFile;

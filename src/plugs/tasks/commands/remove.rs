@@ -3,9 +3,10 @@
 use super::Current;
 use crate::base::duration;
 use crate::base::error::{Result, Status, count};
-use crate::cli::place::read;
-use crate::cli::{Context, print, remark};
-use crate::plugs::Removal;
+use crate::command::place::read;
+use crate::command::{print, remark};
+use crate::plug::Context;
+use crate::plug::Removal;
 use crate::plugs::tasks::report::session;
 use crate::plugs::tasks::{Settings, tombstone};
 use chrono::TimeDelta;

@@ -2,8 +2,9 @@
 
 use super::list::{Which, purged};
 use crate::base::error::{Result, Status};
-use crate::cli::form::{self, Form, Shown};
-use crate::cli::{Context, remark};
+use crate::command::form::{self, Form, Shown};
+use crate::command::remark;
+use crate::plug::Context;
 use crate::plugs::tasks::report::figures::{self, By};
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session;

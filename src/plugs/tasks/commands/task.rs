@@ -1,7 +1,8 @@
 //! `sessionmill task`: records what happened to a task, as a line of an append-only file.
 
 use crate::base::error::{Error, Result, Status};
-use crate::cli::{Context, print};
+use crate::command::print;
+use crate::plug::Context;
 use crate::plugs::tasks::Settings;
 use crate::plugs::tasks::line::{Details, Happening, new_id};
 use crate::source::events::EventJournal;

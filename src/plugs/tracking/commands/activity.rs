@@ -1,9 +1,10 @@
 //! `sessionmill report activity`: who was active, when, and for how long.
 
 use crate::base::error::{Error, Result, Status};
-use crate::cli::form::{self, Form, Shown};
-use crate::cli::scope::{ReportArgs, ReportSetup, Rows, Usual};
-use crate::cli::{Context, remark};
+use crate::command::form::{self, Form, Shown};
+use crate::command::remark;
+use crate::command::scope::{ReportArgs, ReportSetup, Rows, Usual};
+use crate::plug::Context;
 use crate::plugs::tracking::report::activity;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::{Filter, Kind};

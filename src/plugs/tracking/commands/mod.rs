@@ -10,7 +10,7 @@ mod activity;
 mod replay;
 mod timeline;
 
-use crate::plugs::command::{Command, parsed};
+use crate::plug::command::{Command, parsed};
 use clap::Args as _;
 
 pub(super) const REPORTS: [Command; 1] = [Command {

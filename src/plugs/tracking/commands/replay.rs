@@ -1,9 +1,10 @@
 //! `sessionmill replay`: the recording of an activity session, read from the source files.
 
 use crate::base::error::{Error, Result, Status};
-use crate::cli::place::read;
-use crate::cli::{Context, Database};
+use crate::command::Database;
+use crate::command::place::read;
 use crate::dialect::replay::Typed;
+use crate::plug::Context;
 use crate::plugs::tracking::report::recording::{Recording, parts};
 use crate::source::Source;
 use crate::store::sources;

@@ -3,9 +3,10 @@
 use super::activity::Choice;
 use crate::base::days::Days;
 use crate::base::error::{Result, Status};
-use crate::cli::form::Form;
-use crate::cli::scope::{ReportArgs, Rows, Usual, day};
-use crate::cli::{Context, remark};
+use crate::command::form::Form;
+use crate::command::remark;
+use crate::command::scope::{ReportArgs, Rows, Usual, day};
+use crate::plug::Context;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::usage::report::filter::Only;

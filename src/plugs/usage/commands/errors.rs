@@ -2,8 +2,9 @@
 
 use super::scope::{ReportContext, Scope};
 use crate::base::error::{Result, Status, thousands};
-use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, Form, remark, screen};
+use crate::command::scope::{Rows, Usual};
+use crate::command::{Form, remark, screen};
+use crate::plug::Context;
 use crate::plugs::usage::report::errors::{self, Kind, Order, Trouble, meaning};
 use crate::plugs::usage::report::recurring::{self, Recurring, RecurringBy};
 use crate::report::grid::{Field, bar, sparkline};

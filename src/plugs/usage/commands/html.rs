@@ -3,8 +3,9 @@
 use super::scope::Scope;
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
-use crate::cli::scope::Usual;
-use crate::cli::{Context, print, remark, terminal};
+use crate::command::scope::Usual;
+use crate::command::{print, remark, terminal};
+use crate::plug::Context;
 use crate::plugs::usage::report::html;
 use crate::plugs::{tracking, usage};
 use std::path::{Path, PathBuf};

@@ -16,8 +16,8 @@ mod session;
 mod sessions;
 
 use crate::base::error::{Result, Status};
-use crate::cli::Context;
-use crate::plugs::command::{Command, parsed};
+use crate::plug::Context;
+use crate::plug::command::{Command, parsed};
 use crate::plugs::daily;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::by::By;

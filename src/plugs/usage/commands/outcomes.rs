@@ -2,9 +2,10 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status};
-use crate::cli::form::{self, Shown};
-use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, Form};
+use crate::command::Form;
+use crate::command::form::{self, Shown};
+use crate::command::scope::{Rows, Usual};
+use crate::plug::Context;
 use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
 use crate::report::render::Format;
 

@@ -2,9 +2,10 @@
 
 use super::scope::Scope;
 use crate::base::error::{Error, Result, Status};
-use crate::cli::form::{self, Raw, Shown};
-use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, print, remark, screen};
+use crate::command::form::{self, Raw, Shown};
+use crate::command::scope::{Rows, Usual};
+use crate::command::{print, remark, screen};
+use crate::plug::Context;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::{ccusage, explain, usage};
 use crate::report::render::{self, Format};

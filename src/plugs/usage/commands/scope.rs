@@ -1,9 +1,10 @@
 //! Flags that several reports share: the part of all usage that a report is about.
 
 use crate::base::error::Result;
-use crate::cli::form::Shown;
-use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
-use crate::cli::{Context, remark};
+use crate::command::form::Shown;
+use crate::command::remark;
+use crate::command::scope::{ReportArgs, ReportSetup, Usual};
+use crate::plug::Context;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::price::Prices;

@@ -1,9 +1,10 @@
 //! `sessionmill session`: usage by session, or one session step by step.
 
 use crate::base::error::{Error, Result, Status, count, thousands};
-use crate::cli::form::tell_left_out;
-use crate::cli::scope::Usual;
-use crate::cli::{Context, print, remark, screen};
+use crate::command::form::tell_left_out;
+use crate::command::scope::Usual;
+use crate::command::{print, remark, screen};
+use crate::plug::Context;
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::errors::meaning;

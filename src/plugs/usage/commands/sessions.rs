@@ -2,8 +2,9 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
-use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, Form, remark, screen};
+use crate::command::scope::{Rows, Usual};
+use crate::command::{Form, remark, screen};
+use crate::plug::Context;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::spending::model_name;

@@ -2,8 +2,9 @@
 
 use super::Which;
 use crate::base::error::{Result, Status, count};
-use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, remark};
+use crate::command::place::read;
+use crate::command::{Database, Form, remark};
+use crate::plug::Context;
 use crate::plugs::verification::report::knowledge::{self, Item, Review};
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object, short_number};

@@ -8,11 +8,12 @@ mod show;
 mod suggest;
 
 use crate::base::error::{Result, Status};
-use crate::cli::place::read;
-use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, SourceArgs};
+use crate::command::place::read;
+use crate::command::scope::refresh;
+use crate::command::{Database, SourceArgs};
 use crate::identities::Identities;
-use crate::plugs::command::{Command, parsed};
+use crate::plug::Context;
+use crate::plug::command::{Command, parsed};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::plugs::verification::{NAME, Settings};

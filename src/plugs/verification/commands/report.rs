@@ -1,9 +1,10 @@
 //! `sessionmill report verification`: amounts of knowledge by domain, person, kind of evidence or month.
 
 use crate::base::error::{Result, Status};
-use crate::cli::form::{self, Form, Shown};
-use crate::cli::scope::{ReportArgs, Usual};
-use crate::cli::{Context, remark};
+use crate::command::form::{self, Form, Shown};
+use crate::command::remark;
+use crate::command::scope::{ReportArgs, Usual};
+use crate::plug::Context;
 use crate::plugs::verification::report::overview::{self as verification};
 use crate::plugs::verification::{NAME, Settings};
 

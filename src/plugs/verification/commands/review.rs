@@ -1,8 +1,9 @@
 //! `sessionmill knowledge approve|reject|merge|split`: the decisions of curators.
 
 use crate::base::error::{Result, Status};
-use crate::cli::{Context, Database, remark};
-use crate::plugs::Review;
+use crate::command::{Database, remark};
+use crate::plug::Context;
+use crate::plug::Review;
 use crate::plugs::verification::review;
 use sessionmill_verification::review::Action;
 

@@ -3,10 +3,11 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::base::printable::printable;
-use crate::cli::form::TableOrJson;
-use crate::cli::place::read;
-use crate::cli::{Context, Database, print};
+use crate::command::form::TableOrJson;
+use crate::command::place::read;
+use crate::command::{Database, print};
 use crate::identities::Identities;
+use crate::plug::Context;
 use crate::plugs::verification::Settings;
 use crate::plugs::verification::report::ids::{self, Named};
 use crate::plugs::verification::report::knowledge::{self, Filter, Item, Piece, Relation, Review};

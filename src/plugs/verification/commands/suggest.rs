@@ -2,10 +2,11 @@
 
 use super::fraction;
 use crate::base::error::{Error, Result, Status};
-use crate::cli::place::read;
-use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, SourceArgs, print};
+use crate::command::place::read;
+use crate::command::scope::refresh;
+use crate::command::{Database, SourceArgs, print};
 use crate::identities::Identities;
+use crate::plug::Context;
 use crate::plugs::usage;
 use crate::plugs::verification::report::suggest::{self, Wish, diff, page};
 use crate::plugs::verification::{NAME, Settings};

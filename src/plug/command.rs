@@ -1,16 +1,33 @@
-//! A command of the command line that a processor provides.
+//! A command of the command line that a processor provides, and what all commands get.
 
 use crate::base::error::{Error, Result, Status};
-use crate::cli::Context;
+use crate::base::moment::Moment;
+use crate::config::Environment;
+use crate::plug::{Plugs, Resources};
+use crate::store::DatabaseFile;
 use clap::{ArgMatches, FromArgMatches};
+
+/// What a command gets from the process.
+pub(crate) struct Context {
+    pub now: Moment,
+    pub environment: Environment,
+    pub plugs: Plugs,
+}
+
+impl Context {
+    /// What processors are created from.
+    pub(crate) fn resources(&self, database: &DatabaseFile) -> Resources {
+        Resources::new(&self.environment, database, self.plugs, self.now.wall)
+    }
+}
 
 /// A command, or a subcommand of `report`.
 #[derive(Clone, Copy)]
 pub struct Command {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Adds the arguments and the help to a command.
-    pub(super) arguments: fn(clap::Command) -> clap::Command,
-    pub(super) run: fn(&ArgMatches, &Context) -> Result<Status>,
+    pub(crate) arguments: fn(clap::Command) -> clap::Command,
+    pub(crate) run: fn(&ArgMatches, &Context) -> Result<Status>,
 }
 
 impl Command {
@@ -34,6 +51,6 @@ impl Command {
 }
 
 /// The arguments of a command, from clap's matches.
-pub(super) fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T> {
+pub(crate) fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T> {
     T::from_arg_matches(matches).map_err(|error| Error::new(Status::Usage, error.to_string()))
 }

@@ -2,7 +2,7 @@
 
 use crate::base::error::Error;
 use crate::base::printable::printable;
-use crate::cli::log;
+use crate::command::log;
 use crate::report::screen::Screen;
 use rustix::fd::AsFd;
 use std::ffi::OsString;
@@ -40,13 +40,13 @@ fn columns_of(variable: &str) -> Option<usize> {
 }
 
 /// Prints an error and its hint.
-pub(super) fn say(error: &Error) {
+pub(crate) fn say(error: &Error) {
     let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
     alert(&format!("sessionmill: {error}{hint}"));
 }
 
 /// Prints something important. In the journal, each line needs its own priority at the beginning.
-pub(super) fn alert(text: &str) {
+pub(crate) fn alert(text: &str) {
     if log::is_journal() {
         text.lines().filter(|line| !line.is_empty()).for_each(|line| remark(&format!("{}{line}", log::ERROR)));
     } else {
@@ -69,7 +69,7 @@ pub(crate) fn fitted(text: &str, column: usize) -> String {
 }
 
 /// Prints an error of the command line.
-pub(super) fn usage(error: &clap::Error) {
+pub(crate) fn usage(error: &clap::Error) {
     let text = error.render();
     if log::is_journal() {
         return alert(&text.to_string());

@@ -4,7 +4,7 @@
 use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::plugs::Decided;
+use crate::plug::Decided;
 use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;

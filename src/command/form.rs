@@ -2,9 +2,9 @@
 
 use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
-use crate::cli::scope::ReportSetup;
-use crate::cli::terminal::fitted;
-use crate::cli::{print, remark, screen};
+use crate::command::scope::ReportSetup;
+use crate::command::terminal::fitted;
+use crate::command::{print, remark, screen};
 use crate::report::csv::Texts;
 use crate::report::listing::{Listing, Written};
 use crate::report::render::{self, Format};

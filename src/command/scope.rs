@@ -4,12 +4,13 @@ use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
-use crate::cli::place::read_open;
-use crate::cli::run::{PassOptions, Verbosity, pass, remark_found};
-use crate::cli::{Context, Database, SourceArgs, remark, screen};
+use crate::command::pass::{PassOptions, Verbosity, pass, remark_found};
+use crate::command::place::read_open;
+use crate::command::{Database, SourceArgs, remark, screen};
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::plugs::ConfiguredProcessors;
+use crate::plug::ConfiguredProcessors;
+use crate::plug::Context;
 use crate::report::render::Format;
 use crate::run::request::Origin;
 use crate::run::summary::Summary;
@@ -211,7 +212,7 @@ impl ReportSetup {
     }
 
     /// Takes the open database.
-    pub(super) fn left(&self) -> Option<Store> {
+    pub(crate) fn left(&self) -> Option<Store> {
         self.left.take()
     }
 

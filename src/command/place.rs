@@ -2,8 +2,9 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
-use crate::cli::{Context, remark};
+use crate::command::remark;
 use crate::config::{self, Config};
+use crate::plug::Context;
 use crate::source::access;
 use crate::source::agents::Agents;
 use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
@@ -201,7 +202,7 @@ pub(crate) fn read<T>(database: &DatabaseFile, context: &Context, body: impl Fn(
 }
 
 /// The same, with the database that a pass of this process may have left open.
-pub(super) fn read_open<T>(
+pub(crate) fn read_open<T>(
     database: &DatabaseFile,
     left: Option<Store>,
     context: &Context,

@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::people;
 use crate::pass::network::Network;
-use crate::plugs::{Obstacle, Plugged, Plugs, Resources};
+use crate::plug::{Obstacle, Plugged, Plugs, Resources};
 use crate::store::lookup::Lookup;
 use sessionmill_contract::Processor;
 

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Starts to log events of `level` and above, unless the environment sets another level. Of a panic, only the place is
 /// logged: its message could quote a transcript.
-pub(super) fn begin(level: LevelFilter, queue: Option<Queue>) {
+pub(crate) fn begin(level: LevelFilter, queue: Option<Queue>) {
     let filter = EnvFilter::builder().with_default_directive(level.into());
     let filter = filter.with_env_var("SESSIONMILL_LOG").from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
@@ -39,14 +39,14 @@ pub(super) fn begin(level: LevelFilter, queue: Option<Queue>) {
 
 /// Whether stderr is connected to the journal, as described in systemd.exec(5). The variable alone proves nothing,
 /// because child processes inherit it even if their stderr is redirected.
-pub(super) fn is_journal() -> bool {
+pub(crate) fn is_journal() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
     let same = |stat: rustix::fs::Stat| stream.to_str() == Some(&*format!("{}:{}", stat.st_dev, stat.st_ino));
     rustix::fs::fstat(io::stderr()).is_ok_and(same)
 }
 
 /// The priority of an error, which begins each line in the journal.
-pub(super) const ERROR: &str = "<3>";
+pub(crate) const ERROR: &str = "<3>";
 
 /// Where lines are written.
 struct Stderr {
@@ -98,7 +98,7 @@ impl io::Write for Line<'_> {
 
 /// Lines that a thread writes.
 #[derive(Clone)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     waiting: SyncSender<Waiting>,
     dropped: Arc<AtomicU64>,
 }
@@ -111,7 +111,7 @@ enum Waiting {
 
 impl Queue {
     /// Starts the thread.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (waiting, lines) = sync_channel(LINES);
         let queue = Self { waiting, dropped: Arc::default() };
         let dropped = Arc::clone(&queue.dropped);
@@ -126,7 +126,7 @@ impl Queue {
     }
 
     /// Waits until the lines are written, but not for long.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let (done, written) = sync_channel(1);
         if self.waiting.try_send(Waiting::End(done)).is_ok() {
             let _ = written.recv_timeout(PATIENCE);
