@@ -5,6 +5,7 @@
 //! times in a different type, so the query converts them to seconds.
 
 use super::secret::{Secret, public_id};
+use super::session::DATA;
 use super::sql::{Connections, Kind, Sql, Value};
 use super::{Accounts, Micros, StoreError};
 use crate::config::console::Console;
@@ -46,8 +47,8 @@ impl Accounts {
                 imported.ended += 1;
                 continue;
             }
-            let is_json = data.len() <= 64 << 10 && serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok();
-            let Some(secret) = Secret::presented(&id).filter(|_| is_json) else {
+            let (secret, data) = (Secret::presented(&id), nested(&data));
+            let (Some(secret), Some(data)) = (secret, data) else {
                 imported.refused += 1;
                 continue;
             };
@@ -87,6 +88,13 @@ impl Accounts {
         }
         Ok(imported)
     }
+}
+
+/// The data of an older session, below a key of its own: the console takes rights from the other keys. `None` if it
+/// cannot be stored.
+fn nested(data: &str) -> Option<String> {
+    serde_json::from_str::<serde::de::IgnoredAny>(data).ok()?;
+    Some(format!("{{\"older\": {data}}}")).filter(|data| data.len() <= DATA)
 }
 
 /// The query for the sessions of an older store, with columns in the order in which [`Accounts::import`] reads them.

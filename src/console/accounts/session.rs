@@ -23,7 +23,7 @@ const GRACE: Micros = 30_000_000;
 /// The time of last use is written at most this often, so that not every request writes.
 const TOUCH: Micros = 60_000_000;
 /// The most bytes of a session's data.
-const DATA: usize = 64 << 10;
+pub(super) const DATA: usize = 64 << 10;
 /// The number of rows that one statement of a clean-up deletes.
 const BATCH: u32 = 1000;
 /// Attempts to find a secret that is not taken. In practice the first one succeeds.
