@@ -1,6 +1,7 @@
 //! The audit log: who did what, and when. It contains no secrets and no content of transcripts.
 
 use super::sql::{Cells, Kind, Value};
+use super::user::User;
 use super::{Accounts, Micros, StoreError};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -79,14 +80,15 @@ impl Accounts {
     }
 
     /// The newest entries with ids below `before`, and the total number of entries. With `of`, only entries that this
-    /// user made or owns are listed and counted.
+    /// user made or owns are listed and counted, and none from before the user was added: these are of an earlier user
+    /// of the same name.
     ///
     /// # Errors
     ///
     /// If the store cannot be reached.
     pub async fn audit(
         &self,
-        of: Option<&str>,
+        of: Option<&User>,
         before: Option<i64>,
         limit: u32,
         now: Micros,
@@ -94,7 +96,10 @@ impl Accounts {
         let sql = self.ready(now).await?;
         let before = Value::from(before.unwrap_or(i64::MAX));
         let (shown, user) = match of {
-            Some(user) => ("(actor = ? OR owner = ?)", vec![Value::from(user); 2]),
+            Some(User { name, created_at, .. }) => (
+                "(actor = ? OR owner = ?) AND at >= ?",
+                vec![Value::from(&**name), Value::from(&**name), Value::from(*created_at)],
+            ),
             None => ("1 = 1", Vec::new()),
         };
         let count = format!("SELECT count(*) FROM audit_log WHERE {shown}");

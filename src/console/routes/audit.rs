@@ -45,7 +45,7 @@ impl App {
     /// it.
     pub(in crate::console) async fn entries(&self, caller: &Caller, page: Page) -> Result<Entries, Problem> {
         let sees_all = caller.is_owner || caller.user.role == Role::Admin;
-        let of = (!sees_all).then_some(&*caller.user.name);
+        let of = (!sees_all).then_some(&caller.user);
         let before = page.from.and_then(|from| i64::try_from(from).ok());
         let (entries, total) = self.accounts.audit(of, before, page.limit, self.micros()).await?;
         let last = entries.last().filter(|_| entries.len() >= page.limit as usize);
