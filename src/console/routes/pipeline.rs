@@ -48,11 +48,13 @@ pub(super) struct Processor {
     name: String,
     /// `ok`, `disabled`, `paused`, `warning` or `failing`.
     state: String,
+    /// Only for viewers who may see files of others.
     reasons: Vec<String>,
     next_due: Option<String>,
     /// The run in progress.
     #[schema(value_type = Option<Object>)]
     running: Option<Holder>,
+    /// Only for viewers who may see files of others.
     #[schema(value_type = Option<Object>)]
     last_run: Option<serde_json::Value>,
 }
@@ -134,8 +136,11 @@ pub(super) async fn processors(
     let Rows { rows, total, next_cursor } = page.cut(app.samples().await?);
     let mut processors: Vec<_> = rows.into_iter().map(|(_, processor)| processor).collect();
     if caller.viewer().others < Level::Metadata {
-        // These contain names of files.
-        processors.iter_mut().for_each(|processor| processor.last_run = None);
+        // These contain names of files and folders.
+        for processor in &mut processors {
+            processor.last_run = None;
+            processor.reasons.clear();
+        }
     }
     Ok(Json(Processors { processors, total, next_cursor }))
 }
