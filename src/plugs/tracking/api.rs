@@ -16,7 +16,6 @@ use crate::store::reader::Reader;
 use crate::store::sources;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 const fn any(name: &'static str, words: &'static str) -> Parameter {
     Parameter { name, words, values: &[] }
@@ -300,20 +299,18 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
     };
     let user = asked.value("user").unwrap_or_default();
-    let folders = asked.identities.folders(user).map(str::to_owned).chain([user.to_owned()]).collect::<BTreeSet<_>>();
-    let of_site = user.split_once('/').map(|(site, _)| site);
-    if !asked.viewer.is(user)
-        && !folders.iter().all(|folder| asked.may_see(Some(of_site.unwrap_or(folder)), Level::Metadata))
-    {
-        return Ok(Reply::NotFound);
-    }
     let (zone, identities) = (asked.zone, asked.identities.clone());
     let filter =
         Filter { days: Days { since, until }, user: None, kind: None, projects: None, bots: false, zone, identities };
-    let who = match timeline::who(reader, &Only::from(user.to_owned()), &filter.identities) {
+    let mut who = match timeline::who(reader, &Only::from(user.to_owned()), &filter.identities) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
         who => who?,
     };
+    // A name can be that of several folders: of a person, of a user, of itself.
+    who.folders.retain(|folder| asked.may_see(Some(folder), Level::Metadata));
+    if who.folders.is_empty() {
+        return Ok(Reply::NotFound);
+    }
     let kinds = asked.value("kind").map(|kinds| kinds.split(',').collect::<Vec<_>>());
     let mut entries = timeline::timeline(reader, &who, &filter, kinds.as_deref())?;
     let prices = Prices::new(&asked.config.price)?;
