@@ -2,9 +2,9 @@
 
 #![cfg(feature = "console")]
 
-use crate::console::{Console, add, team};
+use crate::console::{Console, add, add_person, team};
 use crate::replay;
-use crate::world::World;
+use crate::world::{World, response};
 use serde_json::{Value, json};
 use sessionmill::base::lock;
 use sessionmill::store::snapshot::Snapshot;
@@ -47,6 +47,49 @@ fn an_auditor_reads_content_with_a_reason_that_its_owner_sees() {
     // Figures reveal no content, and a cached answer is not shown without an entry in the log.
     assert_eq!(ask(&console, "/usage?by=user", &auditor, reason).0, 200);
     assert_eq!(read(&auditor).len(), 2);
+}
+
+#[test]
+fn everybody_whose_knowledge_a_curator_lists_is_told_once() {
+    let world = World::new();
+    for (number, (folder, term)) in [("bob", "CHURN"), ("bob-2", "MARGIN"), ("ada", "BACKLOG")].into_iter().enumerate()
+    {
+        let prompt = json!({"type": "user", "uuid": format!("u{number}"), "sessionId": format!("s-{folder}"),
+            "timestamp": "2026-02-01T09:00:00Z", "cwd": "/home/shop",
+            "message": {"role": "user", "content": format!("By {term} we mean what {folder} counts at each month's end.")}});
+        let reply = response(folder, "10:00:00", 5).replace("\"s1\"", &format!("\"s-{folder}\""));
+        world.write(&format!("{folder}/a.jsonl"), format!("{prompt}\n{reply}"));
+    }
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let bobs = "[[person]]\nemail = \"bob@example.org\"\nname = \"Bob B\"\nfolders = [\"bob\", \"bob-2\"]\n";
+    std::fs::write(world.path("people.toml"), bobs).unwrap();
+    let [bob, rob] = ["bob", "rob"].map(|user| add_person(&world, user, "member", "Bob B"));
+    let [ada, cyd] = [("ada", "member"), ("cyd", "curator")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start_with(&world, "identities = \"people.toml\"", "");
+    let told = |token: &str| {
+        let entries = ask(&console, "/audit", token, "").1["entries"].clone();
+        let read = entries.as_array().unwrap().iter().filter(|entry| entry["event"] == "content.read");
+        read.map(|entry| [&entry["actor"], &entry["object"]].map(|text| text.as_str().unwrap().to_owned()).join(" "))
+            .collect::<Vec<_>>()
+    };
+    let of_all = |count: usize| {
+        assert_eq!(told(&bob).len(), count, "one entry for two folders: {:?}", told(&bob));
+        assert_eq!((told(&rob), told(&bob)), (told(&ada), told(&ada)), "each user who has the folder");
+    };
+    assert_eq!(ask(&console, "/knowledge", &bob, "").1["total"], 2);
+    assert_eq!(ask(&console, "/knowledge?text=nothing", &cyd, "").1["total"], 0);
+    of_all(0);
+    let list = ask(&console, "/knowledge", &cyd, "").1;
+    assert_eq!(list["total"], 3, "{list}");
+    of_all(1);
+    assert_eq!(told(&ada), ["cyd /knowledge"]);
+    let _ = ask(&console, "/knowledge", &cyd, "");
+    of_all(2);
+    let of_ada = list["items"].as_array().unwrap().iter().find(|item| item["content"].to_string().contains("BACKLOG"));
+    let path = format!("/knowledge/{}", of_ada.unwrap()["item_id"].as_str().unwrap());
+    assert_eq!(ask(&console, &path, &cyd, "").0, 200);
+    assert_eq!((told(&ada).len(), told(&rob).len()), (3, 2), "those of the page only");
+    assert_eq!(told(&ada)[0], format!("cyd {path}"));
 }
 
 #[test]

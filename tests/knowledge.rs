@@ -741,3 +741,33 @@ fn what_older_rules_heard_in_files_that_are_gone_goes_unless_it_was_approved() {
     let items = world.rows("SELECT status, evidence FROM knowledge_items ORDER BY ALL");
     assert_eq!(items, ["approved|1", "pending|1", "pending|1", "pending|3"], "and the items follow");
 }
+
+#[test]
+#[cfg(feature = "console")]
+fn the_beginning_of_an_id_says_nothing_about_items_of_others() {
+    use crate::console::{Console, add};
+    let world = World::new();
+    let number = |number: u32| format!("confirmation data thing-{number}: Thing {number} is counted on day {number}");
+    // Of 17 items, two begin with the same digit.
+    world.write("bob/b.jsonl", (1..=17).map(|day| says(&format!("b{day}"), day, &number(day))).collect::<String>());
+    world.write("ada/a.jsonl", says("a1", 20, &number(20)).replace("\"s1\"", "\"s2\""));
+    pass(&world, 1);
+    let ids = |user: &str| -> Vec<String> {
+        world.rows(&format!("SELECT item_id FROM verification_evidence WHERE username = '{user}' ORDER BY ALL"))
+    };
+    let (of_bob, of_ada) = (ids("bob"), ids("ada").remove(0));
+    assert_eq!(of_bob.len(), 17);
+    let first = |id: &String| id[3..4].to_owned();
+    let twice = of_bob.windows(2).map(|two| (first(&two[0]), first(&two[1]))).find(|(a, b)| a == b).unwrap().0;
+    let [ada, cyd] = [("ada", "member"), ("cyd", "curator")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    let ask = |beginning: &str, token: &str| {
+        let answer = console.api(&format!("GET /knowledge/{beginning}"), token);
+        (answer.status, answer.json()["item"]["item_id"].as_str().map(str::to_owned))
+    };
+    let own = Some(of_ada.clone());
+    let expected = if first(&of_ada) == twice { (200, own.clone()) } else { (404, None) };
+    assert_eq!((ask(&twice, &cyd).0, ask(&twice, &ada)), (400, expected));
+    assert_eq!((ask(&first(&of_ada), &ada), ask(&of_ada, &ada)), ((200, own.clone()), (200, own)));
+    assert_eq!((ask(&of_bob[0], &ada).0, ask(&of_bob[0], &cyd).0), (404, 200));
+}

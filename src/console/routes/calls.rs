@@ -22,7 +22,7 @@ use axum::extract::{Query, RawPathParams, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The header in which an auditor gives the reason for reading content of others.
@@ -154,7 +154,8 @@ impl Request<'_> {
         self.app.read(read).await
     }
 
-    /// Writes to the audit log whose content is shown, so that its owners see it. Returns whether the answer contains
+    /// Writes to the audit log whose content is shown: an entry for each user who owns some of it, so that they see it;
+    /// and one for each folder that no user owns. Returns whether the answer contains
     /// content of anybody else.
     async fn note_disclosed(&self, disclosed: &Disclosed) -> Result<bool, Problem> {
         let folders = disclosed.folders();
@@ -166,13 +167,20 @@ impl Request<'_> {
         let identities = Identities::given(app.config.identities.as_deref())?;
         let users = app.accounts.users(now).await?;
         let address = caller.client.address.to_string();
+        let mut owners = BTreeSet::new();
         for folder in &folders {
-            let owner = users.iter().find(|user| user.viewer().owns(folder, &identities));
+            let mut of_folder = users.iter().filter(|user| user.viewer().owns(folder, &identities)).peekable();
+            if of_folder.peek().is_none() {
+                owners.insert(folder);
+            }
+            owners.extend(of_folder.map(|user| &user.name));
+        }
+        for owner in owners {
             let entry = Entry {
                 actor: Some(&caller.user.name),
                 event: "content.read",
                 object: Some(self.path),
-                owner: Some(owner.map_or(folder, |user| &user.name)),
+                owner: Some(owner),
                 detail: self.reason.as_deref(),
                 ip_address: Some(&address),
                 session: caller.session(),

@@ -70,7 +70,8 @@ pub(super) struct Knowledge {
 }
 
 /// The filter of a request. What people stated is theirs: unless the viewer may see the knowledge of others, only items
-/// with evidence of their own are returned, in their own words.
+/// with evidence of their own are returned, in their own words, and with figures of their own evidence unless enough
+/// people are behind the item.
 fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
     let text = |name: &str| asked.value(name).map(str::to_owned);
     Filter {
@@ -81,7 +82,7 @@ fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
             .map(Only::from),
         kind: text("type"),
         status: text("status"),
-        text: if asked.viewer.sees_knowledge { text("text") } else { None },
+        text: text("text"),
         min_confidence,
         identities: asked.identities.clone(),
     }
@@ -90,11 +91,16 @@ fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
 /// The items of a filter, with decisions that are newer than the database copy.
 fn items(asked: &Asked, reader: Reader<'_>, filter: &Filter) -> Result<Vec<Item>> {
     let weights = asked.config.settings::<Settings>().confidence;
-    let mut items = knowledge::items(reader, filter, &weights, asked.now)?;
-    if !asked.viewer.sees_knowledge {
-        knowledge::in_words_of(reader, &mut items, |folder| asked.is_own(folder))?;
-        items.retain(|item| asked.value("text").is_none_or(|text| item.has(text)));
-    }
+    let mut items = if asked.viewer.sees_knowledge {
+        knowledge::items(reader, filter, &weights, asked.now)?
+    } else {
+        // What the viewer does not see, such as the words of others, must not decide whether an item is listed.
+        let every = Filter { kind: None, text: None, min_confidence: None, ..filter.clone() };
+        let items = knowledge::items(reader, &every, &weights, asked.now)?;
+        let is_own = |folder: &str| asked.is_own(folder);
+        knowledge::as_seen_by(reader, items, is_own, asked.min_group.into(), &weights, asked.now)?
+    };
+    items.retain(|item| filter.fits(item));
     for item in &mut items {
         match asked.decision(&item.item_id) {
             Some(action) if action == Action::Approve.name() => Standing::Approved.name().clone_into(&mut item.status),
@@ -114,25 +120,36 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     };
     let items = items(asked, reader, &filter(asked, min_confidence))?;
     let Rows { rows, total, next_cursor } = asked.page.cut(items);
+    note(asked, reader, &rows)?;
     let items = rows.into_iter().map(|item| json!(item)).collect();
     Ok(Reply::Found(json!(Knowledge { items, total, next_cursor })))
 }
 
+/// Records whose statements are behind these items, if they are shown to somebody else.
+fn note(asked: &Asked, reader: Reader<'_>, items: &[Item]) -> Result<()> {
+    if asked.viewer.sees_knowledge {
+        let folders = knowledge::folders(reader, None)?;
+        let folders = items.iter().filter_map(|item| folders.get(&item.item_id)).flatten();
+        folders.filter(|folder| !asked.is_own(folder)).for_each(|folder| asked.disclosed.note(folder));
+    }
+    Ok(())
+}
+
 fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let id = match ids::whole_id(reader, asked.value("id").unwrap_or_default()) {
+    let mut items = items(asked, reader, &filter(asked, None))?;
+    let known: Vec<String> = items.iter().map(|item| item.item_id.clone()).collect();
+    let id = match ids::whole_id_among(reader, &known, asked.value("id").unwrap_or_default()) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::Invalid(error.to_string())),
         id => id?,
     };
-    let filter = Filter { id: Some(id.clone()), ..filter(asked, None) };
-    let Some(item) = items(asked, reader, &filter)?.into_iter().next() else { return Ok(Reply::NotFound) };
+    items.retain(|item| item.item_id == id);
+    note(asked, reader, &items)?;
+    let Some(item) = items.pop() else { return Ok(Reply::NotFound) };
     let pieces = knowledge::evidence(reader, Some(&id), &Identities::default())?;
     let mut evidence = Vec::new();
     for mut piece in pieces.into_iter().collect::<BTreeMap<_, _>>().into_values().flatten() {
         let folder = piece.user.clone();
         if asked.is_own(&folder) || asked.viewer.sees_knowledge {
-            if piece.quote.is_some() && !asked.is_own(&folder) {
-                asked.disclosed.note(&folder);
-            }
             asked.identities.label(&folder).clone_into(&mut piece.user);
             evidence.push(json!(piece));
         }

@@ -98,7 +98,15 @@ pub fn all(reader: Reader<'_>) -> Result<Vec<String>> {
 ///
 /// If it is the beginning of several ids, or the database cannot be read.
 pub fn whole_id(reader: Reader<'_>, beginning: &str) -> Result<String> {
-    let known = all(reader)?;
+    whole_id_among(reader, &all(reader)?, beginning)
+}
+
+/// As [`whole_id`], with only these ids known.
+///
+/// # Errors
+///
+/// As [`whole_id`].
+pub fn whole_id_among(reader: Reader<'_>, known: &[String], beginning: &str) -> Result<String> {
     let digits = beginning.strip_prefix("kv_").unwrap_or(beginning);
     let begins =
         |id: &&String| id.strip_prefix("kv_").is_some_and(|rest| !digits.is_empty() && rest.starts_with(digits));
