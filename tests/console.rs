@@ -51,7 +51,13 @@ impl Answer {
 
 impl Console {
     pub(crate) fn start(world: &World, config: &str) -> Self {
-        fs::write(world.path("c.toml"), format!("[console]\nlisten = \"127.0.0.1:0\"\n{config}")).unwrap();
+        Self::start_with(world, "", config)
+    }
+
+    /// A console with settings outside of `[console]`, too.
+    pub(crate) fn start_with(world: &World, general: &str, config: &str) -> Self {
+        let text = format!("{general}\n[console]\nlisten = \"127.0.0.1:0\"\n{config}");
+        fs::write(world.path("c.toml"), text).unwrap();
         let process = world.service(&["console", "--config", "c.toml"]);
         let mut console = Self { process, address: String::new(), path: String::new() };
         let begun = Instant::now();
@@ -155,8 +161,13 @@ pub(crate) fn team() -> World {
 }
 
 pub(crate) fn add(world: &World, user: &str, role: &str) -> String {
+    add_person(world, user, role, user)
+}
+
+/// Adds a user whose data are those of a person or folder with another name.
+pub(crate) fn add_person(world: &World, user: &str, role: &str, person: &str) -> String {
     fs::write(world.path("password"), format!("{PASSWORD}\n")).unwrap();
-    let script = format!("$0 console user add {user} --role {role} < password");
+    let script = format!("$0 console user add {user} --role {role} --person '{person}' < password");
     let said = world.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_sessionmill")], &[]);
     assert_eq!(said.status, 0, "{said:?}");
     let scopes = ["--scope", "read", "--scope", "run", "--scope", "ingest", "--scope", "admin"];
@@ -493,6 +504,126 @@ fn knowledge_is_told_in_ones_own_words() {
     let id = own[0]["item_id"].as_str().unwrap();
     let one = console.api(&format!("GET /knowledge/{id}"), &ada).json();
     assert!(!one.to_string().contains("Miller"), "{one}");
+    // Of two people, each would learn from the figures when the other one said it.
+    let figures = |item: &Value| {
+        let keys = ["evidence", "definitions", "sessions", "verifiers", "first_verified", "last_verified"];
+        keys.map(|key| item[key].clone())
+    };
+    let [first, second] = ["2026-02-01T09:01:00Z", "2026-02-01T09:02:00Z"];
+    for own in [&own[0], &one["item"]] {
+        assert_eq!(figures(own), [json!(1), json!(1), json!(1), json!(1), json!(second), json!(second)], "{own}");
+        let said = world.rows("SELECT signs FROM verification_claims WHERE username = 'ada'").remove(0);
+        assert_eq!(own["signs"], serde_json::from_str::<Value>(&said).unwrap(), "{own}");
+        let confidence = |item: &Value| item["confidence"].as_f64().unwrap();
+        assert!(confidence(own) < confidence(&all[0]), "{own}");
+    }
+    assert_eq!(figures(&all[0]), [json!(2), json!(2), json!(2), json!(2), json!(first), json!(second)]);
+    let shown = |query: &str| items(query, &ada).as_array().map(Vec::len);
+    let between = (own[0]["confidence"].as_f64().unwrap() + all[0]["confidence"].as_f64().unwrap()) / 2.0;
+    assert_eq!(shown(&format!("?min_confidence={between}")), Some(0), "of their own evidence, too");
+    said("dan", 3, "By CHURN we mean the share of customers who cancel.");
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let of_three = items("", &ada)[0].clone();
+    assert_eq!((&of_three["verifiers"], &of_three["first_verified"]), (&json!(3), &json!(first)), "{of_three}");
+    assert_eq!(of_three["content"], "By CHURN we mean the share of customers who cancel.");
+}
+
+#[test]
+fn an_imported_login_session_has_the_rights_of_its_user_only() {
+    let world = team();
+    add(&world, "ada", "member");
+    let row = |id: &str, user: &str, data: &str| {
+        format!("('{id}', '{user}', 0, 0, 32503680000, '192.0.2.9', 'Firefox', 1, '{data}')")
+    };
+    let rows = [
+        row("older-1", "ada", r#"{"by": "link", "moved": true}"#),
+        row("older-2", "nobody", r#"{"by": "link"}"#),
+        row("older-3", "ada", r#"["by"]"#),
+    ];
+    let older = format!("sqlite://{}", world.path("older.sqlite").display());
+    let table = "CREATE TABLE sessions (id TEXT, user_id TEXT, created_at INTEGER, last_accessed_at INTEGER,
+        expires_at INTEGER, ip_address TEXT, user_agent TEXT, is_active INTEGER, data TEXT)";
+    crate::store_server::ask(&older, &format!("{table}; INSERT INTO sessions VALUES {}", rows.join(", "))).unwrap();
+    let said = world.mill(&["console", "sessions", "import", &older]);
+    assert_eq!((said.status, &*said.stderr), (0, "3 login sessions taken over\n"));
+    let console = Console::start(&world, "");
+    let status = |path: &str, secret: &str| {
+        console.ask(&format!("GET /api/v1{path}"), &[&format!("Cookie: sessionmill={secret}")], b"").status
+    };
+    for (secret, own, of_all) in [("older-1", 200, 403), ("older-2", 401, 401), ("older-3", 200, 403)] {
+        assert_eq!((status("/usage", secret), status("/runs", secret)), (own, of_all), "{secret}");
+    }
+    let root = add(&world, "root", "admin");
+    let entries = console.api("GET /audit", &root).json()["entries"].to_string();
+    assert_eq!(entries.matches("session.moved").count(), 2, "what the older program noted hides nothing: {entries}");
+}
+
+#[test]
+fn a_user_sees_no_audit_entries_of_an_earlier_user_of_the_name() {
+    let world = team();
+    add(&world, "sam", "member");
+    let root = add(&world, "root", "admin");
+    let console = Console::start(&world, "");
+    let of_sam = |entries: &Value| {
+        let entries = entries["entries"].as_array().unwrap().iter();
+        entries.filter(|entry| entry["actor"] == "sam").map(|entry| entry["event"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(console.log_in("sam", PASSWORD, &[]).status, 204);
+    assert_eq!(world.mill(&["console", "user", "remove", "sam"]).status, 0);
+    let sam = add(&world, "sam", "member");
+    let own = console.api("GET /audit", &sam).json();
+    assert_eq!((of_sam(&own), &own["total"]), (vec![], &json!(0)), "{own}");
+    let cookie = format!("Cookie: {}", console.log_in("sam", PASSWORD, &[]).cookie());
+    let own = console.api("GET /audit", &sam).json();
+    assert_eq!((of_sam(&own), &own["total"]), (vec![json!("login")], &json!(1)), "{own}");
+    assert_eq!(console.ask("GET /audit", &[&cookie], b"").body.matches("<td>login</td>").count(), 1);
+    assert_eq!(of_sam(&console.api("GET /audit", &root).json()).len(), 2);
+}
+
+#[test]
+fn members_learn_that_a_processor_fails_and_not_of_which_folder() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let [bob, lead] = [("bob", "member"), ("eve", "lead")].map(|(user, role)| add(&world, user, role));
+    fs::rename(world.root(), world.path("of-ada")).unwrap();
+    let console = Console::start(&world, "");
+    let usage = |token: &str| {
+        let all = console.api("GET /processors", token).json()["processors"].clone();
+        all.as_array().unwrap().iter().find(|processor| processor["name"] == "usage").cloned().unwrap()
+    };
+    let (of_lead, of_bob) = (usage(&lead), usage(&bob));
+    let reason = format!("`{}` is missing: is it mounted?", world.root().display());
+    assert!(of_lead["reasons"].as_array().unwrap().contains(&json!(reason)), "{of_lead}");
+    assert_eq!((&of_bob["reasons"], &of_bob["state"]), (&json!([]), &of_lead["state"]));
+    assert_eq!(of_bob["state"], "failing");
+}
+
+#[test]
+fn a_name_that_somebody_else_has_shows_nothing_of_theirs() {
+    let world = World::new();
+    for (folder, session) in [("samuel", "s-samuel"), ("sam", "s-sam"), ("zo", "s-zo")] {
+        let line = response(session, "10:00:00", 5).replace("\"s1\"", &format!("\"{session}\""));
+        world.write(&format!("{folder}/a.jsonl"), line);
+    }
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let person = |name: &str, folder: &str| {
+        format!("[[person]]\nemail = \"{folder}@example.org\"\nname = \"{name}\"\nfolders = [\"{folder}\"]\n")
+    };
+    fs::write(world.path("people.toml"), person("sam", "samuel") + &person("zoe", "zo")).unwrap();
+    let other = |user: &str| add_person(&world, user, "member", "Somebody Else");
+    let (sam, zoe, samuel) = (other("sam"), other("zoe"), add_person(&world, "samuel", "member", "sam"));
+    let console = Console::start_with(&world, "identities = \"people.toml\"", "");
+    let timeline = |name: &str, token: &str| {
+        let answer = console.api(&format!("GET /users/{name}/timeline?kind=transcript"), token);
+        let entries = answer.json()["entries"].as_array().cloned().unwrap_or_default();
+        (answer.status, entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(timeline("zoe", &zoe), (404, vec![]));
+    assert_eq!(timeline("sam", &sam), (200, vec!["s-sam".to_owned()]), "their own folder");
+    assert_eq!((timeline("sam", &samuel).0, timeline("samuel", &samuel).0), (200, 200));
+    assert!(timeline("samuel", &samuel).1.contains(&"s-samuel".to_owned()));
+    assert_eq!((timeline("samuel", &sam).0, timeline("zo", &sam).0), (404, 404));
 }
 
 #[test]
