@@ -343,7 +343,9 @@ fn a_ban_that_only_the_origin_knows_is_listed_and_lifted_and_its_counts_are_not_
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1"]);
     let table = world.mill(&["forget", "--list"]).stdout;
-    assert_eq!(table.lines().nth(2).unwrap().split_whitespace().collect::<Vec<_>>(), ["bob", "–", "–", "–"]);
+    // The time is that of the run that took the ban from the file.
+    let row: Vec<_> = table.lines().nth(2).unwrap().split_whitespace().collect();
+    assert_eq!((row[0], row.len(), &row[row.len() - 2..]), ("bob", 5, &["–", "–"][..]), "{table}");
     let said = world.mill(&["forget", "--undo", "bob", "--yes"]);
     assert!(
         said.stderr.starts_with(
@@ -354,6 +356,75 @@ fn a_ban_that_only_the_origin_knows_is_listed_and_lifted_and_its_counts_are_not_
     );
     assert_eq!(world.mill(&["run"]).status, 0);
     assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1", "bob|1"]);
+}
+
+#[test]
+fn a_ban_outlives_the_database_and_then_the_file_beside_it() {
+    let world = ada_twice();
+    let origin = world.path("data/mill.duckdb.origin");
+    let rows = || world.rows(CLAIMS);
+    assert_eq!(world.mill(&["forget", "bob", "--yes"]).status, 0);
+    fs::remove_file(world.database()).unwrap();
+    let _ = fs::remove_file(world.path("data/mill.duckdb.wal"));
+    let good = fs::read(&origin).unwrap();
+    for bad in ["", "somebody's notes"] {
+        fs::write(&origin, bad).unwrap();
+        let said = world.mill(&["run", "--sessions", "root"]);
+        assert!(said.status == 2 && said.stderr.contains("it names the people who are forgotten: put"), "{said:?}");
+        assert!(!world.database().exists() && fs::read_to_string(&origin).unwrap() == bad);
+    }
+    fs::write(&origin, good).unwrap();
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(rows(), ["ada|1", "ada-laptop|1"]);
+    for bad in [Some(""), Some("somebody's notes"), None] {
+        match bad {
+            Some(bad) => fs::write(&origin, bad).unwrap(),
+            None => fs::remove_file(&origin).unwrap(),
+        }
+        let said = world.mill(&["run", "--sessions", "root"]);
+        let is_told = said.stdout.contains("mill.duckdb.origin`: ") && said.stdout.contains("forget --list");
+        assert_eq!((said.status, is_told), (i32::from(bad.is_some()), bad.is_some()), "{said:?}");
+        assert_eq!(rows(), ["ada|1", "ada-laptop|1"]);
+        assert!(fs::read_to_string(&origin).unwrap().contains("\"forgotten\":[\"bob\"]"), "it is made anew");
+        assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    }
+}
+
+#[test]
+fn an_older_copy_of_the_database_brings_back_nobody_who_is_forgotten() {
+    let world = ada_twice();
+    let of_bob = || {
+        let tables = ["session_files", "facts.usage_copies", "facts.verification_claims", "session_processor_state"];
+        let tables = tables.map(|table| format!("SELECT count(*) FROM {table} WHERE username = 'bob'"));
+        world.rows(&tables.join(" UNION ALL "))
+    };
+    let before = of_bob();
+    assert!(before.iter().any(|rows| rows != "0"), "{before:?}");
+    let copy = |from: &str, to: &str| {
+        for extension in ["", ".wal"] {
+            let [from, to] = [from, to].map(|name| world.path(&format!("data/{name}{extension}")));
+            let _ = fs::remove_file(&to);
+            if from.exists() {
+                fs::copy(from, to).unwrap();
+            }
+        }
+    };
+    copy("mill.duckdb", "old");
+    assert_eq!(world.mill(&["forget", "bob", "--yes"]).status, 0);
+    copy("old", "mill.duckdb");
+    assert_eq!(of_bob(), before);
+    let said = world.mill(&["publish"]);
+    let refused = "sessionmill: the database has data of people who are forgotten, as an older copy of it does\n  \
+                   hint: `sessionmill run` erases it\n";
+    assert_eq!((said.status, said.stderr.as_str()), (2, refused));
+    let said = world.mill(&["run", "--sessions", "root"]);
+    let alarm = "the database had data of 1 folder of people who are forgotten";
+    assert!(said.status == 1 && said.stdout.contains(alarm), "{said:?}");
+    assert!(of_bob().iter().all(|rows| rows == "0"), "{:?}", of_bob());
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1"]);
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(world.mill(&["publish"]).status, 0);
 }
 
 #[test]

@@ -62,6 +62,14 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     let damage = store.alarm().map(str::to_owned);
     let store = store.get()?;
     let (walks, mut notices) = take_over(store, pass, walks)?;
+    let erased = forget::enforce(store, pass.database, pass.now.wall)?;
+    if !erased.is_empty() {
+        let people = count(erased.len() as u64, "folder");
+        notices.alarms.push(format!(
+            "the database had data of {people} of people who are forgotten, as an older copy of it does: it is erased \
+             again, and the snapshots are removed"
+        ));
+    }
     let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
     let sources: Vec<Source> = positions.iter().map(|number| pass.sources[*number].clone()).collect();
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();

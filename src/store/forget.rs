@@ -8,7 +8,7 @@ use crate::store::origin::OriginFile;
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
-use crate::store::{Store, Transaction, known, lookup, runs, snapshot, sources};
+use crate::store::{DatabaseFile, Store, Transaction, known, lookup, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row, params};
 use md5::{Digest, Md5};
@@ -26,7 +26,8 @@ pub struct Erased {
 /// Since when a person is kept out, and what was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ban {
-    /// `None` if only the origin file beside the database names the person.
+    /// `None` if only the origin file beside the database names the person. If a run took the ban from there, the time
+    /// of that run.
     pub since: Option<DateTime<Utc>>,
     /// The [`digest`]s of the names of erased source files; `None` if they are unknown.
     pub files: Option<BTreeSet<String>>,
@@ -94,6 +95,46 @@ pub fn forget(
     let forgotten = known::forgotten(store.reader(), database)?;
     OriginFile::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)?;
     Ok(erased)
+}
+
+/// Makes the database follow all bans, also after it was made anew or replaced by an older copy: takes those that only
+/// the origin file knows, and erases what is there of anybody who is forgotten. All snapshots are removed before that.
+/// Returns whose data was erased.
+///
+/// # Errors
+///
+/// If the database or a kept answer cannot be written, or a snapshot cannot be removed.
+pub fn enforce(store: &Store, database: &DatabaseFile, now: DateTime<Utc>) -> Result<BTreeSet<String>> {
+    let told = known::users(store.reader(), "SELECT username FROM forgotten_users")?;
+    let forgotten = known::forgotten(store.reader(), database)?;
+    let lost: Vec<_> = forgotten.difference(&told).collect();
+    if !lost.is_empty() {
+        store.transaction(|transaction| {
+            for username in lost {
+                let sql = "INSERT INTO forgotten_users (username, forgotten_at) VALUES (?, ?)";
+                transaction.execute(sql, params![username, Cell::Time(now)])?;
+            }
+            Ok(())
+        })?;
+    }
+    let there = known::forgotten_but_there(store.reader(), database)?;
+    if !there.is_empty() {
+        snapshot::remove(database)?;
+    }
+    for username in &there {
+        let answers = database.schema.forget(database, &BTreeSet::from([username.as_str()]))?;
+        forget(store, &database.schema.manifests(), username, answers, now)?;
+    }
+    Ok(there)
+}
+
+/// Whether the database has something of people who are forgotten. The next run erases it.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn is_due(reader: Reader<'_>, database: &Path) -> Result<bool> {
+    known::forgotten_but_there(reader, database).map(|there| !there.is_empty())
 }
 
 /// The columns of a [`Ban`].

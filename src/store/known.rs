@@ -53,13 +53,30 @@ pub(super) const BY_FILE: [&str; 5] =
 /// If the database cannot be read.
 pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
     let facts = manifests.iter().flat_map(|manifest| manifest.facts).map(|table| format!("facts.{}", table.name));
-    let tables = ["session_files", "session_processor_state", "session_failures"].map(str::to_owned);
-    let tables = tables.into_iter().chain(facts).map(|table| format!("SELECT username FROM {table}"));
+    let facts = facts.map(|table| format!("SELECT username FROM {table}"));
     // These tables have names of files, which begin with the user's folder.
     let files = BY_FILE.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
-    let mut everybody = users(store.reader(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
+    let mut everybody = users(store.reader(), &facts.chain(files).collect::<Vec<_>>().join(" UNION "))?;
+    everybody.extend(users(store.reader(), READ)?);
     everybody.extend(forgotten(store.reader(), store.lock.database())?);
     Ok(everybody)
+}
+
+/// The people of whom a file is known, was read, or failed. Nobody else has facts.
+const READ: &str = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state
+                    UNION SELECT username FROM session_failures";
+
+/// The forgotten people of whom the database has something nevertheless, as after it was replaced by an older copy.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn forgotten_but_there(reader: Reader<'_>, database: &Path) -> Result<BTreeSet<String>> {
+    let forgotten = forgotten(reader, database)?;
+    match forgotten.is_empty() {
+        true => Ok(forgotten),
+        false => Ok(users(reader, READ)?.intersection(&forgotten).cloned().collect()),
+    }
 }
 
 /// The people who were forgotten. `None` if that is unknown: a snapshot does not name them, and the reader may not be

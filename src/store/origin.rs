@@ -73,9 +73,23 @@ impl OriginFile {
 
     /// The origin of a database; `None` if there is none or it cannot be read.
     pub(super) fn read(database: &Path) -> Option<Self> {
+        Self::load(database).ok().flatten()
+    }
+
+    /// The origin of a database; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the file is there but cannot be read, or is not an origin.
+    pub(super) fn load(database: &Path) -> Result<Option<Self>> {
+        let path = beside(database, NAME);
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
-        let text = std::fs::read_to_string(beside(database, NAME)).ok()?;
-        serde_json::from_str(&text).ok()
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|error| Error::cannot("read", path.display(), error))?,
+        };
+        let parsed = serde_json::from_str(&text).map(Some);
+        parsed.map_err(|_| Error::cannot("read", path.display(), "not written by sessionmill"))
     }
 
     /// Records that a database is damaged, if it has an origin.

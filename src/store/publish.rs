@@ -176,10 +176,15 @@ fn attempt(
     let _ = copy::sweep(database, Instant::now());
     let schema = &database.schema;
     let state_of = |snapshot: &Snapshot| state_of(snapshot, schema);
-    let (said, is_unfinished) = Store::open_current(database, Access::ReadOnly, now)?.read(|reader| {
+    let (said, is_unfinished, is_due) = Store::open_current(database, Access::ReadOnly, now)?.read(|reader| {
         let connection = reader.connection();
-        Ok((state(connection, schema)?, forget::is_unfinished(connection)?))
+        let is_unfinished = forget::is_unfinished(connection)?;
+        Ok((state(connection, schema)?, is_unfinished, forget::is_due(reader, database)?))
     })?;
+    if is_due {
+        let message = "the database has data of people who are forgotten, as an older copy of it does";
+        return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` erases it"));
+    }
     if is_unfinished {
         let message = "transcripts of a person are erased, but the data made from them is not yet";
         return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` finishes it"));

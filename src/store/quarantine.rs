@@ -32,7 +32,16 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
     leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
+    let unreadable = OriginFile::load(path).err();
     let mut origin = OriginFile::known(path);
+    if !path.exists()
+        && let Some(error) = unreadable
+    {
+        // A new database knows only from this file who is forgotten.
+        return Err(error.hint(
+            "it names the people who are forgotten: put it back from a copy; if nobody was forgotten, delete it",
+        ));
+    }
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
         // The origin is written before the first byte of the database. If a crash in between leaves a file that is not
         // a database, it counts as ours and is moved aside.
@@ -41,7 +50,17 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
         origin = Some(new);
     }
     let Some(origin) = origin else {
-        return Ok((Store { connection: connect(path, Access::ReadWrite, None, until)?, lock, _spill: None }, None));
+        let connection = connect(path, Access::ReadWrite, None, until)?;
+        let alarm = unreadable.map(|error| {
+            format!(
+                "{error}; the file is made anew from the database: see with `sessionmill forget --list` whether \
+                 everybody who is forgotten is there"
+            )
+        });
+        if let Some(alarm) = &alarm {
+            tracing::warn!("{alarm}");
+        }
+        return Ok((Store { connection, lock, _spill: None }, alarm));
     };
     if origin.damaged {
         return rebuild(path, lock, origin, now).map(|(store, alarm)| (store, Some(alarm)));
