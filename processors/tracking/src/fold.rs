@@ -163,7 +163,7 @@ impl<'s> TrackingFold<'s> {
         for key in self.settings.properties.iter().filter(|key| !is_masked(key)) {
             if let Some(mut value) = properties.remove(key).filter(|value| !value.is_null()) {
                 if mask.query {
-                    mask_addresses(&mut value);
+                    mask_addresses(&mut value, names_address(key));
                 }
                 object.raw(key, &value.to_string());
             }
@@ -172,14 +172,25 @@ impl<'s> TrackingFold<'s> {
     }
 }
 
-/// Applies [`bare`] to all URLs in a value.
-fn mask_addresses(value: &mut Value) {
+/// Applies [`bare`] to all addresses in a value. `is_address` says that its name is that of an address, so any text is
+/// one.
+fn mask_addresses(value: &mut Value, is_address: bool) {
     match value {
-        Value::String(text) if text.contains("://") => *text = bare(text),
-        Value::Array(values) => values.iter_mut().for_each(mask_addresses),
-        Value::Object(values) => values.values_mut().for_each(mask_addresses),
+        Value::String(text) if is_address || text.contains("://") || text.trim_start().starts_with('/') => {
+            *text = bare(text.trim_start());
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| mask_addresses(value, is_address)),
+        Value::Object(values) => {
+            values.iter_mut().for_each(|(key, value)| mask_addresses(value, is_address || names_address(key)));
+        }
         _ => {}
     }
+}
+
+/// Whether a property is an address by its name, as `$current_url`, `$pathname`, `referrer` and `href` are.
+fn names_address(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["url", "uri", "href", "path", "pathname", "location", "referrer", "referer"].iter().any(|end| key.ends_with(end))
 }
 
 impl Fold for TrackingFold<'_> {

@@ -156,7 +156,9 @@ fn version(Settings { mask, properties, .. }: &Settings, places: Option<&Places>
         return MANIFEST.version;
     }
     let build = places.map(|places| &places.build);
-    let text = format!("{mask:?} {properties:?} {build:?}");
+    // Properties that are addresses by name were not masked before.
+    let rules = if mask.query && !properties.is_empty() { " 2" } else { "" };
+    let text = format!("{mask:?} {properties:?} {build:?}{rules}");
     let hash: [u8; 32] = Sha256::digest(text).into();
     MANIFEST.version * VERSIONS + u32::from(u16::from_be_bytes([hash[0], hash[1]]))
 }

@@ -154,6 +154,25 @@ fn masked_values_are_not_stored() {
 }
 
 #[test]
+fn addresses_in_properties_are_masked_whatever_they_look_like() {
+    use crate::settings::Mask;
+    let properties = r##"{"$current_url":"/rel?A=1#x","$referrer":"rel?A=2","href":"javascript:alert?A","at":" /a;A=3?A",
+        "links":["see https://a.example/?A",{"toUrl":"mailto:zoe@oil.example?A"}],"path":["?A=4"],"plan":"free? A;B"}"##;
+    let names = ["$current_url", "$referrer", "href", "at", "links", "path", "plan"].map(str::to_owned);
+    let kept = |query| {
+        let mask = Mask { query, ..Mask::default() };
+        let settings = Settings { mask, properties: names.clone().into(), ..Settings::default() };
+        let view = Web { properties, ..Web::view(0) };
+        one(settings, &[view], |session| session.properties.map(str::to_owned)).unwrap()
+    };
+    assert_eq!(kept(false).matches('A').count(), 9);
+    assert_eq!(
+        kept(true),
+        r#"{"$current_url":"/rel","$referrer":"rel","at":"/a","href":"javascript:alert","links":["see https://a.example/",{"toUrl":"mailto:zoe@oil.example"}],"path":[""],"plan":"free? A;B"}"#
+    );
+}
+
+#[test]
 fn unusual_times_are_kept_and_marked() {
     let view = Web { at: "1970-01-01T00:00:00Z".parse().unwrap(), ..Web::view(0) };
     assert!(default(&[view], |session| session.suspect_time));
