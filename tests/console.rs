@@ -892,6 +892,41 @@ fn only_its_owner_and_admins_append_events_of_a_task() {
 }
 
 #[test]
+fn a_member_does_not_release_held_tasks_of_others() {
+    let world = team();
+    let with = |id: &str, state: &str, task: &str, time: &str, kind: &str| {
+        let mut event = of_task(id, state, task, time);
+        event["data"] = json!({"short_id": "s-1", "task_type": kind});
+        event
+    };
+    let held = [
+        with("h1", "created", "held", "09:00:00", "scenario_generation"),
+        with("h2", "completed", "held", "09:30:00", "scenario_generation"),
+    ];
+    world.write("ada/held.jsonl", held.map(|event| event.to_string() + "\n").concat());
+    world.pass();
+    let [ada, bob, root] =
+        [("ada", "member"), ("bob", "member"), ("root", "admin")].map(|(user, role)| (user, add(&world, user, role)));
+    let console = Console::start(&world, "");
+    let send = |of: &(&str, String), body: Value| send(&world, &console, (of.0, &of.1), &body);
+    let save = |task: &str| with("s", "completed", task, "09:10:00", "save_scenario");
+    let refused =
+        |number: u64| json!(format!("event {number} is of a task that would release tasks that are not yours"));
+    assert_eq!(send(&bob, save("b1")), (403, refused(1), 0));
+    // The type and the short id may be said apart.
+    let mut untyped = save("b1");
+    untyped["data"] = json!({"short_id": "s-1"});
+    let mut alone = with("s2", "created", "b1", "09:05:00", "save_scenario");
+    alone["data"] = json!({"task_type": "save_scenario"});
+    assert_eq!(send(&bob, json!([alone.clone(), untyped.clone()])), (403, refused(1), 0));
+    assert_eq!(send(&bob, untyped), (202, Value::Null, 1), "it releases nothing");
+    assert_eq!(world.mill(&["run", "tasks"]).status, 0);
+    assert_eq!(send(&bob, alone), (403, refused(1), 1));
+    assert_eq!(send(&root, save("r1")), (202, Value::Null, 1));
+    assert_eq!(send(&ada, save("a1")), (202, Value::Null, 1));
+}
+
+#[test]
 fn an_event_does_not_replace_that_of_somebody_else() {
     let world = team();
     let line = |event: Value| event.to_string() + "\n";

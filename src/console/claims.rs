@@ -17,7 +17,7 @@ use crate::store::reader::Reader;
 use crate::store::snapshot::Snapshot;
 use axum::http::StatusCode;
 use sessionmill_contract::TaskEvent;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The first sender of each task that no run has read yet.
@@ -32,11 +32,28 @@ pub(crate) struct Named {
     tasks: HashMap<String, u64>,
     /// By task, source and id.
     events: HashMap<(String, String, String), u64>,
+    groups: HashMap<String, Group>,
+}
+
+/// The short ids and types that events give a task. Which of them count is only known when all of its events are.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    short_ids: BTreeSet<String>,
+    types: BTreeSet<String>,
+}
+
+impl Group {
+    fn add(&mut self, short_id: Option<&str>, task_type: Option<&str>) {
+        self.short_ids.extend(short_id.map(str::to_owned));
+        self.types.extend(task_type.map(str::to_owned));
+    }
 }
 
 impl Named {
     pub(crate) fn add(&mut self, number: u64, id: Option<&str>, event: &TaskEvent<'_>) {
         self.tasks.entry(event.task_id.to_owned()).or_insert(number);
+        let group = self.groups.entry(event.task_id.to_owned()).or_default();
+        group.add(event.short_id, event.task_type.or(event.task_name));
         if let Some(id) = id {
             let event = (event.task_id.to_owned(), event.source.to_owned(), id.to_owned());
             self.events.entry(event).or_insert(number);
@@ -51,6 +68,8 @@ enum Refusal {
     Task(u64),
     /// An event of another user for the same task has the same source and id, and only one of them would count.
     Copy(u64),
+    /// The event would release held tasks of other users.
+    Release(u64),
     Full,
 }
 
@@ -61,6 +80,9 @@ impl From<Refusal> for Problem {
             Refusal::Copy(number) => {
                 let detail = format!("event {number} has the `source` and `id` of an event that is not yours");
                 Self::new(StatusCode::CONFLICT, detail)
+            }
+            Refusal::Release(number) => {
+                Self::forbidden(format!("event {number} is of a task that would release tasks that are not yours"))
             }
             Refusal::Full => {
                 Self::unavailable(format!("{MOST} of your tasks wait to be read: send this after the next run"))
@@ -103,6 +125,7 @@ impl App {
         let mut owns =
             |folder: String| *owned.entry(folder).or_insert_with_key(|folder| viewer.owns(folder, &identities));
         let (mut tasks, mut copies, mut known) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut groups = named.groups.clone();
         let ids: Vec<_> = named.tasks.keys().chain(claims.keys()).cloned().collect();
         for events_of in self.plugs.iter().filter_map(|plug| plug.task_events) {
             let Some(reader) = reader else { continue };
@@ -118,15 +141,34 @@ impl App {
                 {
                     copies.push(*number);
                 }
+                if let Some(group) = groups.get_mut(&event.task_id) {
+                    group.add(event.short_id.as_deref(), event.task_type.as_deref());
+                }
                 known.insert(event.task_id);
             })?;
         }
+        let short_ids: Vec<_> = groups.values().flat_map(|group| &group.short_ids).cloned().collect();
+        // By short id and releasing type: whether the user owns one of the held tasks.
+        let mut held: HashMap<(String, String), bool> = HashMap::new();
+        for held_tasks in self.plugs.iter().filter_map(|plug| plug.held_tasks) {
+            let Some(reader) = reader else { continue };
+            held_tasks(reader, &short_ids, &mut |short_id, releasing, folder| {
+                *held.entry((short_id, releasing)).or_default() |= owns(folder);
+            })?;
+        }
+        let releases = held.into_iter().filter(|(_, is_own)| !is_own).flat_map(|((short_id, releasing), _)| {
+            let groups = groups.iter();
+            let tasks = groups
+                .filter(move |(_, group)| group.short_ids.contains(&short_id) && group.types.contains(&releasing));
+            tasks.filter_map(|(task, _)| named.tasks.get(task).copied())
+        });
+        let release = releases.min().filter(|_| !is_admin).map(Refusal::Release);
         claims.retain(|task, _| !known.contains(task));
         let unknown = || named.tasks.iter().filter(|(task, _)| !known.contains(*task));
         let claimed = unknown().filter_map(|(task, number)| Some((claims.get(task)?, number)));
         tasks.extend(claimed.filter(|(user, _)| !owns((*user).clone())).map(|(_, number)| *number));
         let task = tasks.into_iter().min().filter(|_| !is_admin).map(Refusal::Task);
-        let refused = task.or_else(|| copies.into_iter().min().map(Refusal::Copy));
+        let refused = task.or(release).or_else(|| copies.into_iter().min().map(Refusal::Copy));
         if refused.is_some() {
             return Ok(refused);
         }

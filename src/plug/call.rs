@@ -57,7 +57,14 @@ pub struct TaskEvent {
     pub folder: String,
     pub source: String,
     pub event_id: Option<String>,
+    pub short_id: Option<String>,
+    /// The type, or the name that serves as one.
+    pub task_type: Option<String>,
 }
+
+/// Passes on the folders that own tasks of these short ids that have ended and are held: for each, the short id, the type
+/// of task that releases it, and the folder.
+pub type HeldTasks = fn(Reader<'_>, &[String], &mut dyn FnMut(String, String, String)) -> Result<()>;
 
 /// A schema, or a reference to one.
 pub type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;

@@ -95,6 +95,9 @@ pub struct Plug {
     /// Reads the events of tasks.
     #[cfg(feature = "console")]
     pub task_events: Option<call::TaskEvents>,
+    /// Tells who owns held tasks, so that nobody else releases them.
+    #[cfg(feature = "console")]
+    pub held_tasks: Option<call::HeldTasks>,
 }
 
 /// Handles decisions of users about the results of a processor.
@@ -193,6 +196,8 @@ impl Plug {
             calls: &[],
             #[cfg(feature = "console")]
             task_events: None,
+            #[cfg(feature = "console")]
+            held_tasks: None,
         }
     }
 

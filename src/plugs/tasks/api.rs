@@ -231,7 +231,7 @@ pub(super) fn events_of(reader: Reader<'_>, ids: &[String], take: &mut dyn FnMut
                )
                SELECT e.task_id, coalesce(s.username, first_value(e.username) OVER (PARTITION BY e.task_id
                    ORDER BY e.time, e.source, e.sequence NULLS FIRST, e.session_file, e.line)),
-                   e.username, e.source, e.event_id
+                   e.username, e.source, e.event_id, e.short_id, coalesce(e.task_type, e.task_name)
                FROM facts.task_events AS e SEMI JOIN named ON named.task_id = e.task_id
                LEFT JOIN facts.task_state AS s ON s.task_id = e.task_id";
     reader.each(sql, &[ids.collect::<Vec<_>>().join(",").into()], |row| {
@@ -241,7 +241,29 @@ pub(super) fn events_of(reader: Reader<'_>, ids: &[String], take: &mut dyn FnMut
             folder: row.get(2)?,
             source: row.get(3)?,
             event_id: row.get(4)?,
+            short_id: row.get(5)?,
+            task_type: row.get(6)?,
         });
+        Ok(())
+    })
+}
+
+/// Passes on who owns the held tasks of these short ids, and what releases them.
+pub(super) fn held(
+    reader: Reader<'_>,
+    short_ids: &[String],
+    take: &mut dyn FnMut(String, String, String),
+) -> Result<()> {
+    let ids = short_ids.iter().map(hex::encode);
+    let sql = "WITH named AS (
+                   SELECT decode(unhex(id)) AS short_id FROM (SELECT DISTINCT unnest(string_split(?, ',')) AS id)
+               )
+               SELECT DISTINCT l.short_id, l.task_type, s.username
+               FROM facts.task_links AS l SEMI JOIN named ON named.short_id = l.short_id
+               JOIN facts.task_state AS s ON s.task_id = l.task_id WHERE l.kind = ?";
+    let kind = sessionmill_tasks::link::Kind::Held.name();
+    reader.each(sql, &[ids.collect::<Vec<_>>().join(",").into(), kind.to_owned().into()], |row| {
+        take(row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(())
     })
 }

@@ -41,6 +41,8 @@ pub static PLUG: Plug = Plug {
     calls: &api::CALLS,
     #[cfg(feature = "console")]
     task_events: Some(api::events_of),
+    #[cfg(feature = "console")]
+    held_tasks: Some(api::held),
     remove: Some(tombstone::hide),
     unlisted,
     remark: |config, _, reader, summary| reserved::remarks(config, reader, summary),
