@@ -43,8 +43,24 @@ impl Turn {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    fn add(&self, connection: &Connection) {
-        self.connections.lock().push(connection.interrupt_handle());
+    fn add(&self, connection: &Connection) -> Arc<InterruptHandle> {
+        let handle = connection.interrupt_handle();
+        self.connections.lock().push(Arc::clone(&handle));
+        handle
+    }
+}
+
+/// A connection that leaves the turn before it is closed. The `duckdb` crate frees a connection before it clears the
+/// handle, and an interrupt in between would write to freed memory.
+struct Guest<'t> {
+    turn: &'t Turn,
+    handle: Arc<InterruptHandle>,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        // With the lock, no interrupt is under way.
+        self.turn.connections.lock().retain(|handle| !Arc::ptr_eq(handle, &self.handle));
     }
 }
 
@@ -73,7 +89,7 @@ impl<'c> Reader<'c> {
     /// The same reader, within a turn that can end.
     #[must_use]
     pub(super) fn within(self, turn: &'c Turn) -> Self {
-        turn.add(self.connection);
+        let _ = turn.add(self.connection);
         Self { turn: Some(turn), ..self }
     }
 
@@ -107,8 +123,9 @@ impl<'c> Reader<'c> {
         let connection = self.connection.try_clone()?;
         thread::scope(|scope| {
             let first = scope.spawn(move || {
-                let reader = Reader::of_unchanging(&connection, made_with);
-                first(turn.map_or(reader, |turn| reader.within(turn)))
+                // Dropped before the connection.
+                let _guest = turn.map(|turn| Guest { turn, handle: turn.add(&connection) });
+                first(Reader { turn, ..Reader::of_unchanging(&connection, made_with) })
             });
             let second = second(self);
             let first = first.join().unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -390,6 +407,25 @@ mod tests {
             },
         );
         assert!(ended.is_err() && reader.is_over());
+    }
+
+    #[test]
+    fn a_turn_can_end_while_a_connection_is_closed() {
+        let connection = Connection::open_in_memory().unwrap();
+        let (made_with, turn, is_done) = (MadeWith::default(), Turn::default(), AtomicBool::new(false));
+        let reader = Reader::of_unchanging(&connection, &made_with).within(&turn);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    turn.end();
+                }
+            });
+            for _ in 0..500 {
+                reader.both(|_| Ok(()), |_| Ok(())).unwrap();
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(turn.connections.lock().len(), 1, "only that of the reader itself");
     }
 
     #[test]
