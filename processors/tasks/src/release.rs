@@ -6,6 +6,7 @@ use crate::link::{Kind, LinkRow};
 use crate::policy::later;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{FactRow, Failure, Row as _, Rows, table};
+use std::collections::HashMap;
 
 table! {
     /// when each held task closes
@@ -32,10 +33,16 @@ table! {
 pub fn settle(policy: &Policy, short_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let links = facts.iter().map(|fact| LinkRow::read(fact.values)).collect::<Result<Vec<_>, _>>()?;
     let of_kind = |kind: Kind| links.iter().filter(move |link| link.kind == kind.name());
+    // A job with a fixed short id has a release for each of its tasks.
+    let mut releases: HashMap<&str, Vec<DateTime<Utc>>> = HashMap::new();
+    of_kind(Kind::Release).for_each(|release| releases.entry(release.task_type).or_default().push(release.moment));
+    releases.values_mut().for_each(|moments| moments.sort_unstable());
     for LinkRow { task_id, task_type, moment: created_at, ended_at, .. } in of_kind(Kind::Held).copied() {
         let ended_at = ended_at.ok_or_else(|| crate::link::LINKS.unreadable())?;
-        let releases = of_kind(Kind::Release).filter(|release| release.task_type == task_type);
-        let released_at = releases.map(|release| release.moment).filter(|at| *at >= created_at).min();
+        let released_at = releases.get(task_type).and_then(|moments| {
+            let earlier = moments.partition_point(|at| *at < created_at);
+            moments.get(earlier).copied()
+        });
         let latest = later(ended_at, policy.hold_max);
         let (closes_at, close_reason) = match released_at {
             Some(at) if at <= ended_at => (ended_at, "ended"),
