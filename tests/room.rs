@@ -91,6 +91,14 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
     let said = on_disk(fill, &["99999", "report", "--no-refresh", "--format", "csv"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,0,10,0.00005,\n"), "{said:?}");
+    let said = on_disk(fill, &["99999", "report", "--format", "csv"]);
+    assert_eq!(
+        (said.status, said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,0,10,0.00005,\n")),
+        (0, true),
+        "{said:?}"
+    );
+    let why = "warning: nothing new is read: there is no room for a pass: 0 B free in `[world]/data`, 67.1 MB needed\n";
+    assert!(said.stderr.contains(why), "{said:?}");
     let said = on_disk(fill, &["99999", "status", "--check"]);
     let full = "              ! there is no room for a pass: 0 B free in `[world]/data`, 67.1 MB needed\n";
     assert!(said.status == 2 && said.stdout.contains(full), "{said:?}");

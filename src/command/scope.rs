@@ -16,7 +16,7 @@ use crate::run::request::Origin;
 use crate::run::summary::Summary;
 use crate::source::access::may_write;
 use crate::store::reader::Reader;
-use crate::store::{self, DatabaseFile, Store};
+use crate::store::{self, DatabaseFile, Store, room};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;
@@ -286,6 +286,13 @@ fn renewed(
     // A report does not wait for a network.
     processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
     if processors.is_empty() {
+        return Ok(None);
+    }
+    // Only the update needs room, not the report.
+    if let Some(why) = room::alarm(database).filter(|_| store::is_begun(database)) {
+        if verbosity == Verbosity::Normal {
+            remark(&format!("warning: nothing new is read: {why}"));
+        }
         return Ok(None);
     }
     let choice = place.choose(config, database, context)?;
