@@ -7,6 +7,7 @@ use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::Settings;
 use crate::plugs::verification::report::ids;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
+use crate::plugs::verification::report::seen;
 use crate::store::reader::Reader;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -98,7 +99,7 @@ fn items(asked: &Asked, reader: Reader<'_>, filter: &Filter) -> Result<Vec<Item>
         let every = Filter { kind: None, text: None, min_confidence: None, ..filter.clone() };
         let items = knowledge::items(reader, &every, &weights, asked.now)?;
         let is_own = |folder: &str| asked.is_own(folder);
-        knowledge::as_seen_by(reader, items, is_own, asked.min_group.into(), &weights, asked.now)?
+        seen::as_seen_by(reader, items, is_own, asked.min_group.into(), &weights, asked.now)?
     };
     items.retain(|item| filter.fits(item));
     for item in &mut items {

@@ -3,4 +3,6 @@
 pub mod ids;
 pub mod knowledge;
 pub mod overview;
+#[cfg(feature = "console")]
+pub mod seen;
 pub mod suggest;
