@@ -735,9 +735,10 @@ fn a_stop_does_not_wait_for_a_model() {
     assert_eq!(runs(&world), ["verification|schedule|stopped"]);
     assert_eq!(world.rows("SELECT reason, files FROM processor_deferrals"), ["the run was stopped|1"]);
 
-    config(&world, &model.replace("every 7d", "every 3000d"));
+    config(&world, &model.replace("every 7d", "off"));
     let asked = server.requests().len();
     let service = Service::of(&world, &[]);
+    until("it serves again", || world.log().matches("serving source=").count() == 2);
     let mut waits = world.service(&["trigger", "verification", "--wait"]);
     until("it asks again", || server.requests().len() > asked);
     assert_eq!(service.stop(), Some(0));
