@@ -117,7 +117,7 @@ pub fn enforce(store: &Store, database: &DatabaseFile, now: DateTime<Utc>) -> Re
             Ok(())
         })?;
     }
-    let there = known::forgotten_but_there(store.reader(), database)?;
+    let there = known::still_there(store.reader(), forgotten)?;
     if !there.is_empty() {
         snapshot::remove(database)?;
     }
@@ -134,7 +134,7 @@ pub fn enforce(store: &Store, database: &DatabaseFile, now: DateTime<Utc>) -> Re
 ///
 /// If the database cannot be read.
 pub(super) fn is_due(reader: Reader<'_>, database: &Path) -> Result<bool> {
-    known::forgotten_but_there(reader, database).map(|there| !there.is_empty())
+    known::still_there(reader, known::forgotten(reader, database)?).map(|there| !there.is_empty())
 }
 
 /// The columns of a [`Ban`].

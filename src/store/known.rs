@@ -66,13 +66,13 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
 const READ: &str = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state
                     UNION SELECT username FROM session_failures";
 
-/// The forgotten people of whom the database has something nevertheless, as after it was replaced by an older copy.
+/// Those of the forgotten people of whom the database has something nevertheless, as after it was replaced by an older
+/// copy.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn forgotten_but_there(reader: Reader<'_>, database: &Path) -> Result<BTreeSet<String>> {
-    let forgotten = forgotten(reader, database)?;
+pub(super) fn still_there(reader: Reader<'_>, forgotten: BTreeSet<String>) -> Result<BTreeSet<String>> {
     match forgotten.is_empty() {
         true => Ok(forgotten),
         false => Ok(users(reader, READ)?.intersection(&forgotten).cloned().collect()),

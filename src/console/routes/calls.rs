@@ -155,8 +155,7 @@ impl Request<'_> {
     }
 
     /// Writes to the audit log whose content is shown: an entry for each user who owns some of it, so that they see it;
-    /// and one for each folder that no user owns. Returns whether the answer contains
-    /// content of anybody else.
+    /// and one for each folder that no user owns. Returns whether the answer contains content of anybody else.
     async fn note_disclosed(&self, disclosed: &Disclosed) -> Result<bool, Problem> {
         let folders = disclosed.folders();
         if folders.is_empty() {
