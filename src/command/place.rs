@@ -215,11 +215,12 @@ pub(crate) fn read_open<T>(
 /// Prints how old the figures are if the user may not write the database, and so reads a snapshot, or the database
 /// without an update.
 pub(crate) fn announce(database: &Path) {
-    if let Some(Snapshot { path, time }) = Snapshot::instead_of(database) {
+    if access::may_write(database) {
+        return;
+    }
+    if let Some(Snapshot { path, time }) = Snapshot::newest(database) {
         remark(&format!("note: as of {}, from {}", utc::minute(time), path.display()));
-    } else if !access::may_write(database)
-        && let Some(time) = store::log::last_written(database)
-    {
+    } else if let Some(time) = store::log::last_written(database) {
         remark(&format!("note: as of {}; you may not update the database", utc::minute(time)));
     }
 }
