@@ -302,6 +302,56 @@ fn a_damaged_page_is_found_by_whoever_reads_it_and_repaired_by_the_next_run() {
     assert!(found.0 > 0 && found.1 > 0, "{found:?}");
 }
 
+/// The parts of a database file that DuckDB writes at a time: their places, and their contents before and after.
+fn changed_blocks<'b>(before: &'b [u8], after: &'b [u8]) -> Vec<(usize, &'b [u8], &'b [u8])> {
+    const BLOCK: usize = 64 << 10;
+    let blocks = before[12_288..].chunks_exact(BLOCK).zip(after[12_288..].chunks_exact(BLOCK));
+    let places = blocks.enumerate().map(|(n, (before, after))| (12_288 + n * BLOCK, before, after));
+    places.filter(|(_, before, after)| before != after).collect()
+}
+
+#[test]
+fn a_checkpoint_that_is_killed_within_a_write_is_undone() {
+    let world = checkpointed();
+    world.remove("ada/0.jsonl");
+    world.write("ada/new.jsonl", responses("new", 200));
+    run_into_log(&world);
+    let rollback = beside(&world.database(), "rollback");
+    let [before, log, kept] =
+        [&world.database(), &wal(&world.database()), &rollback].map(|path| fs::read(path).unwrap());
+    Store::open(&world.database(), Access::ReadWrite).unwrap().checkpoint().unwrap();
+    assert!(!rollback.exists(), "it is of the state before");
+    let after = fs::read(world.database()).unwrap();
+    let expected = content(&world.database());
+    let mut torn = 0;
+    for (place, old, new) in changed_blocks(&before, &after) {
+        if !kept.windows(old.len()).any(|part| part == old) {
+            continue;
+        }
+        let killed = |written: usize| {
+            let mut bytes = before.clone();
+            bytes[place..][..written].copy_from_slice(&new[..written]);
+            fs::write(world.database(), bytes).unwrap();
+            fs::write(wal(&world.database()), &log).unwrap();
+        };
+        let _ = fs::remove_file(&rollback);
+        killed(4096);
+        let said = world.mill(&["query", "SELECT 1"]);
+        assert_eq!(said.status, 2, "DuckDB reads a block that was half written: {said:?}");
+        for written in [512, 4096, 32_768, 61_440] {
+            killed(written);
+            fs::write(&rollback, &kept).unwrap();
+            let said = world.mill(&["run"]);
+            assert_eq!(said.status, 0, "{said:?}");
+            assert!(!said.stderr.contains("damaged"), "{said:?}");
+            assert_eq!(content(&world.database()), expected, "{written} bytes at {place}");
+            torn += 1;
+        }
+    }
+    assert!(torn > 0, "no block was written in place");
+    assert_eq!(moved_aside(&world), [""; 0]);
+}
+
 #[test]
 fn a_crash_while_a_damaged_database_is_replaced_loses_no_source() {
     let world = checkpointed();

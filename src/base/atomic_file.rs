@@ -51,16 +51,16 @@ pub fn open_to_others(path: &Path, mode: u32) -> Result<()> {
 /// # Errors
 ///
 /// If it cannot be written. The old file is kept then.
-pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
+pub fn write(path: &Path, content: impl AsRef<[u8]>, mode: Option<u32>) -> Result<()> {
     if is_stream(path) {
         #[expect(clippy::disallowed_methods, reason = "a device or a pipe, not the database")]
-        return File::options().write(true).open(path)?.write_all(text.as_bytes());
+        return File::options().write(true).open(path)?.write_all(content.as_ref());
     }
     if path.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
     let mut aside = aside(folder(path))?;
-    aside.write_all(text.as_bytes())?;
+    aside.write_all(content.as_ref())?;
     if let Some(mode) = mode.or_else(|| CALLERS.get().map(|mask| 0o666 & !mask)) {
         aside.as_file().set_permissions(Permissions::from_mode(mode))?;
     }

@@ -11,7 +11,7 @@ use crate::base::lock::StoreLock;
 use crate::source::access::may_write;
 use crate::source::stat::Stat;
 use crate::store::scratch::Scratch;
-use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, require, room};
+use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, require, rollback, room};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::ffi::{OsStr, OsString};
@@ -218,6 +218,9 @@ fn hold(database: &Path, until: Instant) -> Result<Held> {
     // A user who may not write the database must not create the lock file, because its owner could not use it then.
     let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
     let lock = take(database, until)?;
+    if may_write(database) {
+        rollback::undo(database);
+    }
     let file = open(database).map_err(|error| Error::cannot("open", database.display(), error))?;
     loop {
         match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {

@@ -41,7 +41,7 @@ pub const ENGINE: &[Migration] = &[
 ///
 /// If the database is newer than the program, has foreign tables with our names, or cannot be written.
 pub fn migrate(store: &Store, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
-    to_newest(store.connection(), schema, now)
+    to_newest(store.connection(), schema, now, &|| store.rollback.keep(store.connection()))
 }
 
 /// Whether the database has the newest schema.
@@ -89,12 +89,14 @@ fn is_marked(connection: &Connection) -> Result<bool> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-fn to_newest(connection: &Connection, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
+/// Calls `before` before each transaction.
+fn to_newest(connection: &Connection, schema: &Schema, now: DateTime<Utc>, before: &dyn Fn()) -> Result<()> {
+    before();
     match version(connection, schema)? {
         None if adopt::is_empty(connection)? => {
             unoptimized(connection, || transaction::run(connection, |transaction| create(transaction, schema, now)))
         }
-        done => upgrade(connection, schema, done, schema.version(), now),
+        done => upgrade(connection, schema, done, schema.version(), now, before),
     }
 }
 
@@ -125,6 +127,7 @@ fn upgrade(
     done: Option<usize>,
     target: usize,
     now: DateTime<Utc>,
+    before: &dyn Fn(),
 ) -> Result<()> {
     let first = done.unwrap_or_default();
     if first >= target {
@@ -137,6 +140,7 @@ fn upgrade(
     }
     let older = adopt::is_older(connection)?;
     for (number, (name, sql)) in (1_i64..).zip(schema.migrations()).take(target).skip(first) {
+        before();
         transaction::run(connection, |transaction| {
             if number == 1 {
                 transaction.execute(TABLE, [])?;
@@ -201,13 +205,13 @@ mod tests {
     /// A database made by the first `count` migrations.
     fn upgraded(count: usize) -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        upgrade(&connection, &PLUGS.schema(), None, count, DateTime::UNIX_EPOCH).unwrap();
+        upgrade(&connection, &PLUGS.schema(), None, count, DateTime::UNIX_EPOCH, &|| ()).unwrap();
         connection
     }
 
     fn created() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap();
+        to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH, &|| ()).unwrap();
         connection
     }
 
@@ -243,7 +247,7 @@ mod tests {
         for prefix in [0, 1, version / 2, version - 2, version - 1, version] {
             let connection = upgraded(prefix);
             for _ in 0..2 {
-                to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap();
+                to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH, &|| ()).unwrap();
                 assert_eq!(schema(&connection), newest, "after {prefix}");
             }
         }
@@ -300,7 +304,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         for (done, (name, sql)) in PLUGS.schema().migrations().into_iter().enumerate() {
             let applied = (done > 0).then_some(done);
-            upgrade(&connection, &PLUGS.schema(), applied, done + 1, DateTime::UNIX_EPOCH).unwrap();
+            upgrade(&connection, &PLUGS.schema(), applied, done + 1, DateTime::UNIX_EPOCH, &|| ()).unwrap();
             connection.execute_batch(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         assert_eq!(schema(&connection), schema(&created()));
@@ -326,7 +330,7 @@ mod tests {
     fn a_newer_database_is_refused() {
         let connection = created();
         connection.execute_batch("INSERT INTO schema_migrations VALUES (1000, 'future', NULL)").unwrap();
-        let error = to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap_err();
+        let error = to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH, &|| ()).unwrap_err();
         assert_eq!(error.status, Status::CannotRun);
         assert!(error.to_string().contains("schema 1000"), "{error}");
     }

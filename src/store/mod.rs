@@ -1,7 +1,7 @@
 //! The only user of DuckDB. It opens the database for short periods, under a lock file.
 //!
-//! Only `copy` opens the database or its log as a plain file, and it holds the lock file meanwhile. DuckDB's own lock
-//! is a record lock, which the kernel releases as soon as the process closes any descriptor of the file. DuckDB's lock
+//! Only `copy` and `rollback` open the database or its log as a plain file, and they hold the lock file meanwhile.
+//! DuckDB's own lock is a record lock, which the kernel releases as soon as the process closes any descriptor of the file. DuckDB's lock
 //! also excludes other processes only, not other threads; the lock file excludes both.
 
 mod adopt;
@@ -39,6 +39,7 @@ pub mod reading;
 pub mod record;
 mod refusal;
 pub mod reviews;
+mod rollback;
 pub mod room;
 pub mod rows;
 pub mod run;
@@ -73,6 +74,7 @@ use chrono::{DateTime, Utc};
 use duckdb::{AccessMode, Config, Connection};
 use origin::OriginFile;
 use reader::Reader;
+use rollback::Rollback;
 use schema::Schema;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -81,6 +83,7 @@ use tempfile::TempDir;
 /// An open database. Dropping it first closes the database and then releases the lock.
 pub struct Store {
     connection: Connection,
+    rollback: Rollback,
     lock: StoreLock,
     /// The folder for DuckDB's temporary files, for a reader that may not write beside the database.
     _spill: Option<TempDir>,
@@ -135,12 +138,17 @@ impl Store {
         }
         if access == Access::ReadWrite || may_write(path) {
             let lock = StoreLock::take(path, until)?;
-            return Ok(Self { connection: connect(path, access, None, until)?, lock, _spill: None });
+            return Ok(Self::of(path, connect(path, access, None, until)?, lock));
         }
         // Files that this reader would make beside the database could lock out its owner.
         let lock = StoreLock::take_to_read(path, until)?;
         let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error))?;
-        Ok(Self { connection: connect(path, access, Some(spill.path()), until)?, lock, _spill: Some(spill) })
+        let connection = connect(path, access, Some(spill.path()), until)?;
+        Ok(Self { _spill: Some(spill), ..Self::of(path, connection, lock) })
+    }
+
+    fn of(path: &Path, connection: Connection, lock: StoreLock) -> Self {
+        Self { connection, rollback: Rollback::of(path), lock, _spill: None }
     }
 
     /// Opens an existing database. An older schema is migrated first.
@@ -171,6 +179,7 @@ impl Store {
     /// If the body, any of its statements, or the commit fails. After a failed commit, the outcome is unknown until the
     /// database is opened again.
     pub fn transaction<T>(&self, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.rollback.keep(&self.connection);
         transaction::run(&self.connection, body)
     }
 
@@ -180,10 +189,11 @@ impl Store {
     ///
     /// If DuckDB cannot write.
     pub fn checkpoint(&self) -> Result<()> {
+        self.rollback.keep(&self.connection);
         failpoint::point("before-checkpoint", "");
         self.connection.execute_batch("CHECKPOINT")?;
         failpoint::point("after-checkpoint", "");
-        Ok(())
+        self.rollback.remove()
     }
 
     /// Reads. Damage that the body meets is recorded, so that the next pass repairs it even if it does not meet it.
@@ -287,6 +297,9 @@ fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Res
     // folder only once per opening, and can need it as soon as it replays the log. While the database is open here, no
     // other process has it open.
     let left = beside(path, "tmp");
+    if spill.is_none() {
+        rollback::undo(path);
+    }
     if access == Access::ReadWrite && left.exists() {
         drop(open(path, access, spill)?);
         let _ = std::fs::remove_dir_all(left);

@@ -60,7 +60,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
         if let Some(alarm) = &alarm {
             tracing::warn!("{alarm}");
         }
-        return Ok((Store { connection, lock, _spill: None }, alarm));
+        return Ok((Store::of(path, connection, lock), alarm));
     };
     if origin.damaged {
         return rebuild(path, lock, origin, now).map(|(store, alarm)| (store, Some(alarm)));
@@ -88,7 +88,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
         Err(error) if error.fault == Some(Fault::Damage) => {
             rebuild(path, lock, origin, now).map(|(store, alarm)| (store, Some(alarm)))
         }
-        opened => Ok((Store { connection: opened?, lock, _spill: None }, alarm)),
+        opened => Ok((Store::of(path, opened?, lock), alarm)),
     }
 }
 
@@ -98,8 +98,9 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
 ///
 /// If the database has no origin file, or a new one cannot be made.
 pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: DateTime<Utc>) -> Result<String> {
-    let Store { connection, lock, .. } = store;
+    let Store { connection, rollback, lock, .. } = store;
     drop(connection);
+    drop(rollback);
     match OriginFile::known(database) {
         Some(origin) => rebuild(database, lock, origin, now).map(|(_, alarm)| alarm),
         None => Err(error.hint(NOT_OURS)),
@@ -126,7 +127,7 @@ fn rebuild(path: &Path, lock: StoreLock, mut origin: OriginFile, now: DateTime<U
     origin.write(path)?;
     let aside = last_moved_aside(path).map_or(String::new(), |aside| format!(": it is `{}` now", aside.display()));
     let alarm = format!("the database was damaged{aside}, and a new one is made from the transcripts that are there");
-    Ok((Store { connection, lock, _spill: None }, alarm))
+    Ok((Store::of(path, connection, lock), alarm))
 }
 
 /// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its

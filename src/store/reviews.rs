@@ -124,7 +124,7 @@ fn last(transaction: &Transaction<'_>, table: &Table) -> Result<i64> {
 /// Writes the file anew, with all reviews.
 fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     let path = beside(database, table.name);
-    let written = atomic_file::write(&path, &lines(table, rows), Some(0o600));
+    let written = atomic_file::write(&path, lines(table, rows), Some(0o600));
     written.map_err(|error| Error::cannot("write", path.display(), error))
 }
 

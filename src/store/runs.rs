@@ -170,7 +170,7 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
         let names = processors.iter().map(|name| (*name).to_owned()).collect();
         let (trigger, message) = (request.origin.name().to_owned(), error.to_string());
         let unwritten = Unwritten { processors: names, trigger, started_at: *at, ended_at: *at + *elapsed, message };
-        let _ = atomic_file::write(&beside(database, UNWRITTEN), &pretty(&unwritten), Some(0o600));
+        let _ = atomic_file::write(&beside(database, UNWRITTEN), pretty(&unwritten), Some(0o600));
     }
 }
 

@@ -76,7 +76,7 @@ impl ServiceState {
     pub fn write(&self, database: &Path) -> Result<()> {
         let path = service_state_file(database);
         // Readable by the same users as a snapshot.
-        atomic_file::write(&path, &crate::base::wire::pretty(self), Some(0o640))
+        atomic_file::write(&path, crate::base::wire::pretty(self), Some(0o640))
             .map_err(|error| Error::cannot("write", path.display(), error))
     }
 }
