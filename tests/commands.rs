@@ -747,6 +747,28 @@ fn a_newer_database_is_refused() {
 }
 
 #[test]
+fn a_database_of_an_older_program_is_brought_up_to_date_by_whoever_may_write_it() {
+    let world = world();
+    run(&world);
+    older(&world, "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)");
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let files = std::fs::read_dir(world.path("data")).unwrap().map(|entry| entry.unwrap().path());
+    files.for_each(|path| set(&path, 0o444));
+    set(&world.path("data"), 0o555);
+    let told = [&["report", "--no-refresh"][..], &["status"], &["query", "SELECT 1"]]
+        .map(|args| world.mill_unprivileged(args, &[]));
+    set(&world.path("data"), 0o755);
+    for said in told {
+        let Some(said) = said else { return };
+        let expected =
+            "sessionmill: `[world]/data/mill.duckdb` was written by an older sessionmill\n  hint: a run of its owner ";
+        assert!(said.status == 2 && said.stderr.contains(expected), "{said:?}");
+    }
+}
+
+#[test]
 fn an_explained_report_tells_how_much_has_no_source_any_more() {
     let world = world();
     run(&world);

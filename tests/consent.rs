@@ -376,6 +376,13 @@ fn a_ban_outlives_the_database_and_then_the_file_beside_it() {
     fs::write(&origin, good).unwrap();
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     assert_eq!(rows(), ["ada|1", "ada-laptop|1"]);
+    let aside = world.path("origin");
+    fs::rename(&origin, &aside).unwrap();
+    fs::create_dir(&origin).unwrap();
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert!(said.status == 2 && said.stderr.contains("mill.duckdb.origin`: "), "it cannot be read: {said:?}");
+    fs::remove_dir(&origin).unwrap();
+    fs::rename(&aside, &origin).unwrap();
     for bad in [Some(""), Some("somebody's notes"), None] {
         match bad {
             Some(bad) => fs::write(&origin, bad).unwrap(),

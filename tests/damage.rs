@@ -128,7 +128,7 @@ fn a_damaged_log_is_told_of_and_readers_leave_it_alone() {
     assert_eq!(said.status, 1, "{said:?}");
     let name = moved_aside(&world).remove(0);
     let alarm = format!(
-        "alarm: the log of the database was damaged: it is `[world]/data/mill.duckdb{name}` now, and what it held is \
+        "alarm: the log of the database could not be used: it is `[world]/data/mill.duckdb{name}` now, and what it held is \
          read again from the transcripts that are there"
     );
     assert!(said.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(&alarm), "{said:?}");
@@ -350,6 +350,54 @@ fn a_checkpoint_that_is_killed_within_a_write_is_undone() {
     }
     assert!(torn > 0, "no block was written in place");
     assert_eq!(moved_aside(&world), [""; 0]);
+}
+
+#[test]
+fn the_log_of_a_newer_state_is_not_replayed_into_an_older_copy() {
+    let world = checkpointed();
+    let older = fs::read(world.database()).unwrap();
+    world.write("ada/0.jsonl", responses("rewritten", 200)).pass();
+    Store::open(&world.database(), Access::ReadWrite).unwrap().checkpoint().unwrap();
+    world.write("ada/1.jsonl", responses("again", 200));
+    run_into_log(&world);
+    fs::write(world.database(), older).unwrap();
+    for args in [&["query", "SELECT 1"][..], &["report", "--no-refresh"]] {
+        let said = world.mill(args);
+        let expected = "sessionmill: cannot open `[world]/data/mill.duckdb`: `[world]/data/mill.duckdb.wal` is the log of \
+                        another state of it, such as a newer one\n  hint: `sessionmill run` moves aside what is damaged";
+        assert!(said.status == 2 && said.stderr.starts_with(expected), "{said:?}");
+    }
+    let said = world.mill(&["run"]);
+    assert!(said.status == 1 && said.stdout.contains("alarm: the log of the database could not be used"), "{said:?}");
+    assert!(moved_aside(&world)[0].ends_with(".wal"));
+    assert_like_new(&world, "after the run");
+}
+
+#[test]
+fn a_link_to_a_database_is_the_database_with_its_log() {
+    let world = with_log();
+    let database = world.database();
+    fs::create_dir(world.path("large")).unwrap();
+    for name in beside_database(&world) {
+        let name = format!("mill.duckdb{name}");
+        fs::rename(world.path("data").join(&name), world.path("large").join(&name)).unwrap();
+    }
+    std::os::unix::fs::symlink("../large/mill.duckdb", &database).unwrap();
+    let count = ["query", "--csv", "SELECT count(*) FROM usage_responses"];
+    let direct = world.mill(&[&count[..], &["--database", "large/mill.duckdb"]].concat());
+    let linked = world.mill(&count);
+    assert_eq!((linked.status, &linked.stdout), (0, &direct.stdout), "{linked:?}");
+    assert_ne!(linked.stdout, "count_star()\n0\n");
+    world.write("ada/0.jsonl", response("again", "10:00:00", 1));
+    run_into_log(&world);
+    let mut bytes = fs::read(wal(&world.path("large/mill.duckdb"))).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(wal(&world.path("large/mill.duckdb")), bytes).unwrap();
+    let said = world.mill(&["run"]);
+    assert!(said.status == 1 && said.stdout.contains("alarm: the log of the database could not be used"), "{said:?}");
+    assert!(database.is_symlink());
+    assert_eq!(beside_database(&world), [""], "everything is beside the file itself");
 }
 
 #[test]

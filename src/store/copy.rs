@@ -11,7 +11,9 @@ use crate::base::lock::StoreLock;
 use crate::source::access::may_write;
 use crate::source::stat::Stat;
 use crate::store::scratch::Scratch;
-use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, require, rollback, room};
+use crate::store::{
+    Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, require, rollback, room, with_way_out,
+};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::ffi::{OsStr, OsString};
@@ -219,7 +221,7 @@ fn hold(database: &Path, until: Instant) -> Result<Held> {
     let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
     let lock = take(database, until)?;
     if may_write(database) {
-        rollback::undo(database);
+        rollback::prepare(database).map_err(|error| with_way_out(database, error))?;
     }
     let file = open(database).map_err(|error| Error::cannot("open", database.display(), error))?;
     loop {

@@ -163,6 +163,12 @@ impl Store {
             return Ok(store);
         }
         drop(store);
+        if !may_write(database) {
+            let message = format!("`{}` was written by an older sessionmill", database.display());
+            let hint =
+                "a run of its owner brings it up to date; or copy it, with the files whose names begin with its name";
+            return Err(Error::new(Status::CannotRun, message).hint(hint));
+        }
         let store = Self::open(database, Access::ReadWrite)?;
         migrate::migrate(&store, &database.schema, now)?;
         if access == Access::ReadWrite {
@@ -262,6 +268,9 @@ pub fn remembered(path: &Path) -> Vec<Remembered> {
 /// Connects to the database. Waits for other programs to close it.
 fn connect(path: &Path, access: Access, spill: Option<&Path>, until: Instant) -> Result<Connection> {
     loop {
+        if spill.is_none() {
+            rollback::prepare(path).map_err(|error| with_way_out(path, error))?;
+        }
         match try_connect(path, access, spill) {
             Ok(connection) => return Ok(connection),
             Err(error) if is_held(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
@@ -284,11 +293,15 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
             let hint = fault::pid(&text).and_then(|pid| crate::base::holder::hint(&format!("pid {pid}")));
             Error::new(Status::Busy, message).hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
         }
-        Fault::Log | Fault::Damage if OriginFile::read(path).is_some() => error.hint(refusal::REPAIR),
-        Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
+        Fault::Log | Fault::Damage => with_way_out(path, error),
         _ => error,
     };
     Error { fault: Some(fault), ..error }
+}
+
+/// Adds to the error of a damaged database, or of one with a log that is of no use, what would help.
+fn with_way_out(path: &Path, error: Error) -> Error {
+    error.hint(if OriginFile::read(path).is_some() { refusal::REPAIR } else { quarantine::NOT_OURS })
 }
 
 /// Connects. `spill` is a folder for temporary files, if they must not be beside the database.
@@ -297,9 +310,6 @@ fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Res
     // folder only once per opening, and can need it as soon as it replays the log. While the database is open here, no
     // other process has it open.
     let left = beside(path, "tmp");
-    if spill.is_none() {
-        rollback::undo(path);
-    }
     if access == Access::ReadWrite && left.exists() {
         drop(open(path, access, spill)?);
         let _ = std::fs::remove_dir_all(left);

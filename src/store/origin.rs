@@ -6,6 +6,7 @@
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status};
+use crate::source::access;
 use crate::source::{Layout, Remembered, Source};
 use crate::store::{DatabaseFile, beside};
 use serde::{Deserialize, Serialize};
@@ -82,14 +83,24 @@ impl OriginFile {
     ///
     /// If the file is there but cannot be read, or is not an origin.
     pub(super) fn load(database: &Path) -> Result<Option<Self>> {
+        let Some(text) = Self::text(database)? else { return Ok(None) };
+        let parsed = serde_json::from_slice(&text).map(Some);
+        parsed.map_err(|_| Error::cannot("read", beside(database, NAME).display(), "not written by sessionmill"))
+    }
+
+    /// What the file contains; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the file is there but cannot be read.
+    pub(super) fn text(database: &Path) -> Result<Option<Vec<u8>>> {
         let path = beside(database, NAME);
+        access::may_read(&path)?;
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(|error| Error::cannot("read", path.display(), error))?,
-        };
-        let parsed = serde_json::from_str(&text).map(Some);
-        parsed.map_err(|_| Error::cannot("read", path.display(), "not written by sessionmill"))
+        match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            text => text.map(Some).map_err(|error| Error::cannot("read", path.display(), error)),
+        }
     }
 
     /// Records that a database is damaged, if it has an origin.

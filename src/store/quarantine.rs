@@ -32,6 +32,8 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
     leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
+    // Reading may be forbidden, or fail for a moment. If a new file replaced this one, nobody would be forgotten.
+    OriginFile::text(path)?;
     let unreadable = OriginFile::load(path).err();
     let mut origin = OriginFile::known(path);
     if !path.exists()
@@ -74,15 +76,19 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
         tracing::warn!(
             moved_to = %moved.display(),
             error = error.to_string(),
-            "the log of the database is damaged and was moved aside; what it held is read again from transcripts that \
+            "the log of the database cannot be used and was moved aside; what it held is read again from transcripts that \
              still exist"
         );
         opened = connect(path, Access::ReadWrite, None, until);
         alarm = Some(format!(
-            "the log of the database was damaged: it is `{}` now, and what it held is read again from the transcripts \
+            "the log of the database could not be used: it is `{}` now, and what it held is read again from the transcripts \
              that are there",
             moved.display()
         ));
+        if opened.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
+            // The log looked as if it belonged to another database because this one is damaged. They stay together.
+            let _ = std::fs::rename(&moved, with(path, ".wal"));
+        }
     }
     match opened {
         Err(error) if error.fault == Some(Fault::Damage) => {

@@ -6,25 +6,31 @@
 //! whole, and its checksum changes. If the process is killed within this write, or the machine loses power, the block
 //! consists of a new part and an old part, and neither checksum fits: DuckDB cannot open the database any more.
 //!
-//! So [`Rollback::keep`] copies these blocks to `<database>.rollback` before a commit or a checkpoint, and [`undo`] puts
-//! them back before the database is opened. A database of 1.4 GB has nine of them, each of 64 KB. For example:
+//! So [`Rollback::keep`] copies these blocks to `<database>.rollback` before a commit or a checkpoint, and
+//! [`prepare`] puts them back before the database is opened. A database of 1.4 GB has nine of them, each of 64 KB. For example:
 //!
 //! ```text
-//! keep   headers H, block 7 with the pieces a b . . and their checksum
-//! kill   while block 7 is written: a b c . with the checksum of a b c d
-//! undo   the headers are still H, a and b are still there, the rest differs: writes block 7 as it was kept
-//! open   DuckDB reads the state of H, and replays the log
+//! keep     headers H, block 7 with the pieces a b . . and their checksum
+//! kill     while block 7 is written: a b c . with the checksum of a b c d
+//! prepare  the headers are still H, a and b are still there, the rest differs: writes block 7 as it was kept
+//! open     DuckDB reads the state of H, and replays the log
 //! ```
 //!
 //! A file that does not fit the database is ignored: one with other headers, because a checkpoint has been completed
 //! since, or one in which a piece in use differs, because the database was replaced by a copy of another time.
+//!
+//! Every commit to the log follows a [`Rollback::keep`]. So the rollback file also shows to which state of the database
+//! a log belongs. DuckDB does not check this: if the database file alone is replaced by an older copy, DuckDB replays
+//! the log that is still beside it, and its deletions hit other rows than they were meant for.
 
 use crate::base::atomic_file;
 use crate::base::error::{self, Error};
+use crate::base::fault::Fault;
 use crate::store::beside;
 use duckdb::Connection;
 use md5::{Digest, Md5};
 use rustix::fs::{FlockOperation, fcntl_lock};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{ErrorKind, Result};
@@ -33,12 +39,15 @@ use std::path::{Path, PathBuf};
 
 /// The headers at the beginning of a database file: one of the file, and two of the database, which checkpoints write
 /// in turn. The blocks follow.
-const HEADERS: usize = 3 * 4096;
+const HEADERS: usize = 3 * HEADER;
+
+/// The size of a header. A header of the database begins with its checksum and the number of the checkpoint.
+const HEADER: usize = 4096;
 
 /// The number of pieces in a block of metadata.
 const PIECES: usize = 64;
 
-/// The checksum at the beginning of a block.
+/// The checksum at the beginning of a block or a header.
 const CHECKSUM: usize = 8;
 
 /// The beginning of a rollback file. The number is that of its format.
@@ -65,6 +74,8 @@ impl Rollback {
     /// If they cannot be copied, the database can still be written, only without this protection.
     pub(super) fn keep(&self, connection: &Connection) {
         if let Err(error) = self.try_keep(connection) {
+            // A file of an older state would make the log look as if it belonged to another one.
+            let _ = self.remove();
             tracing::warn!(
                 error = error.to_string(),
                 "`{}` cannot be written: if this process is killed while it writes the database, the database can be \
@@ -86,16 +97,18 @@ impl Rollback {
         }
         // A failure is not repeated with every commit.
         self.kept.replace(headers.clone());
-        let (size, mut blocks) = in_use(connection).map_err(std::io::Error::other)?;
-        for block in &mut blocks {
-            block.bytes = read(file, block.offset(size), size)?;
-        }
-        let bytes = Kept { headers, size, blocks }.to_bytes();
         let path = path(&self.database);
-        if load(&path)?.as_ref() == Some(&bytes) {
+        if let Some(bytes) = load(&path)?
+            && let Some(kept) = Kept::of(&bytes)
+            && matches!(kept.compare(file), Ok(Some(torn)) if torn.is_empty())
+        {
             return Ok(());
         }
-        atomic_file::write(&path, &bytes, Some(0o600))
+        let (size, mut blocks) = in_use(connection).map_err(std::io::Error::other)?;
+        for block in &mut blocks {
+            block.bytes = read(file, block.offset(size), size)?.into();
+        }
+        atomic_file::write(&path, Kept { headers: &headers, size, blocks }.to_bytes(), Some(0o600))
     }
 
     /// Removes the rollback file after a checkpoint: it is of the state before, and can have names of people who have
@@ -113,107 +126,148 @@ impl Rollback {
     }
 }
 
-/// Undoes an interrupted checkpoint if there is one. The caller holds the store lock, and this process does not have
-/// the database open.
-pub(super) fn undo(database: &Path) {
-    match try_undo(database) {
-        Ok(true) => tracing::info!("an interrupted write of the database was undone"),
-        Ok(false) => {}
+/// What the rollback file says about a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    /// Nothing is wrong, as far as is known.
+    Nothing,
+    /// A checkpoint had been interrupted, and was undone.
+    Undone,
+    /// The log beside the database belongs to another state of it.
+    OtherLog,
+}
+
+/// Prepares a database for being opened: undoes an interrupted checkpoint, and checks that the log belongs to the file.
+/// The caller holds the store lock, and this process does not have the database open.
+///
+/// # Errors
+///
+/// With `Fault::Log` if the log belongs to another state of the database.
+pub(super) fn prepare(database: &Path) -> error::Result<()> {
+    match look(database) {
+        Ok(Finding::Nothing) => {}
+        Ok(Finding::Undone) => tracing::info!("an interrupted write of the database was undone"),
+        Ok(Finding::OtherLog) => {
+            let log = beside(database, "wal");
+            let reason = format!("`{}` is the log of another state of it, such as a newer one", log.display());
+            return Err(Error { fault: Some(Fault::Log), ..Error::cannot("open", database.display(), reason) });
+        }
         Err(error) => {
             let path = path(database);
-            tracing::warn!(error = error.to_string(), "cannot use `{}` to undo an interrupted write", path.display());
+            tracing::warn!(error = error.to_string(), "cannot compare the database with `{}`", path.display());
         }
     }
+    Ok(())
 }
 
-/// Returns whether there was an interrupted checkpoint.
-fn try_undo(database: &Path) -> Result<bool> {
-    let kept = load(&path(database))?;
-    match kept.as_deref().and_then(Kept::of).map(|kept| put_back(database, &kept)) {
-        // There is no database, or one that is too short to be the one of the rollback file.
-        Some(Err(error)) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(false),
-        result => result.unwrap_or(Ok(false)),
-    }
-}
-
-fn put_back(database: &Path, kept: &Kept) -> Result<bool> {
-    let file = open(database, true)?;
+fn look(database: &Path) -> Result<Finding> {
+    let Some(bytes) = load(&path(database))? else { return Ok(Finding::Nothing) };
+    let Some(kept) = Kept::of(&bytes) else { return Ok(Finding::Nothing) };
+    let file = match open(database, true) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Finding::Nothing),
+        file => file?,
+    };
     // Another program may have the database open and be within a checkpoint of its own.
-    if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || read(&file, 0, HEADERS)? != kept.headers
-    {
-        return Ok(false);
+    if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(Finding::Nothing);
     }
-    let mut torn = Vec::new();
-    for block in &kept.blocks {
-        let now = Block { bytes: read(&file, block.offset(kept.size), kept.size)?, ..*block };
-        if !now.has_the_pieces_of(block) {
-            return Ok(false);
-        }
-        if now.bytes != block.bytes {
-            torn.push(block);
-        }
+    if std::fs::metadata(beside(database, "wal")).is_ok_and(|log| log.len() > 0) && !kept.is_followed_by(&file)? {
+        return Ok(if is_whole(&bytes) { Finding::OtherLog } else { Finding::Nothing });
     }
-    for block in &torn {
+    let torn = kept.compare(&file)?.unwrap_or_default();
+    if torn.is_empty() || !is_whole(&bytes) {
+        return Ok(Finding::Nothing);
+    }
+    for block in torn {
         file.write_all_at(&block.bytes, block.offset(kept.size))?;
     }
-    if !torn.is_empty() {
-        file.sync_all()?;
-    }
-    Ok(!torn.is_empty())
+    file.sync_all()?;
+    Ok(Finding::Undone)
 }
 
 /// The content of a rollback file.
-struct Kept {
-    headers: Vec<u8>,
+struct Kept<'b> {
+    headers: &'b [u8],
     /// The size of a block in bytes.
     size: usize,
-    blocks: Vec<Block>,
+    blocks: Vec<Block<'b>>,
 }
 
 /// A block of metadata.
-struct Block {
+struct Block<'b> {
     /// Its number in the file.
     id: u64,
     /// A bit for each piece that is free.
     free: u64,
-    bytes: Vec<u8>,
+    bytes: Cow<'b, [u8]>,
 }
 
-impl Block {
+impl Block<'_> {
     fn offset(&self, size: usize) -> u64 {
         HEADERS as u64 + self.id * size as u64
     }
 
-    /// Whether the pieces that are in use in `other` have the same bytes here.
-    fn has_the_pieces_of(&self, other: &Self) -> bool {
-        let piece = (self.bytes.len() - CHECKSUM) / PIECES / 8 * 8;
-        let pieces = |block: &Self| {
-            let used = (0..PIECES).filter(|piece| other.free >> piece & 1 == 0);
-            used.flat_map(|at| block.bytes[CHECKSUM + at * piece..][..piece].to_vec()).collect::<Vec<_>>()
-        };
-        self.bytes.len() == other.bytes.len() && pieces(self) == pieces(other)
+    /// Whether all pieces that are in use have the same bytes in `other`, which is as long as this block.
+    fn has_its_pieces_in(&self, other: &[u8]) -> bool {
+        let length = other.len().saturating_sub(CHECKSUM) / PIECES / 8 * 8;
+        let mut used = (0..PIECES).filter(|piece| self.free >> piece & 1 == 0);
+        used.all(|piece| {
+            let place = CHECKSUM + piece * length;
+            self.bytes[place..place + length] == other[place..place + length]
+        })
     }
 }
 
-impl Kept {
+impl Kept<'_> {
+    /// The blocks that differ in a database file. `None` if the file has another state of the database, or belongs to
+    /// another one.
+    fn compare(&self, file: &File) -> Result<Option<Vec<&Block<'_>>>> {
+        let mut torn = Vec::new();
+        if !has(file, 0, HEADERS, |headers| headers == self.headers)? {
+            return Ok(None);
+        }
+        for block in &self.blocks {
+            let (mut is_same, place) = (false, block.offset(self.size));
+            let fits = has(file, place, self.size, |bytes| {
+                is_same = bytes == &*block.bytes;
+                is_same || block.has_its_pieces_in(bytes)
+            });
+            if !fits? {
+                return Ok(None);
+            }
+            if !is_same {
+                torn.push(block);
+            }
+        }
+        Ok(Some(torn))
+    }
+
+    /// Whether a database file has the state of this rollback file, or the next one. A checkpoint writes the older of
+    /// the two headers and leaves the newer one, so the next state still has the newer header of this one.
+    fn is_followed_by(&self, file: &File) -> Result<bool> {
+        let [first, second] = [1, 2].map(|slot| slot * HEADER);
+        let iteration = |slot: usize| self.headers[slot + CHECKSUM..].first_chunk().copied().map(u64::from_le_bytes);
+        let newer = if iteration(first) > iteration(second) { first } else { second };
+        has(file, newer as u64, HEADER, |header| header == &self.headers[newer..newer + HEADER])
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
-        let mut content = self.headers.clone();
+        let mut content = self.headers.to_vec();
         content.extend((self.size as u64).to_le_bytes());
         for block in &self.blocks {
             content.extend(block.id.to_le_bytes());
             content.extend(block.free.to_le_bytes());
-            content.extend(&block.bytes);
+            content.extend(&*block.bytes);
         }
         [MAGIC, &Md5::digest(&content), &content].concat()
     }
+}
 
-    /// `None` if the file was not written by this version of the program, or is damaged.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let (checksum, content) = bytes.strip_prefix(MAGIC)?.split_at_checked(16)?;
+impl<'b> Kept<'b> {
+    /// `None` if the file was not written by this version of the program, or is not complete.
+    fn of(bytes: &'b [u8]) -> Option<Self> {
+        let (_, content) = bytes.strip_prefix(MAGIC)?.split_at_checked(16)?;
         let (headers, rest) = content.split_at_checked(HEADERS)?;
-        if Md5::digest(content)[..] != *checksum {
-            return None;
-        }
         let (size, mut rest) = number(rest)?;
         let size = usize::try_from(size).ok()?;
         let mut blocks = Vec::new();
@@ -221,11 +275,17 @@ impl Kept {
             let (id, after) = number(rest)?;
             let (free, after) = number(after)?;
             let (bytes, after) = after.split_at_checked(size)?;
-            blocks.push(Block { id, free, bytes: bytes.to_vec() });
+            blocks.push(Block { id, free, bytes: bytes.into() });
             rest = after;
         }
-        Some(Self { headers: headers.to_vec(), size, blocks })
+        Some(Self { headers, size, blocks })
     }
+}
+
+/// Whether a rollback file has the checksum that it was written with.
+fn is_whole(bytes: &[u8]) -> bool {
+    let parts = bytes.strip_prefix(MAGIC).and_then(|rest| rest.split_at_checked(16));
+    parts.is_some_and(|(checksum, content)| Md5::digest(content)[..] == *checksum)
 }
 
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
@@ -234,13 +294,14 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 /// The size of a block, and the blocks of metadata that are in use, without their bytes.
-fn in_use(connection: &Connection) -> duckdb::Result<(usize, Vec<Block>)> {
+fn in_use(connection: &Connection) -> duckdb::Result<(usize, Vec<Block<'static>>)> {
     let size: i64 = connection.query_row("SELECT block_size FROM pragma_database_size()", [], |row| row.get(0))?;
     let mut statement = connection.prepare(
         "SELECT block_id::UBIGINT, coalesce(list_sum(list_transform(free_list, piece -> 1::UBIGINT << piece)), 0)::UBIGINT
          FROM pragma_metadata_info() WHERE free_blocks < total_blocks ORDER BY block_id",
     )?;
-    let blocks = statement.query_map([], |row| Ok(Block { id: row.get(0)?, free: row.get(1)?, bytes: Vec::new() }))?;
+    let blocks =
+        statement.query_map([], |row| Ok(Block { id: row.get(0)?, free: row.get(1)?, bytes: Cow::default() }))?;
     Ok((usize::try_from(size).unwrap_or_default(), blocks.collect::<duckdb::Result<_>>()?))
 }
 
@@ -261,6 +322,14 @@ fn open(database: &Path, write: bool) -> Result<File> {
     File::options().read(true).write(write).open(database)
 }
 
+/// Whether a part of a file meets a condition. A file that is too short does not.
+fn has(file: &File, at: u64, bytes: usize, meets: impl FnOnce(&[u8]) -> bool) -> Result<bool> {
+    match read(file, at, bytes) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        part => Ok(meets(&part?)),
+    }
+}
+
 fn read(file: &File, at: u64, bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = vec![0; bytes];
     file.read_exact_at(&mut buffer, at)?;
@@ -274,10 +343,10 @@ mod tests {
 
     const SIZE: usize = 65_536;
 
-    /// A database of two blocks of metadata. Only the first two pieces of a block are in use.
-    fn kept() -> Kept {
-        let block = |id: u64| Block { id, free: !0b11, bytes: vec![id as u8; SIZE] };
-        Kept { headers: vec![9; HEADERS], size: SIZE, blocks: vec![block(0), block(2)] }
+    /// The rollback file of a database with two blocks of metadata. Only the first two pieces of a block are in use.
+    fn rollback() -> Vec<u8> {
+        let block = |id: u64| Block { id, free: !0b11, bytes: vec![id as u8; SIZE].into() };
+        Kept { headers: &[9; HEADERS], size: SIZE, blocks: vec![block(0), block(2)] }.to_bytes()
     }
 
     /// The bytes of that database. Block 1 is of data.
@@ -290,28 +359,28 @@ mod tests {
         HEADERS + 2 * SIZE + CHECKSUM + piece * 1016
     }
 
-    /// Undoes with this rollback file. Returns whether something was undone, and the database.
+    /// Looks with this rollback file. Returns whether something was undone, and the database.
     fn undone(database: &[u8], rollback: &[u8]) -> (bool, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("d");
         std::fs::write(&file, database).unwrap();
         std::fs::write(path(&file), rollback).unwrap();
-        (try_undo(&file).unwrap(), std::fs::read(&file).unwrap())
+        (look(&file).unwrap() == Finding::Undone, std::fs::read(&file).unwrap())
     }
 
     #[test]
     fn a_block_that_was_half_written_is_put_back() {
         let mut torn = database();
         torn[HEADERS + 2 * SIZE] = 7;
-        assert_eq!(undone(&torn, &kept().to_bytes()), (true, database()), "the checksum");
+        assert_eq!(undone(&torn, &rollback()), (true, database()), "the checksum");
         torn[place(2)] = 7;
         torn[place(63)] = 7;
-        assert_eq!(undone(&torn, &kept().to_bytes()), (true, database()), "free pieces");
+        assert_eq!(undone(&torn, &rollback()), (true, database()), "free pieces");
     }
 
     #[test]
     fn a_database_of_another_state_is_left_alone() {
-        let whole = kept().to_bytes();
+        let whole = rollback();
         assert_eq!(undone(&database(), &whole), (false, database()), "nothing differs");
         let changed = |at: usize| {
             let mut bytes = database();
@@ -332,5 +401,38 @@ mod tests {
         }
         assert_eq!(undone(&torn, &whole[..whole.len() - 1]), (false, torn.clone()));
         assert_eq!(undone(&torn, b""), (false, torn));
+    }
+
+    #[test]
+    fn a_log_belongs_to_the_state_that_was_kept_and_to_the_next_one() {
+        let numbered = |first: u64, second: u64| {
+            let mut bytes = database();
+            for (slot, number) in [(1, first), (2, second)] {
+                bytes[slot * HEADER + CHECKSUM..][..8].copy_from_slice(&number.to_le_bytes());
+            }
+            bytes
+        };
+        let base = numbered(6, 7);
+        let rollback = Kept { headers: &base[..HEADERS], size: SIZE, blocks: Vec::new() }.to_bytes();
+        let found = |database: &[u8], rollback: &[u8], log: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("d");
+            std::fs::write(&file, database).unwrap();
+            std::fs::write(path(&file), rollback).unwrap();
+            std::fs::write(beside(&file, "wal"), log).unwrap();
+            look(&file).unwrap()
+        };
+        for other in [numbered(4, 5), numbered(6, 5), numbered(8, 9), b"short".to_vec()] {
+            assert_eq!(found(&other, &rollback, "log"), Finding::OtherLog);
+            assert_eq!(found(&other, &rollback, ""), Finding::Nothing);
+            assert_eq!(
+                found(&other, &rollback[..rollback.len() - 1], "log"),
+                Finding::Nothing,
+                "a damaged rollback file"
+            );
+        }
+        for same in [base.clone(), numbered(8, 7)] {
+            assert_eq!(found(&same, &rollback, "log"), Finding::Nothing);
+        }
     }
 }
