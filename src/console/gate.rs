@@ -178,9 +178,9 @@ async fn recognise(
     let Some(caller) = of_session(app, client, session, now).await? else { return Ok((None, None)) };
     let Via::Session(session) = &caller.via else { return Ok((Some(caller), None)) };
     app.accounts.touch(session, now).await?;
-    // The cookie of an older program has weaker attributes, so its secret is replaced at once.
+    // The cookie of an older program has weaker attributes, so its secret is renewed at its first use.
     let renewed = match is_older {
-        true => app.accounts.rotate(session, now).await?,
+        true => app.accounts.renew_now(session, now).await?,
         false => app.accounts.renew(session, now).await?,
     };
     let renewed = renewed.and_then(|secret| cookie::set(&secret, settings));

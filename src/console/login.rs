@@ -119,8 +119,9 @@ impl App {
         let hash = self.passwords.hash(new).await?;
         let now = self.micros();
         self.accounts.set_password(&caller.user.name, &hash, Some(&session.public_id), now).await?;
+        let secret = self.accounts.rotate(session, now).await?;
         self.note(caller, "password", None, None).await?;
-        Ok(self.accounts.rotate(session, now).await?)
+        Ok(secret)
     }
 
     /// Writes an action of a caller to the audit log.

@@ -232,14 +232,26 @@ impl Accounts {
     ///
     /// If the store cannot be reached.
     pub async fn renew(&self, session: &LoginSession, now: Micros) -> Result<Option<Secret>> {
-        if session.by_previous || session.renewed_at > now - self.limits.renewal {
+        if session.renewed_at > now - self.limits.renewal {
+            return Ok(None);
+        }
+        self.renew_now(session, now).await
+    }
+
+    /// Renews the secret of a session, however old it is. `None` if another request renews it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be reached.
+    pub async fn renew_now(&self, session: &LoginSession, now: Micros) -> Result<Option<Secret>> {
+        if session.by_previous {
             return Ok(None);
         }
         self.replace(session, Some(now + GRACE), now).await
     }
 
-    /// Replaces the secret of a session. The current secret and the previous one become invalid at once. `None` if the
-    /// session has ended.
+    /// Replaces the secret of a session. The current secret and the previous one become invalid at once, also if the
+    /// secret was renewed since the session was read. `None` if the session has ended.
     ///
     /// # Errors
     ///
@@ -253,14 +265,20 @@ impl Accounts {
         let old = &session.hash.0;
         let previous = Value::Bytes(until.map(|_| old.as_slice()));
         // MySQL assigns columns from left to right, so the hash comes last: the other assignments then see its old
-        // value.
-        let sql = "UPDATE login_sessions SET prev_token_hash = ?, prev_valid_until = ?, token_hash = ?
-                   WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ?";
+        // value. Only the current secret can be renewed.
+        let by_previous = if until.is_none() { "OR prev_token_hash = ?" } else { "" };
+        let sql = format!(
+            "UPDATE login_sessions SET prev_token_hash = ?, prev_valid_until = ?, token_hash = ?
+             WHERE revoked_at IS NULL AND expires_at > ? AND (token_hash = ? {by_previous})"
+        );
         // The time is stored even without a grace period, because it also says when the secret was made.
         let until = until.unwrap_or(now);
         let hash = new.hash();
-        let values = [previous, until.into(), (&hash.0).into(), old.into(), now.into()];
-        let met = self.ready(now).await?.execute(sql, &values).await?;
+        let mut values = vec![previous, until.into(), (&hash.0).into(), now.into(), old.into()];
+        if !by_previous.is_empty() {
+            values.push(old.into());
+        }
+        let met = self.ready(now).await?.execute(&sql, &values).await?;
         Ok((met > 0).then_some(new))
     }
 
