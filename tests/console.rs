@@ -545,7 +545,9 @@ fn an_imported_login_session_has_the_rights_of_its_user_only() {
         expires_at INTEGER, ip_address TEXT, user_agent TEXT, is_active INTEGER, data TEXT)";
     crate::store_server::ask(&older, &format!("{table}; INSERT INTO sessions VALUES {}", rows.join(", "))).unwrap();
     let said = world.mill(&["console", "sessions", "import", &older]);
-    assert_eq!((said.status, &*said.stderr), (0, "3 login sessions taken over\n"));
+    let expected = "2 login sessions taken over, 1 of users whom the console does not have\n\
+                    the console does not have nobody: add these users and import again\n";
+    assert_eq!((said.status, &*said.stderr), (0, expected));
     let console = Console::start(&world, "");
     let status = |path: &str, secret: &str| {
         console.ask(&format!("GET /api/v1{path}"), &[&format!("Cookie: sessionmill={secret}")], b"").status
@@ -556,6 +558,43 @@ fn an_imported_login_session_has_the_rights_of_its_user_only() {
     let root = add(&world, "root", "admin");
     let entries = console.api("GET /audit", &root).json()["entries"].to_string();
     assert_eq!(entries.matches("session.moved").count(), 2, "what the older program noted hides nothing: {entries}");
+}
+
+#[test]
+fn requests_at_the_same_moment_are_let_in_with_the_cookie_of_an_older_program() {
+    let world = team();
+    add(&world, "ada", "member");
+    let older = format!("sqlite://{}", world.path("older.sqlite").display());
+    let table = "CREATE TABLE sessions (id TEXT, user_id TEXT, created_at INTEGER, last_accessed_at INTEGER,
+        expires_at INTEGER, ip_address TEXT, user_agent TEXT, is_active INTEGER, data TEXT);
+        INSERT INTO sessions VALUES ('older-1', 'ada', 0, 0, 32503680000, NULL, NULL, 1, NULL)";
+    crate::store_server::ask(&older, table).unwrap();
+    assert_eq!(world.mill(&["console", "sessions", "import", &older]).status, 0);
+    let console = Console::start(&world, "older_cookie = \"older\"");
+    let ask = |cookie: &str| console.ask("GET /api/v1/auth/sessions", &[&format!("Cookie: {cookie}")], b"");
+    let first = ask("older=older-1");
+    assert_eq!((first.status, ask(&first.cookie()).status), (200, 200));
+    let second = ask("older=older-1");
+    assert_eq!((second.status, second.header("set-cookie")), (200, None), "one that came a moment later");
+    assert_eq!(console.ask("POST /api/v1/auth/logout", &[&format!("Cookie: {}", first.cookie())], b"").status, 204);
+    let said = world.mill(&["console", "sessions", "import", &older]);
+    assert_eq!(&*said.stderr, "0 login sessions taken over, 1 taken over before\n");
+    assert_eq!(ask("older=older-1").status, 401, "it was logged out");
+}
+
+#[test]
+fn a_change_of_the_password_kills_the_cookie_that_it_renews() {
+    let world = team();
+    add(&world, "ada", "member");
+    let console = Console::start(&world, "renewal = \"1s\"");
+    let old = format!("Cookie: {}", console.log_in("ada", PASSWORD, &[]).cookie());
+    std::thread::sleep(Duration::from_millis(1100));
+    let form = format!("old={}&new=another+long+password", PASSWORD.replace(' ', "+"));
+    let headers = [&*old, "Content-Type: application/x-www-form-urlencoded"];
+    let changed = console.ask("POST /account/password", &headers, form.as_bytes());
+    assert_eq!(changed.status, 303, "{changed:?}");
+    let status = |cookie: &str| console.ask("GET /api/v1/auth/sessions", &[cookie], b"").status;
+    assert_eq!((status(&old), status(&format!("Cookie: {}", changed.cookie()))), (401, 200));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use crate::store_server::{Server, StoreServer, ask};
 use sessionmill::config::console::Console;
 use sessionmill::console::accounts::audit::Entry;
-use sessionmill::console::accounts::import::Imported;
+use sessionmill::console::accounts::import::{Imported, Refused};
 use sessionmill::console::accounts::secret::{Secret, SecretHash};
 use sessionmill::console::accounts::session::{LoginSession, New, Updated};
 use sessionmill::console::accounts::token::Scope;
@@ -42,6 +42,7 @@ suite!(
     a_clean_up_goes_on_until_nothing_is_left,
     a_rotation_keeps_the_data_and_kills_the_old_secret,
     a_renewed_secret_lets_in_for_a_moment_and_renews_nothing,
+    a_rotation_kills_a_secret_that_was_renewed_meanwhile,
     of_two_renewals_at_once_one_is_done,
     secrets_and_names_that_differ_in_case_are_two,
     data_is_json_and_not_too_long,
@@ -53,6 +54,9 @@ suite!(
     a_token_has_scopes_and_an_end,
     the_audit_log_is_read_by_pages,
     login_sessions_of_an_older_program_go_on,
+    a_second_import_brings_nothing_back,
+    an_import_waits_for_users,
+    a_row_that_cannot_be_used_is_told_and_the_others_are_taken,
     what_is_kept_is_sealed_by_a_key,
 );
 
@@ -94,6 +98,16 @@ impl World {
         let (secret, _) = self.accounts.begin(of(user), now).await.unwrap();
         let session = self.get(&secret, now).await.unwrap();
         (secret, session)
+    }
+
+    async fn add(&self, user: &str) {
+        let password_hash = Some("$argon2id$".to_owned());
+        let user = User { name: user.into(), role: Role::Member, person: None, password_hash, created_at: NOON };
+        self.accounts.add_user(&user, NOON).await.unwrap();
+    }
+
+    async fn import(&self, url: &str) -> Imported {
+        self.accounts.import(url, &settings(), NOON).await.unwrap()
     }
 
     async fn get(&self, secret: &Secret, now: Micros) -> Option<LoginSession> {
@@ -268,6 +282,18 @@ async fn a_renewed_secret_lets_in_for_a_moment_and_renews_nothing(world: World) 
     assert_eq!(world.accounts.renew(&renewed, now + HOUR - 1).await, Ok(None));
     world.accounts.delete(by_old.hash, now).await.unwrap();
     assert_eq!(world.get(&new, now).await, None, "a log-out with either of them ends the session");
+}
+
+async fn a_rotation_kills_a_secret_that_was_renewed_meanwhile(world: World) {
+    let (old, session) = world.begin("ada", NOON).await;
+    // A request that changes the password, and renews the secret before.
+    let renewed = world.accounts.renew_now(&session, NOON).await.unwrap().unwrap();
+    let new = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
+    for dead in [&old, &renewed] {
+        assert_eq!(world.get(dead, NOON).await, None, "dead at once");
+    }
+    assert_eq!(world.get(&new, NOON).await.unwrap().public_id, session.public_id);
+    assert_eq!(world.accounts.rotate(&session, NOON).await, Ok(None), "neither rotates anything now");
 }
 
 async fn of_two_renewals_at_once_one_is_done(world: World) {
@@ -500,8 +526,11 @@ fn older(url: &str) -> String {
 async fn login_sessions_of_an_older_program_go_on(world: World) {
     let url = world.server.another();
     ask(&url, &older(&url)).unwrap();
-    let imported = world.accounts.import(&url, &settings(), NOON).await.unwrap();
-    assert_eq!(imported, Imported { taken: 2, known: 0, ended: 2, refused: 1 });
+    world.add("ada").await;
+    world.add("bob").await;
+    let no_id = refused(1, Some("ada"), "its id is empty or over 512 bytes");
+    let imported = world.import(&url).await;
+    assert_eq!(imported, Imported { taken: 2, ended: 2, refused: vec![no_id.clone()], ..Imported::default() });
     let secret = |name: &str| Secret::presented(name).unwrap();
     let session = world.get(&secret("old-secret-1"), NOON).await.unwrap();
     let times = (session.created_at, session.last_accessed_at, session.expires_at, session.absolute_expires_at);
@@ -515,8 +544,155 @@ async fn login_sessions_of_an_older_program_go_on(world: World) {
     let renewed = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
     assert_eq!(world.get(&secret("old-secret-1"), NOON).await, None, "its secret was replaced");
     assert_eq!(world.get(&renewed, NOON).await.unwrap().public_id, session.public_id);
-    let again = world.accounts.import(&url, &settings(), NOON).await.unwrap();
-    assert_eq!((again.known, again.ended, again.refused), (1, 2, 1), "the other's secret is another one by now");
+    let again = world.import(&url).await;
+    assert_eq!(again, Imported { known: 2, ended: 2, refused: vec![no_id], ..Imported::default() });
+}
+
+fn refused(row: u64, user: Option<&str>, why: &str) -> Refused {
+    Refused { row, user: user.map(str::to_owned), why: why.to_owned() }
+}
+
+async fn a_second_import_brings_nothing_back(world: World) {
+    let url = world.server.another();
+    ask(&url, &older(&url)).unwrap();
+    world.add("ada").await;
+    let secret = Secret::presented("old-secret-1").unwrap();
+    let again = async |what: &str| {
+        let again = world.import(&url).await;
+        assert_eq!((again.taken, again.known), (0, 2), "{what}");
+        assert_eq!(world.get(&secret, NOON).await, None, "{what}");
+    };
+    assert_eq!(world.import(&url).await.taken, 2);
+    // As a program that did not remember imports yet has left the store.
+    ask(&world.server.url(), "DELETE FROM imported_sessions").unwrap();
+    assert_eq!(world.import(&url).await.known, 2);
+    let session = world.get(&secret, NOON).await.unwrap();
+    let session = {
+        let renewed = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
+        world.get(&renewed, NOON).await.unwrap()
+    };
+    again("its secret is another one").await;
+    world.accounts.delete(session.hash, NOON).await.unwrap();
+    again("it was logged out").await;
+    world.accounts.remove_user("ada", NOON).await.unwrap();
+    world.accounts.clean_up(NOON + HOUR).await.unwrap();
+    world.add("ada").await;
+    let of_another = world.import(&url).await;
+    assert_eq!((of_another.taken, of_another.known), (0, 2), "of an earlier user of the name");
+    assert_eq!(world.get(&secret, NOON).await, None);
+}
+
+async fn an_import_waits_for_users(world: World) {
+    let url = world.server.another();
+    ask(&url, &older(&url)).unwrap();
+    let secret = Secret::presented("old-secret-1").unwrap();
+    let imported = world.import(&url).await;
+    let told = (imported.taken, imported.of_strangers, imported.strangers.into_iter().collect::<Vec<_>>());
+    assert_eq!(told, (1, 1, vec!["ada".to_owned()]), "the one of before a log-in is nobody's");
+    assert_eq!(world.get(&secret, NOON).await, None);
+    world.add("ada").await;
+    let again = world.import(&url).await;
+    assert_eq!((again.taken, again.known, again.of_strangers), (1, 1, 0));
+    assert_eq!(world.get(&secret, NOON).await.unwrap().user_id.as_deref(), Some("ada"));
+}
+
+async fn a_row_that_cannot_be_used_is_told_and_the_others_are_taken(world: World) {
+    let url = world.server.another();
+    let kind = url.split(':').next().unwrap().to_owned();
+    let (time, flag) = match &*kind {
+        "postgres" => ("TIMESTAMPTZ", "BOOLEAN"),
+        "mysql" => ("DATETIME(6)", "BOOLEAN"),
+        _ => ("TEXT", "INTEGER"),
+    };
+    let deep = format!("{}{}", "[".repeat(60), "]".repeat(60));
+    let long = "u".repeat(300);
+    let rows = [
+        ("1-good", "ada", "{}"),
+        ("2-zero", "ada", r#"{"text": "\u0000"}"#),
+        ("3-half", "ada", r#"{"text": "\ud800"}"#),
+        ("4-deep", "ada", &deep),
+        ("5-huge", "ada", r#"{"n": 1e400000}"#),
+        ("6-user", &*long, "{}"),
+        ("7-text", "ada", "{"),
+        ("8-time", "ada", "{}"),
+        ("9-good", "ada", "{}"),
+    ];
+    let row = |(id, user, data): &(&str, &str, &str)| {
+        let end = if id.contains("time") { "NULL" } else { "'2026-11-30 12:20:00'" };
+        let begin = "'2026-11-30 09:00:00'";
+        format!("('{id}', '{user}', {begin}, {begin}, {end}, '192.0.2.9', 'Firefox', TRUE, '{data}')")
+    };
+    let sql = format!(
+        "CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, user_id VARCHAR(400), created_at {time},
+             last_accessed_at {time}, expires_at {time}, ip_address VARCHAR(45), user_agent TEXT, is_active {flag},
+             data TEXT);
+         INSERT INTO sessions VALUES {}",
+        rows.iter().map(row).collect::<Vec<_>>().join(", ")
+    );
+    // A backslash in quotes is a backslash, as in the other back ends.
+    let sql = if kind == "mysql" { format!("SET sql_mode = 'NO_BACKSLASH_ESCAPES'; {sql}") } else { sql };
+    ask(&url, &sql).unwrap();
+    world.add("ada").await;
+    let imported = world.import(&url).await;
+    let cannot =
+        |row, code: &str| refused(row, Some("ada"), &format!("the database cannot hold a value (code {code})"));
+    let mut expected = match &*kind {
+        "postgres" => vec![cannot(2, "22P05"), cannot(3, "22P02"), cannot(5, "22003")],
+        "mysql" => vec![cannot(3, "23000"), cannot(4, "23000")],
+        _ => Vec::new(),
+    };
+    expected.extend([
+        refused(6, None, "its user has no name that the console allows"),
+        refused(7, Some("ada"), "its data is not JSON, or too long"),
+        refused(8, Some("ada"), "its end is not a time"),
+    ]);
+    assert_eq!(imported.taken + expected.len() as u64, 9);
+    assert_eq!(imported.refused, expected);
+    for good in ["1-good", "9-good"] {
+        assert!(world.get(&Secret::presented(good).unwrap(), NOON).await.is_some(), "{good}");
+    }
+}
+
+/// What only one of the back ends has: infinite times of PostgreSQL, and text that is not UTF-8 in SQLite.
+#[test]
+fn odd_values_of_one_back_end_end_no_import() {
+    let change = |kind: StoreServer, change: &str, expected: &Imported| {
+        let Some(server) = kind.start() else { return };
+        play(server, async |world| {
+            let url = world.server.another();
+            ask(&url, &format!("{}; {change}", older(&url))).unwrap();
+            world.add("ada").await;
+            assert_eq!(&world.import(&url).await, expected);
+        });
+    };
+    let no_id = refused(1, Some("ada"), "its id is empty or over 512 bytes");
+    let expected = Imported { taken: 2, ended: 2, refused: vec![no_id.clone()], ..Imported::default() };
+    let forever = "UPDATE sessions SET expires_at = 'infinity' WHERE id = 'old-secret-1';
+                   UPDATE sessions SET created_at = '-infinity'";
+    change(StoreServer::Postgres, forever, &expected);
+    let wrong = refused(2, None, "a value is of another type, or is not text in UTF-8");
+    let zero = refused(5, None, "a text has a zero byte in it");
+    let expected = Imported { ended: 2, refused: vec![no_id, wrong, zero], ..Imported::default() };
+    let broken = "UPDATE sessions SET user_agent = CAST(x'ff41' AS TEXT) WHERE id = 'old-secret-1';
+                  UPDATE sessions SET user_agent = 'a' || char(0) WHERE id = 'old-secret-4'";
+    change(StoreServer::Sqlite, broken, &expected);
+}
+
+#[test]
+fn an_older_file_is_only_read() {
+    let Some(server) = StoreServer::Sqlite.start() else { return };
+    play(server, async |world| {
+        let url = world.server.another();
+        ask(&url, &older(&url)).unwrap();
+        let file = url.trim_start_matches("sqlite://");
+        let bytes = std::fs::read(file).unwrap();
+        world.import(&url).await;
+        assert!(std::fs::read(file).unwrap() == bytes, "the file was written to");
+        let misspelt = world.accounts.import(&format!("{url}x?mode=rwc"), &settings(), NOON).await;
+        let expected = "cannot read the older program's login sessions: the file cannot be opened or created (code 14)";
+        assert_eq!(misspelt.unwrap_err().to_string(), expected);
+        assert!(!std::path::Path::new(&format!("{file}x")).exists());
+    });
 }
 
 async fn what_is_kept_is_sealed_by_a_key(world: World) {

@@ -8,6 +8,7 @@ use crate::base::owner;
 use crate::base::utc;
 use crate::command::{Database, form, print, remark, screen, terminal};
 use crate::config::Config;
+use crate::console::accounts::import::{Imported, Refused};
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::commands::StoreCommands;
@@ -344,17 +345,11 @@ fn sessions(action: &SessionsAction, context: &Context) -> Result<Status> {
     match action {
         SessionsAction::Import { url, database } => {
             let imported = with(database, context, |office| office.import(url))?;
-            let mut words = format!("{} taken over", count(imported.taken, "login session"));
-            for (number, what) in [
-                (imported.ended, "had ended"),
-                (imported.known, "taken over before"),
-                (imported.refused, "without a usable id or data"),
-            ] {
-                if number > 0 {
-                    words += &format!(", {number} {what}");
-                }
+            report(&imported);
+            if let Some(error) = imported.interrupted {
+                let hint = "import again: what was taken over stays so";
+                return Err(Error::new(Status::CannotRun, error.to_string()).hint(hint));
             }
-            remark(&words);
         }
         SessionsAction::Prune { database } => {
             let deleted = with(database, context, StoreCommands::clean_up)?;
@@ -362,6 +357,38 @@ fn sessions(action: &SessionsAction, context: &Context) -> Result<Status> {
         }
     }
     Ok(Status::Done)
+}
+
+/// The most users and rows that are told of an import.
+const TOLD: usize = 20;
+
+/// Tells what became of imported login sessions.
+fn report(imported: &Imported) {
+    let mut words = format!("{} taken over", count(imported.taken, "login session"));
+    for (number, what) in [
+        (imported.ended, "had ended"),
+        (imported.known, "taken over before"),
+        (imported.of_strangers, "of users whom the console does not have"),
+        (imported.refused.len() as u64, "refused"),
+    ] {
+        if number > 0 {
+            words += &format!(", {number} {what}");
+        }
+    }
+    remark(&words);
+    let more = |all: usize| if all > TOLD { format!(", and {} more", all - TOLD) } else { String::new() };
+    if !imported.strangers.is_empty() {
+        let names: Vec<_> = imported.strangers.iter().take(TOLD).map(String::as_str).collect();
+        let (names, more) = (names.join(", "), more(imported.strangers.len()));
+        remark(&format!("the console does not have {names}{more}: add these users and import again"));
+    }
+    for Refused { row, user, why } in imported.refused.iter().take(TOLD) {
+        let of = user.as_ref().map(|user| format!(", of `{user}`")).unwrap_or_default();
+        remark(&format!("refused: row {row} in order of id{of}: {why}"));
+    }
+    if imported.refused.len() > TOLD {
+        remark(&format!("refused{}", more(imported.refused.len())));
+    }
 }
 
 fn minute(time: i64) -> String {

@@ -130,7 +130,10 @@ impl StoreCommands {
         self.with(async |accounts, now| {
             let imported = accounts.import(url, &self.config.console, now).await?;
             let taken = imported.taken.to_string();
-            self.note(accounts, "sessions.imported", &taken, None).await?;
+            let noted = self.note(accounts, "sessions.imported", &taken, None).await;
+            if imported.interrupted.is_none() {
+                noted?;
+            }
             Ok(imported)
         })
     }

@@ -92,7 +92,7 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = cause, "the account store cannot be reached");
                 Self::unavailable("the account store cannot be reached")
             }
-            StoreError::Deadlock => Self::unavailable(error.to_string()),
+            StoreError::Deadlock | StoreError::Older(_) => Self::unavailable(error.to_string()),
             StoreError::Taken => Self::new(StatusCode::CONFLICT, error.to_string()),
             StoreError::Invalid(detail) => Self::bad_request(detail),
         }

@@ -18,11 +18,18 @@ struct Migration {
 }
 
 /// All migrations in order, starting with number 1.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    sqlite: include_str!("../../../migrations/console/sqlite/0001_accounts.sql"),
-    postgres: include_str!("../../../migrations/console/postgres/0001_accounts.sql"),
-    mysql: include_str!("../../../migrations/console/mysql/0001_accounts.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        sqlite: include_str!("../../../migrations/console/sqlite/0001_accounts.sql"),
+        postgres: include_str!("../../../migrations/console/postgres/0001_accounts.sql"),
+        mysql: include_str!("../../../migrations/console/mysql/0001_accounts.sql"),
+    },
+    Migration {
+        sqlite: include_str!("../../../migrations/console/sqlite/0002_imported.sql"),
+        postgres: include_str!("../../../migrations/console/postgres/0002_imported.sql"),
+        mysql: include_str!("../../../migrations/console/mysql/0002_imported.sql"),
+    },
+];
 
 const VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";

@@ -55,9 +55,30 @@ pub enum StoreError {
     /// Another statement conflicted with this one.
     #[error("the account store cannot be reached: other writers blocked the statement")]
     Deadlock,
+    /// The database of an older program cannot be read.
+    #[error("cannot read the older program's login sessions: {0}")]
+    Older(String),
     /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
+}
+
+impl StoreError {
+    /// As an error of the database of an older program.
+    fn of_others(self) -> Self {
+        match self {
+            Self::Invalid(_) => self,
+            error => Self::Older(error.cause()),
+        }
+    }
+
+    /// The text without the words about the store.
+    fn cause(self) -> String {
+        match self {
+            Self::Unreachable(cause) | Self::Older(cause) | Self::Invalid(cause) => cause,
+            Self::Taken | Self::Deadlock => self.to_string(),
+        }
+    }
 }
 
 /// The account store.

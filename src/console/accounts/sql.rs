@@ -65,20 +65,34 @@ pub(super) struct Cells(std::vec::IntoIter<Cell>);
 const TRIES: usize = 3;
 
 impl Sql {
-    /// Prepares the pool without connecting.
+    /// Prepares the pool of the account store without connecting.
     pub(super) fn new(url: &str, settings: &Console) -> Result<Self> {
+        let options = |file: SqliteConnectOptions| {
+            file.create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // So that a log-out survives a power failure.
+                .synchronous(SqliteSynchronous::Full)
+        };
+        Self::with(url, settings, options)
+    }
+
+    /// Prepares the pool of another program's database, which is only read. SQLite leaves the file as it is.
+    pub(super) fn of_others(url: &str, settings: &Console) -> Result<Self> {
+        Self::with(url, settings, |file| file.read_only(true).create_if_missing(false))
+    }
+
+    fn with(
+        url: &str,
+        settings: &Console,
+        of_file: impl Fn(SqliteConnectOptions) -> SqliteConnectOptions,
+    ) -> Result<Self> {
         let invalid = |error: sqlx::Error| StoreError::Invalid(format!("invalid URL of the store: {}", words(&error)));
         // The same settings for three option types without a common trait.
         let (min, max, acquire) = (settings.min_connections, settings.max_connections, settings.acquire_timeout);
         let pool = match url.split(':').next().unwrap_or_default() {
             "sqlite" => {
                 let options = SqliteConnectOptions::from_str(url).map_err(invalid)?;
-                let options = options
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // So that a log-out survives a power failure.
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(settings.statement_timeout);
+                let options = of_file(options).busy_timeout(settings.statement_timeout);
                 let pool = SqlitePoolOptions::new().min_connections(min).max_connections(max).acquire_timeout(acquire);
                 Connections::Sqlite(pool.connect_lazy_with(options))
             }
@@ -104,16 +118,22 @@ impl Sql {
 
     /// Runs a statement. Returns the number of affected rows.
     pub(super) async fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        check(values)?;
-        let sql = &*self.in_dialect(sql);
+        self.execute_all(&[(sql, values)]).await
+    }
+
+    /// Runs statements: all of them, or none. Returns the number of rows that the last one affected.
+    pub(super) async fn execute_all(&self, statements: &[(&str, &[Value<'_>])]) -> Result<u64> {
+        statements.iter().try_for_each(|(_, values)| check(values))?;
+        let statements: Vec<_> = statements.iter().map(|(sql, values)| (self.in_dialect(sql), *values)).collect();
+        let statements = &*statements;
         let mut tries = 0;
         loop {
             tries += 1;
             let done = self.in_time(async {
                 match &self.pool {
-                    Connections::Sqlite(pool) => execute(pool, sql, values, SqliteQueryResult::rows_affected).await,
-                    Connections::Postgres(pool) => execute(pool, sql, values, PgQueryResult::rows_affected).await,
-                    Connections::MySql(pool) => execute(pool, sql, values, MySqlQueryResult::rows_affected).await,
+                    Connections::Sqlite(pool) => execute(pool, statements, SqliteQueryResult::rows_affected).await,
+                    Connections::Postgres(pool) => execute(pool, statements, PgQueryResult::rows_affected).await,
+                    Connections::MySql(pool) => execute(pool, statements, MySqlQueryResult::rows_affected).await,
                 }
             });
             match done.await {
@@ -125,6 +145,11 @@ impl Sql {
 
     /// Runs a query whose columns have these types.
     pub(super) async fn rows(&self, sql: &str, kinds: &[Kind], values: &[Value<'_>]) -> Result<Vec<Cells>> {
+        self.each_row(sql, kinds, values).await?.into_iter().collect()
+    }
+
+    /// As [`Self::rows`], with an error for each row that has a value of another type.
+    pub(super) async fn each_row(&self, sql: &str, kinds: &[Kind], values: &[Value<'_>]) -> Result<Vec<Result<Cells>>> {
         check(values)?;
         let sql = &*self.in_dialect(sql);
         let asked = self.in_time(async {
@@ -134,7 +159,7 @@ impl Sql {
                 Connections::MySql(pool) => rows(pool, sql, kinds, values).await,
             }
         });
-        asked.await
+        Ok(asked.await?.into_iter().map(|row| row.map_err(StoreError::from)).collect())
     }
 
     /// Runs a query and returns its first row.
@@ -209,8 +234,7 @@ fn check(values: &[Value<'_>]) -> Result<()> {
 
 async fn execute<DB: Database>(
     pool: &Pool<DB>,
-    sql: &str,
-    values: &[Value<'_>],
+    statements: &[(Cow<'_, str>, &[Value<'_>])],
     met: fn(&DB::QueryResult) -> u64,
 ) -> std::result::Result<u64, sqlx::Error>
 where
@@ -220,7 +244,15 @@ where
     for<'q> Option<&'q str>: Encode<'q, DB> + Type<DB>,
     for<'q> Option<&'q [u8]>: Encode<'q, DB> + Type<DB>,
 {
-    bind(sql, values).execute(pool).await.map(|done| met(&done))
+    if let [(sql, values)] = statements {
+        return bind(sql, values).execute(pool).await.map(|done| met(&done));
+    }
+    let mut transaction = pool.begin().await?;
+    let mut last = 0;
+    for (sql, values) in statements {
+        last = met(&bind(sql, values).execute(&mut *transaction).await?);
+    }
+    transaction.commit().await.map(|()| last)
 }
 
 async fn rows<DB: Database>(
@@ -228,7 +260,7 @@ async fn rows<DB: Database>(
     sql: &str,
     kinds: &[Kind],
     values: &[Value<'_>],
-) -> std::result::Result<Vec<Cells>, sqlx::Error>
+) -> std::result::Result<Vec<std::result::Result<Cells, sqlx::Error>>, sqlx::Error>
 where
     for<'q> DB::Arguments<'q>: IntoArguments<'q, DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -252,7 +284,7 @@ where
         let cells = kinds.iter().enumerate().map(cell).collect::<std::result::Result<Vec<_>, sqlx::Error>>();
         cells.map(|cells| Cells(cells.into_iter()))
     };
-    bind(sql, values).fetch_all(pool).await?.into_iter().map(cells).collect()
+    Ok(bind(sql, values).fetch_all(pool).await?.into_iter().map(cells).collect())
 }
 
 fn text(bytes: Option<Vec<u8>>) -> std::result::Result<Option<String>, sqlx::Error> {
@@ -324,8 +356,22 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(inner) if inner.code().is_some_and(|code| ["40P01", "40001"].contains(&&*code)) => {
                 Self::Deadlock
             }
+            sqlx::Error::Database(inner) if inner.code().is_some_and(|code| is_about_a_value(&code)) => {
+                Self::Invalid(format!("the database cannot hold a value (code {})", inner.code().unwrap_or_default()))
+            }
             _ => Self::Unreachable(words(&error)),
         }
+    }
+}
+
+/// Whether an error is about a value of the statement. For example, PostgreSQL has no `\u0000` in JSON, and MariaDB
+/// limits how deeply JSON is nested.
+fn is_about_a_value(code: &str) -> bool {
+    match code.len() {
+        // Classes of SQLSTATE: data exceptions, and violated constraints.
+        5 => code.starts_with("22") || code.starts_with("23"),
+        // SQLite: too big, a violated constraint, a mismatch of types.
+        _ => code.parse::<u32>().is_ok_and(|code| (18..=20).contains(&(code & 0xff))),
     }
 }
 
@@ -368,7 +414,9 @@ pub(super) fn words(error: &sqlx::Error) -> String {
         sqlx::Error::PoolTimedOut => "no connection was free or could be made in time".to_owned(),
         sqlx::Error::Configuration(_) => "it is invalid".to_owned(),
         sqlx::Error::Tls(_) => "the encrypted connection failed".to_owned(),
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => "a value is of another type".to_owned(),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            "a value is of another type, or is not text in UTF-8".to_owned()
+        }
         _ => "the connection broke".to_owned(),
     }
 }
