@@ -39,6 +39,8 @@ pub(super) struct Record<'de> {
     pub(super) context: Raw<'de>,
     /// The records for which this one is only an envelope.
     pub(super) batch: Option<json::Raw<'de>>,
+    /// Whether it is a CloudEvent, which can have an extension of any name.
+    is_cloud_event: bool,
     /// Properties at the top level.
     pub(super) flat: Option<Box<Found<'de>>>,
 }
@@ -81,6 +83,10 @@ impl<'de> Fields<'de> for Record<'de> {
             "properties" => self.properties = map.next_value()?,
             "context" => self.context = map.next_value()?,
             "batch" => self.batch = Some(map.next_value()?),
+            "specversion" => {
+                self.is_cloud_event = true;
+                skip(map)?;
+            }
             _ if found::is_known(name) => self.flat.get_or_insert_default().field(name, map)?,
             _ => skip(map)?,
         }
@@ -92,7 +98,7 @@ impl<'de> Record<'de> {
     /// The records in this envelope as JSON text, if it is one.
     pub(super) fn batch(&self) -> Option<&'de str> {
         let json::Raw(text) = self.batch?;
-        (text.starts_with('[') && !self.has_event).then_some(text)
+        (text.starts_with('[') && !self.has_event && !self.is_cloud_event).then_some(text)
     }
 
     /// The id of the event, under any of the names that SDKs and exports use.

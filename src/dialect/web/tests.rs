@@ -333,6 +333,8 @@ fn a_batch_is_many_events_and_a_broken_one_does_not_affect_others() {
         one(r#"[{"type":"new"},{"event":"a","distinct_id":"u","timestamp":1}]"#),
         "1 lost: not a JSON object, or a broken one"
     );
+    let task = r#"{"specversion":"1.0","id":"a","source":"s","type":"task.created","subject":"t","time":"2026-03-01","batch":[]}"#;
+    assert_eq!(one(task), "1 another family", "an extension of CloudEvents");
     let cut = said(&[&format!("{}{body}", &batch[..40])]);
     assert_eq!(cut, ["1.0 View page by a at 03-01T12:00:00", "1 lost: not a JSON object, or a broken one"]);
     let line = r#"{"event":"a","distinct_id":"u","timestamp":1772366400}"#;
