@@ -815,12 +815,14 @@ fn every_event_that_was_acknowledged_is_on_disk() {
     let fine = r#"{"event": "x", "distinct_id": "d", "uuid": "fine"}"#;
     let long = fine.replace("fine", &"x".repeat(2 << 20));
     let timeless = fine.replace("fine\"", "fine\", \"now\": \"noon\"");
+    let finished = of_task("f", "finished", "t9", "09:00:00");
     for (body, status, why) in [
         ("nonsense", 400, "the body is not JSON"),
         ("[{}]", 400, "event 1 is neither"),
         ("{\"batch\": 1}", 400, "`batch` is not a list"),
         (&format!("[{fine}, {long}]"), 413, "event 2 is longer than a line may be, which is 1048576 bytes"),
         (&format!("[{fine}, {timeless}]"), 400, "event 2 would not be read: no `timestamp`"),
+        (&format!("[{fine}, {finished}]"), 400, "event 2 would not be read: its type is unknown"),
     ] {
         let answer = console.ask("POST /api/v1/events", &[&bearer], body.as_bytes());
         assert_eq!(answer.status, status, "{answer:?}");
@@ -963,6 +965,57 @@ fn a_member_does_not_release_held_tasks_of_others() {
     assert_eq!(send(&bob, alone), (403, refused(1), 1));
     assert_eq!(send(&root, save("r1")), (202, Value::Null, 1));
     assert_eq!(send(&ada, save("a1")), (202, Value::Null, 1));
+}
+
+#[test]
+fn events_that_no_run_has_read_count_with_those_that_follow() {
+    let world = team();
+    let said = |id: &str, task: &str, time: &str, data: Value| {
+        let mut event = of_task(id, "completed", task, time);
+        event["data"] = data;
+        event
+    };
+    let held = said("h", "held", "09:30:00", json!({"short_id": "s-1", "task_type": "scenario_generation"}));
+    world.write("ada/held.jsonl", held.to_string() + "\n");
+    let plain = said("k", "known", "09:00:00", json!({}));
+    world.write("bob/known.jsonl", plain.to_string() + "\n");
+    world.pass();
+    let [ada, bob, root] =
+        [("ada", "member"), ("bob", "member"), ("root", "admin")].map(|(user, role)| (user, add(&world, user, role)));
+    let short_id = |task: &str| said("1", task, "09:40:00", json!({"short_id": "s-1", "task_type": "a"}));
+    let releasing = |task: &str| said("2", task, "09:41:00", json!({"task_type": "save_scenario"}));
+    let refused = json!("event 1 is of a task that would release tasks that are not yours");
+    let console = Console::start(&world, "");
+    let to = |console: &Console, of: &(&str, String), body: Value| send(&world, console, (of.0, &of.1), &body);
+    assert_eq!(to(&console, &bob, short_id("x1")), (202, Value::Null, 1));
+    assert_eq!(to(&console, &bob, releasing("x1")), (403, refused.clone(), 1));
+    assert_eq!(to(&console, &bob, releasing("x2")), (202, Value::Null, 2));
+    assert_eq!(to(&console, &bob, short_id("x2")), (403, refused.clone(), 2));
+    assert_eq!(to(&console, &bob, short_id("known")), (202, Value::Null, 3), "a run has read only its first event");
+    assert_eq!(to(&console, &bob, releasing("known")), (403, refused.clone(), 3));
+    // The id of an event that an admin sent is taken.
+    assert_eq!(to(&console, &root, of_task("r", "cancelled", "t1", "12:00:00")), (202, Value::Null, 1));
+    let taken = json!("event 1 has the `source` and `id` of an event that is not yours");
+    assert_eq!(to(&console, &ada, of_task("r", "updated", "t1", "08:00:00")), (409, taken.clone(), 0));
+    // All of that is in files, which the next process reads.
+    drop(console);
+    fs::remove_file(world.path("log")).unwrap();
+    let console = Console::start(&world, "");
+    assert_eq!(to(&console, &ada, of_task("1", "created", "x1", "08:00:00")), (403, not_yours(1), 0));
+    assert_eq!(to(&console, &bob, releasing("x1")), (403, refused.clone(), 3));
+    assert_eq!(to(&console, &bob, releasing("known")), (403, refused.clone(), 3));
+    assert_eq!(to(&console, &ada, of_task("r", "updated", "t1", "08:00:00")), (409, taken, 0));
+    // What a run has read, the database knows; what follows in the same file, it does not.
+    assert_eq!(world.mill(&["run", "tasks"]).status, 0);
+    assert_eq!(to(&console, &bob, releasing("x1")), (403, refused.clone(), 3));
+    assert_eq!(to(&console, &bob, short_id("x3")), (202, Value::Null, 4));
+    drop(console);
+    fs::remove_file(world.path("log")).unwrap();
+    let console = Console::start(&world, "");
+    assert_eq!(to(&console, &bob, releasing("x3")), (403, refused, 4));
+    assert_eq!(world.mill(&["run", "tasks"]).status, 0);
+    let task = console.api("GET /sessions/task/held", &ada.1).json();
+    assert_eq!((&task["status"], &task["closed_at"]), (&"completed".into(), &Value::Null), "it is held");
 }
 
 #[test]

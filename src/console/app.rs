@@ -4,11 +4,11 @@ use super::Setup;
 use super::accounts::secret::SecretHash;
 use super::accounts::{Accounts, Micros};
 use super::answers::AnswerCache;
-use super::claims::Claims;
 use super::decisions::Decisions;
 use super::password::Passwords;
 use super::problem::Problem;
 use super::throttle::Throttle;
+use super::unread::Unread;
 use crate::base::error::Result;
 use crate::base::moment::Moment;
 use crate::config::Config;
@@ -41,8 +41,8 @@ pub(crate) struct App {
     pub moments: Mutex<AnswerCache>,
     /// Decisions that no snapshot shows yet.
     decisions: Mutex<Decisions>,
-    /// Owners of tasks whose events no run has read yet.
-    pub claims: Arc<tokio::sync::Mutex<Claims>>,
+    /// What events say that were accepted and that no run has read yet.
+    pub unread: Arc<tokio::sync::Mutex<Unread>>,
     pub passwords: Passwords,
     pub throttle: Mutex<Throttle>,
     /// The hash of the one-time link's secret, until the link is used.
@@ -72,7 +72,7 @@ impl App {
             answers: Mutex::default(),
             moments: Mutex::default(),
             decisions: Mutex::default(),
-            claims: Arc::default(),
+            unread: Arc::default(),
             passwords: Passwords::default(),
             throttle: Mutex::default(),
             link: Mutex::new(link),

@@ -16,7 +16,7 @@
 //! | `decisions` | requested changes that no snapshot shows yet |
 //! | `lines` | the body of an answer that is produced while it is sent |
 //! | `answers` | a cache of answers |
-//! | `claims` | the owners of tasks that sent events name |
+//! | `unread` | events that no run has read yet, and whether an event may join them |
 //! | `app`, `problem` | the state that requests share; the answer when a request fails |
 //! | `server`, `tls`, `write_timeout` | the process, and its connections |
 //! | [`commands`] | the commands for the account store |
@@ -26,7 +26,6 @@ mod answers;
 mod app;
 mod caller;
 mod changes;
-mod claims;
 mod client;
 pub mod commands;
 mod cookie;
@@ -41,6 +40,7 @@ mod routes;
 mod server;
 mod throttle;
 mod tls;
+mod unread;
 mod write_timeout;
 
 use crate::base::error::{Error, Result, Status};

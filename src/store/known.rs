@@ -3,6 +3,8 @@
 use crate::base::error::Result;
 use crate::base::hash;
 use crate::base::moment::Steady;
+#[cfg(feature = "console")]
+use crate::source::events::Extent;
 use crate::source::ledger::{Known, Ledger, LedgerRow};
 use crate::source::look::{Look, Trust};
 use crate::source::retry::FileFailure;
@@ -16,6 +18,8 @@ use chrono::{DateTime, Utc};
 use duckdb::Row;
 use sessionmill_contract::{Bound, Manifest};
 use std::collections::BTreeSet;
+#[cfg(feature = "console")]
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The sources in use, by name.
@@ -130,6 +134,32 @@ pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
     let alarm =
         |source: &Source| (source.name.clone(), format!("`{}` is missing: is it mounted?", source.root.display()));
     sources.iter().filter(is_missing).map(alarm)
+}
+
+/// How far a processor has read these files, by path. A file of which it has not read what the ledger saw last is left
+/// out.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+#[cfg(feature = "console")]
+pub fn read_to(reader: Reader<'_>, processor: &str, paths: &[String]) -> Result<HashMap<String, Extent>> {
+    // Paths can contain any character, so they are sent as hexadecimal digits with commas in between.
+    let paths: Vec<_> = paths.iter().map(hex::encode).collect();
+    let sql = "WITH named AS (
+                   SELECT decode(unhex(path)) AS path FROM (SELECT DISTINCT unnest(string_split(?, ',')) AS path)
+               )
+               SELECT named.path, file.inode, file.size FROM session_files AS file
+               JOIN sources AS source ON source.name = file.source
+               JOIN named ON named.path = source.root || '/' || file.session_file
+               JOIN session_processor_state AS state ON state.session_file = file.session_file
+                   AND state.processor_name = ? AND state.file_hash = file.file_hash";
+    let rows = reader.rows(sql, &[paths.join(",").into(), processor.to_owned().into()], |row| {
+        let (inode, bytes): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let extent = Extent { inode: inode.cast_unsigned(), bytes: bytes.cast_unsigned() };
+        Ok((row.get::<String>(0)?, extent))
+    })?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The ledger, with the states of these processors.

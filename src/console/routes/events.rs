@@ -5,10 +5,9 @@ use crate::base::utc;
 use crate::console::accounts::token::Scope;
 use crate::console::app::App;
 use crate::console::caller::Caller;
-use crate::console::claims::Named;
 use crate::console::problem::{Problem, ProblemDocument};
+use crate::console::unread::Named;
 use crate::dialect;
-use crate::source::events::EventJournal;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -55,19 +54,13 @@ pub(super) async fn append(
     caller.require(Scope::Ingest)?;
     let Some(root) = app.events.clone() else { return Err(Problem::unavailable("there is no folder of events")) };
     let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
-    let (now, user, cap) = ((app.now)().wall, caller.user.name.clone(), app.config.caps.line);
+    let (now, cap) = ((app.now)().wall, app.config.caps.line);
     let read = tokio::task::spawn_blocking(move || {
         let text = if is_packed { unpacked(&body)? } else { body.to_vec() };
         lines(&text, &utc::milliseconds(now), cap)
     });
-    let cannot = |_| Problem::unavailable("the events could not be appended");
-    let (lines, named) = read.await.map_err(cannot)??;
-    app.claim(&caller, named).await?;
-    let append = tokio::task::spawn_blocking(move || {
-        EventJournal::open(&root, &user)?.append_all(now.date_naive(), &lines)?;
-        Ok::<_, Problem>(lines.len())
-    });
-    let accepted = append.await.map_err(cannot)??;
+    let (lines, named) = read.await.map_err(|_| Problem::unavailable("the events could not be read"))??;
+    let accepted = app.append(&caller, root, now.date_naive(), lines, named).await?;
     Ok((StatusCode::ACCEPTED, Json(Appended { accepted })))
 }
 
@@ -83,6 +76,9 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, Problem> {
     }
 }
 
+const UNKNOWN: &str = "its type is unknown: that of a task ends with .task.created, .task.updated, .task.completed, \
+                       .task.failed or .task.cancelled";
+
 type Object<'t> = BTreeMap<String, &'t RawValue>;
 
 /// Turns a body into lines, one per event. An event is kept as it was sent, with the time of arrival added. Also
@@ -97,7 +93,7 @@ fn lines(text: &[u8], now: &str, cap: usize) -> Result<(Vec<String>, Named), Pro
         Some(b'[') => (serde_json::from_str(whole.get()).map_err(no_json)?, None),
         Some(b'{') => {
             let object: Object<'_> = serde_json::from_str(whole.get()).map_err(no_json)?;
-            match object.get("batch") {
+            match object.get("batch").filter(|_| format(&object).is_none()) {
                 Some(batch) => {
                     let wrong = |_| Problem::bad_request("`batch` is not a list");
                     let events = serde_json::from_str(batch.get()).map_err(wrong)?;
@@ -120,15 +116,16 @@ fn lines(text: &[u8], now: &str, cap: usize) -> Result<(Vec<String>, Named), Pro
             let detail = format!("event {number} is longer than a line may be, which is {cap} bytes");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
-        let mut broken = None;
+        let (mut broken, mut is_unknown) = (None, false);
         let take = &mut |event: &Event<'_>| match event.said {
             Said::Malformed { why } => broken = Some(why),
-            Said::Task(task) => named.add(number, event.id, task),
+            Said::Record { known: false, .. } => is_unknown = true,
+            Said::Task(task) => named.add(number, event, task),
             _ => {}
         };
         reader.line(number, 0, line.as_bytes(), take);
         dialect::Reader::every(number, line.as_bytes(), take);
-        if let Some(why) = broken {
+        if let Some(why) = broken.or(is_unknown.then_some(UNKNOWN)) {
             return Err(Problem::bad_request(format!("event {number} would not be read: {why}")));
         }
         lines.push(line);
@@ -136,16 +133,30 @@ fn lines(text: &[u8], now: &str, cap: usize) -> Result<(Vec<String>, Named), Pro
     Ok((lines, named))
 }
 
+/// The format of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    PostHog,
+    CloudEvents,
+}
+
+/// The format of an event by its fields; `None` if it is no event.
+fn format(object: &Object<'_>) -> Option<Format> {
+    let has = |names: &[&str]| names.iter().all(|name| object.contains_key(*name));
+    if has(&["event"]) && (has(&["distinct_id"]) || has(&["properties"])) {
+        return Some(Format::PostHog);
+    }
+    has(&["specversion", "id", "source", "type"]).then_some(Format::CloudEvents)
+}
+
 fn line(number: u64, event: &RawValue, sent_at: Option<&RawValue>, now: &str) -> Result<String, Problem> {
     let wrong = |why: &str| Problem::bad_request(format!("event {number} {why}"));
     let object: Object<'_> = serde_json::from_str(event.get()).map_err(|_| wrong("is not a JSON object"))?;
-    let has = |names: &[&str]| names.iter().all(|name| object.contains_key(*name));
-    let is_posthog = has(&["event"]) && (has(&["distinct_id"]) || has(&["properties"]));
-    if !is_posthog && !has(&["specversion", "id", "source", "type"]) {
+    let Some(format) = format(&object) else {
         return Err(wrong(
             "is neither PostHog's (`event`, `distinct_id`) nor a CloudEvent (`specversion`, `id`, `source`, `type`)",
         ));
-    }
+    };
     // Outside of strings, a line feed is only white space. Inside strings, JSON writes it as `\n`.
     let text = event.get().replace(['\n', '\r'], " ");
     let body = text.trim().strip_suffix('}').unwrap_or(&text).trim_end();
@@ -153,7 +164,7 @@ fn line(number: u64, event: &RawValue, sent_at: Option<&RawValue>, now: &str) ->
     if !object.contains_key("now") {
         line += &format!(",\"now\":\"{now}\"");
     }
-    if let Some(sent_at) = sent_at.filter(|_| is_posthog && !object.contains_key("sent_at")) {
+    if let Some(sent_at) = sent_at.filter(|_| format == Format::PostHog && !object.contains_key("sent_at")) {
         line += &format!(",\"sent_at\":{}", sent_at.get().replace(['\n', '\r'], " "));
     }
     line.push('}');
@@ -180,7 +191,9 @@ mod tests {
         let batch = format!(r#"{{"api_key":"k","sent_at":"2026-02-01T09:59:59Z","batch":[{one}]}}"#);
         let with_sent = with_now.replace('}', r#","sent_at":"2026-02-01T09:59:59Z"}"#);
         assert_eq!(made(&batch), Ok(vec![with_sent]));
-        let pretty = "{\n  \"specversion\": \"1.0\", \"id\": \"a\\nb\",\r\n \"source\": \"s\", \"type\": \"t\"\n}\n";
+        let pretty =
+            "{\n  \"specversion\": \"1.0\", \"id\": \"a\\nb\",\r\n \"source\": \"s\", \"type\": \"task.created\",
+            \"subject\": \"t\", \"time\": \"2026-02-01\"\n}\n";
         let line = made(pretty).unwrap().remove(0);
         assert!(!line.contains('\n') && line.contains(r#""id": "a\nb""#), "{line}");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -198,7 +211,25 @@ mod tests {
         ] {
             assert_eq!(made(text), Err(why.to_owned()), "{text}");
         }
-        let fine = r#"{"specversion":"1.0","id":"a","source":"s","type":"t"}"#;
+        let fine =
+            r#"{"specversion":"1.0","id":"a","source":"s","type":"task.created","subject":"t","time":"2026-02-01"}"#;
         assert!(made(&format!("[{fine},{{}}]")).unwrap_err().starts_with("event 2 is neither PostHog's"));
+        let unknown = made(&fine.replace("created", "finished")).unwrap_err();
+        assert!(unknown.starts_with("event 1 would not be read: its type is unknown"), "{unknown}");
+    }
+
+    #[test]
+    fn an_event_with_a_field_called_batch_is_an_event() {
+        let task =
+            r#"{"specversion":"1.0","id":"a","source":"s","type":"task.created","subject":"t","time":"2026-02-01"}"#;
+        let view = r#"{"event":"$pageview","distinct_id":"u"}"#;
+        for event in [task, view] {
+            for batch in ["[]", "\"7\"", "7", &format!("[{view}]")] {
+                let event = event.replace('}', &format!(r#","batch":{batch}}}"#));
+                let made = made(&event).unwrap();
+                assert_eq!(made.len(), 1, "{event}");
+                assert!(made[0].starts_with(&event[..event.len() - 1]), "{made:?}");
+            }
+        }
     }
 }

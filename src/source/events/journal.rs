@@ -14,10 +14,11 @@
 use crate::base::error::{Error, Result};
 use crate::source::rejection::Rejection;
 use chrono::NaiveDate;
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use std::fs::DirBuilder;
-use std::os::fd::OwnedFd;
+use std::fs::{DirBuilder, File};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,13 @@ pub struct EventJournal {
     path: PathBuf,
     /// Whether the group of the parent folder may read the lines.
     is_shared: bool,
+}
+
+/// How far a file was written or read: its inode, and the number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    pub inode: u64,
+    pub bytes: u64,
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -88,6 +96,70 @@ impl EventJournal {
         Ok(journal)
     }
 
+    /// Opens the folder of a login to read what was appended. `None` if it does not exist or is not this user's.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened.
+    pub fn existing(root: &Path, login: &str) -> Result<Option<Self>> {
+        let path = root.join(login);
+        if matches!(login, "" | "." | "..") || login.contains('/') {
+            return Ok(None);
+        }
+        let folder = match rustix::fs::open(&path, FOLDER, Mode::empty()) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT | Errno::ACCESS | Errno::LOOP | Errno::NOTDIR | Errno::MLINK) => return Ok(None),
+            Err(error) => return Err(no_folder(&path, error)),
+        };
+        let is_own = look(&folder, &path)?.st_uid == rustix::process::geteuid().as_raw();
+        Ok(is_own.then_some(Self { folder, path, is_shared: false }))
+    }
+
+    /// The days that have a file, and the extent of each.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    pub fn days(&self) -> Result<Vec<(NaiveDate, Extent)>> {
+        let failed = |error: Errno| Error::cannot("read", self.path.display(), error);
+        let mut days = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let day = entry.file_name().to_str().ok().and_then(|name| name.strip_suffix(".jsonl")?.parse().ok());
+            let Some(day) = day else { continue };
+            let stat = rustix::fs::statat(&self.folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+            let stat = stat.map_err(failed)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+                days.push((day, extent(&stat)));
+            }
+        }
+        Ok(days)
+    }
+
+    /// Passes on the lines of the file of a day from a byte on. Returns how far they were read.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn read(&self, day: NaiveDate, from: u64, line: &mut dyn FnMut(&[u8])) -> Result<Extent> {
+        let path = self.path.join(name(day));
+        let failed = |error: std::io::Error| Error::cannot("read", path.display(), error);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.folder, name(day), flags, Mode::empty());
+        let mut file = File::from(file.map_err(|error| failed(error.into()))?);
+        let mut read = Extent { bytes: from, ..extent(&look(&file, &path)?) };
+        file.seek(SeekFrom::Start(from)).map_err(failed)?;
+        let (mut file, mut text) = (BufReader::new(file), Vec::new());
+        loop {
+            text.clear();
+            match file.read_until(b'\n', &mut text).map_err(failed)? {
+                0 => return Ok(read),
+                bytes => read.bytes += bytes as u64,
+            }
+            line(text.trim_ascii());
+        }
+    }
+
     /// Appends a line to the file of a day. Returns when it is on disk. The line must not contain a line feed.
     ///
     /// # Errors
@@ -95,16 +167,16 @@ impl EventJournal {
     /// If the file is a link, belongs to another user or cannot be written, or the disk is full. A part of the line can
     /// then be in the file.
     pub fn append(&self, day: NaiveDate, line: &str) -> Result<()> {
-        self.append_all(day, &[line])
+        self.append_all(day, &[line]).map(drop)
     }
 
-    /// Appends lines. Returns when all of them are on disk.
+    /// Appends lines. Returns how far the file was written when all of them are on disk.
     ///
     /// # Errors
     ///
     /// As [`EventJournal::append`]. Some of the lines can then be in the file.
-    pub fn append_all(&self, day: NaiveDate, lines: &[impl AsRef<str>]) -> Result<()> {
-        let name = format!("{day}.jsonl");
+    pub fn append_all(&self, day: NaiveDate, lines: &[impl AsRef<str>]) -> Result<Extent> {
+        let name = name(day);
         let path = self.path.join(&name);
         let failed = |error: Errno| Error::cannot("write", path.display(), error);
         let (file, is_new) = self.file(&name).map_err(|error| match error {
@@ -130,7 +202,7 @@ impl EventJournal {
         if is_new {
             rustix::fs::fsync(&self.folder).map_err(failed)?;
         }
-        Ok(())
+        Ok(extent(&look(&file, &path)?))
     }
 
     /// Opens a file for appending. Also returns whether it is new.
@@ -145,6 +217,15 @@ impl EventJournal {
             opened => Ok((opened?, false)),
         }
     }
+}
+
+/// The name of the file of a day.
+fn name(day: NaiveDate) -> String {
+    format!("{day}.jsonl")
+}
+
+fn extent(stat: &Stat) -> Extent {
+    Extent { inode: stat.st_ino, bytes: u64::try_from(stat.st_size).unwrap_or_default() }
 }
 
 /// Makes the folder of a user. With a shared group, the folder inherits the set-group-id bit of its parent. A later
@@ -183,7 +264,7 @@ fn is_cut_off(file: &OwnedFd) -> rustix::io::Result<bool> {
     Ok(read == 1 && byte != *b"\n")
 }
 
-fn look(file: &OwnedFd, path: &Path) -> Result<Stat> {
+fn look(file: impl AsFd, path: &Path) -> Result<Stat> {
     rustix::fs::fstat(file).map_err(|error| Error::cannot("look at", path.display(), error))
 }
 

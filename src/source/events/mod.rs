@@ -6,7 +6,7 @@
 
 pub mod journal;
 
-pub use journal::EventJournal;
+pub use journal::{EventJournal, Extent};
 
 use crate::source::{Choice, Layout, Remembered, Source, real};
 use std::path::Path;
