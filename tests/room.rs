@@ -8,8 +8,12 @@ use std::fs;
 
 /// A run that may not write files longer than `bytes`. For DuckDB this looks like a full disk.
 pub fn run_within(world: &World, bytes: u64) -> Said {
+    mill_within(world, bytes, &["run", "--sessions", "root"])
+}
+
+fn mill_within(world: &World, bytes: u64, args: &[&str]) -> Said {
     let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
-    world.mill_by(&["sh", "-c", &script], &["run", "--sessions", "root"])
+    world.mill_by(&["sh", "-c", &script], args)
 }
 
 const NO_ROOM: &str = "sessionmill: there is no room to write the database\n  hint: what was committed is kept; \
@@ -65,6 +69,22 @@ fn a_database_that_breaks_down_ends_the_run_and_keeps_what_was_committed() {
 }
 
 #[test]
+fn who_is_forgotten_on_a_full_disk_stays_out_and_the_next_run_finishes_it() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 300)).write("bob/b.jsonl", responses("n", 300));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let length = fs::metadata(world.database()).unwrap().len();
+    let said = mill_within(&world, length, &["forget", "ada", "--yes"]);
+    let kept_out = "sessionmill: `ada` is kept out from now on, but not everything is erased yet: ";
+    assert!(said.status == 2 && said.stderr.contains(kept_out), "{said:?}");
+    assert!(said.stderr.ends_with("\n  hint: `sessionmill run` finishes it\n"), "{}", said.stderr);
+    assert!(world.mill(&["forget", "--list"]).stdout.contains("ada"));
+    assert_eq!(world.mill(&["run"]).status, 0);
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    assert_eq!(world.rows("SELECT DISTINCT username FROM usage_responses"), ["bob"]);
+}
+
+#[test]
 fn a_run_does_not_begin_without_room_and_reports_do_without() {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 1));
@@ -99,6 +119,10 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
     );
     let why = "warning: nothing new is read: there is no room for a pass: 0 B free in `[world]/data`, 67.1 MB needed\n";
     assert!(said.stderr.contains(why), "{said:?}");
+    let said = on_disk(fill, &["99999", "query", "SELECT 1"]);
+    let refused = "sessionmill: there is no room for a copy of the database: 0 B free in `[world]/data`, ";
+    assert!(said.status == 2 && said.stderr.contains(refused), "{said:?}");
+    assert!(said.stderr.ends_with(" needed\n  hint: make room there\n"), "{}", said.stderr);
     let said = on_disk(fill, &["99999", "status", "--check"]);
     let full = "              ! there is no room for a pass: 0 B free in `[world]/data`, 67.1 MB needed\n";
     assert!(said.status == 2 && said.stdout.contains(full), "{said:?}");

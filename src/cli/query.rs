@@ -88,10 +88,7 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
         }
         Ok(if matches!(left, Left::Nothing) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     });
-    asked.map_err(|error| {
-        let hint = "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one";
-        if error.hint.is_some() { error } else { error.hint(hint) }
-    })?;
+    asked?;
     let is_cut = sink.is_cut();
     match left {
         Left::Unwanted => return Ok(Status::Done),

@@ -27,10 +27,13 @@ impl Error {
         match text {
             _ if is_short.iter().any(|words| text.contains(words)) => error.hint(SHORT),
             _ if text.starts_with("Permission Error") => error.hint(TABLES_ONLY),
-            _ => error,
+            _ => error.hint(TABLES),
         }
     }
 }
+
+/// The hint for a statement that may name what is not there.
+const TABLES: &str = "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one";
 
 /// The hint for a statement that needs more memory or temporary space than a query may use.
 const SHORT: &str =

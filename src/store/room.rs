@@ -44,7 +44,7 @@ pub(super) fn require(database: &Path, needed: u64, work: &str) -> Result<()> {
         folder.display(),
         bytes(needed)
     );
-    Err(Error::new(Status::CannotRun, message))
+    Err(Error::new(Status::CannotRun, message).hint("make room there"))
 }
 
 /// Bytes that must be free for a database of this size: a tenth, but at least 64 MB and at most 1 GB.

@@ -36,6 +36,14 @@ pub(super) fn lock(search: &Search<'_>) -> Result<Vec<ProcessorLock>> {
     search.resources.plugs.names().map(|name| ProcessorLock::take(database, name, &holder)).collect()
 }
 
+/// Says that `who` is kept out although the erasure was interrupted by an error.
+pub(super) fn interrupted(who: &str) -> impl Fn(Error) -> Error {
+    move |error| {
+        let what = format!("{who} is kept out from now on, but not everything is erased yet: {}", error.what);
+        Error { what, ..error }.hint("`sessionmill run` finishes it")
+    }
+}
+
 fn until() -> Instant {
     Instant::now() + PATIENCE
 }
@@ -67,10 +75,9 @@ impl<'s> Erasure<'s> {
         )
     }
 
-    /// Settles what depended on the erased facts. Publishes a new snapshot if there were snapshots before. Reports that
-    /// `who` is forgotten, and what was `erased`.
-    pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<ForgetOutcome> {
-        let Search { config, resources, .. } = self.search;
+    /// Settles what depended on the erased facts, and closes the database. Returns an error about the first processor
+    /// of which keys could not be settled.
+    fn settle_all(&mut self, processors: &[&dyn Processor], who: &str) -> Result<Option<Error>> {
         let mut left = None;
         for processor in processors {
             self.settle(*processor)?;
@@ -87,9 +94,16 @@ impl<'s> Erasure<'s> {
         forget::end(self.store.get()?)?;
         self.store.get()?.checkpoint()?;
         self.store.close();
-        leftovers::erase(&resources.database, until())?;
+        leftovers::erase(&self.search.resources.database, until())?;
+        Ok(left)
+    }
+
+    /// Settles what depended on the erased facts. Publishes a new snapshot if there were snapshots before. Reports that
+    /// `who` is forgotten, and what was `erased`.
+    pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<ForgetOutcome> {
+        let Search { config, resources, .. } = self.search;
         // Entities of failed keys still contain erased data, so no snapshot is published.
-        if let Some(error) = left {
+        if let Some(error) = self.settle_all(processors, &who).map_err(interrupted(&who))? {
             return Err(error);
         }
         let mut notes = Vec::new();

@@ -1,5 +1,6 @@
 //! Forgetting a person with all their folders.
 
+use super::erasure::interrupted;
 use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step, likely, who};
 use crate::base::error::{Error, Result, Status, count};
 use crate::identities::Identities;
@@ -61,8 +62,11 @@ impl Folders {
             let own = database.schema.forget(database, &BTreeSet::from([folder.as_str()]))?;
             answers += own;
             let store = erasure.store.get()?;
+            let forgotten = forget::forget(store, &database.schema.manifests(), folder, own, search.resources.now);
+            let is_out =
+                |store: &Store| known::forgotten(store.reader(), database).is_ok_and(|out| out.contains(folder));
             let Erased { files, facts } =
-                forget::forget(store, &database.schema.manifests(), folder, own, search.resources.now)?;
+                forgotten.map_err(|error| if is_out(store) { interrupted(&who)(error) } else { error })?;
             erased.files += files;
             erased.facts += facts;
         }
