@@ -1,7 +1,10 @@
 //! A person of a site is erased with all joined ids, and kept out of everything that is read later.
 
-use crate::world::{Said, World, response};
+use crate::visits::execute;
+use crate::world::{Said, World, response, rows};
+use sessionmill::store::snapshot::Snapshot;
 use std::fs;
+use std::time::Duration;
 
 /// A line of PostHog with a person, an event, and further properties.
 fn line(id: &str, time: &str, who: &str, event: &str, properties: &str) -> String {
@@ -209,4 +212,149 @@ fn an_id_that_is_unknown_or_means_nobody_is_refused() {
     world.append("oil/a.jsonl", &view("y", "14:00:00", "a/b"));
     run(&world);
     assert_eq!(world.rows("SELECT count(*) FROM facts.activity_lines WHERE event_id IN ('x', 'y')"), ["1"]);
+}
+
+/// Copies a database with its log.
+pub fn copy(world: &World, from: &str, to: &str) {
+    for extension in ["", ".wal"] {
+        let [from, to] = [from, to].map(|name| world.path(&format!("data/{name}{extension}")));
+        let _ = fs::remove_file(&to);
+        if from.exists() {
+            fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// A run that raises this alarm.
+fn run_with_alarm(world: &World, alarm: &str) {
+    let said = world.mill(&["run", "tracking", "--sessions", "root", "--config", "mill.toml"]);
+    assert!(said.status == 1 && said.stdout.contains(alarm), "{said:?}");
+}
+
+const IN_THE_DATABASE: &str = "the database had data of 3 ids of people who are erased, as an older copy of it does: \
+                               it is erased again, and the snapshots are removed";
+
+/// That publishing is refused until a run.
+fn assert_unpublished(world: &World) {
+    let said = world.mill(&["publish"]);
+    let is_refused = said.stderr.contains("mill.duckdb.erased`, which keeps erased people out")
+        && said.stderr.ends_with("hint: `sessionmill run` makes them agree\n");
+    assert!(said.status == 2 && is_refused, "{said:?}");
+}
+
+#[test]
+fn an_older_copy_of_the_database_brings_back_nobody_of_a_site_who_is_erased() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob()).write("gas/a.jsonl", zoe());
+    run(&world);
+    copy(&world, "mill.duckdb", "old");
+    let before = told(&world);
+    assert_eq!(forget(&world, &["oil/zoe", "--yes"]).status, 0);
+    let after = told(&world);
+    copy(&world, "old", "mill.duckdb");
+    assert_eq!(told(&world), before);
+    assert_unpublished(&world);
+    run_with_alarm(&world, IN_THE_DATABASE);
+    assert_eq!(told(&world), after);
+    run(&world);
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    assert_eq!(forget(&world, &["--list"]).stdout, "3 ids of people of `oil` kept out\n");
+
+    // Without a run before, erasing somebody else erases her, too.
+    copy(&world, "old", "mill.duckdb");
+    assert_eq!(forget(&world, &["gas/zoe", "--yes"]).status, 0);
+    assert_eq!(told(&world), without_zoe("oil"));
+    run(&world);
+}
+
+#[test]
+fn an_erasure_that_was_killed_is_finished_by_the_next_run() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob());
+    run(&world);
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    let kill = [("SESSIONMILL_FAILPOINT", "kill:kept-out@oil")];
+    let said = world.mill_with(&["forget", "oil/zoe", "--yes", "--config", "mill.toml"], &kill);
+    assert_eq!(said.status, -9, "{said:?}");
+    assert_eq!(forget(&world, &["--list"]).stdout, "3 ids of people of `oil` kept out\n");
+    assert_ne!(told(&world), without_zoe("oil"));
+    assert_unpublished(&world);
+    assert_eq!(forget(&world, &["--undo", "oil/zoe", "--yes"]).status, 2);
+    run_with_alarm(&world, IN_THE_DATABASE);
+    assert_eq!(told(&world), without_zoe("oil"));
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    run(&world);
+}
+
+#[test]
+fn the_database_knows_who_is_erased_if_the_file_is_lost() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob());
+    run(&world);
+    let file = world.path("data/mill.duckdb.erased");
+    assert_eq!(forget(&world, &["oil/nora", "--yes", "--even-if-unknown"]).status, 0);
+    let older = fs::read(&file).unwrap();
+    assert_eq!(forget(&world, &["oil/zoe", "--yes"]).status, 0);
+    let content = fs::read(&file).unwrap();
+    for (left, added) in [(None, "4 ids"), (Some(&older), "3 ids")] {
+        fs::remove_file(&file).unwrap();
+        left.into_iter().for_each(|left| fs::write(&file, left).unwrap());
+        world.append("oil/a.jsonl", &view("z6", "11:00:00", "anon-1"));
+        assert_unpublished(&world);
+        let said = world.mill(&["run", "tracking", "--sessions", "root", "--config", "mill.toml"]);
+        let lacked = format!("mill.duckdb.erased` lacked {added} of people who are erased: put back from the database");
+        assert!(said.status == 2 && said.stderr.contains(&lacked), "{said:?}");
+        assert_eq!(fs::read(&file).unwrap(), content);
+        run(&world);
+        assert_eq!(told(&world), without_zoe("oil"));
+    }
+    fs::remove_file(&file).unwrap();
+    assert_eq!(forget(&world, &["--list"]).stdout, "4 ids of people of `oil` kept out\n");
+    assert_eq!(forget(&world, &["oil/eve", "--yes", "--even-if-unknown"]).status, 0);
+    assert_eq!(forget(&world, &["--list"]).stdout, "5 ids of people of `oil` kept out\n");
+
+    // A file with another key cannot have these ids.
+    fs::write(&file, format!("{{\"key\":\"{}\",\"ids\":{{}}}}\n", "0".repeat(64))).unwrap();
+    run_with_alarm(&world, "erased` is not the one that the database knows, and 5 erased ids not kept out any more");
+    run(&world);
+}
+
+#[test]
+fn a_database_of_before_is_compared_with_the_file_once() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob());
+    run(&world);
+    assert_eq!(forget(&world, &["oil/zoe", "--yes"]).status, 0);
+    let content = world.rows("SELECT content, erased_at FROM facts.erased_ids");
+    assert!(content.len() == 1 && content[0].starts_with("{\"key\":"), "{content:?}");
+    execute(&world, "DELETE FROM facts.erased_ids");
+    assert_unpublished(&world);
+    run(&world);
+    let file = fs::read_to_string(world.path("data/mill.duckdb.erased")).unwrap();
+    assert_eq!(world.rows("SELECT content FROM facts.erased_ids"), [file]);
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    let snapshot = Snapshot::newest(&world.database()).unwrap();
+    assert_eq!(rows(&snapshot.path, "SELECT count(*) FROM facts.erased_ids"), ["0"]);
+}
+
+#[test]
+fn snapshots_of_before_an_erasure_that_were_put_back_are_removed() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob()).write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    for name in ["oil/zoe", "ada"] {
+        run(&world);
+        assert_eq!(world.mill(&["publish"]).status, 0);
+        fs::rename(world.path("data/published"), world.path("data/kept")).unwrap();
+        // The name of a snapshot has its time in seconds.
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(forget(&world, &[name, "--yes"]).status, 0);
+        run(&world);
+        fs::rename(world.path("data/kept"), world.path("data/published")).unwrap();
+        run_with_alarm(&world, "1 snapshot removed: they were made before somebody was erased");
+        assert_eq!(fs::read_dir(world.path("data/published")).unwrap().count(), 0);
+        assert_eq!(world.mill(&["publish"]).status, 0);
+        run(&world);
+        assert!(fs::read_dir(world.path("data/published")).unwrap().count() > 0, "the new one stays");
+        fs::remove_dir_all(world.path("data/published")).unwrap();
+    }
 }

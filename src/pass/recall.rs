@@ -1,7 +1,7 @@
 //! The second stage: reads what the database knows about the walked files, once. Updates it if the walk or the
 //! configuration shows something new about sources, people or rules.
 
-use crate::base::error::{Error, Result, count};
+use crate::base::error::{Error, Result, Status, count};
 use crate::base::fault::Fault;
 use crate::pass::Pass;
 use crate::pass::walk::{Walked, some_of};
@@ -14,6 +14,7 @@ use crate::source::ledger::Ledger;
 use crate::source::open::Root;
 use crate::source::scan::Walk;
 use crate::store::made_with::MadeWith;
+use crate::store::persons::{self, Enforced};
 use crate::store::presence::{self, Observed, Tree};
 use crate::store::sources::{self, Remembering};
 use crate::store::stamp::Stamp;
@@ -70,12 +71,37 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
              again, and the snapshots are removed"
         ));
     }
+    let manifests = pass.manifests();
+    let Enforced { added, lost, erased } = persons::enforce(store, pass.database, &manifests, pass.now.wall)?;
+    if let Some((file, ids)) = added.first() {
+        // The processors of this run were made before, and would read the data of these ids.
+        let ids = count(*ids, "id");
+        let message = format!("`{file}` lacked {ids} of people who are erased: put back from the database");
+        return Err(Error::new(Status::CannotRun, message).hint("this run has read nothing: run it again"));
+    }
+    notices.alarms.extend(lost.iter().map(|(file, ids)| {
+        let ids = count(*ids, "erased id");
+        format!("`{file}` is not the one that the database knows, and {ids} not kept out any more: forget them again")
+    }));
+    if erased > 0 {
+        let ids = count(erased, "id");
+        notices.alarms.push(format!(
+            "the database had data of {ids} of people who are erased, as an older copy of it does: it is erased again, \
+             and the snapshots are removed"
+        ));
+    }
+    let snapshots = forget::remove_older_snapshots(store, pass.database, pass.now.wall)?;
+    if snapshots > 0 {
+        let snapshots = count(snapshots, "snapshot");
+        notices.alarms.push(format!(
+            "{snapshots} removed: they were made before somebody was erased, as those of an older copy are"
+        ));
+    }
     let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
     let sources: Vec<Source> = positions.iter().map(|number| pass.sources[*number].clone()).collect();
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
 
-    let manifests = pass.manifests();
     notices.alarms.extend(damage);
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
     let made_with = MadeWith::default();

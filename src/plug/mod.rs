@@ -7,7 +7,6 @@
 //! | [`command`] | a command that a processor provides, and what it gets |
 //! | [`configured`] | processors created from the configuration |
 //! | [`measure`] | metrics for monitoring |
-//! | [`persons`] | people whom a processor distinguishes within a user folder |
 //! | [`review`] | decisions of users about the results of a processor |
 
 #[cfg(feature = "console")]
@@ -15,14 +14,12 @@ pub mod call;
 pub mod command;
 pub mod configured;
 pub mod measure;
-pub mod persons;
 pub mod review;
 
 pub use command::Command;
 pub(crate) use command::Context;
 pub use configured::ConfiguredProcessors;
 pub use measure::Measure;
-pub use persons::Persons;
 pub use review::{Decided, Removal, Review};
 
 use crate::base::error::{Error, Result};
@@ -35,6 +32,7 @@ use crate::run::summary::Summary;
 use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
 use crate::store::migrate::Migration;
+use crate::store::persons::Persons;
 use crate::store::reader::Reader;
 use crate::store::schema::{Kept, Private, Schema, Stored};
 use chrono::{DateTime, Utc};
@@ -310,8 +308,8 @@ impl Plugs {
     /// The tables of all processors, as a schema.
     pub fn schema(self) -> Schema {
         Schema::of(self.iter().map(|plug| {
-            let Plug { default, migrations, views, private, adopts, kept, .. } = *plug;
-            Stored { default, migrations, views, private, adopts, kept }
+            let Plug { default, migrations, views, private, adopts, kept, persons, .. } = *plug;
+            Stored { default, migrations, views, private, adopts, kept, persons }
         }))
     }
 
@@ -322,11 +320,6 @@ impl Plugs {
             Declaration { name, cadence: *cadence, table: plug.table, interval: plug.interval }
         };
         self.iter().map(declare).collect()
-    }
-
-    /// The processors that distinguish people within a user folder.
-    pub fn persons(self) -> impl Iterator<Item = (&'static Plug, Persons)> {
-        self.iter().filter_map(|plug| Some((plug, plug.persons?)))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::store::origin::OriginFile;
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
+use crate::store::snapshot::Audience;
 use crate::store::{DatabaseFile, Store, Transaction, known, lookup, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row, params};
@@ -126,6 +127,25 @@ pub fn enforce(store: &Store, database: &DatabaseFile, now: DateTime<Utc>) -> Re
         forget(store, &database.schema.manifests(), username, answers, now)?;
     }
     Ok(there)
+}
+
+/// Removes all snapshots if one of them was made before the last erasure. Erasing removes all snapshots, so somebody has
+/// put an older one back, which can show who is forgotten. Returns the number of removed snapshots.
+///
+/// # Errors
+///
+/// If the database cannot be read, or a snapshot cannot be removed.
+pub fn remove_older_snapshots(store: &Store, database: &Path, now: DateTime<Utc>) -> Result<u64> {
+    let snapshots = Audience::ALL.iter().flat_map(|audience| audience.all(database));
+    let Some(oldest) = snapshots.map(|snapshot| snapshot.time).min() else { return Ok(0) };
+    // A ban that was taken from the origin file has the time of that run, and no list of files. A time in the future was
+    // stored with a wrong clock, and would remove every new snapshot.
+    let sql = "SELECT max(date_trunc('second', erased_at)) FROM (
+                   SELECT forgotten_at AS erased_at FROM forgotten_users WHERE erased_files IS NOT NULL
+                   UNION ALL SELECT erased_at FROM facts.erased_ids)
+               WHERE erased_at <= ?";
+    let last = store.reader().one(sql, &[now.into()], |row| row.time(0))?;
+    if last.is_some_and(|last| oldest < last) { snapshot::remove(database) } else { Ok(0) }
 }
 
 /// Whether the database has something of people who are forgotten. The next run erases it.

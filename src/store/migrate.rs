@@ -33,6 +33,7 @@ pub const ENGINE: &[Migration] = &[
     ("0043_source_users", include_str!("../../migrations/0043_source_users.sql")),
     ("0044_rounds", include_str!("../../migrations/0044_rounds.sql")),
     ("0048_changed_files", include_str!("../../migrations/0048_changed_files.sql")),
+    ("0055_erased_ids", include_str!("../../migrations/0055_erased_ids.sql")),
 ];
 
 /// Migrates the database if its schema is older than that of the program.

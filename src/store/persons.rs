@@ -1,12 +1,55 @@
-//! Single people within a user folder, such as the visitors of a site: finding their facts, and erasing them.
+//! Single people within a user folder, such as the visitors of a site: finding their facts, erasing them, and keeping
+//! them out.
+//!
+//! A file beside the database keeps their ids out. The database has a copy of its content, [`set`] in the transaction
+//! that erases these ids. If file and copy differ, because the database was replaced by an older copy, an erasure was
+//! interrupted or the file is lost, the next run makes both agree, and until then nothing is published.
 
-use crate::base::error::Result;
-use crate::store::rows::{Cell, as_text};
+use crate::base::error::{Error, Result, Status};
+use crate::store::reader::Reader;
+use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
-use crate::store::{Store, Transaction, forget};
+use crate::store::{DatabaseFile, Store, Transaction, beside, forget, lookup, snapshot};
+use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::Manifest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// People whom a processor distinguishes within a user folder: which facts are about them, and how to keep them out.
+#[derive(Clone, Copy)]
+pub struct Persons {
+    /// Which facts are about the person.
+    pub facts: PersonFacts,
+    /// Whether an id is used for unknown people, so that its data is not about one person.
+    pub is_nobody: fn(&str) -> bool,
+    /// The extension of the file beside the database that keeps people out.
+    pub file: &'static str,
+    /// The content of this file; `None` if there is none.
+    pub content: fn(&Path) -> Result<Option<String>>,
+    /// Adds names of a user folder to this file, so that later runs ignore their data.
+    pub keep_out: fn(&Path, &str, &BTreeSet<String>) -> Result<()>,
+    /// Adds the ids that only this copy of the file has.
+    pub take_over: fn(&Path, &str) -> Result<TakenOver>,
+    /// Tells whether a name is in this file.
+    pub is_out: fn(&Path) -> Result<IsOut>,
+    /// Removes a name of a user folder from this file.
+    pub let_in: fn(&Path, &str, &str) -> Result<()>,
+    /// The number of ids in a content of this file, by user folder.
+    pub kept_out: fn(&str) -> BTreeMap<String, u64>,
+}
+
+/// Tells whether a name is kept out.
+pub type IsOut = Box<dyn Fn(&str) -> bool>;
+
+/// What a file lacked of a copy of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The number of ids that were added.
+    pub added: u64,
+    /// The number of ids that cannot be added, because the file has another key.
+    pub lost: u64,
+}
 
 /// Which facts of a processor are about single people of a user folder.
 #[derive(Clone, Copy)]
@@ -14,6 +57,8 @@ pub struct PersonFacts {
     /// Makes the name of a person in the processor's tables, from a user folder and an id: the prefix of the folder,
     /// then the id.
     pub name: fn(&str, &str) -> String,
+    /// A query for the user folders and names of all people.
+    pub everybody: &'static str,
     /// A query for the names of all ids that belong to the same person, with one parameter: the name of one of these
     /// ids. The result includes that name.
     pub joined: &'static str,
@@ -46,8 +91,8 @@ pub fn known(store: &Store, persons: &PersonFacts, username: &str, id: &str) -> 
     })
 }
 
-/// Erases the facts about people of a user folder and touches the keys of these facts. Returns the number of erased
-/// facts.
+/// Erases the facts about people of a user folder, who are in the file, and touches the keys of these facts. The
+/// database must have followed the file before they were added. Returns the number of erased facts.
 ///
 /// # Errors
 ///
@@ -55,42 +100,198 @@ pub fn known(store: &Store, persons: &PersonFacts, username: &str, id: &str) -> 
 pub fn erase(
     store: &Store,
     manifest: &Manifest,
-    persons: &PersonFacts,
+    persons: &Persons,
     username: &str,
     names: &BTreeSet<String>,
+    now: DateTime<Utc>,
 ) -> Result<u64> {
+    let content = (persons.content)(store.lock.database())?;
     store.transaction(|transaction| {
-        stage(transaction, persons, username, names)?;
-        let mut erased = 0;
-        for (table, condition) in persons.facts {
-            let settlements = manifest.settlements.iter().filter(|settlement| settlement.facts.name == *table);
-            for settlement in settlements {
-                touch::of_facts(transaction, manifest, settlement, condition, &[])?;
-            }
-            erased += transaction.execute(&format!("DELETE FROM facts.{table} WHERE {condition}"), [])? as u64;
-        }
-        for settlement in manifest.settlements {
-            touch::failed(transaction, manifest, settlement)?;
-        }
-        if erased > 0 {
-            forget::begin(transaction)?;
-        }
+        stage(transaction, &persons.facts, username, names)?;
+        let erased = erase_staged(transaction, manifest, &persons.facts)?;
+        set(transaction, manifest, content.as_deref(), Some(now))?;
         Ok(erased)
     })
 }
 
-/// Makes all files of a user folder due again for a processor. Their facts stay until the files are read.
+/// Erases the facts about everybody in `stage_persons`. Returns their number.
+fn erase_staged(transaction: &Transaction<'_>, manifest: &Manifest, persons: &PersonFacts) -> Result<u64> {
+    let mut erased = 0;
+    for (table, condition) in persons.facts {
+        let settlements = manifest.settlements.iter().filter(|settlement| settlement.facts.name == *table);
+        for settlement in settlements {
+            touch::of_facts(transaction, manifest, settlement, condition, &[])?;
+        }
+        erased += transaction.execute(&format!("DELETE FROM facts.{table} WHERE {condition}"), [])? as u64;
+    }
+    for settlement in manifest.settlements {
+        touch::failed(transaction, manifest, settlement)?;
+    }
+    if erased > 0 {
+        lookup::note(transaction)?;
+        forget::begin(transaction)?;
+    }
+    Ok(erased)
+}
+
+/// What [`enforce`] has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enforced {
+    /// The file that lacked ids which the database knows, and their number: they were added. A processor that was made
+    /// before does not know them.
+    pub added: Vec<(String, u64)>,
+    /// The file whose key is another one than the database knows, and the number of ids that are not kept out any more.
+    pub lost: Vec<(String, u64)>,
+    /// The number of ids whose facts were erased.
+    pub erased: u64,
+}
+
+/// Makes the database follow the files that keep people out. Where a file is not as the database knows it, ids that
+/// only the database knows are added to the file, and all facts about ids in the file are erased; all snapshots are
+/// removed before that. If nothing has changed, only the contents are compared. The caller holds the locks of these
+/// processors.
 ///
 /// # Errors
 ///
-/// If the database cannot be written.
-pub fn read_again(store: &Store, manifest: &Manifest, username: &str) -> Result<()> {
+/// If a file or the database cannot be read or written, or a snapshot cannot be removed.
+pub fn enforce(
+    store: &Store,
+    database: &DatabaseFile,
+    manifests: &[&Manifest],
+    now: DateTime<Utc>,
+) -> Result<Enforced> {
+    let mut enforced = Enforced::default();
+    for (manifest, persons) in database.schema.persons() {
+        let is_wanted = manifests.iter().any(|wanted| wanted.name == manifest.name);
+        if !is_wanted || follows(store.reader(), database, manifest, &persons)? {
+            continue;
+        }
+        if let Some(copy) = copy(store.reader(), manifest)? {
+            let TakenOver { added, lost } = (persons.take_over)(database, &copy)?;
+            let name = beside(database, persons.file).display().to_string();
+            enforced.added.extend((added > 0).then(|| (name.clone(), added)));
+            enforced.lost.extend((lost > 0).then_some((name, lost)));
+        }
+        let content = (persons.content)(database)?;
+        let there = still_there(store, &persons)?;
+        if !there.is_empty() {
+            snapshot::remove(database)?;
+        }
+        store.transaction(|transaction| {
+            for (username, names) in &there {
+                stage(transaction, &persons.facts, username, names)?;
+                erase_staged(transaction, manifest, &persons.facts)?;
+                enforced.erased += names.len() as u64;
+            }
+            set(transaction, manifest, content.as_deref(), (!there.is_empty()).then_some(now))
+        })?;
+    }
+    Ok(enforced)
+}
+
+/// The names of those about whom there are facts although they are kept out, by user folder.
+fn still_there(store: &Store, persons: &Persons) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let is_out = (persons.is_out)(store.lock.database())?;
+    let mut there: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    store.reader().each(persons.facts.everybody, &[], |row| {
+        let Some(name) = row.text(1)?.filter(|name| is_out(name)) else { return Ok(()) };
+        there.entry(row.get(0)?).or_default().insert(name.to_owned());
+        Ok(())
+    })?;
+    Ok(there)
+}
+
+/// Refuses to go on where the database does not follow a file that keeps people out.
+///
+/// # Errors
+///
+/// If it does not, or a file or the database cannot be read.
+pub(super) fn require(reader: Reader<'_>, database: &DatabaseFile) -> Result<()> {
+    for (manifest, persons) in database.schema.persons() {
+        if !follows(reader, database, manifest, &persons)? {
+            return Err(behind(&beside(database, persons.file)));
+        }
+    }
+    Ok(())
+}
+
+/// The number of ids that are kept out, by user folder. If the file is lost, those that the database knows, which the
+/// next run puts back into it.
+///
+/// # Errors
+///
+/// If a file or the database cannot be read.
+pub fn kept_out(reader: Reader<'_>, database: &DatabaseFile) -> Result<BTreeMap<String, u64>> {
+    let mut all = BTreeMap::new();
+    for (manifest, persons) in database.schema.persons() {
+        let content = match (persons.content)(database)? {
+            None => copy(reader, manifest)?,
+            content => content,
+        };
+        for (username, ids) in content.map(|content| (persons.kept_out)(&content)).unwrap_or_default() {
+            *all.entry(username).or_default() += ids;
+        }
+    }
+    Ok(all)
+}
+
+/// Lets an id of a user folder in again, and makes all files of the folder due again. Their facts stay until the files
+/// are read. If the process is killed in between, this can be repeated.
+///
+/// # Errors
+///
+/// If the database does not follow the file yet, or one of them cannot be written.
+pub fn let_in(store: &Store, manifest: &Manifest, persons: &Persons, username: &str, id: &str) -> Result<()> {
+    let database = store.lock.database();
+    if !follows(store.reader(), database, manifest, persons)? {
+        return Err(behind(&beside(database, persons.file)));
+    }
     store.transaction(|transaction| {
         let sql = "UPDATE session_processor_state SET processor_version = NULL
                    WHERE processor_name = ? AND username = ?";
         transaction.execute(sql, params![manifest.name, username])?;
+        // Otherwise, if the process is killed, the next run puts the id back into the file.
+        set(transaction, manifest, None, None)
+    })?;
+    store.checkpoint()?;
+    (persons.let_in)(database, username, &(persons.facts.name)(username, id))?;
+    let content = (persons.content)(database)?;
+    store.transaction(|transaction| set(transaction, manifest, content.as_deref(), None))
+}
+
+/// Whether the database follows the file.
+fn follows(reader: Reader<'_>, database: &Path, manifest: &Manifest, persons: &Persons) -> Result<bool> {
+    Ok((persons.content)(database)? == copy(reader, manifest)?)
+}
+
+/// The error where the database does not follow a file.
+fn behind(file: &Path) -> Error {
+    let message = format!("the database does not agree with `{}`, which keeps erased people out", file.display());
+    Error::new(Status::CannotRun, message).hint("`sessionmill run` makes them agree")
+}
+
+/// The content of the file that the database follows.
+fn copy(reader: Reader<'_>, manifest: &Manifest) -> Result<Option<String>> {
+    let sql = "SELECT content FROM facts.erased_ids WHERE processor_name = ?";
+    Ok(reader.first(sql, &[manifest.name.into()], |row| row.get(0))?.flatten())
+}
+
+/// Stores the content of the file that the database follows, and when facts were erased for it.
+fn set(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    content: Option<&str>,
+    erased_at: Option<DateTime<Utc>>,
+) -> Result<()> {
+    let mut before = None;
+    let sql = "DELETE FROM facts.erased_ids WHERE processor_name = ? RETURNING erased_at";
+    transaction.query(sql, [manifest.name], |row| {
+        before = as_time(row, 0)?;
         Ok(())
-    })
+    })?;
+    let sql = "INSERT INTO facts.erased_ids (processor_name, content, erased_at) VALUES (?, ?, ?)";
+    transaction.execute(sql, params![manifest.name, content, erased_at.or(before).map(Cell::Time)])?;
+    Ok(())
 }
 
 /// Puts people into the temporary table `stage_persons`.

@@ -14,7 +14,7 @@ use crate::store::copy::{self, Copy};
 use crate::store::schema::{Private, Schema};
 use crate::store::snapshot::{self, Audience, Snapshot, quoted, with};
 use crate::store::{
-    Access, DatabaseFile, Store, cannot_open, config, forget, is_begun, log, lookup, migrate, parquet, room,
+    Access, DatabaseFile, Store, cannot_open, config, forget, is_begun, log, lookup, migrate, parquet, persons, room,
     service_state, try_connect,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -37,8 +37,8 @@ pub enum Published {
 /// Tables that are in neither snapshots nor Parquet files.
 const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
 
-/// A table that is not published, because it contains ids of people.
-const GROUPS: &str = "key_groups";
+/// Tables of facts that are not published, because they contain ids of people, or tell whether somebody was erased.
+const OF_IDS: [&str; 2] = ["erased_ids", "key_groups"];
 
 /// The number of snapshots to keep. A process that has an older one open can still read it.
 const KEPT: usize = 3;
@@ -179,6 +179,7 @@ fn attempt(
     let (said, is_unfinished, is_due) = Store::open_current(database, Access::ReadOnly, now)?.read(|reader| {
         let connection = reader.connection();
         let is_unfinished = forget::is_unfinished(connection)?;
+        persons::require(reader, database)?;
         Ok((state(connection, schema)?, is_unfinished, forget::is_due(reader, database)?))
     })?;
     if is_due {
@@ -401,7 +402,7 @@ impl Shown {
 /// The tables of a database whose rows are in snapshots. Tables of facts are excluded, unless a view shows them.
 fn shown(connection: &Connection, schema: &Schema, database: &str) -> Result<Vec<Shown>> {
     let settlements = || schema.manifests().into_iter().flat_map(|manifest| manifest.settlements);
-    let behind: Vec<_> = settlements().map(|settlement| settlement.facts.name).chain([GROUPS]).collect();
+    let behind: Vec<_> = settlements().map(|settlement| settlement.facts.name).chain(OF_IDS).collect();
     let alone = settlements().filter(|settlement| settlement.alone.is_some()).map(|settlement| settlement.facts.name);
     let alone: Vec<_> = alone.collect();
     let sql = "SELECT schema_name, table_name, EXISTS (

@@ -5,6 +5,7 @@
 
 use crate::base::error::Result;
 use crate::store::migrate::{ENGINE, Migration};
+use crate::store::persons::Persons;
 use sessionmill_contract::{Manifest, Processor, Sensitive, Settlement};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,6 +31,8 @@ pub struct Stored {
     pub adopts: bool,
     /// What the processor stores about people beside the database.
     pub kept: Option<Kept>,
+    /// The people whom the processor distinguishes within a user folder.
+    pub persons: Option<Persons>,
 }
 
 /// What a processor stores about people beside the database, such as paid answers of a language model.
@@ -123,6 +126,11 @@ impl Schema {
             people.extend((kept.people)(database)?);
         }
         Ok(people)
+    }
+
+    /// The processors that distinguish people within a user folder.
+    pub fn persons(&self) -> impl Iterator<Item = (&'static Manifest, Persons)> {
+        self.processors().filter_map(|stored| Some((stored.manifest(), stored.persons?)))
     }
 
     fn kept(&self) -> impl Iterator<Item = Kept> {

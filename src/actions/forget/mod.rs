@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::identities::Identities;
 use crate::plug::Resources;
 use crate::store::forget::Ban;
+use crate::store::{Access, Store, persons};
 use erasure::Erasure;
 use person::Visitor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,9 @@ pub fn undo<'a>(search: &'a Search<'a>, name: &'a str) -> Result<ForgetPlan<'a>>
 ///
 /// If the database cannot be read.
 pub fn kept_out(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, BTreeMap<String, u64>)> {
-    Ok((ban::bans(search)?.0, person::kept_out(search)?))
+    let database = &search.resources.database;
+    let store = Store::open_current(database, Access::ReadOnly, search.resources.now)?;
+    Ok((crate::store::forget::bans(store.reader(), database)?, persons::kept_out(store.reader(), database)?))
 }
 
 impl ForgetPlan<'_> {

@@ -1,12 +1,14 @@
 //! Forgetting one visitor of a site with all ids that are joined to theirs, and lifting the ban of one id.
 
-use super::erasure;
+use super::erasure::{self, interrupted};
 use super::{Erasure, ForgetOutcome, ForgetPlan, Search, Step};
 use crate::base::error::{Error, Result, Status, count};
-use crate::plug::{ConfiguredProcessors, Persons, Plug};
-use crate::store::{Access, SharedStore, Store, persons};
+use crate::base::failpoint;
+use crate::plug::ConfiguredProcessors;
+use crate::store::persons::{self, Persons};
+use crate::store::{Access, SharedStore, Store};
 use sessionmill_contract::Processor;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A visitor of a site, named by one of their ids.
 #[derive(Clone, Copy)]
@@ -50,14 +52,14 @@ pub(super) fn forget<'a>(
     even_if_unknown: bool,
 ) -> Result<ForgetPlan<'a>> {
     let Search { config, resources, .. } = search;
-    let (Visitor { site, id }, plugs) = (visitor, resources.plugs);
-    if plugs.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
+    let (Visitor { site, id }, schema) = (visitor, &resources.database.schema);
+    if schema.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
         return Err(Error::new(
             Status::Usage,
             format!("`{id}` is shared by many visitors and does not identify one person"),
         ));
     }
-    let names: Vec<_> = plugs.persons().map(|(plug, _)| plug.name().to_owned()).collect();
+    let names: Vec<_> = schema.persons().map(|(manifest, _)| manifest.name.to_owned()).collect();
     let configured = ConfiguredProcessors::new(&names, config, resources)?;
     let store = Store::open_current(&resources.database, Access::ReadOnly, resources.now)?;
     let ids = ids(search, &store, visitor)?;
@@ -84,36 +86,37 @@ impl Person<'_> {
     pub(super) fn erase(self, search: &Search<'_>) -> Result<ForgetOutcome> {
         let Self { visitor, configured } = self;
         let (site, database) = (visitor.site, &search.resources.database);
+        let who = format!("`{}`", visitor.shown());
         let mut erasure = Erasure::begin(search)?;
         let (mut facts, mut erased) = (0, BTreeSet::new());
         let all = configured.processors();
-        let of = |plug: &Plug| all.iter().copied().filter(|own| own.manifest().name == plug.name()).collect::<Vec<_>>();
         let mut processors: Vec<&dyn Processor> = Vec::new();
-        for (plug, of_plug) in search.resources.plugs.persons() {
-            let own = of(plug);
+        for (manifest, of_plug) in database.schema.persons() {
+            let own: Vec<_> = all.iter().copied().filter(|own| own.manifest().name == manifest.name).collect();
             // Ids are joined by settling, so everything read so far is settled first.
             own.iter().try_for_each(|processor| erasure.settle(*processor))?;
             let store = erasure.store.get()?;
+            // An older copy of the database can have data of people who were erased before.
+            persons::enforce(store, database, &[manifest], search.resources.now)?;
             let mut names = persons::known(store, &of_plug.facts, site, visitor.id)?;
             names.insert(visitor.name(&of_plug));
-            // Ban first: if the erasure is interrupted after this, it can be repeated, and no run reads the data again
-            // meanwhile.
+            // Ban first: if the erasure is interrupted after this, the next run finishes it.
             (of_plug.keep_out)(database, site, &names)?;
-            for processor in &own {
-                facts += persons::erase(store, processor.manifest(), &of_plug.facts, site, &names)?;
-            }
+            failpoint::point("kept-out", site);
+            facts += persons::erase(store, manifest, &of_plug, site, &names, search.resources.now)
+                .map_err(interrupted(&who))?;
             erased.extend(names);
             processors.extend(own);
         }
         let (facts, ids) = (count(facts, "fact"), count(erased.len() as u64, "id"));
-        erasure.end(&processors, format!("`{}`", visitor.shown()), &format!("{facts} of {ids}"))
+        erasure.end(&processors, who, &format!("{facts} of {ids}"))
     }
 }
 
 /// All ids of a visitor; empty if none is known.
 fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) -> Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
-    for (_, persons) in search.resources.plugs.persons() {
+    for (_, persons) in search.resources.database.schema.persons() {
         let prefix = (persons.facts.name)(site, "");
         let names = persons::known(store, &persons.facts, site, id)?;
         ids.extend(names.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned));
@@ -125,8 +128,8 @@ fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) ->
 pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<ForgetPlan<'a>> {
     let database = &search.resources.database;
     let name = visitor.shown();
-    let is_out = |(_, persons): (&Plug, Persons)| (persons.is_out)(database, &visitor.name(&persons));
-    if !search.resources.plugs.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
+    let is_out = |(_, persons): (_, Persons)| Ok((persons.is_out)(database)?(&visitor.name(&persons)));
+    if !database.schema.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
         return Err(Error::new(Status::Usage, format!("`{name}` is not forgotten"))
             .hint("`sessionmill forget --list` shows of which sites people are"));
     }
@@ -142,27 +145,12 @@ impl Visitor<'_> {
         let (site, database) = (self.site, &search.resources.database);
         let _locks = erasure::lock(search)?;
         let mut store = SharedStore::new(database, search.resources.now);
-        for (plug, persons) in search.resources.plugs.persons() {
-            // Reading again is requested first, so that an interrupted action can be repeated.
-            persons::read_again(store.get()?, plug.manifest(), site)?;
-            store.get()?.checkpoint()?;
-            (persons.let_in)(database, site, &self.name(&persons))?;
+        for (manifest, persons) in database.schema.persons() {
+            persons::let_in(store.get()?, manifest, &persons, site, self.id)?;
         }
         store.close();
         let read = format!("`sessionmill run` reads the files of `{site}` that are still there");
         let (who, state) = (format!("`{}`", self.shown()), format!("is no longer forgotten; {read}"));
         Ok(ForgetOutcome { who, state, notes: Vec::new() })
     }
-}
-
-/// The number of banned ids by site.
-pub(super) fn kept_out(search: &Search<'_>) -> Result<BTreeMap<String, u64>> {
-    let database = &search.resources.database;
-    let mut all = BTreeMap::new();
-    for (_, persons) in search.resources.plugs.persons() {
-        for (site, ids) in (persons.kept_out)(database)? {
-            *all.entry(site).or_default() += ids;
-        }
-    }
-    Ok(all)
 }
