@@ -1,6 +1,7 @@
 //! Snapshots for readers who may not write the database, and readers during runs.
 
 use crate::detectors::conversation;
+use crate::erasing::copy;
 use crate::store::responses;
 use crate::world::{Said, World, response, rows, skip};
 use chrono::{DateTime, Utc};
@@ -160,6 +161,40 @@ fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
         rows(&gone.path, "SELECT session_file FROM session_files WHERE gone_since IS NOT NULL"),
         ["eve/e.jsonl"]
     );
+}
+
+#[test]
+fn a_snapshot_of_another_history_with_as_many_changes_is_replaced() {
+    let world = World::new();
+    let tokens = |path: &Path| rows(path, "SELECT sum(output_tokens) FROM usage_responses");
+    let first = response("m1", "10:00:00", 5);
+    world.write("ada/a.jsonl", &*first).pass();
+    new(&world);
+    copy(&world, "mill.duckdb", "old");
+    for (tokens_then, after_restore) in [(100, false), (777, true)] {
+        if after_restore {
+            copy(&world, "old", "mill.duckdb");
+        }
+        world.write("ada/a.jsonl", first.clone() + &response("m2", "10:01:00", tokens_then)).pass();
+        world.wait(Duration::from_secs(1));
+        assert_eq!(tokens(&new(&world).path), tokens(&world.database()));
+    }
+    assert_eq!(tokens(&world.database()), ["782"]);
+    assert!(matches!(published(&world), Published::Before(_)));
+    // Decisions are changes, too.
+    let definition = "By the way, GMV means gross merchandise value before refunds.";
+    world.write("bob/a.jsonl", conversation(&[definition])).pass();
+    new(&world);
+    let item = world.rows("SELECT item_id FROM knowledge_items").remove(0);
+    copy(&world, "mill.duckdb", "old");
+    for decision in ["reject", "approve"] {
+        copy(&world, "old", "mill.duckdb");
+        fs::remove_file(world.path("data/mill.duckdb.knowledge_reviews")).unwrap_or_default();
+        let said = world.mill(&["knowledge", decision, &item]);
+        assert_eq!(said.status, 0, "{said:?}");
+        world.wait(Duration::from_secs(1));
+        new(&world);
+    }
 }
 
 #[test]

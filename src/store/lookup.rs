@@ -76,7 +76,8 @@ const OWNER: &str = "(lookup)";
 /// Put in front of the settings of a table to mark it as due.
 const DUE: char = '!';
 
-/// The name of the row whose version counts the changes.
+/// The name of the row whose version counts the changes. Its settings are an id that each change renews: after an older
+/// copy of the database was put back, the count can be the same for other changes.
 const NEWS: &str = "(news)";
 
 /// Notes that a transaction changes the data that reports show: lookup tables are due, and earlier snapshots are out of
@@ -86,17 +87,18 @@ pub(super) fn note(transaction: &Transaction<'_>) -> Result<()> {
                WHERE processor_name = ? AND NOT starts_with(settings, ?)";
     let due = DUE.to_string();
     transaction.execute(sql, [&due, OWNER, &due])?;
-    let sql = "UPDATE facts.settlements SET version = version + 1 WHERE processor_name = ?";
+    let sql = "UPDATE facts.settlements SET version = version + 1, settings = uuid()::VARCHAR WHERE processor_name = ?";
     if transaction.execute(sql, [NEWS])? == 0 {
-        transaction.execute("INSERT INTO facts.settlements VALUES (?, '', 1, '')", [NEWS])?;
+        transaction.execute("INSERT INTO facts.settlements VALUES (?, '', 1, uuid()::VARCHAR)", [NEWS])?;
     }
     Ok(())
 }
 
-/// The number of changes noted so far.
-pub(super) fn news(connection: &Connection) -> duckdb::Result<i64> {
-    let sql = "SELECT coalesce(max(version), 0)::BIGINT FROM facts.settlements WHERE processor_name = ?";
-    connection.query_row(sql, [NEWS], |row| row.get(0))
+/// The number of changes noted so far, and the id of the last one.
+pub(super) fn news(connection: &Connection) -> duckdb::Result<(i64, String)> {
+    let sql = "SELECT coalesce(max(version), 0)::BIGINT, coalesce(max(settings), '') FROM facts.settlements
+               WHERE processor_name = ?";
+    connection.query_row(sql, [NEWS], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Notes the source files whose entities a transaction changes. `files` is a query for them, and `facts` the table of

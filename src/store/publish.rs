@@ -266,8 +266,8 @@ fn people(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
 /// The state of a database, to find out whether a snapshot of it is up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
-    /// The number of noted changes.
-    news: i64,
+    /// The number of noted changes, and the id of the last one.
+    news: (i64, String),
     /// The number of rows of each table that also changes between runs, when people decide something or are excluded.
     rows: Vec<i64>,
     /// The kinds of sensitive text in it.
