@@ -48,8 +48,7 @@ pub struct World {
     pub adopt: bool,
 }
 
-/// An empty database. Copying it takes a tenth of the time that it takes to create one, as the commands of the program
-/// do.
+/// An empty database. Copying it takes a tenth of the time that it takes to create one.
 static NEW: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("new.duckdb");
@@ -195,10 +194,7 @@ impl World {
         run: impl FnOnce(&Pass<'_>) -> T,
     ) -> T {
         self.wait(Duration::from_secs(60));
-        if !self.database().exists() && !self.path("data/mill.duckdb.origin").exists() {
-            fs::create_dir_all(self.path("data")).unwrap();
-            fs::write(self.database(), &*NEW).unwrap();
-        }
+        self.begin();
         run(&Pass {
             database: &self.database_file(),
             sources,
@@ -217,6 +213,15 @@ impl World {
             leave: &drop,
             progress: &|_| {},
         })
+    }
+
+    /// Makes an empty database, if the world never had one.
+    fn begin(&self) {
+        if !self.database().exists() && !self.path("data/mill.duckdb.origin").exists() {
+            fs::create_dir_all(self.path("data")).unwrap();
+            fs::write(self.database(), &*NEW).unwrap();
+            fs::set_permissions(self.database(), fs::Permissions::from_mode(0o600)).unwrap();
+        }
     }
 
     /// The rows of a query, cells as text.
@@ -245,6 +250,9 @@ impl World {
 
     /// Runs the real binary in an environment that contains only this world.
     pub fn mill(&self, args: &[&str]) -> Said {
+        if args.first() == Some(&"run") {
+            self.begin();
+        }
         self.mill_with(args, &[])
     }
 
