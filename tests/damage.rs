@@ -176,9 +176,20 @@ fn what_was_moved_aside_is_a_warning_until_it_is_deleted() {
         serde_json::from_str::<Value>(&text).unwrap()["damaged"].clone()
     };
     assert!(state().as_str().unwrap().contains(&name), "for readers of snapshots");
+    let metrics = || {
+        assert_eq!(mill(&["run", "--metrics-file", "mill.prom"]).status, 0);
+        let text = fs::read_to_string(world.path("mill.prom")).unwrap();
+        text.lines().filter(|line| line.contains("warnings")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = [
+        "# HELP sessionmill_warnings Warnings about the database; not there without one.",
+        "# TYPE sessionmill_warnings gauge",
+        "sessionmill_warnings{about=\"damaged_files\"} 1",
+    ];
+    assert_eq!(metrics(), expected);
     fs::remove_file(world.path(&format!("data/mill.duckdb{name}"))).unwrap();
     assert_eq!(mill(&["status", "--check"]).status, 0);
-    assert_eq!(mill(&["run"]).status, 0);
+    assert_eq!(metrics(), [""; 0]);
     assert_eq!(state(), Value::Null);
 }
 

@@ -8,7 +8,8 @@ use crate::config::schedules::Schedules;
 use crate::plug::{ConfiguredProcessors, Measure};
 use crate::report::health::{Condition, HealthInputs, RunMode};
 use crate::store::record::Record;
-use crate::store::{Access, DatabaseFile, Store, known, room};
+use crate::store::service_state::ServiceState;
+use crate::store::{Access, DatabaseFile, Store, known, quarantine, room};
 use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -69,9 +70,24 @@ pub fn write(
         Ok((samples, measures.flatten().collect::<Vec<_>>()))
     })?;
     drop(store);
-    let text = text(&samples) + &measures.iter().map(Measure::text).collect::<String>();
+    let text = text(&samples) + &warnings(database) + &measures.iter().map(Measure::text).collect::<String>();
     // The collector runs as another user.
     atomic_file::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), error))
+}
+
+/// The warnings that are not about a processor. A metric that is usually 0 is left out, as `alarms` is.
+fn warnings(database: &DatabaseFile) -> String {
+    let unpublished = ServiceState::read(database).is_some_and(|service| service.unpublished.is_some());
+    let subjects = [("damaged_files", quarantine::warning(database).is_some()), ("snapshot", unpublished)];
+    let mut text = String::new();
+    for (subject, _) in subjects.iter().filter(|(_, is_warned)| *is_warned) {
+        if text.is_empty() {
+            text += "# HELP sessionmill_warnings Warnings about the database; not there without one.\n\
+                     # TYPE sessionmill_warnings gauge\n";
+        }
+        let _ = writeln!(text, "sessionmill_warnings{{about=\"{subject}\"}} 1");
+    }
+    text
 }
 
 /// The metrics in the text format.
