@@ -247,6 +247,47 @@ fn wrong_log_ins_look_alike_and_have_to_wait() {
 }
 
 #[test]
+fn a_right_password_does_not_count_as_wrong_while_the_store_is_away() {
+    let world = team();
+    add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    let store = format!("sqlite://{}", world.database().with_file_name("console.sqlite").display());
+    crate::store_server::ask(&store, "ALTER TABLE users RENAME TO away").unwrap();
+    let answers: Vec<_> = (0..30).map(|_| console.log_in("ada", PASSWORD, &[]).status).collect();
+    assert_eq!(answers, [503; 30]);
+    crate::store_server::ask(&store, "ALTER TABLE away RENAME TO users").unwrap();
+    assert_eq!(console.log_in("ada", PASSWORD, &[]).status, 204);
+}
+
+#[test]
+fn whoever_has_a_cookie_of_another_key_can_log_in_and_out() {
+    let world = team();
+    add(&world, "ada", "member");
+    let with_key = |key: &str| {
+        fs::write(world.path("key"), key.repeat(32)).unwrap();
+        // The log of the console before has its address.
+        let _ = fs::remove_file(world.path("log"));
+        Console::start(&world, &format!("data_key = \"{}\"", world.path("key").display()))
+    };
+    let console = with_key("07");
+    let [first, second] = [(); 2].map(|()| format!("Cookie: {}", console.log_in("ada", PASSWORD, &[]).cookie()));
+    drop(console);
+    let console = with_key("08");
+    let status = |cookie: &str| console.ask("GET /api/v1/auth/sessions", &[cookie], b"").status;
+    assert_eq!((status(&first), console.ask("GET /login", &[&first], b"").status), (401, 200));
+    let third = console.log_in("ada", PASSWORD, &[&first]);
+    assert_eq!(third.status, 204, "{third:?}");
+    assert_eq!(console.ask("POST /api/v1/auth/logout", &[&second], b"").status, 204);
+    let third = format!("Cookie: {}", third.cookie());
+    let list = console.ask("GET /api/v1/auth/sessions", &[&third], b"").json();
+    assert_eq!(list["total"], 1, "those of the other key have ended: {list}");
+    drop(console);
+    let console = with_key("07");
+    let status = |cookie: &str| console.ask("GET /api/v1/auth/sessions", &[cookie], b"").status;
+    assert_eq!([&first, &second].map(|cookie| status(cookie)), [401, 401], "also with their own key");
+}
+
+#[test]
 fn the_task_endpoints_answer_as_their_contract_says() {
     let world = team();
     let token = add(&world, "ada", "member");

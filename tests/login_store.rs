@@ -17,6 +17,8 @@ use std::time::Duration;
 
 const MINUTE: Micros = 60_000_000;
 const HOUR: Micros = 60 * MINUTE;
+/// When a session ends that was not used again. Requests in the minute after a touch count, but are not written.
+const IDLE: Micros = 31 * MINUTE;
 /// Noon of a day in 2026.
 const NOON: Micros = 1_796_040_000_000_000;
 
@@ -36,6 +38,7 @@ suite!(
     a_stale_version_is_a_conflict,
     a_touch_is_rare_and_rewrites_nothing_else,
     a_session_ends_by_the_earlier_of_two_limits,
+    a_session_lives_for_the_idle_limit_after_its_last_request,
     an_expired_session_that_was_extended_is_not_deleted,
     sessions_are_listed_by_their_last_use,
     a_session_is_ended_by_its_owner_only,
@@ -124,7 +127,7 @@ async fn a_session_lives_until_it_is_deleted(world: World) {
     let (secret, session) = world.begin("ada", NOON).await;
     assert_eq!(session.user_id.as_deref(), Some("ada"));
     assert_eq!((session.created_at, session.last_accessed_at, session.auth_at), (NOON, NOON, Some(NOON)));
-    assert_eq!((session.expires_at, session.absolute_expires_at), (NOON + 30 * MINUTE, NOON + 8 * HOUR));
+    assert_eq!((session.expires_at, session.absolute_expires_at), (NOON + IDLE, NOON + 8 * HOUR));
     assert_eq!(session.ip_address.as_deref(), Some("192.0.2.1"));
     assert_eq!(json(&session), serde_json::json!({"n": 1}));
     world.accounts.delete(session.hash, NOON).await.unwrap();
@@ -177,7 +180,7 @@ async fn a_touch_is_rare_and_rewrites_nothing_else(world: World) {
     assert_eq!(world.accounts.touch(&session, NOON + MINUTE).await, Ok(false));
     let touched = world.get(&secret, NOON + MINUTE).await.unwrap();
     assert_eq!(touched.last_accessed_at, NOON + MINUTE);
-    assert_eq!(touched.expires_at, NOON + 31 * MINUTE);
+    assert_eq!(touched.expires_at, NOON + MINUTE + IDLE);
     assert_eq!((json(&touched), touched.version), (serde_json::json!({"n": 2}), session.version + 1));
 }
 
@@ -193,17 +196,39 @@ async fn a_session_ends_by_the_earlier_of_two_limits(world: World) {
     assert!(world.get(&secret, NOON + 8 * HOUR - 1).await.is_some());
     assert_eq!(world.get(&secret, NOON + 8 * HOUR).await, None, "expired at the limit itself");
     let (idle, _) = world.begin("ada", NOON).await;
-    assert!(world.get(&idle, NOON + 30 * MINUTE - 1).await.is_some());
-    assert_eq!(world.get(&idle, NOON + 30 * MINUTE).await, None);
+    assert!(world.get(&idle, NOON + IDLE - 1).await.is_some());
+    assert_eq!(world.get(&idle, NOON + IDLE).await, None);
 }
 
 async fn an_expired_session_that_was_extended_is_not_deleted(world: World) {
     let (secret, session) = world.begin("ada", NOON).await;
     // One request reads the session a moment before its end, another one at its end. The first is faster.
-    assert!(world.accounts.touch(&session, NOON + 30 * MINUTE - 1).await.unwrap());
-    assert_eq!(world.accounts.delete_expired(session.hash, NOON + 30 * MINUTE).await, Ok(false));
-    assert!(world.get(&secret, NOON + 30 * MINUTE).await.is_some());
-    assert_eq!(world.accounts.delete_expired(session.hash, NOON + HOUR).await, Ok(true));
+    assert!(world.accounts.touch(&session, NOON + IDLE - 1).await.unwrap());
+    assert_eq!(world.accounts.delete_expired(session.hash, NOON + IDLE).await, Ok(false));
+    assert!(world.get(&secret, NOON + IDLE).await.is_some());
+    assert_eq!(world.accounts.delete_expired(session.hash, NOON + 2 * IDLE).await, Ok(true));
+}
+
+async fn a_session_lives_for_the_idle_limit_after_its_last_request(world: World) {
+    for (seconds, late) in [(4, 400_000), (60, 6_000_000), (1800, MINUTE), (86_400, MINUTE)] {
+        let limit: Micros = seconds * 1_000_000;
+        let idle_timeout = Duration::from_micros(limit.unsigned_abs());
+        let session_lifetime = Duration::from_secs(30 * 86_400);
+        let limits = Console { idle_timeout, session_lifetime, ..settings() };
+        let accounts = Accounts::new(&world.server.url(), &limits).unwrap();
+        let (secret, _) = accounts.begin(of("ada"), NOON).await.unwrap();
+        let mut last = NOON;
+        // Requests before, at and after the moments at which one is written.
+        for step in [limit / 30, late - 1, 1, late, limit / 4, limit - 1, late / 2, limit] {
+            last += step;
+            let session = accounts.session(&secret, last).await.unwrap();
+            let session = session.unwrap_or_else(|| panic!("idle for {step} of {limit}"));
+            accounts.touch(&session, last).await.unwrap();
+        }
+        assert!(accounts.session(&secret, last + limit).await.unwrap().is_some(), "{limit}");
+        assert_eq!(accounts.session(&secret, last + limit + late).await, Ok(None), "{limit}");
+        accounts.close().await;
+    }
 }
 
 async fn sessions_are_listed_by_their_last_use(world: World) {
@@ -219,7 +244,7 @@ async fn sessions_are_listed_by_their_last_use(world: World) {
     assert_eq!(ids(NOON + 2).await, [second.public_id.clone(), first.public_id.clone()]);
     world.accounts.touch(&first, NOON + 2 * MINUTE).await.unwrap();
     assert_eq!(ids(NOON + 2 * MINUTE).await, [first.public_id.clone(), second.public_id]);
-    assert_eq!(ids(NOON + 31 * MINUTE).await, [first.public_id], "the other has expired");
+    assert_eq!(ids(NOON + IDLE + 1).await, [first.public_id], "the other has expired");
 }
 
 async fn a_session_is_ended_by_its_owner_only(world: World) {
@@ -249,9 +274,9 @@ async fn a_clean_up_goes_on_until_nothing_is_left(world: World) {
     let (_, revoked) = world.begin("cyd", NOON + 20 * MINUTE).await;
     world.accounts.revoke("cyd", &revoked.public_id, "ended", NOON + 25 * MINUTE).await.unwrap();
     assert_eq!(world.accounts.clean_up(NOON).await, Ok(0));
-    assert_eq!(world.accounts.clean_up(NOON + 30 * MINUTE).await, Ok(1204), "two batches, with the revoked one");
-    assert_eq!(world.accounts.clean_up(NOON + 30 * MINUTE).await, Ok(0));
-    assert!(world.get(&alive, NOON + 30 * MINUTE).await.is_some());
+    assert_eq!(world.accounts.clean_up(NOON + IDLE).await, Ok(1204), "two batches, with the revoked one");
+    assert_eq!(world.accounts.clean_up(NOON + IDLE).await, Ok(0));
+    assert!(world.get(&alive, NOON + IDLE).await.is_some());
 }
 
 async fn a_rotation_keeps_the_data_and_kills_the_old_secret(world: World) {
@@ -716,9 +741,14 @@ async fn what_is_kept_is_sealed_by_a_key(world: World) {
     assert!(!dump.contains("millstones") && !dump.contains("grindstones"));
     let old = sealing.session(&before, NOON).await.unwrap().unwrap();
     assert_eq!(json(&old), serde_json::json!({"n": 1}), "what was kept before there was a key");
-    assert!(matches!(world.accounts.session(&secret, NOON).await, Err(StoreError::Unreachable(_))), "without a key");
     let other = with_key(&"08".repeat(32)).unwrap();
-    assert!(matches!(other.session(&secret, NOON).await, Err(StoreError::Unreachable(_))), "with another one");
+    for (accounts, key) in [(&world.accounts, "without a key"), (&other, "with another one")] {
+        assert_eq!(accounts.session(&secret, NOON).await, Ok(None), "{key}");
+        assert_eq!(accounts.sessions_of("ada", NOON).await.unwrap().len(), 2, "{key}");
+    }
+    assert_eq!(sealing.session(&secret, NOON).await, Ok(Some(session)), "it goes on with its own key");
+    other.delete(secret.hash(), NOON).await.unwrap();
+    assert_eq!(sealing.session(&secret, NOON).await, Ok(None), "a log-out needs no key");
     assert!(matches!(with_key("short"), Err(StoreError::Invalid(_))));
     sealing.close().await;
     other.close().await;
@@ -743,9 +773,9 @@ fn the_zone_of_a_connection_changes_nothing() {
         runtime().block_on(async {
             let accounts = Accounts::new(&url, &settings()).unwrap();
             let (secret, _) = accounts.begin(of("ada"), NOON).await.unwrap();
-            assert_eq!(accounts.clean_up(NOON + 30 * MINUTE - 1).await, Ok(0), "{zone}");
-            assert!(accounts.session(&secret, NOON + 30 * MINUTE - 1).await.unwrap().is_some(), "{zone}");
-            assert_eq!(accounts.clean_up(NOON + 30 * MINUTE).await, Ok(1), "{zone}");
+            assert_eq!(accounts.clean_up(NOON + IDLE - 1).await, Ok(0), "{zone}");
+            assert!(accounts.session(&secret, NOON + IDLE - 1).await.unwrap().is_some(), "{zone}");
+            assert_eq!(accounts.clean_up(NOON + IDLE).await, Ok(1), "{zone}");
             accounts.close().await;
         });
     }

@@ -2,7 +2,7 @@
 
 use super::accounts::Micros;
 use super::accounts::audit::Entry;
-use super::accounts::secret::{Secret, TOKEN_PREFIX};
+use super::accounts::secret::{Secret, SecretHash, TOKEN_PREFIX};
 use super::accounts::session::LoginSession;
 use super::accounts::user::{Role, User};
 use super::app::App;
@@ -24,6 +24,11 @@ use std::sync::Arc;
 /// How a login session began: with the one-time link.
 pub(crate) const BY_LINK: &str = "link";
 
+/// The secret of the login session in the request's cookie, if there is one. The session may have ended, or need another
+/// key: a log-in or a log-out ends it all the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presented(pub Option<SecretHash>);
+
 /// Checks a request, finds out who sends it, passes it on, and completes the answer.
 pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -36,11 +41,11 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
         check_path(request.uri().path())?;
         check_host(&app, request.headers())?;
         check_origin(&app, request.method(), request.headers())?;
-        let (caller, cookie) =
-            if is_probe { (None, None) } else { recognise(&app, &client, request.headers()).await? };
-        renewed = cookie;
+        let sender = if is_probe { Sender::default() } else { recognise(&app, &client, request.headers()).await? };
+        renewed = sender.renewed;
         request.extensions_mut().insert(client);
-        if let Some(caller) = caller {
+        request.extensions_mut().insert(Presented(sender.presented));
+        if let Some(caller) = sender.caller {
             request.extensions_mut().insert(caller);
         }
         Ok::<_, Problem>(Problem::documented(next.run(request).await).await)
@@ -145,19 +150,26 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Finds out who sends the request. Also returns the cookie, if the secret was renewed.
-async fn recognise(
-    app: &App,
-    client: &Client,
-    headers: &HeaderMap,
-) -> Result<(Option<Caller>, Option<HeaderValue>), Problem> {
+/// What is known of who sends a request.
+#[derive(Default)]
+struct Sender {
+    caller: Option<Caller>,
+    /// The hash of the secret of a login session.
+    presented: Option<SecretHash>,
+    /// The cookie, if the secret was renewed.
+    renewed: Option<HeaderValue>,
+}
+
+/// Finds out who sends the request.
+async fn recognise(app: &App, client: &Client, headers: &HeaderMap) -> Result<Sender, Problem> {
+    let by = |user, via| Ok(Sender { caller: Some(caller(user, via, client)), ..Sender::default() });
     let now = app.micros();
     if let Some(token) = bearer(headers) {
         let secret = Some(token).filter(|token| token.starts_with(TOKEN_PREFIX)).and_then(Secret::presented);
         let secret = secret.ok_or_else(Problem::unauthenticated)?;
         let token = app.accounts.token(&secret, now).await?.ok_or_else(Problem::unauthenticated)?;
         let user = app.accounts.user(&token.user_id, now).await?.ok_or_else(Problem::unauthenticated)?;
-        return Ok((Some(caller(user, Via::Token(Box::new(token)), client)), None));
+        return by(user, Via::Token(Box::new(token)));
     }
     let settings = app.settings();
     if let Some(header) = settings.sign_on_header.as_deref().filter(|_| client.is_proxied)
@@ -165,7 +177,7 @@ async fn recognise(
     {
         let user = app.accounts.user(name, now).await?;
         let user = user.ok_or_else(|| Problem::forbidden("the proxy names a user whom the console does not have"))?;
-        return Ok((Some(caller(user, Via::Proxy, client)), None));
+        return by(user, Via::Proxy);
     }
     let own = cookie::presented(headers, cookie::name(settings));
     let (secret, is_older) = match (own, &settings.older_cookie) {
@@ -173,22 +185,28 @@ async fn recognise(
         (None, Some(name)) => (cookie::presented(headers, name), true),
         (None, None) => (None, false),
     };
-    let Some(secret) = secret else { return Ok((None, None)) };
-    let Some(session) = app.accounts.session(&secret, now).await? else { return Ok((None, None)) };
-    let Some(caller) = of_session(app, client, session, now).await? else { return Ok((None, None)) };
-    let Via::Session(session) = &caller.via else { return Ok((Some(caller), None)) };
-    app.accounts.touch(session, now).await?;
+    let mut sender = Sender { presented: secret.as_ref().map(Secret::hash), ..Sender::default() };
+    let Some(secret) = secret else { return Ok(sender) };
+    let Some(session) = app.accounts.session(&secret, now).await? else { return Ok(sender) };
+    let Some(caller) = of_session(app, client, &session, now).await? else { return Ok(sender) };
+    app.accounts.touch(&session, now).await?;
     // The cookie of an older program has weaker attributes, so its secret is renewed at its first use.
     let renewed = match is_older {
-        true => app.accounts.renew_now(session, now).await?,
-        false => app.accounts.renew(session, now).await?,
+        true => app.accounts.renew_now(&session, now).await?,
+        false => app.accounts.renew(&session, now).await?,
     };
-    let renewed = renewed.and_then(|secret| cookie::set(&secret, settings));
-    Ok((Some(caller), renewed))
+    sender.renewed = renewed.and_then(|secret| cookie::set(&secret, settings));
+    sender.caller = Some(caller);
+    Ok(sender)
 }
 
 /// The caller of a login session, unless the session may no longer be used by this client.
-async fn of_session(app: &App, client: &Client, session: LoginSession, now: Micros) -> Result<Option<Caller>, Problem> {
+async fn of_session(
+    app: &App,
+    client: &Client,
+    session: &LoginSession,
+    now: Micros,
+) -> Result<Option<Caller>, Problem> {
     let Some(name) = session.user_id.clone() else { return Ok(None) };
     let data: Value = serde_json::from_str(&session.data).unwrap_or_default();
     let is_owner = data["by"] == BY_LINK;
@@ -222,10 +240,10 @@ async fn of_session(app: &App, client: &Client, session: LoginSession, now: Micr
         // log may then have two.
         let mut data = data;
         data["moved"] = true.into();
-        app.accounts.update(&session, &data.to_string(), now).await?;
+        app.accounts.update(session, &data.to_string(), now).await?;
         must_step_up = binding == Binding::StepUp;
     }
-    let via = Via::Session(Box::new(session));
+    let via = Via::Session(Box::new(session.clone()));
     Ok(Some(Caller { is_owner, must_step_up, ..caller(user, via, client) }))
 }
 

@@ -6,7 +6,7 @@ use super::accounts::session::New;
 use super::app::App;
 use super::caller::{Caller, Via};
 use super::client::Client;
-use super::gate::BY_LINK;
+use super::gate::{BY_LINK, Presented};
 use super::problem::Problem;
 use super::throttle::Refusal;
 use axum::http::StatusCode;
@@ -16,16 +16,20 @@ use std::time::Instant;
 impl App {
     /// Logs a user in with a password. `before` is the session that the same browser had; it ends. So nobody can
     /// prepare a session whose secret they know and have another user log in to it (session fixation).
+    ///
+    /// The store is asked before the attempt counts. Otherwise right passwords would count as wrong ones while the store
+    /// is away.
     pub(crate) async fn log_in(
         &self,
         name: &str,
         password: &str,
         client: &Client,
-        before: Option<&Caller>,
+        before: Presented,
     ) -> Result<Secret, Problem> {
+        let now = self.micros();
+        let user = self.accounts.user(name, now).await?;
         let network = Client::network(client.address);
         let welcome = self.throttle.lock().try_now(name, network, Instant::now());
-        let now = self.micros();
         let address = client.address.to_string();
         let entry = Entry { actor: Some(name), ip_address: Some(&address), ..Entry::default() };
         if let Err(Refusal { wait, is_first }) = welcome {
@@ -35,7 +39,6 @@ impl App {
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many failed log-ins: wait, then try again");
             return Err(problem.after(wait.as_secs() + 1));
         }
-        let user = self.accounts.user(name, now).await?;
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
         let is_right = self.passwords.is_right(password, hash).await?;
         let Some(user) = user.filter(|_| is_right) else {
@@ -61,14 +64,20 @@ impl App {
             return Err(Problem::forbidden(detail));
         }
         let login = self.login.clone();
-        self.enter(&login, BY_LINK, client, None).await
+        self.enter(&login, BY_LINK, client, Presented(None)).await
     }
 
     /// Begins the login session of an authenticated user.
-    async fn enter(&self, user: &str, by: &str, client: &Client, before: Option<&Caller>) -> Result<Secret, Problem> {
+    async fn enter(
+        &self,
+        user: &str,
+        by: &str,
+        client: &Client,
+        Presented(before): Presented,
+    ) -> Result<Secret, Problem> {
         let now = self.micros();
-        if let Some(Via::Session(session)) = before.map(|caller| &caller.via) {
-            self.accounts.delete(session.hash, now).await?;
+        if let Some(before) = before {
+            self.accounts.delete(before, now).await?;
         }
         let address = client.address.to_string();
         let data = json!({"by": by}).to_string();
@@ -88,12 +97,14 @@ impl App {
     }
 
     /// Ends the login session of a request.
-    pub(crate) async fn log_out(&self, caller: &Caller) -> Result<(), Problem> {
-        if let Via::Session(session) = &caller.via {
-            self.accounts.delete(session.hash, self.micros()).await?;
-            self.note(caller, "logout", None, None).await?;
+    pub(crate) async fn log_out(&self, session: Presented, caller: Option<&Caller>) -> Result<(), Problem> {
+        if let Presented(Some(hash)) = session {
+            self.accounts.delete(hash, self.micros()).await?;
         }
-        Ok(())
+        match caller {
+            Some(caller) if matches!(caller.via, Via::Session(_)) => self.note(caller, "logout", None, None).await,
+            _ => Ok(()),
+        }
     }
 
     /// Changes the caller's password. Ends their other login sessions and replaces the secret of this one.

@@ -124,7 +124,7 @@ impl Accounts {
         let data = self.kept(&data, &public_id)?;
         // A session lives no longer than it would have in the older store, and no longer than a new one here.
         let until = expires_at.min(now + self.limits.absolute());
-        let idle = until.min(now + self.limits.idle());
+        let idle = until.min(self.limits.idle_end(now));
         let created_at = older.created_at.unwrap_or(now).min(now);
         let last_accessed_at = older.last_accessed_at.unwrap_or(created_at).min(now);
         let cut = |text: &Option<String>, length| text.as_ref().map(|t| t.chars().take(length).collect::<String>());

@@ -32,6 +32,7 @@ use crate::config::console::Console;
 use chrono::DateTime;
 use seal::Seal;
 use sql::Sql;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -91,6 +92,8 @@ pub struct Accounts {
     limits: session::Limits,
     /// Encrypts the data of login sessions, if a key is configured.
     seal: Option<Seal>,
+    /// Whether the log says already that login sessions are encrypted with another key.
+    has_warned: AtomicBool,
     /// How long opening the store may take, migrations included.
     patience: Duration,
 }
@@ -106,7 +109,7 @@ impl Accounts {
         let limits = session::Limits::of(settings);
         let seal = settings.data_key.as_deref().map(Seal::of_file).transpose()?;
         let (sql, patience) = (Sql::new(url, settings)?, settings.connect_timeout);
-        Ok(Self { sql, salt: OnceCell::new(), limits, seal, patience })
+        Ok(Self { sql, salt: OnceCell::new(), limits, seal, has_warned: AtomicBool::new(false), patience })
     }
 
     /// Connects and brings the schema up to date, unless that was done before.

@@ -14,14 +14,18 @@ use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError, seal};
 use crate::config::console::Console;
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// How long the previous secret is accepted after a renewal.
 const GRACE: Micros = 30_000_000;
-/// The time of last use is written at most this often, so that not every request writes.
+/// The time of last use is written at most this often, so that not every request writes. For idle limits under ten
+/// minutes it is a tenth of the limit.
 const TOUCH: Micros = 60_000_000;
+/// The longest limit, far below where an addition overflows.
+const LONGEST: Micros = Micros::MAX / 4;
 /// The most bytes of a session's data.
 pub(super) const DATA: usize = 64 << 10;
 /// The number of rows that one statement of a clean-up deletes.
@@ -35,17 +39,21 @@ pub(super) struct Limits {
     idle: Micros,
     absolute: Micros,
     renewal: Micros,
+    touch: Micros,
 }
 
 impl Limits {
     pub(super) fn of(settings: &Console) -> Self {
-        let micros = |time: Duration| Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX / 4);
+        let micros = |time: Duration| Micros::try_from(time.as_micros()).unwrap_or(LONGEST).min(LONGEST);
         let (idle, absolute, renewal) = (settings.idle_timeout, settings.session_lifetime, settings.renewal);
-        Self { idle: micros(idle), absolute: micros(absolute), renewal: micros(renewal) }
+        let idle = micros(idle);
+        Self { idle, absolute: micros(absolute), renewal: micros(renewal), touch: TOUCH.min(idle / 10) }
     }
 
-    pub(super) fn idle(self) -> Micros {
-        self.idle
+    /// When a session ends that is used now and not again. Requests within the next `touch` do not write, so this is
+    /// the idle limit after the last of them.
+    pub(super) fn idle_end(self, now: Micros) -> Micros {
+        now + self.idle + self.touch
     }
 
     pub(super) fn absolute(self) -> Micros {
@@ -129,8 +137,8 @@ impl Accounts {
     pub async fn insert(&self, hash: SecretHash, public_id: &str, new: New<'_>, now: Micros) -> Result<()> {
         let data = if new.data.is_empty() { "{}" } else { new.data };
         let data = &*self.kept(data, public_id)?;
-        let Limits { idle, absolute, .. } = self.limits;
-        let (idle, absolute) = (now + idle.min(absolute), now + absolute);
+        let absolute = now + self.limits.absolute;
+        let idle = self.limits.idle_end(now).min(absolute);
         let sql = "INSERT INTO login_sessions (token_hash, public_id, user_id, created_at, last_accessed_at, auth_at,
                        idle_expires_at, absolute_expires_at, expires_at, ip_address, user_agent, data, version)
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, JSON(?), 1)";
@@ -154,8 +162,8 @@ impl Accounts {
         self.ready(now).await?.execute(sql, &values).await.map(|_| ())
     }
 
-    /// The session with this secret, if it has not ended. An expired session is deleted, unless another request extends
-    /// it at this moment.
+    /// The session with this secret, if it has not ended and its data can be decrypted. An expired session is deleted,
+    /// unless another request extends it at this moment.
     ///
     /// # Errors
     ///
@@ -165,9 +173,9 @@ impl Accounts {
         let sql = self.ready(now).await?;
         let own = format!("SELECT {COLUMNS} FROM login_sessions WHERE token_hash = ? AND revoked_at IS NULL");
         if let Some(cells) = sql.row(&own, &KINDS, &[(&hash.0).into()]).await? {
-            let session = self.opened(session(cells, false))?;
+            let session = session(cells, false);
             if session.expires_at > now {
-                return Ok(Some(session));
+                return Ok(self.opened(session));
             }
             self.delete_expired(hash, now).await?;
             return Ok(None);
@@ -177,7 +185,7 @@ impl Accounts {
              WHERE prev_token_hash = ? AND prev_valid_until > ? AND revoked_at IS NULL AND expires_at > ?"
         );
         let row = sql.row(&before, &KINDS, &[(&hash.0).into(), now.into(), now.into()]).await?;
-        row.map(|cells| self.opened(session(cells, true))).transpose()
+        Ok(row.and_then(|cells| self.opened(session(cells, true))))
     }
 
     /// Deletes a session if it is still expired, that is, if no request has extended it since it was read.
@@ -209,20 +217,21 @@ impl Accounts {
         Ok(if row.is_some() { Updated::Conflict } else { Updated::Gone })
     }
 
-    /// Records that a session is in use, at most once a minute. Does not change its data or version.
+    /// Records that a session is in use, at most once in [`TOUCH`]. Does not change its data or version.
     ///
     /// # Errors
     ///
     /// If the store cannot be reached.
     pub async fn touch(&self, session: &LoginSession, now: Micros) -> Result<bool> {
-        if session.last_accessed_at > now - TOUCH {
+        let before = now - self.limits.touch;
+        if session.last_accessed_at > before {
             return Ok(false);
         }
-        let idle = (now + self.limits.idle).min(session.absolute_expires_at);
+        let idle = self.limits.idle_end(now).min(session.absolute_expires_at);
         let sql = "UPDATE login_sessions SET last_accessed_at = ?, idle_expires_at = ?, expires_at = ?
                    WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ? AND last_accessed_at <= ?";
         let hash = (&session.hash.0).into();
-        let values = [now.into(), idle.into(), idle.into(), hash, now.into(), (now - TOUCH).into()];
+        let values = [now.into(), idle.into(), idle.into(), hash, now.into(), before.into()];
         Ok(self.ready(now).await?.execute(sql, &values).await? > 0)
     }
 
@@ -292,7 +301,8 @@ impl Accounts {
         self.ready(now).await?.execute(sql, &[(&hash.0).into(), (&hash.0).into()]).await.map(|_| ())
     }
 
-    /// The sessions of a user that have not ended, the last used first.
+    /// The sessions of a user that have not ended, the last used first. Their data stays encrypted if it is: a list shows
+    /// also those that only another machine, with another key, can use.
     ///
     /// # Errors
     ///
@@ -303,7 +313,7 @@ impl Accounts {
              ORDER BY last_accessed_at DESC, public_id"
         );
         let rows = self.ready(now).await?.rows(&sql, &KINDS, &[user_id.into(), now.into()]).await?;
-        rows.into_iter().map(|cells| self.opened(session(cells, false))).collect()
+        Ok(rows.into_iter().map(|cells| session(cells, false)).collect())
     }
 
     /// The stored form of a session's data: checked, and encrypted if a key is configured.
@@ -315,9 +325,16 @@ impl Accounts {
         }
     }
 
-    fn opened(&self, session: LoginSession) -> Result<LoginSession> {
-        let data = seal::open(self.seal.as_ref(), session.data, &session.public_id)?;
-        Ok(LoginSession { data, ..session })
+    /// The session with its data decrypted; `None` if that needs another key. Nobody is logged in by such a session:
+    /// its data can say that the user must log in again before changing something. The row stays, for the right key.
+    fn opened(&self, session: LoginSession) -> Option<LoginSession> {
+        let Some(data) = seal::open(self.seal.as_ref(), session.data, &session.public_id) else {
+            if !self.has_warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!("login sessions are encrypted with another key than that of [console] data_key");
+            }
+            return None;
+        };
+        Some(LoginSession { data, ..session })
     }
 
     /// Ends a session of a user, given by its public id. Returns whether it existed.

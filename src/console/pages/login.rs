@@ -6,6 +6,7 @@ use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::client::Client;
 use crate::console::cookie;
+use crate::console::gate::Presented;
 use crate::console::problem::Problem;
 use crate::console::routes::FORGET;
 use axum::extract::{Form, Query, State};
@@ -59,10 +60,10 @@ fn fields(app: &App, problem: Option<&Problem>) -> Markup {
 async fn log_in(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
-    before: Option<Caller>,
+    Extension(before): Extension<Presented>,
     Form(form): Form<Credentials>,
 ) -> Response {
-    match app.log_in(&form.username, &form.password, &client, before.as_ref()).await {
+    match app.log_in(&form.username, &form.password, &client, before).await {
         Ok(secret) => enter(&app, &secret),
         Err(problem) => {
             let page = page("Log in", None, &fields(&app, Some(&problem)));
@@ -94,10 +95,12 @@ fn enter(app: &App, secret: &Secret) -> Response {
     (cookie, Redirect::to("/")).into_response()
 }
 
-async fn log_out(State(app): State<Arc<App>>, caller: Option<Caller>) -> Result<Response, Failure> {
-    if let Some(caller) = caller {
-        app.log_out(&caller).await?;
-    }
+async fn log_out(
+    State(app): State<Arc<App>>,
+    Extension(session): Extension<Presented>,
+    caller: Option<Caller>,
+) -> Result<Response, Failure> {
+    app.log_out(session, caller.as_ref()).await?;
     let cookie = cookie::clear(app.settings()).map(|cookie| [(header::SET_COOKIE, cookie)]);
     Ok(([FORGET], cookie, Redirect::to("/login")).into_response())
 }

@@ -10,6 +10,7 @@ use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::client::Client;
 use crate::console::cookie;
+use crate::console::gate::Presented;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plug::call::Rows;
 use axum::body::Bytes;
@@ -149,11 +150,11 @@ impl TokenView {
 pub(super) async fn log_in(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
-    before: Option<Caller>,
+    Extension(before): Extension<Presented>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let Credentials { username, password } = json(&body)?;
-    let secret = app.log_in(&username, &password, &client, before.as_ref()).await?;
+    let secret = app.log_in(&username, &password, &client, before).await?;
     let cookie = cookie::set(&secret, app.settings());
     Ok((StatusCode::NO_CONTENT, cookie.map(|cookie| [(header::SET_COOKIE, cookie)]), ()).into_response())
 }
@@ -161,10 +162,12 @@ pub(super) async fn log_in(
 /// Log out: the login session of this request ends at once.
 #[utoipa::path(post, path = "/auth/logout", operation_id = "logOut", tag = "auth",
     responses((status = 204), (status = 503, body = ProblemDocument)))]
-pub(super) async fn log_out(State(app): State<Arc<App>>, caller: Option<Caller>) -> Result<Response, Problem> {
-    if let Some(caller) = caller {
-        app.log_out(&caller).await?;
-    }
+pub(super) async fn log_out(
+    State(app): State<Arc<App>>,
+    Extension(session): Extension<Presented>,
+    caller: Option<Caller>,
+) -> Result<Response, Problem> {
+    app.log_out(session, caller.as_ref()).await?;
     let cookie = cookie::clear(app.settings()).map(|cookie| [(header::SET_COOKIE, cookie)]);
     Ok((StatusCode::NO_CONTENT, [FORGET], cookie, ()).into_response())
 }
