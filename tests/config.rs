@@ -80,6 +80,34 @@ fn a_configuration_that_can_be_worked_with_is_fine() {
 }
 
 #[test]
+fn a_store_of_the_console_that_cannot_work_is_a_mistake() {
+    let said = |console: &str| {
+        let world = world(&format!("{TEAM}\n[console]\n{console}\n"));
+        let said = world.mill(&["config", "check", "--config", "c.toml"]);
+        let line = said.stdout.lines().next().unwrap().split_once(' ').unwrap().1.to_owned();
+        (said.status, line)
+    };
+    let of_connections =
+        |found: u32| format!("`console.max_connections` must be a whole number from 1 to 65535, not `{found}`");
+    assert_eq!(said("max_connections = 0"), (78, of_connections(0)));
+    assert_eq!(said("max_connections = 70000"), (78, of_connections(70_000)));
+    let expected = "`console.min_connections` is 11, and `console.max_connections` only 10";
+    assert_eq!(said("min_connections = 11"), (78, expected.to_owned()));
+    assert_eq!(said("min_connections = 10").0, 0);
+    let in_memory = "the store must be a file: users and login sessions in memory end with the process";
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x?mode=memory", "sqlite:", "sqlite://"] {
+        let (status, line) = said(&format!("store = \"{url}\""));
+        assert!(status == 78 && line.contains(in_memory), "{url}: {line}");
+    }
+    let (status, line) = said("store = \"oracle://u:a-password@host/name\"");
+    let expected = "`console.store`: the URL must begin with `sqlite:`, `postgres:` or `mysql:`";
+    assert!(status == 78 && line.starts_with(expected) && !line.contains("a-password"), "{line}");
+    for url in ["sqlite:///var/x.sqlite", "sqlite:x.sqlite", "postgres://u:p@h/x", "mysql://u:p@h/x"] {
+        assert_eq!(said(&format!("store = \"{url}\"")).0, 0, "{url}");
+    }
+}
+
+#[test]
 fn every_mistake_is_explained_with_its_line() {
     let world = world(&format!("timezon = \"UTC\"\n\n[daemon]\ntick = 30\n\n{TEAM}layout = \"user\"\n"));
     let variable = [("SESSION_PROCESSOR_MAX_PER_RUN", "0")];

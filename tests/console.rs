@@ -1222,6 +1222,12 @@ fn a_console_is_ready_if_it_can_read_the_database() {
     let console = Console::start(&world, "");
     let ready = || console.ask("GET /health/ready", &[], b"").status;
     assert_eq!(ready(), 200);
+    let store = format!("sqlite://{}", world.database().with_file_name("console.sqlite").display());
+    crate::store_server::ask(&store, "ALTER TABLE login_sessions RENAME TO away").unwrap();
+    let answer = console.ask("GET /health/ready", &[], b"");
+    assert_eq!((answer.status, &answer.json()["detail"]), (503, &json!("the account store cannot be used")));
+    crate::store_server::ask(&store, "ALTER TABLE away RENAME TO login_sessions").unwrap();
+    assert_eq!(ready(), 200);
     let newer = "INSERT INTO schema_migrations VALUES (1000, 'future', NULL)";
     Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(newer).unwrap();
     assert_eq!((ready(), console.ask("GET /health/live", &[], b"").status), (503, 200));

@@ -51,6 +51,7 @@ suite!(
     data_is_json_and_not_too_long,
     text_of_any_language_comes_back,
     two_migrations_at_once_are_one,
+    a_store_that_lacks_a_table_or_is_of_a_newer_version_cannot_be_used,
     many_writers_at_once_all_succeed,
     the_store_holds_no_secret,
     a_user_is_known_by_name_and_loses_everything_at_the_end,
@@ -383,6 +384,24 @@ async fn two_migrations_at_once_are_one(world: World) {
     };
     let (one, two, three, four) = tokio::join!(open(), open(), open(), open());
     assert_eq!([one, two, three, four], [Ok(()), Ok(()), Ok(()), Ok(())]);
+}
+
+async fn a_store_that_lacks_a_table_or_is_of_a_newer_version_cannot_be_used(world: World) {
+    let url = world.server.url();
+    for table in
+        ["schema_version", "login_sessions", "imported_sessions", "users", "api_tokens", "audit_log", "audit_salt"]
+    {
+        assert_eq!(world.accounts.probe(NOON).await, Ok(()), "{table}");
+        ask(&url, &format!("ALTER TABLE {table} RENAME TO away")).unwrap();
+        let error = world.accounts.probe(NOON).await.unwrap_err().to_string();
+        assert!(error.starts_with("the account store cannot be used: a table is missing (code "), "{table}: {error}");
+        ask(&url, &format!("ALTER TABLE away RENAME TO {table}")).unwrap();
+    }
+    ask(&url, "INSERT INTO schema_version VALUES (99, 0)").unwrap();
+    let accounts = Accounts::new(&url, &settings()).unwrap();
+    let message = "a newer version of sessionmill has changed it: use that version or a later one";
+    assert_eq!(accounts.open(NOON).await, Err(StoreError::Unusable(message.to_owned())));
+    accounts.close().await;
 }
 
 async fn many_writers_at_once_all_succeed(world: World) {
@@ -811,6 +830,19 @@ fn an_error_names_what_an_administrator_can_mend() {
         .unwrap();
     assert!(why(&file("notes")).ends_with("the file is not an SQLite database (code 26)"), "{}", why(&file("notes")));
     assert!(why(&file("none/of")).ends_with("the file cannot be opened or created (code 14)"));
+    for scheme in ["postgres", "mysql"] {
+        let unknown = why(&format!("{scheme}://nobody@no..host/none"));
+        assert_eq!(unknown, "the account store cannot be reached: the name of its host is unknown");
+    }
+    if let Some(server) = StoreServer::Postgres.start() {
+        let name = format!("latin{}", std::process::id());
+        ask(&server.url(), &format!("CREATE DATABASE {name} ENCODING LATIN1 TEMPLATE template0")).unwrap();
+        let url = server.url();
+        let (before, options) = url.split_once('?').unwrap();
+        let latin = why(&format!("{}/{name}?{options}", before.rsplit_once('/').unwrap().0));
+        let expected = "the account store cannot be used: its database has the encoding LATIN1: make one with UTF8";
+        assert_eq!(latin, expected);
+    }
     for (kind, user, database) in [
         (StoreServer::Postgres, "postgres@", "the server has no such database (code 3D000)"),
         (StoreServer::MariaDb, "root@", "the server has no such database, or the user may not use it (code 42000)"),

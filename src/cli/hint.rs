@@ -88,14 +88,17 @@ impl<'a> Line<'a> {
         Some(format!("options come after the command: sessionmill {words}"))
     }
 
-    /// The hint that a report has this name, or that another command takes a name and the last one does not.
+    /// The hint that a report has this name, or that another command that shows something takes a
+    /// name and the last one does not.
     fn for_name(&self, name: &str) -> Option<String> {
         if let [program] = &self.path[..] {
             let report = program.find_subcommand(REPORT)?.find_subcommand(name)?;
             return Some(format!("a report has that name: sessionmill {REPORT} {}", report.get_name()));
         }
         let takes_names = |command: &Command| command.get_positionals().next().is_some();
-        let (names, _) = self.relatives().into_iter().find(|(_, command)| takes_names(command))?;
+        // A subcommand that changes something takes other names.
+        let shows = |names: &str| names.rsplit(' ').next().is_some_and(|name| name == "show") || !names.contains(' ');
+        let (names, _) = self.relatives().into_iter().find(|(names, command)| shows(names) && takes_names(command))?;
         Some(format!("another command takes this: sessionmill {names} {name}"))
     }
 

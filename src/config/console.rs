@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,10 +24,11 @@ pub struct Console {
     /// The header in which a trusted proxy names the user who has logged in at the proxy.
     pub sign_on_header: Option<String>,
     /// The URL of the account store: `sqlite:`, `postgres:` or `mysql:`.
+    #[serde(deserialize_with = "store")]
     pub store: Option<String>,
     /// The number of connections to the store that are kept open, and the limit.
-    pub min_connections: u32,
-    pub max_connections: u32,
+    pub min_connections: u16,
+    pub max_connections: NonZeroU16,
     /// How long the console waits for the store to become usable when it starts.
     #[serde(with = "super::time")]
     pub connect_timeout: Duration,
@@ -91,7 +93,7 @@ impl Default for Console {
             sign_on_header: None,
             store: None,
             min_connections: 0,
-            max_connections: 10,
+            max_connections: NonZeroU16::new(10).unwrap_or(NonZeroU16::MIN),
             connect_timeout: Duration::from_secs(10),
             acquire_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(5),
@@ -149,6 +151,30 @@ impl Subnet {
             _ => false,
         }
     }
+}
+
+/// Checks the URL of an account store.
+///
+/// # Errors
+///
+/// The text says what is wrong. It does not have the URL, which can contain a password.
+pub fn check_store(url: &str) -> Result<(), &'static str> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    let (file, options) = rest.split_once('?').unwrap_or((rest, ""));
+    match scheme {
+        "postgres" | "postgresql" | "mysql" | "mariadb" => Ok(()),
+        "sqlite" if matches!(file.trim_start_matches("//"), "" | ":memory:") || options.contains("mode=memory") => {
+            Err("the store must be a file: users and login sessions in memory end with the process")
+        }
+        "sqlite" => Ok(()),
+        _ => Err("the URL must begin with `sqlite:`, `postgres:` or `mysql:`"),
+    }
+}
+
+fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let url = Option::<String>::deserialize(deserializer)?;
+    url.as_deref().map_or(Ok(()), check_store).map_err(serde::de::Error::custom)?;
+    Ok(url)
 }
 
 fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

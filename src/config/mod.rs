@@ -151,22 +151,27 @@ impl Config {
         sources
     }
 
-    /// Contradictions between tables: equal names, a source inside another, an invalid user. Each with the key of the
-    /// table and a message.
+    /// Contradictions between settings: equal names, a source inside another, an invalid user. Each with the key of a
+    /// setting and a message.
     fn clashes(&self) -> Vec<(String, String)> {
         let roots: Vec<_> = self.source.iter().map(|source| source.path.canonicalize()).collect();
         let mut clashes = Vec::new();
+        let Console { min_connections: min, max_connections: max, .. } = self.console;
+        if min > max.get() {
+            let message = format!("`console.min_connections` is {min}, and `console.max_connections` only {max}");
+            clashes.push(("console.min_connections".to_owned(), message));
+        }
         for (number, budget) in self.budget.iter().enumerate() {
             if self.budget[..number].iter().any(|other| other.name == budget.name) {
-                clashes.push((format!("budget[{number}]"), format!("two budgets are named `{}`", budget.name)));
+                clashes.push((format!("budget[{number}].name"), format!("two budgets are named `{}`", budget.name)));
             }
         }
         for (number, source) in self.source.iter().enumerate() {
             if self.source[..number].iter().any(|other| other.name == source.name) {
-                clashes.push((format!("source[{number}]"), format!("two sources are named `{}`", source.name)));
+                clashes.push((format!("source[{number}].name"), format!("two sources are named `{}`", source.name)));
             }
             if let Some(message) = source.wrong_user() {
-                clashes.push((format!("source[{number}]"), message));
+                clashes.push((format!("source[{number}].name"), message));
             }
             let within = |(other, outer): &(usize, &std::io::Result<PathBuf>)| match (&roots[number], outer) {
                 // Of two equal roots, the later one is reported.
@@ -178,7 +183,7 @@ impl Config {
             if let Some((other, _)) = roots.iter().enumerate().find(within) {
                 let [inner, outer] = [&source.name, &self.source[other].name];
                 let message = format!("source `{inner}` is inside `{outer}` and would be counted twice");
-                clashes.push((format!("source[{number}]"), message));
+                clashes.push((format!("source[{number}].name"), message));
             }
         }
         clashes

@@ -108,8 +108,8 @@ impl Reading {
         reading.mistakes.extend(mistakes);
         let (origins, config) = (&reading.origins, &reading.config);
         let clashes = config.clashes().into_iter();
-        let clashes = clashes.map(|(table, message)| Mistake {
-            origin: origins.get(&format!("{table}.name")).copied().unwrap_or(Origin::Line(1)),
+        let clashes = clashes.map(|(key, message)| Mistake {
+            origin: origins.get(&key).copied().unwrap_or(Origin::Line(1)),
             message,
             hint: None,
         });

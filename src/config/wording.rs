@@ -150,6 +150,8 @@ fn allowed(expected: &str) -> (String, Kind) {
         "a boolean" => ("`true` or `false`", Kind::Truth),
         "f64" | "f32" => ("a number", Kind::Number),
         "u64" | "usize" | "i64" | "isize" => ("a whole number from 0", Kind::Whole),
+        "u16" => ("a whole number from 0 to 65535", Kind::Whole),
+        "a nonzero u16" => ("a whole number from 1 to 65535", Kind::Whole),
         "u32" | "i32" => ("a whole number from 0 to 4294967295", Kind::Whole),
         "a sequence" => ("a list in brackets", Kind::List),
         "a map" | "a table" => ("a table", Kind::Table),

@@ -92,6 +92,10 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = cause, "the account store cannot be reached");
                 Self::unavailable("the account store cannot be reached")
             }
+            StoreError::Unusable(cause) => {
+                tracing::error!(error = cause, "the account store cannot be used");
+                Self::unavailable("the account store cannot be used")
+            }
             StoreError::Deadlock | StoreError::Older(_) => Self::unavailable(error.to_string()),
             StoreError::Taken => Self::new(StatusCode::CONFLICT, error.to_string()),
             StoreError::Invalid(detail) => Self::bad_request(detail),

@@ -7,7 +7,7 @@ use super::secret::random;
 use super::sql::{Connections, Kind, Sql, Value};
 use super::{Micros, StoreError};
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, Executor as _, Sqlite, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgConnection, Sqlite, SqlitePool};
 use std::time::Duration;
 
 /// A migration, in the SQL of each back end.
@@ -18,7 +18,7 @@ struct Migration {
 }
 
 /// All migrations in order, starting with number 1.
-const MIGRATIONS: [Migration; 2] = [
+static MIGRATIONS: [Migration; 2] = [
     Migration {
         sqlite: include_str!("../../../migrations/console/sqlite/0001_accounts.sql"),
         postgres: include_str!("../../../migrations/console/postgres/0001_accounts.sql"),
@@ -53,6 +53,26 @@ async fn first(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, sqlx::Error>
     }
 }
 
+/// The migrations that a store lacks, with their numbers, given the number of the last one that it has.
+fn missing(done: i64) -> Result<impl Iterator<Item = (i64, &'static Migration)>, StoreError> {
+    let count = usize::try_from(done).unwrap_or(0);
+    if count > MIGRATIONS.len() {
+        let message = "a newer version of sessionmill has changed it: use that version or a later one";
+        return Err(StoreError::Unusable(message.to_owned()));
+    }
+    Ok((1..).zip(&MIGRATIONS).skip(count))
+}
+
+/// Refuses a database of PostgreSQL that cannot hold text of all languages, such as the name that somebody enters to log
+/// in. One without an encoding takes text as it is.
+async fn check_encoding(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(connection).await?;
+    match &*encoding {
+        "UTF8" | "SQL_ASCII" => Ok(()),
+        _ => Err(StoreError::Unusable(format!("its database has the encoding {encoding}: make one with UTF8"))),
+    }
+}
+
 /// Applies all migrations that are missing.
 pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
     match &sql.pool {
@@ -64,7 +84,7 @@ pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
             let done: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_version")
                 .fetch_one(&mut *transaction)
                 .await?;
-            for (number, migration) in (1i64..).zip(&MIGRATIONS).skip(usize::try_from(done).unwrap_or(0)) {
+            for (number, migration) in missing(done)? {
                 transaction.execute(sqlx::raw_sql(migration.sqlite)).await?;
                 let noted = sqlx::query("INSERT INTO schema_version VALUES (?, ?)").bind(number).bind(now);
                 noted.execute(&mut *transaction).await?;
@@ -73,12 +93,13 @@ pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
         }
         Connections::Postgres(pool) => {
             let mut transaction = pool.begin().await?;
+            check_encoding(&mut transaction).await?;
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
             transaction.execute(VERSIONS).await?;
             let done: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_version")
                 .fetch_one(&mut *transaction)
                 .await?;
-            for (number, migration) in (1i64..).zip(&MIGRATIONS).skip(usize::try_from(done).unwrap_or(0)) {
+            for (number, migration) in missing(done)? {
                 transaction.execute(sqlx::raw_sql(migration.postgres)).await?;
                 let noted = sqlx::query("INSERT INTO schema_version VALUES ($1, $2)").bind(number).bind(now);
                 noted.execute(&mut *transaction).await?;
@@ -97,7 +118,7 @@ pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
             let done: i64 = sqlx::query_scalar("SELECT CAST(coalesce(max(version), 0) AS SIGNED) FROM schema_version")
                 .fetch_one(&mut connection)
                 .await?;
-            for (number, migration) in (1i64..).zip(&MIGRATIONS).skip(usize::try_from(done).unwrap_or(0)) {
+            for (number, migration) in missing(done)? {
                 connection.execute(sqlx::raw_sql(migration.mysql)).await?;
                 let noted = sqlx::query("INSERT INTO schema_version VALUES (?, ?)").bind(number).bind(now);
                 noted.execute(&mut connection).await?;

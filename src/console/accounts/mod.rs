@@ -50,6 +50,9 @@ pub enum StoreError {
     /// It cannot be reached or does not answer. A later attempt may succeed.
     #[error("the account store cannot be reached: {0}")]
     Unreachable(String),
+    /// It answers, and cannot be used until somebody mends it. For example, a table is missing.
+    #[error("the account store cannot be used: {0}")]
+    Unusable(String),
     /// The new row's key exists already.
     #[error("it exists already")]
     Taken,
@@ -76,7 +79,7 @@ impl StoreError {
     /// The text without the words about the store.
     fn cause(self) -> String {
         match self {
-            Self::Unreachable(cause) | Self::Older(cause) | Self::Invalid(cause) => cause,
+            Self::Unreachable(cause) | Self::Unusable(cause) | Self::Older(cause) | Self::Invalid(cause) => cause,
             Self::Taken | Self::Deadlock => self.to_string(),
         }
     }
@@ -121,14 +124,17 @@ impl Accounts {
         self.ready(now).await.map(|_| ())
     }
 
-    /// Checks that the store answers.
+    /// Checks that the store answers and has its tables.
     ///
     /// # Errors
     ///
-    /// If it does not answer.
+    /// If it does not answer, or a table is missing.
     pub async fn probe(&self, now: Micros) -> Result<(), StoreError> {
         let sql = self.ready(now).await?;
-        sql.row("SELECT version FROM schema_version", &[sql::Kind::Int], &[]).await.map(|_| ())
+        let no_rows = "SELECT count(*) FROM schema_version, login_sessions, imported_sessions, users, api_tokens,
+                           audit_log, audit_salt
+                       WHERE 1 = 0";
+        sql.row(no_rows, &[sql::Kind::Int], &[]).await.map(|_| ())
     }
 
     /// Closes all connections.

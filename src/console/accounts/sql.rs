@@ -4,7 +4,7 @@
 //! time, no time zones and no upserts. Every statement is a transaction of its own.
 
 use super::StoreError;
-use crate::config::console::Console;
+use crate::config::console::{Console, check_store};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlQueryResult};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult};
 use sqlx::query::Query;
@@ -88,7 +88,10 @@ impl Sql {
     ) -> Result<Self> {
         let invalid = |error: sqlx::Error| StoreError::Invalid(format!("invalid URL of the store: {}", words(&error)));
         // The same settings for three option types without a common trait.
-        let (min, max, acquire) = (settings.min_connections, settings.max_connections, settings.acquire_timeout);
+        let (min, max) = (settings.min_connections.into(), settings.max_connections.get().into());
+        let acquire = settings.acquire_timeout;
+        // The URL can come from elsewhere than the configuration.
+        check_store(url).map_err(|wrong| StoreError::Invalid(format!("invalid URL of the store: {wrong}")))?;
         let pool = match url.split(':').next().unwrap_or_default() {
             "sqlite" => {
                 let options = SqliteConnectOptions::from_str(url).map_err(invalid)?;
@@ -103,14 +106,10 @@ impl Sql {
                 let pool = PgPoolOptions::new().min_connections(min).max_connections(max).acquire_timeout(acquire);
                 Connections::Postgres(pool.connect_lazy_with(options))
             }
-            "mysql" | "mariadb" => {
+            _ => {
                 let options = MySqlConnectOptions::from_str(url).map_err(invalid)?.charset("utf8mb4");
                 let pool = MySqlPoolOptions::new().min_connections(min).max_connections(max).acquire_timeout(acquire);
                 Connections::MySql(pool.connect_lazy_with(options))
-            }
-            scheme => {
-                let message = format!("unknown scheme `{scheme}`: expected `sqlite`, `postgres` or `mysql`");
-                return Err(StoreError::Invalid(message));
             }
         };
         Ok(Self { pool, patience: settings.statement_timeout })
@@ -359,8 +358,24 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(inner) if inner.code().is_some_and(|code| is_about_a_value(&code)) => {
                 Self::Invalid(format!("the database cannot hold a value (code {})", inner.code().unwrap_or_default()))
             }
+            sqlx::Error::Database(inner) if inner.code().is_some_and(|code| is_away(&code)) => {
+                Self::Unreachable(words(&error))
+            }
+            sqlx::Error::Database(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                Self::Unusable(words(&error))
+            }
             _ => Self::Unreachable(words(&error)),
         }
+    }
+}
+
+/// Whether an error means that the database cannot work now, and may later.
+fn is_away(code: &str) -> bool {
+    match code.len() {
+        // Classes of SQLSTATE: the connection, resources, intervention by an operator.
+        5 => ["08", "53", "57"].iter().any(|class| code.starts_with(class)),
+        // SQLite: busy, locked.
+        _ => code.parse::<u32>().is_ok_and(|code| [5, 6].contains(&(code & 0xff))),
     }
 }
 
@@ -384,6 +399,8 @@ fn meaning(code: &str) -> Option<&'static str> {
             "3D000" => "the server has no such database",
             // MySQL's code for both.
             "42000" => "the server has no such database, or the user may not use it",
+            "42P01" | "42S02" => "a table is missing",
+            "42703" | "42S22" => "a column is missing",
             "42501" => "the user lacks a privilege, such as CREATE in the schema",
             "08004" | "53300" => "the server has no connection left",
             "53100" => "the server's disk is full",
@@ -408,7 +425,16 @@ pub(super) fn words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(inner) => {
             let code = inner.code().unwrap_or(Cow::Borrowed("unknown"));
-            format!("{} (code {code})", meaning(&code).unwrap_or("the database refused the statement"))
+            // SQLite has one code for all errors of a statement.
+            let is_missing = |what: &str| code == "1" && inner.message().starts_with(&format!("no such {what}: "));
+            let meaning = meaning(&code)
+                .or_else(|| is_missing("table").then_some("a table is missing"))
+                .or_else(|| is_missing("column").then_some("a column is missing"));
+            format!("{} (code {code})", meaning.unwrap_or("the database refused the statement"))
+        }
+        // The standard library gives this error no kind.
+        sqlx::Error::Io(error) if error.to_string().starts_with("failed to lookup address") => {
+            "the name of its host is unknown".to_owned()
         }
         sqlx::Error::Io(error) => crate::base::error::cause(error),
         sqlx::Error::PoolTimedOut => "no connection was free or could be made in time".to_owned(),
