@@ -94,7 +94,7 @@ fn a_store_of_the_console_that_cannot_work_is_a_mistake() {
     let expected = "`console.min_connections` is 11, and `console.max_connections` only 10";
     assert_eq!(said("min_connections = 11"), (78, expected.to_owned()));
     assert_eq!(said("min_connections = 10").0, 0);
-    let in_memory = "the store must be a file: users and login sessions in memory end with the process";
+    let in_memory = "users and login sessions in memory end with the process: the store must be a file";
     for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x?mode=memory", "sqlite:", "sqlite://"] {
         let (status, line) = said(&format!("store = \"{url}\""));
         assert!(status == 78 && line.contains(in_memory), "{url}: {line}");

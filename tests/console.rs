@@ -602,6 +602,36 @@ fn an_imported_login_session_has_the_rights_of_its_user_only() {
 }
 
 #[test]
+fn an_import_that_was_interrupted_is_in_the_audit_log_and_can_be_repeated() {
+    let world = team();
+    add(&world, "ada", "member");
+    let root = add(&world, "root", "admin");
+    let older = format!("sqlite://{}", world.path("older.sqlite").display());
+    let row = |id: u32| format!("('older-{id}', 'ada', 0, 0, 32503680000, NULL, NULL, 1, NULL)");
+    let table = "CREATE TABLE sessions (id TEXT, user_id TEXT, created_at INTEGER, last_accessed_at INTEGER,
+        expires_at INTEGER, ip_address TEXT, user_agent TEXT, is_active INTEGER, data TEXT)";
+    let rows = [row(1), row(2), row(3)].join(", ");
+    crate::store_server::ask(&older, &format!("{table}; INSERT INTO sessions VALUES {rows}")).unwrap();
+    let store = format!("sqlite://{}", world.database().with_file_name("console.sqlite").display());
+    // The store fails after the second session.
+    let fails = "CREATE TRIGGER fails BEFORE INSERT ON imported_sessions
+                 WHEN (SELECT count(*) FROM imported_sessions) = 2 BEGIN SELECT * FROM missing; END";
+    crate::store_server::ask(&store, fails).unwrap();
+    let said = world.mill(&["console", "sessions", "import", &older]);
+    let expected = "2 login sessions taken over\n\
+                    sessionmill: the account store cannot be used: a table is missing (code 1)\n  \
+                    hint: import again: what was taken over stays so\n";
+    assert_eq!((said.status, &*said.stderr), (2, expected));
+    crate::store_server::ask(&store, "DROP TRIGGER fails").unwrap();
+    let said = world.mill(&["console", "sessions", "import", &older]);
+    assert_eq!((said.status, &*said.stderr), (0, "1 login session taken over, 2 taken over before\n"));
+    let console = Console::start(&world, "");
+    let entries = console.api("GET /audit", &root).json()["entries"].clone();
+    let imports = entries.as_array().unwrap().iter().filter(|entry| entry["event"] == "sessions.imported");
+    assert_eq!(imports.map(|entry| entry["object"].clone()).collect::<Vec<_>>(), ["1", "2"]);
+}
+
+#[test]
 fn requests_at_the_same_moment_are_let_in_with_the_cookie_of_an_older_program() {
     let world = team();
     add(&world, "ada", "member");

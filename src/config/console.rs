@@ -164,7 +164,7 @@ pub fn check_store(url: &str) -> Result<(), &'static str> {
     match scheme {
         "postgres" | "postgresql" | "mysql" | "mariadb" => Ok(()),
         "sqlite" if matches!(file.trim_start_matches("//"), "" | ":memory:") || options.contains("mode=memory") => {
-            Err("the store must be a file: users and login sessions in memory end with the process")
+            Err("users and login sessions in memory end with the process: the store must be a file")
         }
         "sqlite" => Ok(()),
         _ => Err("the URL must begin with `sqlite:`, `postgres:` or `mysql:`"),
