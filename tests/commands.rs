@@ -138,7 +138,7 @@ fn what_another_command_takes_is_told_with_that_command() {
     }
     // What no command takes gets no hint. A command that changes something takes other names.
     for args in
-        [&["report", "errors", "--colour"][..], &["console", "sessions", "cleanup"], &["console", "user", "zoe"]]
+        [&["report", "errors", "--colour"][..], &["console", "sessions", "cleanup"], &["console", "user", "xq-7"]]
     {
         let said = world.mill(args);
         assert!(said.status == 64 && !said.stderr.contains("tip:"), "{said:?}");
