@@ -183,6 +183,8 @@ fn on_a_laptop_a_link_lets_its_owner_in_once() {
     let page = console.ask("GET /", &[], b"");
     assert_eq!((page.status, page.header("location")), (303, Some("/login")));
     assert_eq!(console.ask("GET /link?token=wrong", &[], b"").status, 403);
+    let looked = console.ask(&format!("HEAD {}", console.path), &[], b"");
+    assert_eq!((looked.status, looked.header("set-cookie")), (204, None), "a program that only looks");
     let entered = console.ask(&format!("GET {}", console.path), &[], b"");
     assert_eq!(entered.status, 200, "{entered:?}");
     let cookie = entered.header("set-cookie").unwrap();
@@ -288,6 +290,85 @@ fn whoever_has_a_cookie_of_another_key_can_log_in_and_out() {
 }
 
 #[test]
+fn the_audit_log_has_attempts_that_failed_and_which_session_ended() {
+    let world = team();
+    add(&world, "ada", "member");
+    let root = add(&world, "root", "admin");
+    let console = Console::start(&world, "");
+    let [cookie, other] = [(); 2].map(|()| format!("Cookie: {}", console.log_in("ada", PASSWORD, &[]).cookie()));
+    let nobody = console.log_in("a\0b", PASSWORD, &[]);
+    assert_eq!((nobody.status, nobody.json()["detail"].as_str()), (401, Some("the name or the password is wrong")));
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let changed = console.ask("POST /account/password", &[&cookie, form], b"old=wrong&new=another+long+password");
+    assert_eq!(changed.status, 403, "{changed:?}");
+    let sessions = console.ask("GET /api/v1/auth/sessions", &[&cookie], b"").json();
+    let ended = sessions["sessions"].as_array().unwrap().iter().find(|session| session["is_current"] == false);
+    let ended = ended.unwrap()["public_id"].as_str().unwrap();
+    assert_eq!(console.ask(&format!("DELETE /api/v1/auth/sessions/{ended}"), &[&cookie], b"").status, 204);
+    assert_eq!(console.ask("GET /api/v1/auth/sessions", &[&other], b"").status, 401);
+    let log = console.api("GET /audit", &root).json();
+    // Below are those of the commands that added the users.
+    let entries = &log["entries"].as_array().unwrap()[..5];
+    let events: Vec<_> = entries.iter().map(|entry| (entry["event"].as_str(), entry["actor"].as_str())).collect();
+    let expected = [
+        ("session.ended", "ada"),
+        ("password.failed", "ada"),
+        ("login.failed", "a b"),
+        ("login", "ada"),
+        ("login", "ada"),
+    ];
+    assert_eq!(events, expected.map(|(event, actor)| (Some(event), Some(actor))));
+    // The mark of the session that ended is that of its log-in, which is the second one.
+    assert_eq!(
+        (&entries[0]["object"], &entries[0]["session_mark"]),
+        (&entries[3]["session_mark"], &entries[4]["session_mark"])
+    );
+    assert_ne!(entries[3]["session_mark"], entries[4]["session_mark"]);
+}
+
+#[test]
+fn a_browser_gets_a_page_where_a_program_gets_a_problem() {
+    let world = team();
+    add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+    let page = console.ask("GET /nowhere", &[browser], b"");
+    assert_eq!((page.status, page.header("content-type")), (404, Some("text/html; charset=utf-8")), "{page:?}");
+    assert!(page.body.contains("there is no such path"), "{page:?}");
+    for (path, accept) in [("/nowhere", "Accept: */*"), ("/nowhere", "Accept: text/html;q=0"), ("/api/v1/no", browser)]
+    {
+        let problem = console.ask(&format!("GET {path}"), &[accept], b"");
+        assert_eq!(
+            (problem.status, problem.header("content-type")),
+            (404, Some("application/problem+json")),
+            "{accept}"
+        );
+    }
+    // Somebody who has to wait is told how long.
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let try_now = || console.ask("POST /login", &[browser, form], b"username=ada&password=wrong");
+    let waiting = (0..20).map(|_| try_now()).find(|answer| answer.status == 429).unwrap();
+    let seconds = waiting.header("retry-after").unwrap();
+    assert!(waiting.body.contains(&format!("try again in {seconds} s")), "{waiting:?}");
+    // The store goes away.
+    let store = world.path("data/console.sqlite");
+    for part in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{part}", store.display()));
+    }
+    fs::create_dir(&store).unwrap();
+    drop(console);
+    fs::remove_file(world.path("log")).unwrap();
+    let console = Console::start(&world, "");
+    let cookie = "Cookie: sessionmill=0000000000000000000000000000000000000000000000000000000000000000";
+    let away = console.ask("GET /", &[browser, cookie], b"");
+    assert_eq!(
+        (away.status, away.header("content-type"), away.header("retry-after")),
+        (503, Some("text/html; charset=utf-8"), Some("5")),
+        "{away:?}"
+    );
+}
+
+#[test]
 fn the_task_endpoints_answer_as_their_contract_says() {
     let world = team();
     let token = add(&world, "ada", "member");
@@ -387,14 +468,24 @@ fn an_answer_does_not_tell_what_others_have() {
     assert_eq!(seen["rows"][0]["responses"], 1, "{seen}");
     for query in ["by=day&model=MODEL", "by=month&model=MODEL&agent=claude-code", "by=branch&model=MODEL"] {
         let ask = |model: &str| console.api(&format!("GET /usage?{}", query.replace("MODEL", model)), &bob);
-        let (of_dan, of_nobody) = (ask("model-of-dan"), ask("model-of-nobody"));
-        assert_eq!((of_dan.status, &of_dan.body), (200, &of_nobody.body), "{query}");
-        assert_ne!(of_dan.json()["as_of"], Value::Null);
+        let why = |model: &str| {
+            let answer = ask(model);
+            (answer.status, answer.json()["detail"].as_str().unwrap().replace(&format!("`{model}`"), "`X`"))
+        };
+        let unknown = (400, "unknown model `X`; known: `claude-opus-4-6`".to_owned());
+        for model in ["model-of-dan", "model", "model-of-nobody"] {
+            assert_eq!(why(model), unknown, "{query}");
+        }
+        let of_all = ask("opus");
+        assert_eq!(of_all.status, 200, "a name that three people have is known: {of_all:?}");
     }
     let ask =
         |project: &str, token: &str| console.api(&format!("GET /usage?by=path&project=%2Fhome%2F{project}"), token);
     assert_eq!(ask("dan%2Fmill", &lead).json()["rows"][0]["path"], "/home/dan/mill");
-    assert_eq!(ask("dan%2Fmill", &bob).body, ask("nobody%2Fmill", &bob).body);
+    let why = |project: &str| ask(project, &bob).json()["detail"].as_str().unwrap().replace(project, "X");
+    assert_eq!(why("dan%2Fmill").replace("dan/", "X/"), why("nobody%2Fmill").replace("nobody/", "X/"));
+    let own = console.api("GET /usage?by=path&project=shop", &bob).json();
+    assert_eq!(own["rows"][0]["path"], "/home/ada/shop", "{own}");
 }
 
 #[test]
@@ -587,7 +678,7 @@ fn an_imported_login_session_has_the_rights_of_its_user_only() {
     crate::store_server::ask(&older, &format!("{table}; INSERT INTO sessions VALUES {}", rows.join(", "))).unwrap();
     let said = world.mill(&["console", "sessions", "import", &older]);
     let expected = "2 login sessions taken over, 1 of users whom the console does not have\n\
-                    the console does not have nobody: add these users and import again\n";
+                    no users of the console: nobody; add them and import again\n";
     assert_eq!((said.status, &*said.stderr), (0, expected));
     let console = Console::start(&world, "");
     let status = |path: &str, secret: &str| {
@@ -820,14 +911,37 @@ fn figures_are_those_of_the_command_line() {
     let world = team();
     let token = add(&world, "eve", "lead");
     let console = Console::start(&world, "");
-    for by in ["day", "model", "project", "session", "agent", "tool"] {
-        let said = world.mill(&["report", "--by", by, "--no-refresh", "--json", "--timezone", "UTC"]);
-        let mut command: Value = serde_json::from_str(&said.stdout).unwrap();
-        // It is of all rows, also of those that the console hides.
-        command.as_object_mut().unwrap().remove("cache_saved_usd");
+    let report =
+        |flags: &[&str]| world.mill(&[&["report", "--no-refresh", "--json", "--timezone", "UTC"], flags].concat());
+    for by in ["day", "model", "project", "session", "agent", "tool", "user"] {
+        let command: Value = serde_json::from_str(&report(&["--by", by]).stdout).unwrap();
         let first = console.api(&format!("GET /usage?by={by}"), &token);
         assert_eq!(first.json(), command, "{by}");
         assert_eq!(console.api(&format!("GET /usage?by={by}"), &token).body, first.body, "kept");
+    }
+    // A name is found by what the command line finds it by, and refused as there.
+    for (name, value) in [("model", "opus"), ("project", "shop"), ("agent", "claude"), ("user", "AD"), ("user", "c*")] {
+        let command: Value = serde_json::from_str(&report(&[&format!("--{name}"), value]).stdout).unwrap();
+        assert_ne!(command["totals"]["responses"], 0, "{name}");
+        assert_eq!(console.api(&format!("GET /usage?{name}={value}"), &token).json(), command, "{name} {value}");
+    }
+    for (flags, query) in [
+        (&["--model", "gpt"][..], "model=gpt"),
+        (&["--agent", "pi"], "agent=pi"),
+        (&["--project", "mill"], "project=mill"),
+        (&["--user", "dan"], "user=dan"),
+        (&["--team", "x"], "team=x"),
+        (&["--since", "2026-02-02", "--until", "2026-02-01"], "since=2026-02-02&until=2026-02-01"),
+    ] {
+        let said = report(flags);
+        let refused = console.api(&format!("GET /usage?{query}"), &token);
+        assert_eq!((said.status, refused.status), (64, 400), "{said:?} {refused:?}");
+        let why = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(said.stderr.contains(&why), "{why}: {said:?}");
+    }
+    for path in ["activity-sessions", "users/ada/timeline"] {
+        let refused = console.api(&format!("GET /{path}?from=2026-02-02&to=2026-02-01"), &token);
+        assert_eq!(refused.status, 400, "{refused:?}");
     }
 }
 
@@ -882,6 +996,11 @@ fn every_event_that_was_acknowledged_is_on_disk() {
     let answer = console.ask("POST /api/v1/events", &[&bearer, "Content-Encoding: gzip"], &packed);
     assert_eq!(answer.status, 202, "{answer:?}");
     assert!(lines().last().unwrap().contains("\"packed\""));
+    for (coding, status) in [("GZIP", 202), ("x-gzip", 202), ("Identity", 400), ("br", 415), ("gzip, gzip", 415)] {
+        let answer = console.ask("POST /api/v1/events", &[&bearer, &format!("Content-Encoding: {coding}")], &packed);
+        assert_eq!(answer.status, status, "{coding}: {answer:?}");
+    }
+    sent += 2;
     // Lines that a run would drop are not acknowledged, and neither are the other lines of the same request.
     let fine = r#"{"event": "x", "distinct_id": "d", "uuid": "fine"}"#;
     let long = fine.replace("fine", &"x".repeat(2 << 20));
@@ -900,6 +1019,9 @@ fn every_event_that_was_acknowledged_is_on_disk() {
         assert!(answer.json()["detail"].as_str().unwrap().starts_with(why), "{answer:?}");
     }
     let long = vec![b' '; (20 << 20) + 1];
+    let head = "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n";
+    let refused = console.raw(&format!("{head}{bearer}\r\n\r\n"), b"");
+    assert_eq!(refused.status, 413, "no byte of the body is waited for");
     let refused = console.ask("POST /api/v1/events", &[&bearer], &long);
     assert!([0, 413].contains(&refused.status), "{refused:?}");
     assert_eq!(lines().len(), sent + 1);

@@ -12,6 +12,20 @@ pub struct Days {
     pub until: Option<NaiveDate>,
 }
 
+impl Days {
+    /// The days from one to another.
+    ///
+    /// # Errors
+    ///
+    /// If the last day is before the first.
+    pub fn between(since: Option<NaiveDate>, until: Option<NaiveDate>) -> Result<Self, String> {
+        match (since, until) {
+            (Some(since), Some(until)) if since > until => Err(format!("there is no day from {since} until {until}")),
+            _ => Ok(Self { since, until }),
+        }
+    }
+}
+
 /// A named range of days. Most depend on what day is today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {

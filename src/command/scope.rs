@@ -126,13 +126,8 @@ impl ReportArgs {
     fn given(&self, today: NaiveDate) -> Result<Days> {
         let since = self.since.and_then(|since| since.days(today).since);
         let until = self.until.and_then(|until| until.days(today).until);
-        if let (Some(since), Some(until)) = (since, until)
-            && since > until
-        {
-            return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
-                .hint("--since is the first day, --until the last"));
-        }
-        Ok(Days { since, until })
+        Days::between(since, until)
+            .map_err(|why| Error::new(Status::Usage, why).hint("--since is the first day, --until the last"))
     }
 
     /// Updates the results of some processors, if the user wants that and may write the database.

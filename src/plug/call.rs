@@ -1,6 +1,7 @@
 //! A call of the HTTP API that a processor answers from its tables. It does not depend on HTTP: it gets the values of
 //! its parameters, the viewer, and a database to read, and returns a reply.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::Identities;
@@ -286,8 +287,14 @@ impl Asked {
         self.viewer.owns(folder, &self.identities)
     }
 
+    /// The days between two parameters; an error reply if one of them is not a valid day, or if there are no such days.
+    pub fn days(&self, since: &str, until: &str) -> std::result::Result<Days, Reply> {
+        let (since, until) = (self.day(since)?, self.day(until)?);
+        Days::between(since, until).map_err(|why| Reply::Invalid(why.to_string()))
+    }
+
     /// A parameter as a day; an error reply if it is not a valid day.
-    pub fn day(&self, name: &str) -> std::result::Result<Option<NaiveDate>, Reply> {
+    fn day(&self, name: &str) -> std::result::Result<Option<NaiveDate>, Reply> {
         let day = self.value(name).map(str::parse::<NaiveDate>).transpose();
         day.map_err(|_| Reply::Invalid(format!("`{name}` is no day such as 2026-02-01")))
     }

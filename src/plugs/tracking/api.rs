@@ -1,6 +1,5 @@
 //! Calls of the HTTP API about activity sessions, and about everything that a person did.
 
-use crate::base::days::Days;
 use crate::base::error::{Error, Result, Status};
 use crate::dialect::replay::Typed;
 use crate::plug::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Rows, schema_of};
@@ -169,9 +168,9 @@ fn parsed(text: &str) -> Value {
 }
 
 fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let (from, to) = match (asked.day("from"), asked.day("to")) {
-        (Ok(from), Ok(to)) => (from, to),
-        (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
+    let days = match asked.days("from", "to") {
+        Ok(days) => days,
+        Err(reply) => return Ok(reply),
     };
     let user = asked.value("user");
     let folders: Vec<String> =
@@ -186,7 +185,7 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     }
     let mut condition = Condition::default();
     condition.is_one_of("username", folders);
-    condition.is_in_days("started_at", Days { since: from, until: to }, asked.zone);
+    condition.is_in_days("started_at", days, asked.zone);
     for (name, column) in [("person", "person_id"), ("kind", "kind"), ("channel", "channel")] {
         if let Some(value) = asked.value(name) {
             condition.add(format!("{column} = ?"), [value.into()]);
@@ -294,14 +293,13 @@ fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 }
 
 fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let (since, until) = match (asked.day("from"), asked.day("to")) {
-        (Ok(since), Ok(until)) => (since, until),
-        (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
+    let days = match asked.days("from", "to") {
+        Ok(days) => days,
+        Err(reply) => return Ok(reply),
     };
     let user = asked.value("user").unwrap_or_default();
     let (zone, identities) = (asked.zone, asked.identities.clone());
-    let filter =
-        Filter { days: Days { since, until }, user: None, kind: None, projects: None, bots: false, zone, identities };
+    let filter = Filter { days, user: None, kind: None, projects: None, bots: false, zone, identities };
     let mut who = match timeline::who(reader, &Only::from(user.to_owned()), &filter.identities) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
         who => who?,

@@ -4,11 +4,10 @@
 //! is only about the viewer. All smaller rows are merged into one row, `(others)`. If even this row has too few people,
 //! it is left out of the totals, too. Otherwise a viewer could compute it: the total minus the visible rows.
 
-use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::plug::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
-use crate::plugs::usage::report::filter::{Filter, Only, Where};
+use crate::plugs::usage::report::filter::{Filter, Names, Only, Where};
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::{people, prompts, timeline, usage};
 use crate::plugs::usage::sums::Responses;
@@ -26,10 +25,10 @@ const fn any(name: &'static str, words: &'static str) -> Parameter {
 
 const SINCE: Parameter = any("since", "first day, such as 2026-02-01");
 const UNTIL: Parameter = any("until", "last day");
-const USER: Parameter = any("user", "a person's name or e-mail address, or a folder");
+const USER: Parameter = any("user", "a person's name or e-mail address, or a folder; also the beginning of it");
 const TEAM: Parameter = any("team", "only people of this team");
-const PROJECT: Parameter = any("project", "a working directory, or a repository with its worktrees");
-const MODEL: Parameter = any("model", "only this model");
+const PROJECT: Parameter = any("project", "a name, a working directory, or a repository with its worktrees");
+const MODEL: Parameter = any("model", "only this model, such as opus or opus-4-6");
 const AGENT: Parameter = any("agent", "only logs of this agent");
 
 pub(super) const CALLS: [Call; 3] = [
@@ -142,17 +141,22 @@ fn sessions_schema(schemas: &mut Schemas) -> Schema {
 /// The key of the row that small rows are merged into.
 const MERGED: &str = "(others)";
 
-/// The filter of a request, or an error reply. An unknown team, project, model or agent matches nothing and is not an
-/// error: suggestions would reveal the names of others. An unknown user is not found.
-fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, Reply>> {
-    let (since, until) = match (asked.day("since"), asked.day("until")) {
-        (Ok(since), Ok(until)) => (since, until),
-        (Err(reply), _) | (_, Err(reply)) => return Ok(Err(reply)),
+/// The filter of a request, or an error reply. Names are found as on the command line, among those that the viewer may
+/// know: of a viewer who may not see details of others, these are the viewer's own names, and those that at least
+/// `people` people have. The viewer's own name as `user` is a whole one.
+fn filter(asked: &Asked, reader: Reader<'_>, people: usize) -> Result<std::result::Result<Filter, Reply>> {
+    let days = match asked.days("since", "until") {
+        Ok(days) => days,
+        Err(reply) => return Ok(Err(reply)),
     };
-    let only = |name: &str| asked.value(name).map(str::to_owned).map(Only::from);
+    let sees_others = asked.viewer.others >= Level::Metadata;
+    let only = |name: &str| asked.value(name).map(str::to_owned).map(Only::short);
     let filter = Filter {
-        days: Days { since, until },
-        user: only("user"),
+        days,
+        user: asked.value("user").map(|user| match sees_others && !asked.viewer.is(user) {
+            true => Only::short(user.to_owned()),
+            false => Only::from(user.to_owned()),
+        }),
         team: only("team"),
         project: only("project"),
         model: only("model"),
@@ -160,9 +164,9 @@ fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filte
         zone: asked.zone,
         identities: asked.identities.clone(),
     };
-    let filter = filter.resolved(reader)?;
-    let is_somebody = |only: &Only| only.is_known() || asked.viewer.is(&only.name);
-    Ok(if filter.user.as_ref().is_none_or(is_somebody) { Ok(filter) } else { Err(Reply::NotFound) })
+    let is_shown = |of: &BTreeSet<String>| of.len() >= people || of.iter().any(|folder| asked.is_own(folder));
+    let mut names = if sees_others { Names::new(reader) } else { Names::shown(reader, &is_shown) };
+    Ok(Ok(filter.resolved_by(&mut names)?))
 }
 
 /// The same for reports that tell people or projects apart. A viewer who may not see these details of others gets only
@@ -176,7 +180,7 @@ fn own(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, 
         }
         asked.values.insert("user".to_owned(), asked.viewer.person.clone());
     }
-    filter(&asked, reader)
+    filter(&asked, reader, usize::MAX)
 }
 
 fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
@@ -186,7 +190,7 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let is_aggregate = matches!(by, By::Day | By::Week | By::Month | By::Hour | By::Team | By::Model | By::Agent)
         && ["user", "project"].iter().all(|name| asked.value(name).is_none());
     let is_guarded = asked.viewer.others < Level::Metadata && is_aggregate;
-    let filter = if is_guarded { self::filter(asked, reader)? } else { own(asked, reader)? };
+    let filter = if is_guarded { self::filter(asked, reader, asked.min_group as usize)? } else { own(asked, reader)? };
     let filter = match filter {
         Ok(filter) => filter,
         Err(reply) => return Ok(reply),
@@ -196,14 +200,11 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     }
     let mut sheet = usage::usage(reader, &[by], &filter, &prices)?;
     sheet.explanation.clear();
-    // This amount is over all rows, including hidden ones.
-    sheet.saved = None;
     if is_guarded {
         let people = people::of_rows(reader, by, &filter)?;
         guard(&mut sheet, &people, asked);
-    } else if by == By::User {
-        // In order of names, so that people are not ranked by cost.
-        sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
+        // This amount is over all rows, including hidden ones.
+        sheet.saved = None;
     }
     Ok(Reply::Found(sheet.json()))
 }
@@ -310,10 +311,7 @@ fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         None => return Ok(Reply::Invalid(format!("{several} sessions begin with that: give more of the id"))),
     };
     let prices = Prices::new(&asked.config.price)?;
-    let filter = match filter(asked, reader)? {
-        Ok(filter) => filter,
-        Err(reply) => return Ok(reply),
-    };
+    let filter = Filter::of_all(asked.zone, asked.identities.clone());
     let mut timeline = timeline::timeline(reader, &id, &filter, &prices)?;
     if !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content)) {
         timeline.hide_prompts();

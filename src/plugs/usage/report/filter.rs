@@ -112,11 +112,20 @@ pub struct Names<'r> {
     repositories: Option<Repositories>,
     /// By kind of name, and whether the name may be shortened.
     known: HashMap<(&'static str, bool), Vec<String>>,
+    is_shown: Option<&'r IsShown<'r>>,
 }
+
+/// Whether somebody may know a name that these people use, given by a folder of each.
+type IsShown<'r> = dyn Fn(&BTreeSet<String>) -> bool + 'r;
 
 impl<'r> Names<'r> {
     pub fn new(reader: Reader<'r>) -> Self {
-        Self { reader, repositories: None, known: HashMap::new() }
+        Self { reader, repositories: None, known: HashMap::new(), is_shown: None }
+    }
+
+    /// Only names that somebody may know: other ones are unknown.
+    pub fn shown(reader: Reader<'r>, is_shown: &'r IsShown<'r>) -> Self {
+        Self { is_shown: Some(is_shown), ..Self::new(reader) }
     }
 
     fn read(&mut self, what: &'static str, column: &str, is_short: bool, identities: &Arc<Identities>) -> Result<()> {
@@ -132,7 +141,24 @@ impl<'r> Names<'r> {
             let responses = Responses::added_up(self.reader, &Where::everything(), None)?.table;
             let sql =
                 format!("SELECT DISTINCT {column} FROM {responses} WHERE {column} IS NOT NULL {others} ORDER BY ALL");
-            self.known.insert((what, is_short), self.reader.rows(&sql, &[], |row| row.get(0))?);
+            let mut known: Vec<String> = self.reader.rows(&sql, &[], |row| row.get(0))?;
+            if let Some(is_shown) = self.is_shown.filter(|_| is_short) {
+                let sql = format!("SELECT DISTINCT {column}, username FROM {responses} WHERE {column} IS NOT NULL");
+                let mut people: HashMap<String, BTreeSet<String>> = HashMap::new();
+                let mut folders: HashMap<String, String> = HashMap::new();
+                let name = |value: &str| match what {
+                    "team" => identities.team(value).unwrap_or_default().to_owned(),
+                    _ => value.to_owned(),
+                };
+                self.reader.each(&sql, &[], |row| {
+                    let (value, folder): (String, String) = (row.get(0)?, row.get(1)?);
+                    let person = identities.label(&folder).to_owned();
+                    people.entry(name(&value)).or_default().insert(folders.entry(person).or_insert(folder).clone());
+                    Ok(())
+                })?;
+                known.retain(|value| people.get(&name(value)).is_some_and(is_shown));
+            }
+            self.known.insert((what, is_short), known);
         }
         Ok(())
     }
