@@ -15,6 +15,7 @@ pub struct Console {
     #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// The URL under which browsers reach the console through a proxy: `https://mill.example.org`.
+    #[serde(deserialize_with = "public_url")]
     pub public_url: Option<String>,
     /// PEM files of a certificate chain and its key, for a console that speaks TLS itself.
     pub tls_certificate: Option<PathBuf>,
@@ -22,6 +23,7 @@ pub struct Console {
     /// Proxies whose headers about the client are trusted.
     pub trusted_proxies: Vec<Subnet>,
     /// The header in which a trusted proxy names the user who has logged in at the proxy.
+    #[serde(deserialize_with = "sign_on_header")]
     pub sign_on_header: Option<String>,
     /// The URL of the account store: `sqlite:`, `postgres:` or `mysql:`.
     #[serde(deserialize_with = "store")]
@@ -51,6 +53,7 @@ pub struct Console {
     /// A file with the key that encrypts the data of login sessions, as 64 hexadecimal digits.
     pub data_key: Option<PathBuf>,
     /// The cookie name of an older program whose login sessions were imported.
+    #[serde(deserialize_with = "older_cookie")]
     pub older_cookie: Option<String>,
     /// In answers about others, groups of fewer people than this are merged.
     pub min_group: u32,
@@ -113,7 +116,8 @@ impl Default for Console {
 impl Console {
     /// Whether browsers reach the console over TLS.
     pub fn is_secure(&self) -> bool {
-        self.tls_certificate.is_some() || self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+        self.tls_certificate.is_some()
+            || self.public_url.as_ref().is_some_and(|url| url.to_ascii_lowercase().starts_with("https://"))
     }
 
     /// Whether an address is that of a trusted proxy.
@@ -183,6 +187,35 @@ fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::E
     })
 }
 
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    super::from_text(deserializer, "a URL in quotes", |text| {
+        let (scheme, host) = text.split_once("://").unwrap_or_default();
+        let is_web = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        let host = host.strip_suffix('/').unwrap_or(host);
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        // The pages are at the root of the host, so a URL with a path does not lead to them.
+        let is_whole = is_web && !host.is_empty() && host.bytes().all(is_host);
+        is_whole.then(|| Some(text.to_owned())).ok_or_else(|| "an address such as https://mill.example.org".to_owned())
+    })
+}
+
+fn sign_on_header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    token(deserializer, "the name of a header such as X-User")
+}
+
+fn older_cookie<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    token(deserializer, "the name of a cookie such as session")
+}
+
+/// A token as in RFC 9110, which names of headers and cookies are.
+fn token<'de, D: Deserializer<'de>>(deserializer: D, expected: &str) -> Result<Option<String>, D::Error> {
+    super::from_text(deserializer, "a name in quotes", |text| {
+        let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_token = !text.is_empty() && text.bytes().all(is_of_token);
+        is_token.then(|| Some(text.to_owned())).ok_or_else(|| expected.to_owned())
+    })
+}
+
 impl FromStr for Subnet {
     type Err = String;
 
@@ -214,6 +247,33 @@ impl Serialize for Subnet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_addresses_that_cannot_work_are_refused() {
+        let why = |line: &str| toml::from_str::<Console>(line).unwrap_err().message().to_owned();
+        let header = "is not the name of a header such as X-User";
+        for (line, wrong) in [
+            ("sign_on_header = \"X User\"", format!("`X User` {header}")),
+            ("sign_on_header = \"\"", format!("`` {header}")),
+            ("older_cookie = \"a;b\"", "`a;b` is not the name of a cookie such as session".to_owned()),
+        ] {
+            assert_eq!(why(line), wrong);
+        }
+        for url in
+            ["mill.example.org", "ftp://mill.example.org", "https://", "https://a/mill", "https://a b", "https://u@a"]
+        {
+            let wrong = format!("`{url}` is not an address such as https://mill.example.org");
+            assert_eq!(why(&format!("public_url = \"{url}\"")), wrong);
+        }
+        for fine in [
+            "sign_on_header = \"Remote_User\"",
+            "public_url = \"HTTPS://mill.example.org:8443/\"",
+            "public_url = \"http://[::1]:80\"",
+            "older_cookie = \"__Host-id\"",
+        ] {
+            toml::from_str::<Console>(fine).unwrap();
+        }
+    }
 
     #[test]
     fn a_network_has_the_addresses_that_begin_like_it() {
