@@ -3,6 +3,7 @@
 use super::accounts::audit::Entry;
 use super::accounts::secret::Secret;
 use super::accounts::session::New;
+use super::accounts::token::Scope;
 use super::app::App;
 use super::caller::{Caller, Via};
 use super::client::Client;
@@ -11,7 +12,7 @@ use super::problem::Problem;
 use super::throttle::Refusal;
 use axum::http::StatusCode;
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl App {
     /// Logs a user in with a password. `before` is the session that the same browser had; it ends. So nobody can
@@ -27,17 +28,18 @@ impl App {
         before: Presented,
     ) -> Result<Secret, Problem> {
         let now = self.micros();
-        let user = self.accounts.user(name, now).await?;
+        // No name has a zero byte, which a store would refuse.
+        let user = if name.contains('\0') { None } else { self.accounts.user(name, now).await? };
         let network = Client::network(client.address);
         let welcome = self.throttle.lock().try_now(name, network, Instant::now());
         let address = client.address.to_string();
-        let entry = Entry { actor: Some(name), ip_address: Some(&address), ..Entry::default() };
+        let actor = name.replace('\0', " ");
+        let entry = Entry { actor: Some(&actor), ip_address: Some(&address), ..Entry::default() };
         if let Err(Refusal { wait, is_first }) = welcome {
             if is_first {
                 self.accounts.log(Entry { event: "login.throttled", ..entry }, now).await?;
             }
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many failed log-ins: wait, then try again");
-            return Err(problem.after(wait.as_secs() + 1));
+            return Err(has_to_wait("too many failed log-ins", wait));
         }
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
         let is_right = self.passwords.is_right(password, hash).await?;
@@ -119,11 +121,14 @@ impl App {
         };
         let network = Client::network(caller.client.address);
         let welcome = self.throttle.lock().try_now(&caller.user.name, network, Instant::now());
-        welcome.map_err(|Refusal { wait, .. }| {
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords: wait, then try again");
-            problem.after(wait.as_secs() + 1)
-        })?;
+        if let Err(Refusal { wait, is_first }) = welcome {
+            if is_first {
+                self.note(caller, "password.throttled", None, None).await?;
+            }
+            return Err(has_to_wait("too many wrong passwords", wait));
+        }
         if !self.passwords.is_right(old, caller.user.password_hash.as_deref()).await? {
+            self.note(caller, "password.failed", None, None).await?;
             return Err(Problem::forbidden("the old password is wrong"));
         }
         self.throttle.lock().was_right(&caller.user.name, network, Instant::now());
@@ -133,6 +138,15 @@ impl App {
         let secret = self.accounts.rotate(session, now).await?;
         self.note(caller, "password", None, None).await?;
         Ok(secret)
+    }
+
+    /// Ends another login session of a caller. The audit log has its mark, which the entry of its log-in has, too.
+    pub(crate) async fn end_session(&self, caller: &Caller, public_id: &str) -> Result<(), Problem> {
+        caller.require(Scope::Admin)?;
+        if !self.accounts.revoke(&caller.user.name, public_id, "ended", self.micros()).await? {
+            return Err(Problem::not_found());
+        }
+        self.note(caller, "session.ended", Some(&self.accounts.mark(public_id)), None).await
     }
 
     /// Writes an action of a caller to the audit log.
@@ -155,4 +169,10 @@ impl App {
         };
         Ok(self.accounts.log(entry, self.micros()).await?)
     }
+}
+
+/// Refuses an attempt that comes too soon.
+fn has_to_wait(why: &str, wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("{why}: try again in {seconds} s")).after(seconds)
 }

@@ -111,7 +111,7 @@ impl Accounts {
     }
 
     /// The mark of a login session: a salted hash of its public id.
-    fn mark(&self, public_id: &str) -> String {
+    pub(crate) fn mark(&self, public_id: &str) -> String {
         let salt = self.salt.get().map(Vec::as_slice).unwrap_or_default();
         hex::encode(&Sha256::new().chain_update(salt).chain_update(public_id).finalize()[..8])
     }

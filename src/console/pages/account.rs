@@ -141,12 +141,7 @@ async fn end_session(
     Visitor(caller): Visitor,
     Path(public_id): Path<String>,
 ) -> Result<Redirect, Failure> {
-    caller.require(Scope::Admin)?;
-    let ended = app.accounts.revoke(&caller.user.name, &public_id, "ended", app.micros()).await;
-    if !ended.map_err(Problem::from)? {
-        return Err(Problem::not_found().into());
-    }
-    app.note(&caller, "session.ended", None, None).await?;
+    app.end_session(&caller, &public_id).await?;
     Ok(Redirect::to("/"))
 }
 

@@ -198,11 +198,7 @@ pub(super) async fn end_session(
     caller: Caller,
     Path(public_id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Scope::Admin)?;
-    if !app.accounts.revoke(&caller.user.name, &public_id, "ended", app.micros()).await? {
-        return Err(Problem::not_found());
-    }
-    app.note(&caller, "session.ended", None, None).await?;
+    app.end_session(&caller, &public_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
