@@ -110,7 +110,7 @@ fn what_nothing_is_named_is_nowhere() {
         assert_eq!(console.api(&format!("GET {path}"), &tokens[0]).status, 404, "{path}");
     }
     let name = console.log_in("a\0b", PASSWORD, &[]);
-    assert_eq!(name.status, 400, "{name:?}");
+    assert_eq!(name.status, 401, "{name:?}");
     let body = json!({"label": "a\0b", "scopes": ["read"]}).to_string();
     let bearer = format!("Authorization: Bearer {}", tokens[0]);
     assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], body.as_bytes()).status, 400);

@@ -22,16 +22,18 @@ impl Client {
     /// The client of a request. Each proxy appends the address that it saw to `X-Forwarded-For`. Read from the end, the
     /// first address that is not a trusted proxy is the client's. Anything before it could be made up.
     ///
+    /// Some proxies also write a port.
+    ///
     /// For example, with the trusted proxy 10.0.0.1 and `X-Forwarded-For: 1.2.3.4, 203.0.113.9`, the client is
     /// 203.0.113.9.
     pub(crate) fn of(peer: Peer, headers: &HeaderMap, settings: &Console) -> Self {
         let direct = peer.0.ip().to_canonical();
         let is_proxied = settings.trusts(direct);
         let lists = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let hops: Vec<_> = lists.flat_map(|list| list.split(',')).map(|text| text.trim().parse::<IpAddr>()).collect();
+        let hops: Vec<_> = lists.flat_map(|list| list.split(',')).map(|text| hop(text.trim())).collect();
         let mut address = direct;
         for hop in hops.iter().rev() {
-            let Ok(hop) = hop else { break };
+            let Some(hop) = hop else { break };
             if !settings.trusts(address) {
                 break;
             }
@@ -52,6 +54,12 @@ impl Client {
         let is_near = began_at.is_none_or(|began_at| Self::network(began_at).has(self.address));
         is_near && (agent.is_none() || family(agent) == family(self.agent.as_deref()))
     }
+}
+
+/// The address in an entry of `X-Forwarded-For`: `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1` or `[2001:db8::1]:443`.
+fn hop(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// The browser family of a user agent. More specific names come first, since most browsers also name others.
@@ -79,6 +87,10 @@ mod tests {
         assert_eq!(address("10.0.0.1", "198.51.100.7"), "198.51.100.7");
         assert_eq!(address("10.0.0.1", "1.2.3.4, 198.51.100.7"), "198.51.100.7", "the first one is invented");
         assert_eq!(address("10.0.0.1", "198.51.100.7, 10.0.0.2"), "198.51.100.7", "two proxies");
+        for with_port in ["198.51.100.7:443", "[::ffff:198.51.100.7]:443", "1.2.3.4:9, 198.51.100.7:443, 10.0.0.2:80"] {
+            assert_eq!(address("10.0.0.1", with_port), "198.51.100.7", "{with_port}");
+        }
+        assert_eq!(address("10.0.0.1", "[2001:db8::7]"), "2001:db8::7");
         assert_eq!(address("10.0.0.1", "nonsense"), "10.0.0.1");
     }
 

@@ -9,8 +9,9 @@ use super::app::App;
 use super::caller::{Caller, Via};
 use super::client::{Client, Peer};
 use super::cookie;
+use super::pages::Failure;
 use super::problem::Problem;
-use super::routes::BASE;
+use super::routes::{BASE, body_limit};
 use crate::config::console::Binding;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
@@ -33,12 +34,14 @@ pub(crate) struct Presented(pub Option<SecretHash>);
 pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_probe = path.strip_prefix(BASE).unwrap_or(path).starts_with("/health/");
+    let wants_page = !is_probe && !path.starts_with("/api/") && wants_page(request.headers());
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))));
     let client = Client::of(peer, request.headers(), app.settings());
     let mut renewed = None;
     let answered = async {
         check_path(request.uri().path())?;
+        check_length(request.uri().path(), request.headers())?;
         check_host(&app, request.headers())?;
         check_origin(&app, request.method(), request.headers())?;
         let sender = if is_probe { Sender::default() } else { recognise(&app, &client, request.headers()).await? };
@@ -55,6 +58,9 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
         Ok(answered) => answered.unwrap_or_else(Problem::into_response),
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| wants_page) {
+        response = Failure::from(problem).into_response();
+    }
     // The store already has only the new secret, so the cookie must be sent whatever the answer is. If the request
     // itself logs in or out, its own cookie wins.
     if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
@@ -98,6 +104,28 @@ fn check_path(path: &str) -> Result<(), Problem> {
         return Err(Problem::new(StatusCode::URI_TOO_LONG, format!("the path is longer than {PATH} bytes")));
     }
     if path.contains("%00") { Err(Problem::not_found()) } else { Ok(()) }
+}
+
+/// Refuses a body that is said to be too long, before any of it is sent.
+fn check_length(path: &str, headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > body_limit(path) as u64 => {
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than a request may be"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a request is one of a browser that shows a page, by the types that it accepts.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(header::ACCEPT).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_page = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
+        let quality = parts.filter_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).next();
+        is_page && quality.is_none_or(|quality| quality > 0.0)
+    })
 }
 
 /// Protects against DNS rebinding: an attacker's page on `evil.example` can make that name resolve to 127.0.0.1, and

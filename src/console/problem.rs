@@ -3,7 +3,7 @@
 use super::accounts::StoreError;
 use crate::base::error::{Error, Status};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 /// A problem. Its text contains no secrets and nothing from transcripts.
@@ -74,6 +74,23 @@ impl Problem {
         Self::new(status, detail).into_response()
     }
 
+    /// The answer for a browser, with this page in place of the document.
+    pub(crate) fn as_page(&self, page: Html<String>) -> Response {
+        let mut response = (self.status, page).into_response();
+        self.add_headers(&mut response);
+        response
+    }
+
+    fn add_headers(&self, response: &mut Response) {
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+    }
+
     /// Says after how many seconds to try again.
     pub(crate) fn after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
@@ -130,16 +147,12 @@ impl IntoResponse for Problem {
         document.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Problem")));
         document.insert("status".to_owned(), json!(self.status.as_u16()));
         document.insert("detail".to_owned(), json!(self.detail));
-        document.extend(self.more);
+        document.extend(self.more.clone());
         let body = Value::Object(document).to_string();
         let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        self.add_headers(&mut response);
+        // The gate makes a page of it for a browser.
+        response.extensions_mut().insert(self);
         response
     }
 }

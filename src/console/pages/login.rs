@@ -19,7 +19,9 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/login", get(form).post(log_in)).route("/link", get(by_link)).route("/logout", post(log_out))
+    // HEAD looks at the link and must not use it up.
+    let link = get(by_link).head(async || StatusCode::NO_CONTENT);
+    Router::new().route("/login", get(form).post(log_in)).route("/link", link).route("/logout", post(log_out))
 }
 
 #[derive(Deserialize)]
@@ -67,7 +69,7 @@ async fn log_in(
         Ok(secret) => enter(&app, &secret),
         Err(problem) => {
             let page = page("Log in", None, &fields(&app, Some(&problem)));
-            (problem.status, page).into_response()
+            problem.as_page(page)
         }
     }
 }

@@ -70,7 +70,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 }
 
 /// A page that shows a problem.
-struct Failure(Problem);
+pub(super) struct Failure(Problem);
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
@@ -81,6 +81,6 @@ impl From<Problem> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = html! { p.problem role="alert" { (self.0.detail) } p { a href="/" { "Back" } } };
-        (self.0.status, page("Something went wrong", None, &body)).into_response()
+        self.0.as_page(page("Something went wrong", None, &body))
     }
 }

@@ -21,14 +21,16 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::Arc;
 
+pub(super) const PATH: &str = "/events";
+
 /// The most bytes of a request, and of its body after unpacking.
-const BODY: usize = 20 << 20;
+pub(super) const BODY: usize = 20 << 20;
 const UNPACKED: u64 = 64 << 20;
 /// The most events of a request.
 const EVENTS: usize = 50_000;
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/events", post(append)).layer(DefaultBodyLimit::max(BODY))
+    Router::new().route(PATH, post(append)).layer(DefaultBodyLimit::max(BODY))
 }
 
 /// The number of events that are on disk.
@@ -44,6 +46,7 @@ pub(super) struct Appended {
     responses((status = 202, body = Appended), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument), (status = 403, body = ProblemDocument),
         (status = 409, body = ProblemDocument), (status = 413, body = ProblemDocument),
+        (status = 415, body = ProblemDocument),
         (status = 503, body = ProblemDocument)))]
 pub(super) async fn append(
     State(app): State<Arc<App>>,
@@ -53,7 +56,7 @@ pub(super) async fn append(
 ) -> Result<(StatusCode, Json<Appended>), Problem> {
     caller.require(Scope::Ingest)?;
     let Some(root) = app.events.clone() else { return Err(Problem::unavailable("there is no folder of events")) };
-    let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
+    let is_packed = is_packed(&headers)?;
     let (now, cap) = ((app.now)().wall, app.config.caps.line);
     let read = tokio::task::spawn_blocking(move || {
         let text = if is_packed { unpacked(&body)? } else { body.to_vec() };
@@ -62,6 +65,20 @@ pub(super) async fn append(
     let (lines, named) = read.await.map_err(|_| Problem::unavailable("the events could not be read"))??;
     let accepted = app.append(&caller, root, now.date_naive(), lines, named).await?;
     Ok((StatusCode::ACCEPTED, Json(Appended { accepted })))
+}
+
+/// Whether the body is packed with gzip.
+fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let (coding, more) = (codings.next(), codings.next());
+    match coding.map(|coding| coding.to_str().unwrap_or_default().trim().to_ascii_lowercase()).as_deref() {
+        None | Some("" | "identity") if more.is_none() => Ok(false),
+        Some("gzip" | "x-gzip") if more.is_none() => Ok(true),
+        _ => {
+            let detail = "a body is packed with gzip or not at all";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+    }
 }
 
 fn unpacked(body: &[u8]) -> Result<Vec<u8>, Problem> {

@@ -46,6 +46,11 @@ pub(super) use paging::Paging;
 /// The most bytes of a request, except for those that append events.
 const BODY: usize = 64 << 10;
 
+/// The most bytes of a request to a path.
+pub(super) fn body_limit(path: &str) -> usize {
+    if path.strip_prefix(BASE) == Some(events::PATH) { events::BODY } else { BODY }
+}
+
 /// All paths, with the gate in front.
 pub(super) fn router(app: Arc<App>) -> Router {
     let api = [
