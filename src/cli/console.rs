@@ -152,7 +152,8 @@ enum TokenAction {
 enum SessionsAction {
     /// Import the login sessions of an older program's table `sessions`, so that users need not log in again
     ///
-    /// Only hashes of the ids are stored. [console] older_cookie must name the cookie with the ids.
+    /// Only hashes of the ids are stored. [console] older_cookie must name the cookie with the ids. Add the users before:
+    /// login sessions of others are not imported. Each login session is imported once, even if it has ended since.
     Import {
         /// sqlite:, postgres: or mysql:
         url: String,
@@ -380,7 +381,7 @@ fn report(imported: &Imported) {
     if !imported.strangers.is_empty() {
         let names: Vec<_> = imported.strangers.iter().take(TOLD).map(String::as_str).collect();
         let (names, more) = (names.join(", "), more(imported.strangers.len()));
-        remark(&format!("the console does not have {names}{more}: add these users and import again"));
+        remark(&format!("no users of the console: {names}{more}; add them and import again"));
     }
     for Refused { row, user, why } in imported.refused.iter().take(TOLD) {
         let of = user.as_ref().map(|user| format!(", of `{user}`")).unwrap_or_default();
