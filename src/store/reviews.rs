@@ -10,7 +10,7 @@ use crate::base::failpoint;
 use crate::base::utc;
 use crate::store::rows::Cell;
 use crate::store::settle::{all, touch};
-use crate::store::{Store, Transaction, beside, lookup};
+use crate::store::{Store, Transaction, beside};
 use serde_json::{Map, Value as Json};
 use sessionmill_contract::{Column, ColumnKind, Manifest, Settlement, Table, Value};
 use std::fs::File;
@@ -46,7 +46,6 @@ impl Store {
             let rows: Values = (last + 1..).zip(rows.iter().map(AsRef::as_ref)).map(numbered).collect();
             transaction.append("main", table.name, rows.iter().map(|row| row.iter().map(Cell::Value)))?;
             touch::keys(transaction, manifest, settlement, keys)?;
-            lookup::note(transaction)?;
             let database = self.lock.database();
             // If part of the file cannot be read, the whole file is written again from the database.
             match strange.is_none() && ends_with(database, table, last) {
