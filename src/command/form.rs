@@ -88,7 +88,7 @@ impl Form {
 
     /// Writes a list to stdout.
     pub(crate) fn list<T>(&self, listing: &Listing<'_, T>) -> Result<Status> {
-        let written = listing.write(self.format(), self.texts(), screen())?;
+        let written = listing.write(self.format(), self.texts(), screen(), &mut std::io::stdout())?;
         match self.format() {
             // This is a sentence, not a table.
             Format::Table if listing.rows.is_empty() => print(&fitted(&written.text, 2)),
@@ -158,7 +158,7 @@ impl Shown {
 /// Writes a sheet to stdout, and its notes to stderr.
 pub(crate) fn sheet(sheet: &Sheet, format: Format, texts: Texts) -> Result<Status> {
     let screen = screen();
-    grid(&render::sheet(sheet, format, texts, screen)?)?;
+    grid(&render::sheet(sheet, format, texts, screen, &mut std::io::stdout())?)?;
     sheet.notes.iter().for_each(|note| remark(&format!("note: {note}")));
     if let Some(words) = waiting(sheet.pending) {
         remark(&format!("note: {words}"));

@@ -1,12 +1,14 @@
 //! A list of things that is described once, and written as a table that fits the terminal, as JSON, or as CSV.
 
 use crate::base::error::Result;
+use crate::report::Each;
 use crate::report::csv::{self, Texts};
 use crate::report::grid::{Field, grid};
-use crate::report::render::{Format, pretty};
+use crate::report::render::{Format, write_json};
 use crate::report::screen::Screen;
 use crate::store::cell::plain;
 use serde_json::Value;
+use std::io::Write;
 
 /// A list, and how to write an item.
 pub struct Listing<'l, T> {
@@ -36,12 +38,12 @@ pub struct Written {
 }
 
 impl<T> Listing<'_, T> {
-    /// Writes the list.
+    /// Makes the text of the list. JSON can be long, so it is written to `out` item by item instead.
     ///
     /// # Errors
     ///
-    /// If CSV cannot be written.
-    pub fn write(&self, format: Format, texts: Texts, screen: Screen) -> Result<Written> {
+    /// If CSV or JSON cannot be written.
+    pub fn write(&self, format: Format, texts: Texts, screen: Screen, out: &mut dyn Write) -> Result<Written> {
         let objects = || self.rows.iter().map(self.object);
         let text = match format {
             Format::Table if self.rows.is_empty() => format!("{}\n", self.empty),
@@ -49,7 +51,7 @@ impl<T> Listing<'_, T> {
                 let rows: Vec<_> = self.rows.iter().map(self.shown).collect();
                 return Ok(grid(&self.fields, &rows, screen));
             }
-            Format::Json => pretty(&objects().collect::<Vec<_>>()),
+            Format::Json => return write_json(out, &Each(self.rows, self.object)).map(|()| Written::default()),
             Format::Csv => {
                 let header = self.names.iter().map(|name| (*name).to_owned()).collect();
                 let cells = |object: Value| {
@@ -98,17 +100,24 @@ mod tests {
             names: &["name", "size", "more"],
             text: short_number,
         };
-        let write = |format, width| listing.write(format, Texts::Safe, Screen { width, ..Screen::default() }).unwrap();
+        let written = |listing: &Listing<'_, _>, format, width| {
+            let mut json = Vec::new();
+            let screen = Screen { width, ..Screen::default() };
+            let written = listing.write(format, Texts::Safe, screen, &mut json).unwrap();
+            Written { text: written.text + std::str::from_utf8(&json).unwrap(), ..written }
+        };
+        let write = |format, width| written(&listing, format, width);
         assert_eq!(write(Format::Csv, None).text, "name,size,more\na,1,\n'=b,2.5,\n");
-        let json: Value = serde_json::from_str(&write(Format::Json, None).text).unwrap();
-        assert_eq!(json, json!([{"name": "a", "size": 1.0}, {"name": "=b", "size": 2.5}]));
+        let json = write(Format::Json, None).text;
+        let items = json!([{"name": "a", "size": 1.0}, {"name": "=b", "size": 2.5}]);
+        assert_eq!(json, serde_json::to_string_pretty(&items).unwrap() + "\n");
         let wide = write(Format::Table, None);
         assert_eq!(wide.text, " Name   Size\n─────────────\n a      1.00\n =b     2.50\n");
         assert!(wide.left_out.is_empty());
         let narrow = write(Format::Table, Some(6));
         assert_eq!((narrow.text.as_str(), narrow.left_out), (" Name\n──────\n a\n =b\n", vec!["Size".to_owned()]));
         let none = Listing { rows: &[], ..listing };
-        assert_eq!(none.write(Format::Table, Texts::Safe, Screen::default()).unwrap().text, "none\n");
-        assert_eq!(none.write(Format::Json, Texts::Safe, Screen::default()).unwrap().text, "[]\n");
+        assert_eq!(written(&none, Format::Table, None).text, "none\n");
+        assert_eq!(written(&none, Format::Json, None).text, "[]\n");
     }
 }

@@ -18,6 +18,7 @@ use crate::base::names;
 use crate::base::utc;
 use crate::price::PicoUsd;
 use crate::store::reader::Reader;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -240,8 +241,15 @@ impl Sheet {
         }
     }
 
-    /// The sheet as JSON: `{"by", "as_of", "pending", "rows": […], "totals": {…}, "unpriced": […]}`.
+    /// The sheet as JSON.
     pub fn json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// As `{"by", "as_of", "pending", "rows": […], "totals": {…}, "unpriced": […]}`. The rows become JSON one by one.
+impl Serialize for Sheet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let cell = |(column, value): (&Column, &Option<i128>)| {
             let value = value.map(|value| match column.unit {
                 Unit::Count | Unit::Failures | Unit::Seconds | Unit::Milliseconds => number(value),
@@ -263,7 +271,7 @@ impl Sheet {
             "by": self.keys().collect::<Vec<_>>().join(","),
             "as_of": self.as_of,
             "pending": self.pending,
-            "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            ROWS: null,
             "totals": cells(&self.totals),
             "unpriced": self.unpriced.iter().map(unpriced).collect::<Vec<_>>(),
         });
@@ -273,7 +281,27 @@ impl Sheet {
         if !self.explanation.is_empty() {
             json["explanation"] = json!(self.explanation);
         }
-        json
+        let members = json.as_object().into_iter().flatten();
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in members {
+            match name.as_str() {
+                ROWS => map.serialize_entry(ROWS, &Each(&self.rows, &row))?,
+                name => map.serialize_entry(name, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+const ROWS: &str = "rows";
+
+/// A list whose items become JSON one by one.
+struct Each<'e, T>(&'e [T], &'e dyn Fn(&T) -> Value);
+
+impl<T> Serialize for Each<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Self(items, object) = self;
+        serializer.collect_seq(items.iter().map(object))
     }
 }
 

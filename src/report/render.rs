@@ -8,7 +8,8 @@ use crate::report::listing::Written;
 use crate::report::screen::Screen;
 use crate::report::{Column, SPARE, Sheet, UNSEEN, Unit, compare, money, ratio};
 use clap::ValueEnum;
-use std::io::Write;
+use serde::Serialize;
+use std::io::{BufWriter, Write};
 use unicode_width::UnicodeWidthStr;
 
 /// How data is written to stdout.
@@ -23,15 +24,15 @@ pub enum Format {
 /// The text of a table without rows.
 pub const NOTHING: &str = "nothing to report\n";
 
-/// Writes a sheet.
+/// Makes the text of a sheet. JSON can be long, so it is written to `out` row by row instead.
 ///
 /// # Errors
 ///
-/// If CSV cannot be written.
-pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Result<Written> {
+/// If CSV or JSON cannot be written.
+pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen, out: &mut dyn Write) -> Result<Written> {
     let text = match format {
         Format::Table => return Ok(table(sheet, screen)),
-        Format::Json => pretty(&sheet.json()),
+        Format::Json => return write_json(out, sheet).map(|()| Written::default()),
         Format::Csv => {
             let header = sheet.keys().chain(sheet.columns.iter().map(|column| column.name));
             let rows = sheet.rows.iter().map(|row| {
@@ -63,7 +64,25 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
 ///
 /// If `out` cannot be written.
 pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Writes a value as [`pretty`] does, while it is serialized.
+///
+/// # Errors
+///
+/// As [`write`].
+pub(in crate::report) fn write_json(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, out);
+    let written = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from);
+    unless_closed(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
+}
+
+/// The number of bytes of JSON that are written at a time.
+const BUFFER: usize = 64 << 10;
+
+fn unless_closed(written: std::io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", error)),
         _ => Ok(()),
     }

@@ -147,7 +147,7 @@ fn words(digest: &Digest, screen: Screen) -> Result<String> {
         if sheet.rows.is_empty() {
             words += &prose(empty);
         } else {
-            let written = render::sheet(sheet, Format::Table, Texts::Safe, screen)?;
+            let written = render::sheet(sheet, Format::Table, Texts::Safe, screen, &mut std::io::sink())?;
             words += &written.text;
             words.extend(left_out(&written).map(|note| prose(&note)));
         }
