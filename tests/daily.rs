@@ -386,7 +386,9 @@ fn budgets_say_what_is_left_and_warn() {
     let narrow = world.terminal(80, &["report", "budgets", "--no-refresh", "--config", "long.toml"], &[]).stdout;
     let table: Vec<_> = narrow.lines().take_while(|line| !line.starts_with("note: ")).collect();
     assert!(table.iter().all(|line| line.chars().count() <= 80), "{narrow}");
-    assert!(["State", "Spent", "Used", "Left", "Forecast"].iter().all(|title| table[0].contains(title)), "{narrow}");
+    // On the first day of a month there is no forecast yet, and its column is left out.
+    let forecast = if json[0]["forecast_usd"].is_null() { "State" } else { "Forecast" };
+    assert!(["State", "Spent", "Used", "Left", forecast].iter().all(|title| table[0].contains(title)), "{narrow}");
     let page = of(&["overview", "--no-refresh"]).stdout;
     assert!(page.contains("\nbudget    all: $6.00 of $5.00 spent (120 %)"), "{page}");
     // A budget with an unknown name counts nothing, so it is a warning.

@@ -374,8 +374,8 @@ fn the_log_of_a_newer_state_is_not_replayed_into_an_older_copy() {
     fs::write(world.database(), older).unwrap();
     for args in [&["query", "SELECT 1"][..], &["report", "--no-refresh"]] {
         let said = world.mill(args);
-        let expected = "sessionmill: cannot open `[world]/data/mill.duckdb`: `[world]/data/mill.duckdb.wal` is the log of \
-                        another state of it, such as a newer one\n  hint: `sessionmill run` moves aside what is damaged";
+        let expected = "sessionmill: cannot open `[world]/data/mill.duckdb`: `[world]/data/mill.duckdb.wal` belongs to \
+                        another state of the database, such as a newer one\n  hint: `sessionmill run` moves aside what is damaged";
         assert!(said.status == 2 && said.stderr.starts_with(expected), "{said:?}");
     }
     let said = world.mill(&["run"]);

@@ -149,7 +149,7 @@ pub(super) fn prepare(database: &Path) -> error::Result<()> {
         Ok(Finding::Undone) => tracing::info!("an interrupted write of the database was undone"),
         Ok(Finding::OtherLog) => {
             let log = beside(database, "wal");
-            let reason = format!("`{}` is the log of another state of it, such as a newer one", log.display());
+            let reason = format!("`{}` belongs to another state of the database, such as a newer one", log.display());
             return Err(Error { fault: Some(Fault::Log), ..Error::cannot("open", database.display(), reason) });
         }
         Err(error) => {
