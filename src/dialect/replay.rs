@@ -1,8 +1,11 @@
 //! The items of a recording: what one part of it shows, and when.
 //!
 //! A part is a `$snapshot` event of PostHog with a list of rrweb events. Some of their data can be compressed. Text
-//! that a person typed is masked unless it is requested: the text of inputs, and the values of form fields in snapshots
-//! of the page.
+//! that a person typed is masked unless it is requested: the text of inputs, the values of form fields, and the text
+//! below fields and below elements that can be edited.
+//!
+//! A change of the page names only the number of the node that it changes or below which it adds one. So [`Nodes`] are
+//! collected from the whole recording first. Text of a node whose place in the page is unknown is masked, too.
 
 use super::Reader;
 use super::web::replay::kind;
@@ -10,6 +13,7 @@ use chrono::{DateTime, Utc};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use sessionmill_contract::Said;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 
 /// One thing that a recording shows.
@@ -43,9 +47,9 @@ struct Room {
 /// Replaces text that may contain what a person typed.
 const HIDDEN: &str = "(masked)";
 
-/// The items of a part of a recording: the event at a position on a line. `None` if that event is not a recording, or
-/// not by this id in this session of the client.
-pub(crate) fn items(line: &[u8], part: u32, [by, session]: [Option<&str>; 2], typed: Typed) -> Option<Vec<Item>> {
+/// The items of a part of a recording: the event at a position on a line. Typed text is not masked yet. `None` if that
+/// event is not a recording, or not by this id in this session of the client.
+pub(crate) fn items(line: &[u8], part: u32, [by, session]: [Option<&str>; 2]) -> Option<Vec<Item>> {
     let mut items = None;
     Reader::default().line(1, 0, line, &mut |event| {
         let Said::Activity(activity) = event.said else { return };
@@ -61,26 +65,98 @@ pub(crate) fn items(line: &[u8], part: u32, [by, session]: [Option<&str>; 2], ty
         };
         let time = event.time.unwrap_or_default();
         let mut room = UNPACKED;
-        items = Some(events.into_iter().map(|event| item(event, time, typed, &mut room)).collect());
+        items = Some(events.into_iter().map(|event| item(event, time, &mut room)).collect());
     });
     items
 }
 
-fn item(mut event: Value, time: DateTime<Utc>, typed: Typed, room: &mut Room) -> Item {
+fn item(mut event: Value, time: DateTime<Utc>, room: &mut Room) -> Item {
     unpack(&mut event, room);
     let source = event.pointer("/data/source").and_then(Value::as_u64);
     let event_type = kind(event.get("type").and_then(Value::as_u64), source);
     let millis = event.get("timestamp").and_then(Value::as_f64).map(|millis| (millis * 1e3) as i64);
     let time = millis.and_then(DateTime::from_timestamp_micros).unwrap_or(time);
-    if typed == Typed::Masked {
-        if event_type == "input"
-            && let Some(Value::String(text)) = event.pointer_mut("/data/text")
+    Item { time, event_type, data: event }
+}
+
+impl Item {
+    /// Masks what a person typed.
+    pub(crate) fn mask(&mut self, nodes: &Nodes) {
+        if self.event_type == "input"
+            && let Some(Value::String(text)) = self.data.pointer_mut("/data/text")
         {
             *text = stars(text);
         }
-        mask(&mut event, false);
+        mask(&mut self.data, false, nodes);
     }
-    Item { time, event_type, data: event }
+}
+
+/// The nodes of the pages that a recording shows, by number. A new page can use the numbers of an earlier one, so a
+/// node counts as typed text if it is that in one of the pages.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    /// The numbers of the nodes below a node.
+    below: HashMap<u64, Vec<u64>>,
+    known: HashSet<u64>,
+    /// Fields, elements that can be edited, and what is below them. Complete after [`Self::close`].
+    fields: HashSet<u64>,
+}
+
+impl Nodes {
+    /// Collects the nodes that an item shows.
+    pub(crate) fn learn(&mut self, item: &Item) {
+        self.walk(&item.data, None);
+    }
+
+    fn walk(&mut self, value: &Value, mut above: Option<u64>) {
+        match value {
+            Value::Array(values) => values.iter().for_each(|value| self.walk(value, above)),
+            Value::Object(fields) => {
+                let number = |name: &str| fields.get(name).and_then(Value::as_u64);
+                if let Some(id) = number("id") {
+                    // A node in a snapshot of the page, or one that is added. Without a type, it is a change of one.
+                    if fields.contains_key("type") {
+                        self.known.insert(id);
+                        self.below.entry(above.unwrap_or(id)).or_default().push(id);
+                    }
+                    if is_field(value) {
+                        self.fields.insert(id);
+                    }
+                    above = Some(id);
+                }
+                above = number("parentId").or(above);
+                fields.values().for_each(|value| self.walk(value, above));
+            }
+            _ => {}
+        }
+    }
+
+    /// Finds what is below fields, after all items were learned.
+    pub(crate) fn close(&mut self) {
+        let is_lost = |above: &&u64| !self.known.contains(*above);
+        self.fields.extend(self.below.keys().filter(is_lost).copied().collect::<Vec<_>>());
+        let mut open: Vec<_> = self.fields.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            open.extend(self.below.remove(&id).unwrap_or_default().into_iter().filter(|id| self.fields.insert(*id)));
+        }
+    }
+
+    /// Whether the text of a node is typed, or could be.
+    fn is_typed(&self, id: &Value) -> bool {
+        id.as_u64().is_none_or(|id| self.fields.contains(&id) || !self.known.contains(&id))
+    }
+}
+
+/// Whether a node, or a change of one, is a field or an element that can be edited.
+fn is_field(node: &Value) -> bool {
+    let editable = node.pointer("/attributes/contenteditable").is_some_and(|value| !is_off(value));
+    editable || matches!(node.get("tagName").and_then(Value::as_str), Some("input" | "textarea" | "select"))
+}
+
+/// Whether a value of the attribute `contenteditable` means that an element cannot be edited. Otherwise it is empty,
+/// `true` or `plaintext-only`.
+fn is_off(value: &Value) -> bool {
+    value.is_null() || value == false || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
 }
 
 /// Unpacks the data of an event, or fields of it. They are gzip data in a string with one character per byte.
@@ -114,20 +190,24 @@ fn unpack(event: &mut Value, room: &mut Room) {
     }
 }
 
-/// Masks the values of form fields, and the text inside them.
-fn mask(value: &mut Value, is_field: bool) {
+/// Masks the values of form fields, and the text of nodes that are `typed` or below a field.
+fn mask(value: &mut Value, typed: bool, nodes: &Nodes) {
+    let typed = typed || is_field(value);
     match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| mask(value, is_field)),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask(value, typed, nodes)),
         Value::Object(fields) => {
-            let tag = fields.get("tagName").and_then(Value::as_str);
-            let is_field = is_field || matches!(tag, Some("input" | "textarea" | "select"));
+            // Text of a node, a change of it, and a node that is added below another one.
+            let has = |name: &str| fields.contains_key(name);
+            let id = fields.get("id").filter(|_| has("textContent") || has("value"));
+            let above = fields.get("parentId").filter(|_| has("node"));
+            let typed = typed || id.or(above).is_some_and(|id| nodes.is_typed(id));
             // A wireframe of a mobile SDK.
             let is_wireframe =
                 fields.contains_key("inputType") || fields.get("type").and_then(Value::as_str) == Some("input");
             for (name, value) in fields.iter_mut() {
                 match value {
-                    Value::String(text) if name == "value" && is_wireframe => *text = stars(text),
-                    Value::String(text) if name == "textContent" && is_field => *text = stars(text),
+                    Value::String(text) if name == "value" && (is_wireframe || typed) => *text = stars(text),
+                    Value::String(text) if name == "textContent" && typed => *text = stars(text),
                     Value::Object(attributes) if name == "attributes" => {
                         if let Some(Value::String(text)) = attributes.get_mut("value") {
                             *text = stars(text);
@@ -135,7 +215,7 @@ fn mask(value: &mut Value, is_field: bool) {
                     }
                     // Data that could not be unpacked can contain anything.
                     Value::String(text) if text.starts_with("\u{1f}\u{8b}") => HIDDEN.clone_into(text),
-                    other => mask(other, is_field),
+                    other => mask(other, typed, nodes),
                 }
             }
         }
@@ -158,9 +238,16 @@ mod tests {
         let line = json!({"event": "$snapshot", "distinct_id": "u", "timestamp": 1_772_366_400,
                           "properties": {"$snapshot_data": events}});
         let line = line.to_string();
-        let items = |part, by| items(line.as_bytes(), part, [Some(by), None], typed);
+        let items = |part, by| items(line.as_bytes(), part, [Some(by), None]);
         assert_eq!([items(1, "u"), items(0, "v")], [None, None]);
-        items(0, "u").unwrap()
+        let mut items = items(0, "u").unwrap();
+        if typed == Typed::Masked {
+            let mut nodes = Nodes::default();
+            items.iter().for_each(|item| nodes.learn(item));
+            nodes.close();
+            items.iter_mut().for_each(|item| item.mask(&nodes));
+        }
+        items
     }
 
     fn packed(value: &Value) -> Value {
@@ -224,5 +311,32 @@ mod tests {
         assert!(
             shown[1].contains("rye, 2 kg") && shown[3].contains("ada@mill.example") && shown[2].contains("\"rye\"")
         );
+    }
+
+    #[test]
+    fn text_below_what_can_be_edited_is_typed_and_so_is_text_of_unknown_nodes() {
+        let text = |id: u64, text: &str| json!({"type": 3, "id": id, "textContent": text});
+        let page = json!({"node": {"type": 0, "id": 1, "childNodes": [
+            {"type": 2, "id": 2, "tagName": "div", "attributes": {"contenteditable": ""}, "childNodes": [text(3, "rye")]},
+            {"type": 2, "id": 4, "tagName": "textarea", "attributes": {}, "childNodes": [text(5, "oats")]},
+            {"type": 2, "id": 6, "tagName": "p", "attributes": {"contenteditable": "false"}, "childNodes": [text(7, "Flour")]},
+            {"type": 2, "id": 8, "tagName": "p", "attributes": {}, "childNodes": [text(9, "Salt")]}]}});
+        let change = |data: Value, time: u64| json!({"type": 3, "data": data, "timestamp": time});
+        let events = json!([
+            {"type": 2, "data": page, "timestamp": 1},
+            change(json!({"source": 0, "texts": [{"id": 3, "value": "rye 1"}, {"id": 5, "value": "oats 1"}, {"id": 7, "value": "Flour 1"}]}), 2),
+            change(json!({"source": 0, "adds": [
+                {"parentId": 2, "node": {"type": 2, "id": 10, "tagName": "p", "attributes": {}, "childNodes": [text(11, "rye 2")]}},
+                {"parentId": 10, "node": text(12, "rye 3")},
+                {"parentId": 6, "node": text(13, "Flour 2")},
+                {"parentId": 99, "node": text(14, "rye 4")}]}), 3),
+            change(json!({"source": 0, "texts": [{"id": 98, "value": "rye 5"}, {"id": 14, "value": "rye 6"}]}), 4),
+            change(json!({"source": 0, "attributes": [{"id": 8, "attributes": {"contenteditable": "true"}}], "texts": [{"id": 9, "value": "rye 7"}]}), 5),
+        ]);
+        let masked = items_of(&events, Typed::Masked).iter().map(|item| item.data.to_string()).collect::<String>();
+        assert!(["rye", "oats", "Salt"].iter().all(|typed| !masked.contains(typed)), "{masked}");
+        assert!(["Flour", "Flour 1", "Flour 2"].iter().all(|text| masked.contains(&format!("\"{text}\""))), "{masked}");
+        let shown = items_of(&events, Typed::Shown).iter().map(|item| item.data.to_string()).collect::<String>();
+        assert!((1..=7).all(|number| shown.contains(&format!("rye {number}"))), "{shown}");
     }
 }

@@ -94,7 +94,7 @@ pub struct Tracking {
 
 static MANIFEST: Manifest = Manifest {
     name: "tracking",
-    version: 4,
+    version: 5,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     // Links come first: events are settled when it is known which ids are one person.

@@ -95,6 +95,11 @@ impl<'de> Found<'de> {
         self.at(key as usize)
     }
 
+    /// Whether a property was there, with any value.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.positions[key as usize] > 0
+    }
+
     pub(super) fn set(&mut self, key: Key, value: Scalar<'de>) {
         self.put(key as usize, value);
     }

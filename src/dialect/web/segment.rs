@@ -19,7 +19,7 @@ use super::{Envelope, Flaw, Output, address, device, geo};
 use crate::dialect::json::{is_id, shortened};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::Activity;
-use sessionmill_contract::activity::Link;
+use sessionmill_contract::activity::{Device, Link};
 
 const NO_ID: Flaw = "no `userId`, and no `anonymousId` in its place";
 const LONG_ID: Flaw = "its `userId` or `anonymousId` is longer than 512 bytes";
@@ -55,6 +55,10 @@ pub(super) fn emit(
     let screen = record.name.get().or(properties.get(Key::PlainName)).filter(|_| call == Call::Screen);
     let query = Query::of(url);
     let session = places.iter().find_map(|found| found.get(Key::SessionId));
+    let visit = session.and_then(|session| visit_of(session, anonymous.unwrap_or(distinct_id)));
+    // Browsers give an empty referrer where a page was not reached by a link.
+    let is_direct = url.is_some() && context.has(Key::PlainReferrer);
+    let referrer = of_page(Key::PlainReferrer).or(is_direct.then_some("$direct"));
     let text = output.properties(record);
     output.event(
         record.event_id(properties.get(Key::InsertId)),
@@ -65,20 +69,33 @@ pub(super) fn emit(
             name,
             part: 0,
             distinct_id,
-            client_session_id: session.filter(|id| is_id(id)),
+            client_session_id: visit.as_deref().or(session).filter(|id| is_id(id)),
             links: &links(call, user, anonymous, record.previous_id.id()),
             url: address(screen.or(url)),
             path: address(of_page(Key::PlainPath)),
-            referrer: address(of_page(Key::PlainReferrer)),
+            referrer: address(referrer),
             campaign: query.campaign(&places),
             click_ids: &query.click_ids(&places),
-            device: device(&places),
+            device: device_of(&places),
             geo: geo(&places),
             properties: text,
             replay: None,
         },
     );
     Ok(())
+}
+
+/// The client session of an id that is not unique. RudderStack's SDKs count sessions by the time at which they begin, so
+/// visitors who come at the same time have the same number: it names a session only together with the visitor.
+fn visit_of(session: &str, visitor: &str) -> Option<String> {
+    session.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{visitor}/{session}"))
+}
+
+/// The device. Mobile SDKs write the operating system in the place of its type.
+fn device_of<'a>(places: &[&'a Found<'_>]) -> Device<'a> {
+    let Device { kind, .. } = device(places);
+    let is_mobile = kind.is_some_and(|kind| ["ios", "android"].iter().any(|os| kind.eq_ignore_ascii_case(os)));
+    Device { kind: if is_mobile { Some("Mobile") } else { kind }, ..device(places) }
 }
 
 fn time(record: &Record<'_>, envelope: Envelope) -> Result<DateTime<Utc>, Flaw> {

@@ -263,9 +263,9 @@ fn a_call_of_segment_is_read_whole() {
     let line = r#"{"anonymousId":"a-3","channel":"web","context":{"ip":"192.0.2.9","campaign":{"name":"spring","source":"letter","medium":"email","term":"rye","content":"top"},"page":{"path":"/flour","referrer":"https://friend.example/","search":"","title":"Flour","url":"https://mill.example/flour?fbclid=F1"},"userAgent":"Mozilla/5.0 (iPhone)","os":{"name":"iOS","version":"18.3"},"device":{"type":"ios"},"screen":{"width":390,"height":844,"density":3},"timezone":"Europe/Vienna","locale":"de-AT","sessionId":1772366000123,"location":{"country":"AT","region":"W","city":"Vienna"},"library":{"name":"RudderLabs JavaScript SDK"}},"event":"Flour Added","integrations":{"All":true},"messageId":"m-1","originalTimestamp":"2026-03-01T12:00:00.000Z","properties":{"sku":"R-1","url":"https://mill.example/p/R-1","path":"/p"},"type":"track","userId":"u-7"}"#;
     assert_eq!(
         one(line),
-        "1.0 Event Flour Added by u-7 at 03-01T12:00:00 id=m-1 session=1772366000123 \
+        "1.0 Event Flour Added by u-7 at 03-01T12:00:00 id=m-1 session=a-3/1772366000123 \
          url=https://mill.example/flour?fbclid=F1 path=/flour referrer=https://friend.example/ source=letter \
-         medium=email campaign=spring term=rye content=top device=ios os=iOS os_version=18.3 \
+         medium=email campaign=spring term=rye content=top device=Mobile os=iOS os_version=18.3 \
          agent=Mozilla/5.0 (iPhone) ip=192.0.2.9 country=AT region=W city=Vienna zone=Europe/Vienna fbclid=F1 \
          screen=390x844 u-7=a-3"
     );
@@ -273,6 +273,14 @@ fn a_call_of_segment_is_read_whole() {
     assert_eq!(
         one(page),
         "1.0 View page by a at 03-01T00:00:00 url=https://mill.example/a path=/a referrer=https://friend.example/"
+    );
+    let direct = r#"{"type":"page","anonymousId":"a","timestamp":"2026-03-01","context":{"page":{"url":"https://mill.example/b","referrer":""}}}"#;
+    assert_eq!(one(direct), "1.0 View page by a at 03-01T00:00:00 url=https://mill.example/b referrer=$direct");
+    let silent = direct.replace(r#","referrer":"""#, "");
+    assert_eq!(
+        one(&silent),
+        "1.0 View page by a at 03-01T00:00:00 url=https://mill.example/b",
+        "no word of a referrer"
     );
     let screen =
         r#"{"type":"screen","name":"Basket","userId":"u","timestamp":"2026-03-01","properties":{"name":"other"}}"#;

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
-use crate::dialect::replay::{Item, Typed, items};
+use crate::dialect::replay::{Item, Nodes, Typed, items};
 use crate::plugs::tracking::report::session;
 use crate::source::Source;
 use crate::source::passage::{Passage, Passages};
@@ -81,7 +81,8 @@ pub(in crate::plugs::tracking) struct Recording {
     /// Where the line of each part is in the copy.
     places: Vec<Passage>,
     passages: Passages,
-    typed: Typed,
+    /// The nodes of its pages, if typed text is masked.
+    nodes: Option<Nodes>,
     /// The items in order of time, each as a part and an index in it. Items of the same time keep the order of the
     /// recording.
     order: std::vec::IntoIter<(DateTime<Utc>, u32, u32)>,
@@ -119,14 +120,18 @@ impl Recording {
         }
         let place = |part: &Part| places.get(&(part.session_file.as_str(), part.passage)).copied();
         let places = parts.iter().filter_map(place).collect();
-        let mut recording = Self { places, parts, passages, typed, order: Vec::new().into_iter(), at_hand: Vec::new() };
-        let mut order = Vec::new();
+        let order = Vec::new().into_iter();
+        let mut recording = Self { places, parts, passages, nodes: None, order, at_hand: Vec::new() };
+        let (mut order, mut nodes) = (Vec::new(), Nodes::default());
         for part in 0..recording.parts.len() as u32 {
             let items = recording.items(part)?;
+            items.iter().for_each(|item| nodes.learn(item));
             order.extend((0..).zip(&items).map(|(number, item)| (item.time, part, number)));
         }
         order.sort_unstable();
         recording.order = order.into_iter();
+        nodes.close();
+        recording.nodes = Some(nodes).filter(|_| typed == Typed::Masked);
         Ok(recording)
     }
 
@@ -142,7 +147,7 @@ impl Recording {
         let Part { session_file, number, distinct_id, client_session_id, .. } = part;
         let line = self.passages.read(*place).map_err(|error| Error::cannot("read", session_file, error))?;
         let whose = [Some(distinct_id.as_str()), client_session_id.as_deref()];
-        items(&line, *number, whose, self.typed).ok_or_else(|| {
+        items(&line, *number, whose).ok_or_else(|| {
             Error::cannot("replay", session_file, "it has changed since it was read")
                 .hint("`sessionmill run` reads it again")
         })
@@ -150,7 +155,10 @@ impl Recording {
 
     fn line(&mut self, part: u32, number: u32) -> Result<Option<String>> {
         if self.at_hand.iter().all(|(known, _)| *known != part) {
-            let items = self.items(part)?;
+            let mut items = self.items(part)?;
+            if let Some(nodes) = &self.nodes {
+                items.iter_mut().for_each(|item| item.mask(nodes));
+            }
             self.at_hand.truncate(AT_HAND - 1);
             self.at_hand.insert(0, (part, items));
         }
