@@ -199,7 +199,8 @@ impl Store {
         failpoint::point("before-checkpoint", "");
         self.connection.execute_batch("CHECKPOINT")?;
         failpoint::point("after-checkpoint", "");
-        self.rollback.remove()
+        self.rollback.remove();
+        Ok(())
     }
 
     /// Reads. Damage that the body meets is recorded, so that the next pass repairs it even if it does not meet it.

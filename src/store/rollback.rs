@@ -20,8 +20,9 @@
 //! since, or one in which a piece in use differs, because the database was replaced by a copy of another time.
 //!
 //! Every commit to the log follows a [`Rollback::keep`]. So the rollback file also shows to which state of the database
-//! a log belongs. DuckDB does not check this: if the database file alone is replaced by an older copy, DuckDB replays
-//! the log that is still beside it, and its deletions hit other rows than they were meant for.
+//! a log belongs: it has a fingerprint of the log. DuckDB does not check this. If the database file alone is replaced by
+//! an older copy, DuckDB replays the log that is still beside it, and its deletions hit other rows than they were meant
+//! for. A log with another fingerprint, such as that of a backup or of another program, is left to DuckDB.
 
 use crate::base::atomic_file;
 use crate::base::error::{self, Error};
@@ -50,8 +51,15 @@ const PIECES: usize = 64;
 /// The checksum at the beginning of a block or a header.
 const CHECKSUM: usize = 8;
 
-/// The beginning of a rollback file. The number is that of its format.
-const MAGIC: &[u8] = b"sessionmill rollback 1\n";
+/// The beginning of a rollback file. The number is that of its format. The fingerprint of the log follows, or zeros as
+/// long as there is no log, then the checksum of the rest.
+const MAGIC: &[u8] = b"sessionmill rollback 2\n";
+
+/// The MD5 hash of the beginning of a log: so many bytes include the checksums of the first rows. A shorter log has
+/// none yet.
+type Fingerprint = [u8; 16];
+const BEGINNING: usize = 256;
+const NONE: Fingerprint = [0; 16];
 
 /// The rollback file of a database that is open for writing.
 pub(super) struct Rollback {
@@ -59,8 +67,8 @@ pub(super) struct Rollback {
     /// The database file, opened for reading when it is first needed. It must be closed after DuckDB has closed it,
     /// because closing it also releases the record lock of DuckDB.
     file: RefCell<Option<File>>,
-    /// The headers of the state that the rollback file has.
-    kept: RefCell<Vec<u8>>,
+    /// The headers of the state that the rollback file has, and the fingerprint of the log in it.
+    kept: RefCell<(Vec<u8>, Fingerprint)>,
 }
 
 impl Rollback {
@@ -74,8 +82,8 @@ impl Rollback {
     /// If they cannot be copied, the database can still be written, only without this protection.
     pub(super) fn keep(&self, connection: &Connection) {
         if let Err(error) = self.try_keep(connection) {
-            // A file of an older state would make the log look as if it belonged to another one.
-            let _ = self.remove();
+            // A file of an older state is of no use.
+            self.remove();
             tracing::warn!(
                 error = error.to_string(),
                 "`{}` cannot be written: if this process is killed while it writes the database, the database can be \
@@ -92,14 +100,24 @@ impl Rollback {
             none => none.insert(open(&self.database, false)?),
         };
         let headers = read(file, 0, HEADERS)?;
-        if *self.kept.borrow() == headers {
-            return Ok(());
-        }
-        // A failure is not repeated with every commit.
-        self.kept.replace(headers.clone());
+        let log = fingerprint(&self.database);
         let path = path(&self.database);
+        {
+            let (known, known_log) = &mut *self.kept.borrow_mut();
+            if *known == headers {
+                if *known_log != log {
+                    *known_log = log;
+                    open(&path, true)?.write_all_at(&log, MAGIC.len() as u64)?;
+                }
+                return Ok(());
+            }
+            // A failure is not repeated with every commit.
+            (*known, *known_log) = (headers.clone(), log);
+        }
         if let Some(bytes) = load(&path)?
+            && is_whole(&bytes)
             && let Some(kept) = Kept::of(&bytes)
+            && kept.log == log
             && matches!(kept.compare(file), Ok(Some(torn)) if torn.is_empty())
         {
             return Ok(());
@@ -108,20 +126,18 @@ impl Rollback {
         for block in &mut blocks {
             block.bytes = read(file, block.offset(size), size)?.into();
         }
-        atomic_file::write(&path, Kept { headers: &headers, size, blocks }.to_bytes(), Some(0o600))
+        atomic_file::write(&path, Kept { log, headers: &headers, size, blocks }.to_bytes(), Some(0o600))
     }
 
     /// Removes the rollback file after a checkpoint: it is of the state before, and can have names of people who have
     /// been erased since.
-    ///
-    /// # Errors
-    ///
-    /// If it is there and cannot be removed.
-    pub(super) fn remove(&self) -> error::Result<()> {
+    pub(super) fn remove(&self) {
+        self.kept.take();
         let path = path(&self.database);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::cannot("remove", path.display(), error)),
-            _ => Ok(()),
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!(error = error.to_string(), "cannot remove `{}`", path.display());
         }
     }
 }
@@ -171,8 +187,8 @@ fn look(database: &Path) -> Result<Finding> {
     if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(Finding::Nothing);
     }
-    if std::fs::metadata(beside(database, "wal")).is_ok_and(|log| log.len() > 0) && !kept.is_followed_by(&file)? {
-        return Ok(if is_whole(&bytes) { Finding::OtherLog } else { Finding::Nothing });
+    if kept.log != NONE && kept.log == fingerprint(database) && kept.is_newer_than(&file)? {
+        return Ok(Finding::OtherLog);
     }
     let torn = kept.compare(&file)?.unwrap_or_default();
     if torn.is_empty() || !is_whole(&bytes) {
@@ -187,6 +203,7 @@ fn look(database: &Path) -> Result<Finding> {
 
 /// The content of a rollback file.
 struct Kept<'b> {
+    log: Fingerprint,
     headers: &'b [u8],
     /// The size of a block in bytes.
     size: usize,
@@ -242,13 +259,16 @@ impl Kept<'_> {
         Ok(Some(torn))
     }
 
-    /// Whether a database file has the state of this rollback file, or the next one. A checkpoint writes the older of
-    /// the two headers and leaves the newer one, so the next state still has the newer header of this one.
-    fn is_followed_by(&self, file: &File) -> Result<bool> {
-        let [first, second] = [1, 2].map(|slot| slot * HEADER);
-        let iteration = |slot: usize| self.headers[slot + CHECKSUM..].first_chunk().copied().map(u64::from_le_bytes);
-        let newer = if iteration(first) > iteration(second) { first } else { second };
-        has(file, newer as u64, HEADER, |header| header == &self.headers[newer..newer + HEADER])
+    /// Whether a database file is an older state of the database of this rollback file. Each checkpoint has a higher
+    /// number than the one before.
+    fn is_newer_than(&self, file: &File) -> Result<bool> {
+        let number = |headers: &[u8]| {
+            let numbers = [1, 2].map(|slot| headers[slot * HEADER + CHECKSUM..].first_chunk().copied());
+            numbers.into_iter().flatten().map(u64::from_le_bytes).max()
+        };
+        has(file, 0, HEADERS, |headers| {
+            headers[..HEADER] == self.headers[..HEADER] && number(headers) < number(self.headers)
+        })
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -259,14 +279,15 @@ impl Kept<'_> {
             content.extend(block.free.to_le_bytes());
             content.extend(&*block.bytes);
         }
-        [MAGIC, &Md5::digest(&content), &content].concat()
+        [MAGIC, &self.log, &Md5::digest(&content), &content].concat()
     }
 }
 
 impl<'b> Kept<'b> {
     /// `None` if the file was not written by this version of the program, or is not complete.
     fn of(bytes: &'b [u8]) -> Option<Self> {
-        let (_, content) = bytes.strip_prefix(MAGIC)?.split_at_checked(16)?;
+        let (log, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
+        let (_, content) = rest.split_at_checked(16)?;
         let (headers, rest) = content.split_at_checked(HEADERS)?;
         let (size, mut rest) = number(rest)?;
         let size = usize::try_from(size).ok()?;
@@ -278,14 +299,14 @@ impl<'b> Kept<'b> {
             blocks.push(Block { id, free, bytes: bytes.into() });
             rest = after;
         }
-        Some(Self { headers, size, blocks })
+        Some(Self { log: *log, headers, size, blocks })
     }
 }
 
 /// Whether a rollback file has the checksum that it was written with.
 fn is_whole(bytes: &[u8]) -> bool {
-    let parts = bytes.strip_prefix(MAGIC).and_then(|rest| rest.split_at_checked(16));
-    parts.is_some_and(|(checksum, content)| Md5::digest(content)[..] == *checksum)
+    let rest = bytes.get(MAGIC.len() + NONE.len()..).and_then(|rest| rest.split_at_checked(16));
+    rest.is_some_and(|(checksum, content)| Md5::digest(content)[..] == *checksum)
 }
 
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
@@ -309,7 +330,16 @@ fn path(database: &Path) -> PathBuf {
     beside(database, "rollback")
 }
 
+/// The fingerprint of the log beside a database.
+fn fingerprint(database: &Path) -> Fingerprint {
+    let beginning = open(&beside(database, "wal"), false).and_then(|log| read(&log, 0, BEGINNING));
+    beginning.map_or(NONE, |beginning| Md5::digest(beginning).into())
+}
+
 fn load(path: &Path) -> Result<Option<Vec<u8>>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     match std::fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -346,7 +376,7 @@ mod tests {
     /// The rollback file of a database with two blocks of metadata. Only the first two pieces of a block are in use.
     fn rollback() -> Vec<u8> {
         let block = |id: u64| Block { id, free: !0b11, bytes: vec![id as u8; SIZE].into() };
-        Kept { headers: &[9; HEADERS], size: SIZE, blocks: vec![block(0), block(2)] }.to_bytes()
+        Kept { log: NONE, headers: &[9; HEADERS], size: SIZE, blocks: vec![block(0), block(2)] }.to_bytes()
     }
 
     /// The bytes of that database. Block 1 is of data.
@@ -394,7 +424,7 @@ mod tests {
         let short = database()[..HEADERS + SIZE].to_vec();
         assert_eq!(undone(&short, &whole), (false, short));
         let torn = changed(place(2));
-        for at in [0, MAGIC.len(), whole.len() - 1] {
+        for at in [0, MAGIC.len() + NONE.len(), whole.len() - 1] {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
             assert_eq!(undone(&torn, &damaged), (false, torn.clone()), "byte {at} of the rollback file");
@@ -404,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_belongs_to_the_state_that_was_kept_and_to_the_next_one() {
+    fn the_log_that_was_kept_does_not_belong_to_an_older_state() {
         let numbered = |first: u64, second: u64| {
             let mut bytes = database();
             for (slot, number) in [(1, first), (2, second)] {
@@ -412,8 +442,11 @@ mod tests {
             }
             bytes
         };
+        let log = "log".repeat(100);
         let base = numbered(6, 7);
-        let rollback = Kept { headers: &base[..HEADERS], size: SIZE, blocks: Vec::new() }.to_bytes();
+        let kept =
+            |log: Fingerprint| Kept { log, headers: &base[..HEADERS], size: SIZE, blocks: Vec::new() }.to_bytes();
+        let of_log = kept(Md5::digest(&log.as_bytes()[..BEGINNING]).into());
         let found = |database: &[u8], rollback: &[u8], log: &str| {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("d");
@@ -422,17 +455,16 @@ mod tests {
             std::fs::write(beside(&file, "wal"), log).unwrap();
             look(&file).unwrap()
         };
-        for other in [numbered(4, 5), numbered(6, 5), numbered(8, 9), b"short".to_vec()] {
-            assert_eq!(found(&other, &rollback, "log"), Finding::OtherLog);
-            assert_eq!(found(&other, &rollback, ""), Finding::Nothing);
-            assert_eq!(
-                found(&other, &rollback[..rollback.len() - 1], "log"),
-                Finding::Nothing,
-                "a damaged rollback file"
-            );
+        for older in [numbered(4, 5), numbered(6, 5)] {
+            assert_eq!(found(&older, &of_log, &(log.clone() + "more")), Finding::OtherLog);
+            assert_eq!(found(&older, &of_log, &log.replace('l', "L")), Finding::Nothing, "the log of a backup");
+            assert_eq!(found(&older, &of_log, ""), Finding::Nothing);
+            assert_eq!(found(&older, &kept(NONE), &log), Finding::Nothing, "begun since");
         }
-        for same in [base.clone(), numbered(8, 7)] {
-            assert_eq!(found(&same, &rollback, "log"), Finding::Nothing);
+        let mut other = numbered(4, 5);
+        other[0] = 8;
+        for other in [base.clone(), numbered(8, 7), numbered(8, 9), other, b"short".to_vec()] {
+            assert_eq!(found(&other, &of_log, &log), Finding::Nothing);
         }
     }
 }
