@@ -6,8 +6,8 @@
 //! whole, and its checksum changes. If the process is killed within this write, or the machine loses power, the block
 //! consists of a new part and an old part, and neither checksum fits: DuckDB cannot open the database any more.
 //!
-//! So [`Rollback::keep`] copies these blocks to `<database>.rollback` before a commit or a checkpoint, and
-//! [`prepare`] puts them back before the database is opened. A database of 1.4 GB has nine of them, each of 64 KB. For example:
+//! So [`Rollback::keep`] copies these blocks to `<database>.rollback` before a commit or a checkpoint, and [`prepare`]
+//! puts them back before the database is opened. A database of 1.4 GB has nine of them, each of 64 KB. For example:
 //!
 //! ```text
 //! keep     headers H, block 7 with the pieces a b . . and their checksum
@@ -83,7 +83,7 @@ impl Rollback {
     pub(super) fn keep(&self, connection: &Connection) {
         if let Err(error) = self.try_keep(connection) {
             // A file of an older state is of no use.
-            self.remove();
+            self.delete();
             tracing::warn!(
                 error = error.to_string(),
                 "`{}` cannot be written: if this process is killed while it writes the database, the database can be \
@@ -133,6 +133,10 @@ impl Rollback {
     /// been erased since.
     pub(super) fn remove(&self) {
         self.kept.take();
+        self.delete();
+    }
+
+    fn delete(&self) {
         let path = path(&self.database);
         if let Err(error) = std::fs::remove_file(&path)
             && error.kind() != ErrorKind::NotFound
@@ -221,7 +225,7 @@ struct Block<'b> {
 
 impl Block<'_> {
     fn offset(&self, size: usize) -> u64 {
-        HEADERS as u64 + self.id * size as u64
+        self.id.saturating_mul(size as u64).saturating_add(HEADERS as u64)
     }
 
     /// Whether all pieces that are in use have the same bytes in `other`, which is as long as this block.
