@@ -218,9 +218,10 @@ struct Held {
 /// Waits until nobody else has the database open for writing, and then excludes writers.
 fn hold(database: &Path, until: Instant) -> Result<Held> {
     // A user who may not write the database must not create the lock file, because its owner could not use it then.
-    let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
+    let may_write = may_write(database);
+    let take = if may_write { StoreLock::take } else { StoreLock::take_to_read };
     let lock = take(database, until)?;
-    if may_write(database) {
+    if may_write {
         rollback::prepare(database).map_err(|error| with_way_out(database, error))?;
     }
     let file = open(database).map_err(|error| Error::cannot("open", database.display(), error))?;

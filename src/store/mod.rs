@@ -1,8 +1,8 @@
 //! The only user of DuckDB. It opens the database for short periods, under a lock file.
 //!
 //! Only `copy` and `rollback` open the database or its log as a plain file, and they hold the lock file meanwhile.
-//! DuckDB's own lock is a record lock, which the kernel releases as soon as the process closes any descriptor of the file. DuckDB's lock
-//! also excludes other processes only, not other threads; the lock file excludes both.
+//! DuckDB's own lock is a record lock, which the kernel releases as soon as the process closes any descriptor of the
+//! file. DuckDB's lock also excludes other processes only, not other threads; the lock file excludes both.
 
 mod adopt;
 mod baseline;

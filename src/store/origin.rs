@@ -69,7 +69,12 @@ impl OriginFile {
     /// The origin of a database, if there is one and this program knows its schema. A database of a newer program must
     /// not be moved aside.
     pub(super) fn known(database: &DatabaseFile) -> Option<Self> {
-        Self::read(database).filter(|origin| origin.sessionmill_schema <= database.schema.version())
+        Self::read(database).filter(|origin| origin.is_known(database))
+    }
+
+    /// Whether this program knows the schema of the database.
+    pub(super) fn is_known(&self, database: &DatabaseFile) -> bool {
+        self.sessionmill_schema <= database.schema.version()
     }
 
     /// The origin of a database; `None` if there is none or it cannot be read.
@@ -83,9 +88,17 @@ impl OriginFile {
     ///
     /// If the file is there but cannot be read, or is not an origin.
     pub(super) fn load(database: &Path) -> Result<Option<Self>> {
-        let Some(text) = Self::text(database)? else { return Ok(None) };
-        let parsed = serde_json::from_slice(&text).map(Some);
-        parsed.map_err(|_| Error::cannot("read", beside(database, NAME).display(), "not written by sessionmill"))
+        Self::text(database)?.map(|text| Self::parse(database, &text)).transpose()
+    }
+
+    /// Reads the content of the file.
+    ///
+    /// # Errors
+    ///
+    /// If it is not an origin.
+    pub(super) fn parse(database: &Path, text: &[u8]) -> Result<Self> {
+        let cannot = || Error::cannot("read", beside(database, NAME).display(), "not written by sessionmill");
+        serde_json::from_slice(text).map_err(|_| cannot())
     }
 
     /// What the file contains; `None` if there is none.

@@ -33,9 +33,12 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<(Store, Op
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
     // Reading may be forbidden, or fail for a moment. If a new file replaced this one, nobody would be forgotten.
-    OriginFile::text(path)?;
-    let unreadable = OriginFile::load(path).err();
-    let mut origin = OriginFile::known(path);
+    let text = OriginFile::text(path)?;
+    let (origin, unreadable) = match text.map(|text| OriginFile::parse(path, &text)).transpose() {
+        Ok(origin) => (origin, None),
+        Err(error) => (None, Some(error)),
+    };
+    let mut origin = origin.filter(|origin| origin.is_known(path));
     if !path.exists()
         && let Some(error) = unreadable
     {

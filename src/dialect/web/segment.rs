@@ -93,9 +93,11 @@ fn visit_of(session: &str, visitor: &str) -> Option<String> {
 
 /// The device. Mobile SDKs write the operating system in the place of its type.
 fn device_of<'a>(places: &[&'a Found<'_>]) -> Device<'a> {
-    let Device { kind, .. } = device(places);
-    let is_mobile = kind.is_some_and(|kind| ["ios", "android"].iter().any(|os| kind.eq_ignore_ascii_case(os)));
-    Device { kind: if is_mobile { Some("Mobile") } else { kind }, ..device(places) }
+    let mut device = device(places);
+    if device.kind.is_some_and(|kind| ["ios", "android"].iter().any(|os| kind.eq_ignore_ascii_case(os))) {
+        device.kind = Some("Mobile");
+    }
+    device
 }
 
 fn time(record: &Record<'_>, envelope: Envelope) -> Result<DateTime<Utc>, Flaw> {

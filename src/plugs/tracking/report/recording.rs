@@ -122,16 +122,18 @@ impl Recording {
         let places = parts.iter().filter_map(place).collect();
         let order = Vec::new().into_iter();
         let mut recording = Self { places, parts, passages, nodes: None, order, at_hand: Vec::new() };
-        let (mut order, mut nodes) = (Vec::new(), Nodes::default());
+        let (mut order, mut nodes) = (Vec::new(), (typed == Typed::Masked).then(Nodes::default));
         for part in 0..recording.parts.len() as u32 {
             let items = recording.items(part)?;
-            items.iter().for_each(|item| nodes.learn(item));
+            if let Some(nodes) = &mut nodes {
+                items.iter().for_each(|item| nodes.learn(item));
+            }
             order.extend((0..).zip(&items).map(|(number, item)| (item.time, part, number)));
         }
         order.sort_unstable();
         recording.order = order.into_iter();
-        nodes.close();
-        recording.nodes = Some(nodes).filter(|_| typed == Typed::Masked);
+        nodes.iter_mut().for_each(Nodes::close);
+        recording.nodes = nodes;
         Ok(recording)
     }
 
