@@ -5,13 +5,14 @@ use crate::rules::Fact;
 use crate::rules::comparison::Comparison;
 use crate::rules::definition::{self, after_preamble, after_reminder, after_talk};
 use crate::rules::exclusion::{is_excluded, is_no_statement, point};
-use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
-use crate::rules::lexicon::strip;
+use crate::rules::lead::{Lead, affirms_in_short, calls_right, denies_in_short, lead};
 use crate::rules::mood::{is_general, obliges};
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, values};
+use crate::rules::phrase::strip;
+use crate::rules::sentence::{Sentence, has, has_stems, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::term::is_quoted;
+use crate::rules::word::Word;
 use crate::rules::worth::{FACT, worth};
 
 /// The correction or confirmation that begins in a sentence.
@@ -178,17 +179,6 @@ fn agreed(words: &[Word]) -> Option<&[Word]> {
     let at = (2..words.len()).find(|at| is_clause(*at) && says(&words[*at..]))?;
     let is_last = words[at + 1..].iter().all(Word::is_mark);
     Some(if is_last { &words[..at - 1] } else { words })
-}
-
-/// "Wednesdays at 10 is correct, …"
-pub(super) fn calls_right(words: &[Word]) -> bool {
-    const CLAUSE: usize = 12;
-    let (clause, _) = clause(words);
-    let is_right = |pair: &[Word]| pair[0].is(Sign::Copula) && pair[1].is(Sign::Right);
-    let is_right_about = matches!(clause, [you, right, about, ..]
-        if matches!(&*you.lower, "you're" | "you") && right.is(Sign::Right) && matches!(&*about.lower, "about" | "on" | "that"));
-    !has(clause, Sign::Negation)
-        && (is_right_about || clause.len() <= CLAUSE && clause.windows(2).skip(1).any(is_right))
 }
 
 /// "Idle is fine but machines in changeover don't count": the words after "but".

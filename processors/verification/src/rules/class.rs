@@ -1,10 +1,11 @@
 //! Statements that define a thing by its class: "A P0 is an outage that …".
 
-use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
+use crate::rules::phrase::{split_at, strip};
+use crate::rules::sentence::{Sentence, clause, has, has_stems, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name, is_quoted};
+use crate::rules::word::Word;
 use crate::rules::worth::{MEANING, has_value, worth};
 
 /// The most words of a term that is only recognised by its class.

@@ -2,14 +2,14 @@
 //! correction or a confirmation.
 
 use crate::Detection;
-use crate::rules::answer::calls_right;
 use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
-use crate::rules::lead::{Lead, lead};
-use crate::rules::lexicon::{oppose, strip};
+use crate::rules::lead::{Lead, calls_right, lead};
 use crate::rules::mood::{is_general, is_past, is_report, obliges, proposes};
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
+use crate::rules::phrase::{oppose, split_at, strip};
+use crate::rules::sentence::{Sentence, clause, has, has_stems, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::term::is_a_term;
+use crate::rules::word::Word;
 use crate::rules::worth::{FACT, has_value, worth};
 use std::collections::BTreeSet;
 

@@ -5,12 +5,13 @@ use crate::rules::Fact;
 use crate::rules::class::{is_class, is_formula, is_rule};
 use crate::rules::exclusion::{is_excluded, judges};
 use crate::rules::lead::{Lead, lead};
-use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
+use crate::rules::phrase::{split_at, strip};
+use crate::rules::sentence::{Sentence, clause, has, has_stems, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::is_a_term;
+use crate::rules::word::Word;
 use crate::rules::worth::{MEANING, has_value, worth};
 
 /// The points that make a rule of a statement that nobody asked for.

@@ -1,8 +1,8 @@
 //! The field of work of a statement, by its words.
 
 use crate::Domain;
-use crate::rules::sentence::Word;
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 
 /// Whether a domain belongs to business rather than to software.
 pub(super) fn is_of_a_trade(domain: Domain) -> bool {

@@ -1,6 +1,6 @@
 //! The entities of a statement: identifiers, names, acronyms, numbers with their units, terms of a trade.
 
-use crate::rules::sentence::Word;
+use crate::rules::word::Word;
 use std::collections::BTreeSet;
 
 /// The most entities of one claim.

@@ -1,11 +1,12 @@
 //! Statements that are not knowledge: questions, wishes, orders, guesses, jokes, opinions, facts about this moment or
 //! about the code at hand, words of other people, and locations of files.
 
-use crate::rules::lexicon::strip;
 use crate::rules::order::{ends_in_an_order, is_order};
 use crate::rules::path::is_path;
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems};
+use crate::rules::phrase::strip;
+use crate::rules::sentence::{Sentence, clause, has, has_stems};
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 
 /// Whether a statement, given without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {

@@ -12,8 +12,9 @@ use crate::rules::lexicon::Marks;
 use crate::rules::mood::{is_general, is_past, obliges};
 use crate::rules::order::is_order;
 use crate::rules::path::is_path;
-use crate::rules::sentence::{Sentence, Word, stems};
+use crate::rules::sentence::{Sentence, stems};
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 use crate::rules::worth::{has_value, worth};
 
 /// A sentence in its context.
@@ -269,7 +270,7 @@ impl<'a> Unit<'a> {
             after: said.get(at + 1),
             lead,
             words,
-            marks: Marks::of(&sentence.words),
+            marks: Marks::of(sentence.words.iter().map(|word| word.marks)),
             length: sentence.words.iter().filter(|word| !word.is_mark()).count(),
             count: said.len(),
             at,

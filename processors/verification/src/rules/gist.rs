@@ -1,7 +1,8 @@
 //! The gist of a text, to find out whether another text already says the same.
 
-use crate::rules::sentence::{Sentence, Word};
+use crate::rules::sentence::Sentence;
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 use std::collections::BTreeSet;
 
 /// The meaningful words of a text, and whether it negates something.

@@ -2,8 +2,8 @@
 
 use crate::rules::feature::Unit;
 use crate::rules::lead::Lead;
-use crate::rules::lexicon::strip;
 use crate::rules::order::is_order;
+use crate::rules::phrase::strip;
 use crate::rules::sentence::clause;
 use crate::rules::sign::Sign;
 use crate::{Detection, Scope};

@@ -1,8 +1,9 @@
 //! The lead of a sentence: the words of agreement, disagreement or politeness before its point.
 
-use crate::rules::lexicon::strip;
-use crate::rules::sentence::{Word, clause, has};
+use crate::rules::phrase::strip;
+use crate::rules::sentence::{clause, has};
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 
 /// How a sentence responds to what was said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,17 @@ pub(super) fn affirms_in_short(words: &[Word]) -> bool {
 /// Whether two words stand for a whole statement: "they do".
 fn is_elliptic(pronoun: &Word, aux: &Word) -> bool {
     pronoun.is(Sign::Pronoun) && aux.is(Sign::Aux)
+}
+
+/// "Wednesdays at 10 is correct, …"
+pub(super) fn calls_right(words: &[Word]) -> bool {
+    const CLAUSE: usize = 12;
+    let (clause, _) = clause(words);
+    let is_right = |pair: &[Word]| pair[0].is(Sign::Copula) && pair[1].is(Sign::Right);
+    let is_right_about = matches!(clause, [you, right, about, ..]
+        if matches!(&*you.lower, "you're" | "you") && right.is(Sign::Right) && matches!(&*about.lower, "about" | "on" | "that"));
+    !has(clause, Sign::Negation)
+        && (is_right_about || clause.len() <= CLAUSE && clause.windows(2).skip(1).any(is_right))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! lower case, separated by spaces in the same way as words of a sentence.
 
 use crate::Domain;
-use crate::rules::sentence::{Word, stem};
 use crate::rules::sign::{SIGNS, Sign};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -32,10 +31,10 @@ pub(super) struct Marks {
 const _: () = assert!(SIGNS.len() <= u128::BITS as usize);
 
 impl Marks {
-    /// The marks of all these words together.
-    pub(super) fn of(words: &[Word]) -> Self {
+    /// All these marks together.
+    pub(super) fn of(marks: impl Iterator<Item = Self>) -> Self {
         let mut all = Self::default();
-        words.iter().for_each(|word| all.add(word.marks));
+        marks.for_each(|marks| all.add(marks));
         all
     }
 
@@ -57,7 +56,7 @@ impl Marks {
         self.fields & other.fields != 0
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.signs |= other.signs;
         self.fields |= other.fields;
     }
@@ -66,14 +65,14 @@ impl Marks {
 /// The entries that begin with a word.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    marks: Marks,
+    pub(super) marks: Marks,
     /// A number word, in digits.
     pub(super) number: Option<&'static str>,
-    opposites: Vec<&'static str>,
+    pub(super) opposites: Vec<&'static str>,
     /// The full form of an abbreviation.
     pub(super) full: Option<&'static str>,
     /// Phrases, by their further words.
-    phrases: Vec<(Vec<&'static str>, Marks)>,
+    pub(super) phrases: Vec<(Vec<&'static str>, Marks)>,
 }
 
 /// The keys are fixed, so a fast hash without protection against attacks is enough.
@@ -126,16 +125,6 @@ fn marks(section: &str) -> Marks {
     Marks { signs: sign.unwrap_or_default(), fields: field.unwrap_or_default() }
 }
 
-/// Whether one of the words is the opposite of one of the others.
-pub(super) fn oppose(words: &[Word], others: &[Word]) -> bool {
-    let has = |words: &[Word], other: &str| words.iter().any(|word| stem(&word.lower) == other);
-    let known = words.iter().map(|word| stem(&word.lower));
-    known.filter_map(|word| Some((word, ENTRIES.get(word)?))).any(|(word, entry)| {
-        let mut opposites = entry.opposites.iter();
-        opposites.any(|other| has(others, other) && !has(words, other) && !has(others, word))
-    })
-}
-
 /// A word as it is in the lexicon, and the entries that begin with it.
 pub(super) fn known(word: &str) -> Option<(&'static str, &'static Entry)> {
     ENTRIES.get_key_value(word).map(|(word, entry)| (*word, entry))
@@ -165,6 +154,19 @@ pub(super) fn bare(word: &str) -> &str {
     word.split_once('\'').filter(|(bound, rest)| bound.len() <= BOUND && rest.len() >= WORD).map_or(word, |(_, w)| w)
 }
 
+/// A word without its English ending: `charges`, `charged` and `charging` are the same.
+pub(super) fn stem(word: &str) -> &str {
+    const SHORTEST: usize = 4;
+    let strip = |word: &'_ str, ending: &str| {
+        word.strip_suffix(ending).map(str::len).filter(|length| *length >= SHORTEST).unwrap_or(word.len())
+    };
+    let word = word.strip_suffix("'s").unwrap_or(word);
+    let word = if word.len() >= SHORTEST { word.strip_suffix('s').unwrap_or(word) } else { word };
+    let word = &word[..strip(word, "ing").min(strip(word, "ed"))];
+    let word = &word[..strip(word, "e")];
+    &word[..strip(word, "y").min(strip(word, "i"))]
+}
+
 /// The fields of a word that is not in the lexicon itself: it can be a term with an ending, or a compound that ends
 /// with a term.
 fn fields(word: &str) -> u8 {
@@ -185,31 +187,6 @@ fn fields(word: &str) -> u8 {
     let last = if word.len() >= COMPOUND { word.len() - LONG } else { 0 };
     let starts = word.char_indices().map(|(at, _)| at).skip(ENDING).take_while(|at| *at <= last);
     ends.map(of_stem).chain(starts.map(of_compound)).find(|fields| *fields != 0).unwrap_or(0)
-}
-
-/// Adds to each word the marks of the phrases that begin with it.
-pub(super) fn mark_phrases(words: &mut [Word]) {
-    for at in 0..words.len() {
-        let Some(entry) = words[at].entry else { continue };
-        let mut found = words[at].marks;
-        let begin = entry.phrases.iter().filter(|(further, _)| begins(&words[at + 1..], further));
-        begin.for_each(|(_, marks)| found.add(*marks));
-        words[at].marks = found;
-    }
-}
-
-fn begins(words: &[Word], phrase: &[&str]) -> bool {
-    words.len() >= phrase.len() && words.iter().zip(phrase).all(|(word, expected)| word.lower == *expected)
-}
-
-/// The words after the longest phrase of that sign with which they begin. `None` if they begin with none.
-pub(super) fn strip(words: &[Word], sign: Sign) -> Option<&[Word]> {
-    let first = words.first().filter(|first| first.marks.has(sign))?;
-    let entry = first.entry?;
-    let further = entry.phrases.iter().filter(|(further, of)| of.has(sign) && begins(&words[1..], further));
-    let longest = further.map(|(further, _)| further.len()).max();
-    let length = longest.or_else(|| entry.marks.has(sign).then_some(0))?;
-    words.get(length + 1..)
 }
 
 #[cfg(test)]
@@ -242,12 +219,5 @@ mod tests {
         assert!(is_of("feiertagszuschlag", Domain::Finance) && is_of("pods", Domain::Infrastructure));
         let is_term = |word: &str| marks_of(word, entry(word)).is_term();
         assert!(!is_term("potato") && !is_term("arrange"));
-    }
-
-    #[test]
-    fn opposites_are_known_in_any_form() {
-        let words = |text: &str| crate::rules::sentence::Sentence::new(text, 0..text.len()).words;
-        assert!(oppose(&words("margin includes freight"), &words("I excluded freight")));
-        assert!(!oppose(&words("margin includes freight"), &words("I included freight")));
     }
 }

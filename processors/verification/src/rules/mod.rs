@@ -39,10 +39,12 @@ mod mood;
 mod order;
 mod passage;
 mod path;
+mod phrase;
 mod point;
 mod sentence;
 mod sign;
 mod term;
+mod word;
 mod wording;
 mod worth;
 
@@ -50,11 +52,12 @@ pub use gist::Gist;
 pub use point::to_the_point;
 
 use crate::{Claim, Detection, Detector, Domain, Role, Scope, Turn, View, Window};
-use sentence::{Sentence, Word};
+use sentence::Sentence;
 use sessionmill_contract::{Bound, Failure, SourceFile};
 use sign::Sign;
 use std::cell::OnceCell;
 use std::ops::Range;
+use word::Word;
 
 /// The detector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,7 +123,7 @@ struct Weighed {
 fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
     let reply = before.iter().rev().find(|turn| turn.role == Role::Assistant);
     let said = passage::sentences(&prompt.text);
-    if said.first().is_some_and(|first| lexicon::strip(&first.words, Sign::RolePlay).is_some()) {
+    if said.first().is_some_and(|first| phrase::strip(&first.words, Sign::RolePlay).is_some()) {
         return Vec::new();
     }
     // The reply is parsed only if it is needed; for most prompts it is not.

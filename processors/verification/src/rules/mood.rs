@@ -1,7 +1,8 @@
 //! How a statement is meant: as a rule, as news, as a report of work, or as a proposal.
 
-use crate::rules::sentence::{Sentence, Word, clause, has};
+use crate::rules::sentence::{Sentence, clause, has};
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 use crate::rules::worth::FACT;
 use crate::rules::worth::worth;
 

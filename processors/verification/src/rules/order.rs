@@ -1,8 +1,9 @@
 //! Orders and wishes: what somebody is asked to do.
 
-use crate::rules::lexicon::strip;
-use crate::rules::sentence::{Word, has};
+use crate::rules::phrase::strip;
+use crate::rules::sentence::has;
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 
 /// Whether somebody is asked to do something.
 pub(super) fn is_order(words: &[Word]) -> bool {

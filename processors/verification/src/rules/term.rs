@@ -1,7 +1,8 @@
 //! Words that name a thing.
 
-use crate::rules::sentence::{Sentence, Word, has};
+use crate::rules::sentence::{Sentence, has};
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 
 /// The most words of a term.
 const TERM: usize = 7;

@@ -1,7 +1,8 @@
 //! How much a statement reads like knowledge, rather than like talk about the work at hand.
 
-use crate::rules::sentence::{Word, count, has};
+use crate::rules::sentence::{count, has};
 use crate::rules::sign::Sign;
+use crate::rules::word::Word;
 
 /// The fewest meaningful words of a fact.
 pub(super) const FACT: usize = 3;
