@@ -11,11 +11,12 @@ mod project;
 pub mod repository;
 
 use crate::base::error::{Error, Result, Status};
-use crate::base::names::{self, fits};
+use crate::base::names;
 use crate::config::reading::Mistake;
 use fold::Repository;
 use project::Projects;
 use repository::repository;
+use sessionmill_contract::pattern::matches;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -199,7 +200,8 @@ impl Identities {
 
     /// The owner of a folder: the person of the entry with its exact name, else of the first matching pattern.
     pub fn person(&self, folder: &str) -> Option<&Person> {
-        let of_pattern = || self.patterns.iter().find(|(pattern, _)| fits(pattern, folder)).map(|(_, person)| person);
+        let of_pattern =
+            || self.patterns.iter().find(|(pattern, _)| matches(pattern, folder)).map(|(_, person)| person);
         self.people.get(*self.exact.get(folder).or_else(of_pattern)?)
     }
 

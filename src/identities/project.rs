@@ -1,9 +1,9 @@
 //! Which working directories are one project, according to the `[[project]]` tables of the identities file.
 
-use crate::base::names::fits;
 use crate::config::reading::Mistake;
 use crate::dialect::directory::spelled;
 use crate::identities::repository::repository;
+use sessionmill_contract::pattern::matches;
 
 /// A `[[project]]` of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Projects {
         let repository = repository(cwd);
         let is_in = |path: &str| {
             let below = [path, if path.contains('\\') { "\\*" } else { "/*" }].concat();
-            [cwd, repository].iter().any(|cwd| fits(path, cwd) || fits(&below, cwd))
+            [cwd, repository].iter().any(|cwd| matches(path, cwd) || matches(&below, cwd))
         };
         self.0.iter().find(|(path, _)| is_in(path)).map(|(_, name)| name.as_str())
     }

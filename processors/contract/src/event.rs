@@ -228,6 +228,14 @@ pub enum ToolKind<'a> {
     },
 }
 
+impl<'a> ToolKind<'a> {
+    /// The server and its tool, if the name of a tool is of the form `mcp__<server>__<tool>`.
+    pub fn mcp(name: &'a str) -> Option<Self> {
+        let (server, tool) = name.strip_prefix("mcp__")?.split_once("__")?;
+        Some(Self::Mcp { server, tool })
+    }
+}
+
 /// Who declined a tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decliner {

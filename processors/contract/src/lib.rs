@@ -19,6 +19,8 @@
 //! | [`columns`] | rows of one table, kept column by column |
 //! | [`row`] | facts and entities on their way to the store |
 //! | [`mask`] | removing credentials from text |
+//! | [`pattern`] | patterns with `*` |
+//! | [`sets`] | disjoint sets of numbers |
 //! | [`failure`] | why a processor failed on a file |
 
 pub mod activity;
@@ -30,8 +32,10 @@ pub mod failure;
 pub mod inquiry;
 pub mod manifest;
 pub mod mask;
+pub mod pattern;
 pub mod processor;
 pub mod row;
+pub mod sets;
 pub mod source_file;
 pub mod table;
 pub mod task;

@@ -12,6 +12,7 @@
 
 use crate::edge::EdgeRow;
 use crate::line::distinct_id;
+use sessionmill_contract::sets::Sets;
 use sessionmill_contract::{Failure, Row, Value};
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,24 +31,24 @@ impl<'e> People<'e> {
     /// If a row is not an edge.
     pub(crate) fn of(edges: &'e [Vec<Value>]) -> Result<Self, Failure> {
         let mut numbers: HashMap<&str, usize> = HashMap::new();
-        let mut groups = Groups::default();
+        let mut sets = Sets::default();
         let mut users = Vec::new();
         for edge in edges {
             let edge = EdgeRow::read(edge)?;
             if edge.kind != "identity" {
                 continue;
             }
-            let ends = [edge.id, edge.other].map(|id| *numbers.entry(id).or_insert_with(|| groups.add()));
-            groups.join(ends[0], ends[1]);
+            let ends = [edge.id, edge.other].map(|id| *numbers.entry(id).or_insert_with(|| sets.add()));
+            sets.join(ends[0], ends[1]);
             users.push(edge.id);
         }
-        // The smallest user of each group.
+        // The smallest user of each set.
         let mut persons: BTreeMap<usize, &str> = BTreeMap::new();
         for user in users {
-            let smallest = persons.entry(groups.root(numbers[user])).or_insert(user);
+            let smallest = persons.entry(sets.of(numbers[user])).or_insert(user);
             *smallest = (*smallest).min(user);
         }
-        let by_id = numbers.iter().map(|(id, number)| (*id, persons[&groups.root(*number)]));
+        let by_id = numbers.iter().map(|(id, number)| (*id, persons[&sets.of(*number)]));
         Ok(Self { by_id: by_id.collect() })
     }
 
@@ -57,34 +58,5 @@ impl<'e> People<'e> {
         'e: 'p,
     {
         distinct_id(self.by_id.get(person).copied().unwrap_or(person))
-    }
-}
-
-/// Disjoint sets of numbers (union-find).
-#[derive(Debug, Default)]
-struct Groups {
-    parents: Vec<usize>,
-}
-
-impl Groups {
-    /// Adds a set with a new number.
-    fn add(&mut self) -> usize {
-        self.parents.push(self.parents.len());
-        self.parents.len() - 1
-    }
-
-    /// The representative of a number's set. Shortens the path to it on the way.
-    fn root(&mut self, mut number: usize) -> usize {
-        while self.parents[number] != number {
-            self.parents[number] = self.parents[self.parents[number]];
-            number = self.parents[number];
-        }
-        number
-    }
-
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        let (low, high) = (one.min(other), one.max(other));
-        self.parents[high] = low;
     }
 }

@@ -17,6 +17,7 @@ use crate::material::numbered;
 use crate::review::ReviewRow;
 use crate::statement::{self, entities};
 use crate::wording::{Stance, wordings};
+use sessionmill_contract::sets::Sets;
 use sessionmill_contract::{Clusters, Failure, Member, Row as _, Value, table};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -156,37 +157,4 @@ fn join_reviewed(
         nodes.windows(2).for_each(|two| sets.join(two[0], two[1]));
     }
     Ok(about)
-}
-
-/// Disjoint sets of numbers (union-find).
-struct Sets {
-    /// Another number of the set, nearer to its representative; or the number itself.
-    above: Vec<usize>,
-}
-
-impl Sets {
-    fn new(count: usize) -> Self {
-        Self { above: (0..count).collect() }
-    }
-
-    /// Adds a number in a set of its own.
-    fn add(&mut self) -> usize {
-        self.above.push(self.above.len());
-        self.above.len() - 1
-    }
-
-    /// The representative of a number's set. Shortens the path to it on the way.
-    fn of(&mut self, mut number: usize) -> usize {
-        while self.above[number] != number {
-            self.above[number] = self.above[self.above[number]];
-            number = self.above[number];
-        }
-        number
-    }
-
-    /// Joins the sets of two numbers.
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.of(one), self.of(other));
-        self.above[one.max(other)] = one.min(other);
-    }
 }

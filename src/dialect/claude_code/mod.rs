@@ -256,12 +256,10 @@ fn declined<'a>(tokens: &'a Tokens<'_>) -> Vec<Advisor<'a>> {
 }
 
 fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
-    let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
-    match (tool, mcp) {
-        ("Skill", _) => ToolKind::Skill { skill: block.input.skill.name().or(block.input.name.name()) },
-        ("Task" | "Agent", _) => ToolKind::Subagent { subagent_type: block.input.subagent_type.name() },
-        (_, Some((server, tool))) => ToolKind::Mcp { server, tool },
-        _ => ToolKind::Plain,
+    match tool {
+        "Skill" => ToolKind::Skill { skill: block.input.skill.name().or(block.input.name.name()) },
+        "Task" | "Agent" => ToolKind::Subagent { subagent_type: block.input.subagent_type.name() },
+        _ => ToolKind::mcp(tool).unwrap_or(ToolKind::Plain),
     }
 }
 

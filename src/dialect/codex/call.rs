@@ -79,12 +79,10 @@ impl Calls {
         let message_id = numbered.as_deref().or(response).filter(|id| json::is_id(id));
         let full = mcp_name(payload.namespace.get().unwrap_or_default(), tool);
         let tool = full.as_deref().map_or(tool, json::shortened);
-        let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
         let spawned = self.collab.call(tool, call_id, payload.arguments);
-        let kind = match mcp {
-            Some((server, tool)) => ToolKind::Mcp { server, tool },
-            None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: spawned.as_deref() },
-            None => ToolKind::Plain,
+        let kind = match tool {
+            "spawn_agent" => ToolKind::Subagent { subagent_type: spawned.as_deref() },
+            _ => ToolKind::mcp(tool).unwrap_or(ToolKind::Plain),
         };
         let plan = work::of(tool, payload.arguments, payload.input.get().unwrap_or_default());
         let work = match &plan {
