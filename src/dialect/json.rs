@@ -4,8 +4,7 @@
 //!
 //! Values borrow from the line where its strings have no escapes.
 
-use super::{directory, moment};
-use chrono::{DateTime, Utc};
+use super::directory;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use sessionmill_contract::event::Usage;
@@ -52,10 +51,6 @@ pub(super) struct Dollars(pub(super) Option<i64>);
 /// Whether the value is `true`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flag(pub(super) bool);
-
-/// A time since 1970, in one of the forms of [`moment`](super::moment).
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 
 /// The most bytes of an id or a name that are kept, so that the size of a fact is limited.
 const LONGEST: usize = 512;
@@ -302,30 +297,6 @@ impl<'de> Deserialize<'de> for Flag {
     }
 }
 
-struct ATime;
-
-impl<'de> Lenient<'de> for ATime {
-    type Value = Time;
-    fn absent(self) -> Time {
-        Time(None)
-    }
-    fn text(self, text: Cow<'de, str>) -> Time {
-        Time(moment::of_text(&text).filter(since_1970))
-    }
-    fn integer(self, number: i64) -> Time {
-        Time(moment::of_integer(number).filter(since_1970))
-    }
-    fn number(self, number: f64) -> Time {
-        Time(moment::of_fraction(number).filter(since_1970))
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any(ATime))
-    }
-}
-
 struct ACount;
 
 impl<'de> Lenient<'de> for ACount {
@@ -414,10 +385,6 @@ impl<'de> Visitor<'de> for AnUnread {
     }
 }
 
-fn since_1970(time: &DateTime<Utc>) -> bool {
-    *time >= DateTime::UNIX_EPOCH
-}
-
 /// The line with invalid UTF-8 replaced by U+FFFD, and numbers out of a double's range replaced by one near its limit.
 /// `None` if nothing had to be replaced.
 pub(super) fn repair(line: &[u8]) -> Option<Vec<u8>> {
@@ -502,23 +469,6 @@ mod tests {
         for absent in ["null", "\"many\"", "{}", "[1]", "true", "\"\"", "\"NaN\"", "1e308", "1099511627777", "\"inf\""]
         {
             assert_eq!(count(absent), None, "{absent}");
-        }
-    }
-
-    #[test]
-    fn a_time_is_read_however_it_is_written() {
-        let time = |json: &str| serde_json::from_str::<Time>(json).unwrap().0.map(|t| t.to_rfc3339());
-        let noon = Some("2026-02-01T12:00:00+00:00".to_owned());
-        assert_eq!(time("\"2026-02-01T12:00:00Z\""), noon);
-        assert_eq!(time("\"2026-02-01T13:00:00+01:00\""), noon);
-        assert_eq!(time("\"2026-02-01 12:00:00\""), noon);
-        assert_eq!(time("1769947200"), noon);
-        assert_eq!(time("1769947200000"), noon);
-        assert_eq!(time("\"2026-02-01T12:00:00.1234567Z\""), Some("2026-02-01T12:00:00.123456+00:00".to_owned()));
-        for absent in
-            ["null", "\"yesterday\"", "{}", "true", "-1", "8210266876799000000000", "\"1969-12-31T00:00:00Z\""]
-        {
-            assert_eq!(time(absent), None, "{absent}");
         }
     }
 

@@ -21,6 +21,10 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moment(pub(super) Option<DateTime<Utc>>);
 
+/// A time since 1970; `None` if the value is not one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
+
 /// The time that a text means.
 pub(super) fn of_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
@@ -108,6 +112,13 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Moment(time) = Moment::deserialize(deserializer)?;
+        Ok(Self(time.filter(|time| *time >= DateTime::UNIX_EPOCH)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +170,22 @@ mod tests {
             "-99999999999",
         ] {
             assert_eq!(read(json), None, "{json}");
+        }
+    }
+    #[test]
+    fn a_time_since_1970_is_read_however_it_is_written() {
+        let time = |json: &str| serde_json::from_str::<Time>(json).unwrap().0.map(|t| t.to_rfc3339());
+        let noon = Some("2026-02-01T12:00:00+00:00".to_owned());
+        assert_eq!(time("\"2026-02-01T12:00:00Z\""), noon);
+        assert_eq!(time("\"2026-02-01T13:00:00+01:00\""), noon);
+        assert_eq!(time("\"2026-02-01 12:00:00\""), noon);
+        assert_eq!(time("1769947200"), noon);
+        assert_eq!(time("1769947200000"), noon);
+        assert_eq!(time("\"2026-02-01T12:00:00.1234567Z\""), Some("2026-02-01T12:00:00.123456+00:00".to_owned()));
+        for absent in
+            ["null", "\"yesterday\"", "{}", "true", "-1", "8210266876799000000000", "\"1969-12-31T00:00:00Z\""]
+        {
+            assert_eq!(time(absent), None, "{absent}");
         }
     }
 }

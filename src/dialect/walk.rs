@@ -300,7 +300,8 @@ impl<'de> SeqAccess<'de> for Within<'_, '_, 'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::json::{Count, Flag, Object, Objects, Raw, Text, Time, Unread, skip};
+    use crate::dialect::json::{Count, Flag, Object, Objects, Raw, Text, Unread, skip};
+    use crate::dialect::moment::Time;
     use std::path::Path;
 
     /// All kinds of fields that dialects use.

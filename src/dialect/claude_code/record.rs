@@ -2,9 +2,9 @@
 
 use super::todo::Todos;
 use crate::dialect::json::{
-    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Raw, Text, Time, Unread, elements, fields, repair,
-    skip,
+    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Raw, Text, Unread, elements, fields, repair, skip,
 };
+use crate::dialect::moment::Time;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use std::borrow::Cow;
 

@@ -1,6 +1,7 @@
 //! The fields of a Codex record that are used, as written on the line.
 
-use crate::dialect::json::{Count, Fields, Object, Objects, Raw, Text, Time, skip};
+use crate::dialect::json::{Count, Fields, Object, Objects, Raw, Text, skip};
+use crate::dialect::moment::Time;
 use serde::de::MapAccess;
 
 /// One line: `{timestamp, type, payload}`. In the first generation of the format there is no payload; its fields are at
