@@ -11,7 +11,8 @@
 //! It also detects a record that was written into the middle of another: in valid JSON, strings, objects and lists
 //! stand between commas, colons and brackets.
 
-use sessionmill_simd::marks::{self, BLOCK, Marks};
+use sessionmill_simd::block::{BLOCK, Marks};
+use sessionmill_simd::marks;
 
 /// The quotes and brackets of one object.
 #[derive(Debug, Default)]

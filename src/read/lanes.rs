@@ -1,7 +1,8 @@
 //! MD5 of several streams side by side. It takes little more time than MD5 of a single stream.
 
 use crate::base::hash::Hash;
-use sessionmill_simd::md5::{self, BLOCK};
+use sessionmill_simd::block::BLOCK;
+use sessionmill_simd::md5;
 
 pub use sessionmill_simd::md5::LANES;
 

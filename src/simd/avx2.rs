@@ -4,19 +4,18 @@
 //! standard library that takes one, does not have it, and each instruction would be a call. So the loops here use only
 //! macros and functions with the feature.
 
-use crate::marks::{self, Marks};
-use crate::md5::{BLOCK, SINES, Stream};
+use crate::block::{BLOCK, Marks, SINES, Stream};
 use std::arch::x86_64::*;
 
 /// Computes the marks of blocks.
-pub(crate) fn marks(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
+pub(crate) fn marks(blocks: &[[u8; BLOCK]], marks: &mut [Marks]) {
     assert!(crate::has_avx2());
     // SAFETY: the processor has AVX2.
     unsafe { marks_of(blocks, marks) }
 }
 
 #[target_feature(enable = "avx2")]
-fn marks_of(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
+fn marks_of(blocks: &[[u8; BLOCK]], marks: &mut [Marks]) {
     for (block, marks) in blocks.iter().zip(marks) {
         let [low, high] = halves(block);
         *marks = Marks {

@@ -5,6 +5,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+pub mod block;
 pub mod marks;
 pub mod md5;
 mod portable;

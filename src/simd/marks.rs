@@ -1,21 +1,6 @@
 //! Finds the bytes that give JSON text its structure.
 
-/// The marks of 64 bytes: bit `n` is set if byte `n` is of this kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    pub backslash: u64,
-    pub quote: u64,
-    /// `[`, `]`, `{` and `}`, and also `Y`, `_`, `y` and DEL. One comparison finds all eight, and JSON has the last
-    /// four only inside of strings.
-    pub bracket: u64,
-    /// Blanks, commas and colons.
-    pub separator: u64,
-    /// Bytes below the blank. A JSON record on one line has none, except tabs and carriage returns between values.
-    pub control: u64,
-}
-
-/// The number of bytes whose marks are in one word.
-pub const BLOCK: usize = 64;
+use crate::block::{BLOCK, Marks};
 
 /// Computes the marks of blocks, up to the end of the shorter of the two slices.
 pub fn of(blocks: &[[u8; BLOCK]], marks: &mut [Marks]) {

@@ -1,13 +1,12 @@
 //! The portable versions: they work on eight streams, or 16 bytes, at a time.
 
-use crate::marks::{self, Marks};
-use crate::md5::{BLOCK, SINES, Stream};
+use crate::block::{BLOCK, Marks, SINES, Stream};
 use std::num::Wrapping;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Not};
 use wide::{u8x16, u32x8};
 
 /// Computes the marks of blocks.
-pub(crate) fn marks(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
+pub(crate) fn marks(blocks: &[[u8; BLOCK]], marks: &mut [Marks]) {
     for (block, marks) in blocks.iter().zip(marks) {
         *marks = Marks::default();
         for (at, bytes) in block.as_chunks().0.iter().enumerate() {
