@@ -16,6 +16,7 @@ use crate::service::unit::SystemdUnit;
 use crate::source::access::{self, User};
 use crate::source::alignment::Wanted;
 use crate::source::scan;
+use crate::source::survey::survey;
 use crate::source::{Layout, Remembered, Source};
 use crate::store::sources::{self, Preview};
 use crate::store::{self, Access, Store, known};
@@ -265,7 +266,7 @@ impl Findings {
     }
 
     fn source(&mut self, source: &Source, user: &User, context: &Context) {
-        let (files, barriers) = match access::source(source, &context.environment.login) {
+        let (files, barriers) = match survey(source, &context.environment.login) {
             Ok(found) => found,
             Err(error) => return self.error(&error),
         };

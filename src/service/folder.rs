@@ -9,6 +9,7 @@
 
 use crate::base::acl;
 use crate::base::error::{Error, Result};
+use crate::source::open::{FOLDER, PASSED};
 use chrono::{DateTime, Utc};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -34,12 +35,6 @@ pub enum Old {
     /// Keep the old file; the new one is not written.
     Keep,
 }
-
-/// Flags for opening a folder. The last part of its path must not be a link.
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// Flags for a folder of another user, which this user may perhaps enter but not list.
-const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Mode bits that decide who, besides the owner, may change the folder.
 const STICKY: u32 = 0o1000;

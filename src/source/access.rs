@@ -4,11 +4,7 @@
 
 use crate::base::error::{Error, Result, Status, cause, count};
 use crate::base::owner::{become_user, leave_to_owner, name, run_as_owner};
-use crate::source::Source;
-use crate::source::open::{self, Refusal};
-use crate::source::scan;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
-use sessionmill_contract::FailureClass;
 use std::fmt::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -96,7 +92,7 @@ pub(crate) fn closed(folder: &Path) -> Option<Error> {
 }
 
 /// The outermost parent folder that the user may not enter.
-fn closed_above(path: &Path) -> Option<&Path> {
+pub(super) fn closed_above(path: &Path) -> Option<&Path> {
     let above: Vec<_> = path.ancestors().skip(1).collect();
     above.into_iter().rev().find(|folder| folder.is_dir() && !is_allowed(folder, Access::EXEC_OK))
 }
@@ -121,41 +117,6 @@ impl fmt::Display for User {
     }
 }
 
-/// The number of source files that can be read, and the barriers for the others.
-///
-/// # Errors
-///
-/// If the root is missing or is not a folder.
-pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
-    if let Some(folder) = closed_above(&source.root) {
-        return Ok((0, vec![Barrier::new(folder, Act::Pass)]));
-    }
-    if source.root.is_dir() && !is_allowed(&source.root, Access::READ_OK | Access::EXEC_OK) {
-        return Ok((0, vec![Barrier::new(&source.root, Act::List)]));
-    }
-    let roots = scan::roots(std::slice::from_ref(source))?;
-    let walk = scan::sessions(std::slice::from_ref(source), &roots, login)?;
-    let mut barriers = Vec::new();
-    for unseen in &walk.unseen {
-        let path = source.root.join(&unseen.path);
-        add(&mut barriers, Barrier { reason: unseen.reason.clone(), ..Barrier::new(&path, Act::List) });
-    }
-    let is_closed =
-        |error| matches!(open::refusal(error), Refusal::Failed(failure) if failure.class == FailureClass::Environment);
-    let mut files = 0;
-    for found in walk.found.iter().filter(|found| found.stat.is_ok()) {
-        match roots[0].unchecked_file(&found.path) {
-            Err(error) if is_closed(error) => {
-                let path = source.root.join(&found.path);
-                add(&mut barriers, Barrier { reason: cause(&error.into()), ..Barrier::new(&path, Act::Read) });
-            }
-            // A file that no run would read, such as one behind a link, or that is gone by now, is not a barrier.
-            Ok(_) | Err(_) => files += 1,
-        }
-    }
-    Ok((files, barriers))
-}
-
 /// What prevents writing a file and the files beside it whose names start with its name. A missing folder can be made
 /// by a user who may write to its parent.
 pub fn file(path: &Path) -> Vec<Barrier> {
@@ -178,12 +139,12 @@ pub fn file(path: &Path) -> Vec<Barrier> {
     barriers
 }
 
-fn is_allowed(path: &Path, access: Access) -> bool {
+pub(super) fn is_allowed(path: &Path, access: Access) -> bool {
     accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
 }
 
 /// Adds a barrier, or counts it with one that has the same cause.
-fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
+pub(super) fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
     let same = |old: &&mut Barrier| (old.act, old.marks, &old.reason) == (new.act, new.marks, &new.reason);
     match barriers.iter_mut().find(same) {
         Some(old) => old.more += 1,
@@ -192,7 +153,7 @@ fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
 }
 
 impl Barrier {
-    fn new(path: &Path, act: Act) -> Self {
+    pub(super) fn new(path: &Path, act: Act) -> Self {
         let marks = std::fs::symlink_metadata(path).ok().map(|metadata| Ownership {
             owner: metadata.uid(),
             group: metadata.gid(),

@@ -7,7 +7,8 @@
 //! | [`agents`] | where agents keep their logs |
 //! | [`events`] | the event folder that commands of this program append to |
 //! | [`alignment`] | matching the sources of a run with those of a database |
-//! | [`access`] | what the user may read, and what would allow more |
+//! | [`access`] | what the user may read and write, and what would allow more |
+//! | [`survey`] | how many files of a source the user can read, and what is in the way |
 //! | [`ledger`] | what the database knows about each file |
 //! | [`look`] | a look at a file's content, and what it proves |
 //! | [`retry`] | when a failed file or key is retried, and when it is given up |
@@ -29,6 +30,7 @@ pub mod rejection;
 pub mod retry;
 pub mod scan;
 pub mod stat;
+pub mod survey;
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::agents::Agents;

@@ -214,8 +214,12 @@ fn errno(error: &walkdir::Error) -> Errno {
     error.io_error().and_then(Errno::from_io_error).unwrap_or(Errno::IO)
 }
 
-/// Flags for opening a folder.
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Flags for opening a folder to list it. The last part of its path must not be a link.
+pub(crate) const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Flags for a folder that this user may perhaps enter but not list.
+pub(crate) const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 #[cfg(target_os = "linux")]
 fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {

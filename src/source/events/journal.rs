@@ -12,6 +12,7 @@
 #![expect(clippy::disallowed_methods, reason = "lines of events, not the database")]
 
 use crate::base::error::{Error, Result};
+use crate::source::open::{FOLDER, PASSED};
 use crate::source::rejection::Rejection;
 use chrono::NaiveDate;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -38,11 +39,6 @@ pub struct Extent {
     pub inode: u64,
     pub bytes: u64,
 }
-
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// Flags for the parent folder, which this user may perhaps enter but not list.
-const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The mode bit by which new files and folders inherit the group of their folder.
 const SET_GROUP: u32 = 0o2000;
