@@ -1,5 +1,6 @@
 //! Who makes a request, and what the caller may do and see.
 
+use super::accounts::secret::SecretHash;
 use super::accounts::session::LoginSession;
 use super::accounts::token::{ApiToken, Scope};
 use super::accounts::user::{Role, User};
@@ -30,6 +31,14 @@ pub(crate) enum Via {
     /// A trusted proxy named the user.
     Proxy,
 }
+
+/// How a login session began: with the one-time link.
+pub(crate) const BY_LINK: &str = "link";
+
+/// The secret of the login session in the request's cookie, if there is one. The session may have ended, or need another
+/// key: a log-in or a log-out ends it all the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presented(pub Option<SecretHash>);
 
 impl Caller {
     /// Refuses a token without this scope. Other callers may do what their role allows.

@@ -6,12 +6,12 @@ use super::accounts::secret::{Secret, SecretHash, TOKEN_PREFIX};
 use super::accounts::session::LoginSession;
 use super::accounts::user::{Role, User};
 use super::app::App;
-use super::caller::{Caller, Via};
+use super::caller::{BY_LINK, Caller, Presented, Via};
 use super::client::{Client, Peer};
 use super::cookie;
-use super::pages::Failure;
+use super::pages::frame::Failure;
+use super::paths::{BASE, body_limit};
 use super::problem::Problem;
-use super::routes::{BASE, body_limit};
 use crate::config::console::Binding;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
@@ -21,14 +21,6 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-
-/// How a login session began: with the one-time link.
-pub(crate) const BY_LINK: &str = "link";
-
-/// The secret of the login session in the request's cookie, if there is one. The session may have ended, or need another
-/// key: a log-in or a log-out ends it all the same.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Presented(pub Option<SecretHash>);
 
 /// Checks a request, finds out who sends it, passes it on, and completes the answer.
 pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {

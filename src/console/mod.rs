@@ -10,13 +10,14 @@
 //! | `gate` | the checks that every request passes; read it first |
 //! | `caller`, `client` | who sends a request, and from where |
 //! | `login`, `password`, `throttle`, `cookie` | log-in and log-out |
+//! | `router`, `paths` | all paths with the gate in front; the base of the API |
 //! | `routes` | the API, one file per family of calls |
 //! | `pages` | the pages |
 //! | `changes` | requests for changes, to the daemon or to an action |
 //! | `decisions` | requested changes that no snapshot shows yet |
 //! | `lines` | the body of an answer that is produced while it is sent |
 //! | `answers` | a cache of answers |
-//! | `unread` | events that no run has read yet, and whether an event may join them |
+//! | `append`, `unread` | appends events, after a comparison with those that no run has read yet |
 //! | `app`, `problem` | the state that requests share; the answer when a request fails |
 //! | `server`, `tls`, `write_timeout` | the process, and its connections |
 //! | [`commands`] | the commands for the account store |
@@ -24,6 +25,7 @@
 pub mod accounts;
 mod answers;
 mod app;
+mod append;
 mod caller;
 mod changes;
 mod client;
@@ -35,7 +37,9 @@ mod lines;
 mod login;
 mod pages;
 mod password;
+mod paths;
 mod problem;
+mod router;
 mod routes;
 mod server;
 mod throttle;

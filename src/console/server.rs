@@ -7,7 +7,7 @@
 use super::accounts::Micros;
 use super::app::App;
 use super::client::Peer;
-use super::routes;
+use super::router::router;
 use super::tls;
 use super::write_timeout::WriteTimeout;
 use crate::base::error::{Error, Result, cause};
@@ -59,7 +59,7 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
 
     let (stop, stopping) = watch::channel(false);
     let mut clean_up = tokio::spawn(clean_up(Arc::clone(&app)));
-    let router = routes::router(Arc::clone(&app));
+    let router = router(Arc::clone(&app));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {

@@ -1,6 +1,6 @@
 //! The page with a user's login sessions, tokens and password.
 
-use super::{Failure, Visitor, page};
+use super::frame::{Failure, Visitor, page};
 use crate::console::accounts::token::Scope;
 use crate::console::app::App;
 use crate::console::caller::Caller;

@@ -1,6 +1,6 @@
 //! The page of the audit log.
 
-use super::{Failure, Visitor, page};
+use super::frame::{Failure, Visitor, page};
 use crate::console::app::App;
 use crate::console::routes::{Entries, Paging};
 use axum::Router;

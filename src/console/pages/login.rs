@@ -1,12 +1,11 @@
 //! The log-in page, the one-time link, and log-out.
 
-use super::{Failure, page};
+use super::frame::{Failure, page};
 use crate::console::accounts::secret::Secret;
 use crate::console::app::App;
-use crate::console::caller::Caller;
+use crate::console::caller::{Caller, Presented};
 use crate::console::client::Client;
 use crate::console::cookie;
-use crate::console::gate::Presented;
 use crate::console::problem::Problem;
 use crate::console::routes::FORGET;
 use axum::extract::{Form, Query, State};

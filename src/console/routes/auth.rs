@@ -1,16 +1,15 @@
 //! Log-in, log-out, and the caller's own login sessions and tokens.
 
-use super::json;
+use super::body::json;
 use super::paging::Paging;
 use crate::base::duration;
 use crate::console::accounts::session::LoginSession;
 use crate::console::accounts::text;
 use crate::console::accounts::token::{ApiToken, Scope};
 use crate::console::app::App;
-use crate::console::caller::Caller;
+use crate::console::caller::{Caller, Presented};
 use crate::console::client::Client;
 use crate::console::cookie;
-use crate::console::gate::Presented;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plug::call::Rows;
 use axum::body::Bytes;

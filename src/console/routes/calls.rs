@@ -1,6 +1,5 @@
 //! Queries that the processors declare. Checks their parameters and the caller's rights.
 
-use super::openapi::BASE;
 use super::pipeline::requested;
 use crate::base::zone;
 use crate::console::accounts::audit::Entry;
@@ -10,6 +9,7 @@ use crate::console::answers::Question;
 use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::lines::Lines;
+use crate::console::paths::BASE;
 use crate::console::problem::Problem;
 use crate::identities::Identities;
 use crate::plug::call::{Asked, CURSOR, Call, Disclosed, LIMIT, Page, Removing, Reply, Viewer};

@@ -5,6 +5,7 @@ use crate::base::utc;
 use crate::console::accounts::token::Scope;
 use crate::console::app::App;
 use crate::console::caller::Caller;
+use crate::console::paths::{BODY_OF_EVENTS, EVENTS};
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::console::unread::Named;
 use crate::dialect;
@@ -21,16 +22,13 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::Arc;
 
-pub(super) const PATH: &str = "/events";
-
-/// The most bytes of a request, and of its body after unpacking.
-pub(super) const BODY: usize = 20 << 20;
+/// The most bytes of a body after unpacking.
 const UNPACKED: u64 = 64 << 20;
 /// The most events of a request.
-const EVENTS: usize = 50_000;
+const MOST: usize = 50_000;
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route(PATH, post(append)).layer(DefaultBodyLimit::max(BODY))
+    Router::new().route(EVENTS, post(append)).layer(DefaultBodyLimit::max(BODY_OF_EVENTS))
 }
 
 /// The number of events that are on disk.
@@ -121,8 +119,8 @@ fn lines(text: &[u8], now: &str, cap: usize) -> Result<(Vec<String>, Named), Pro
         }
         _ => return Err(Problem::bad_request("the body is neither an event nor a list of events")),
     };
-    if events.len() > EVENTS {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has {EVENTS} events at most")));
+    if events.len() > MOST {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has {MOST} events at most")));
     }
     let mut reader = dialect::Reader::default();
     let mut lines = Vec::with_capacity(events.len());

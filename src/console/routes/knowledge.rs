@@ -1,5 +1,6 @@
 //! Decisions of curators about items of knowledge.
 
+use super::body::json;
 use super::pipeline::requested;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
@@ -46,7 +47,7 @@ pub(super) async fn decide(
     if !DECISIONS.contains(&&*decision) {
         return Err(Problem::not_found());
     }
-    let Decision { into } = if body.is_empty() { Decision::default() } else { super::json(&body)? };
+    let Decision { into } = if body.is_empty() { Decision::default() } else { json(&body)? };
     // One processor takes decisions about its results.
     let found = app.plugs.iter().find_map(|plug| Some((plug, plug.review?)));
     let (plug, decisions) = found.ok_or_else(Problem::not_found)?;

@@ -20,9 +20,6 @@ use utoipa::openapi::{
     Content, ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement,
 };
 
-/// The base of all paths of the API.
-pub(in crate::console) const BASE: &str = "/api/v1";
-
 pub(super) fn routes() -> Router<Arc<App>> {
     let answer = async |State(app): State<Arc<App>>| Json(document(app.plugs, cookie::name(app.settings())));
     Router::new().route("/openapi.json", get(answer))

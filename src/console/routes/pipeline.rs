@@ -1,6 +1,5 @@
 //! The pipeline: the state of the processors, requests for runs, and retries of failures.
 
-use super::BASE;
 use super::paging::Paging;
 use crate::base::holder::Holder;
 use crate::base::lock;
@@ -10,6 +9,7 @@ use crate::console::accounts::user::Role;
 use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::changes::Receipt;
+use crate::console::paths::BASE;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plug::call::{Level, Reply, Rows};
 use crate::report::health::{Condition, HealthInputs, RunMode};
