@@ -6,7 +6,8 @@ use crate::command::scope::ReportSetup;
 use crate::command::terminal::fitted;
 use crate::command::{print, remark, screen};
 use crate::report::csv::Texts;
-use crate::report::listing::{Listing, Written};
+use crate::report::grid::Written;
+use crate::report::listing::Listing;
 use crate::report::render::{self, Format};
 use crate::report::{Sheet, compare, waiting};
 

@@ -3,7 +3,6 @@
 //! kind of a column decides on its colours.
 
 use crate::base::printable::printable;
-use crate::report::listing::Written;
 use crate::report::screen::{Screen, Tone};
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use std::borrow::Cow;
@@ -161,6 +160,16 @@ pub fn sparkline(numbers: &[i128]) -> String {
         number => LEVELS[usize::try_from((number * 8 - 1) / most).unwrap_or_default().min(7)],
     };
     numbers.iter().map(level).collect()
+}
+
+/// The text of a list, and the titles of the columns that were left out.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub text: String,
+    /// Columns left out for lack of room.
+    pub left_out: Vec<String>,
+    /// Columns left out for lack of room that have only zeros or dashes.
+    pub empty: Vec<String>,
 }
 
 /// Writes a table. If nothing is left to drop or shorten, the table is wider than the screen.

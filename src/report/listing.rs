@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::report::Each;
 use crate::report::csv::{self, Texts};
-use crate::report::grid::{Field, grid};
+use crate::report::grid::{Field, Written, grid};
 use crate::report::render::{Format, write_json};
 use crate::report::screen::Screen;
 use crate::store::cell::plain;
@@ -25,16 +25,6 @@ pub struct Listing<'l, T> {
     pub names: &'l [&'static str],
     /// Writes a field of the JSON object in CSV.
     pub text: fn(&Value) -> String,
-}
-
-/// The text of a list, and the titles of the columns that were left out.
-#[derive(Debug, Default)]
-pub struct Written {
-    pub text: String,
-    /// Columns left out for lack of room.
-    pub left_out: Vec<String>,
-    /// Columns left out for lack of room that have only zeros or dashes.
-    pub empty: Vec<String>,
 }
 
 impl<T> Listing<'_, T> {

@@ -3,8 +3,7 @@
 use crate::base::error::{Error, Result, thousands};
 pub use crate::base::wire::pretty;
 use crate::report::csv::{self, CsvCell, Texts};
-use crate::report::grid::{Field, bar, sparkline, with_totals};
-use crate::report::listing::Written;
+use crate::report::grid::{Field, Written, bar, sparkline, with_totals};
 use crate::report::screen::Screen;
 use crate::report::{Column, SPARE, Sheet, UNSEEN, Unit, compare, money, ratio};
 use clap::ValueEnum;
