@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::config::Config;
 use crate::plug::Plugs;
-use crate::service::daemon::work::Results;
+use crate::run::summary::Summary;
 use crate::service::trigger::Claim;
 use crate::source::Source;
 use crate::store::DatabaseFile;
@@ -28,6 +28,9 @@ pub enum Event {
     /// The daemon is asked to read the configuration again.
     Reload,
 }
+
+/// The result of a run, for each of its processors.
+pub type Results = Vec<(&'static str, Result<Summary>)>;
 
 /// The settings of the daemon, made from the configuration and the environment.
 #[derive(Clone, Debug)]

@@ -36,12 +36,13 @@ use crate::source::events;
 use crate::store::publish;
 use crate::store::runs::{self, Broken};
 use chrono::TimeDelta;
+use event::Results;
 use slot::Slot;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use watch::Watches;
-use work::{Assignment, Results, Work};
+use work::{Assignment, Work};
 
 /// The state of the daemon.
 pub struct Daemon<'d> {

@@ -15,7 +15,7 @@ use crate::pass::{self, Pass};
 use crate::plug::{ConfiguredProcessors, Plug, Resources};
 use crate::run::request::Request;
 use crate::run::summary::{Counts, Deferral, KeyError, Summary};
-use crate::service::daemon::event::{Event, Settings};
+use crate::service::daemon::event::{Event, Results, Settings};
 use crate::service::metrics;
 use crate::service::order::Action;
 use crate::service::trigger::Claim;
@@ -48,9 +48,6 @@ pub struct Work {
     alive: Moment,
     pub claim: Option<Claim>,
 }
-
-/// The result of a run, for each of its processors.
-pub type Results = Vec<(&'static str, Result<Summary>)>;
 
 /// How long publishing waits for another snapshot that is being written.
 const TURN: Duration = Duration::from_secs(600);
