@@ -25,6 +25,7 @@ pub mod log;
 pub mod lookup;
 pub mod made_with;
 pub mod migrate;
+pub mod migrations;
 mod namesakes;
 mod origin;
 mod parquet;

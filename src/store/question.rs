@@ -101,11 +101,13 @@ pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Fail
     // The function `query` takes one SELECT and nothing else. The text is a string literal, which it cannot escape
     // from.
     let quoted = sql.replace('\'', "''");
-    let mut statement = bounded(|| planner.prepare(&format!("EXPLAIN (FORMAT json) FROM query('{quoted}')")))?;
+    let sql = format!("EXPLAIN (FORMAT json) FROM query('{quoted}')");
+    let mut statement = bounded(|| planner.prepare(&sql)).map_err(without_frame)?;
     let plans = bounded(|| {
         let rows = statement.query_map([], |row| row.get::<_, String>(1))?;
         rows.collect::<duckdb::Result<Vec<_>>>()
-    })?;
+    });
+    let plans = plans.map_err(without_frame)?;
     let functions = plans.iter().flat_map(|plan| plan.split(MARK).skip(1)).filter_map(|rest| rest.split('"').next());
     match functions.into_iter().find(|name| !is_allowed(name)) {
         None => Ok(()),
@@ -117,8 +119,10 @@ pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Fail
 }
 
 /// An error of DuckDB without the statement that [`check`] puts around the user's text.
-pub fn without_frame(error: &str) -> &str {
-    error.split("\n\nLINE 1: EXPLAIN (FORMAT json) FROM query(").next().unwrap_or(error)
+fn without_frame(error: duckdb::Error) -> Failed {
+    let text = error.to_string();
+    let own = text.split("\n\nLINE 1: EXPLAIN (FORMAT json) FROM query(").next();
+    Failed::Statement(own.unwrap_or_default().to_owned())
 }
 
 fn is_allowed(function: &str) -> bool {

@@ -16,7 +16,6 @@ use crate::base::suspension;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
 use crate::store::made_with::MadeWith;
-use crate::store::question;
 use crate::store::reader::{Reader, Turn};
 use crate::store::schema::Schema;
 use crate::store::scratch::Scratch;
@@ -94,14 +93,14 @@ pub fn read<T>(
 /// Why a user's statement has no result.
 #[derive(Debug)]
 pub enum Failed {
-    /// DuckDB's error.
-    Statement(duckdb::Error),
+    /// The text of DuckDB's error.
+    Statement(String),
     Other(Error),
 }
 
 impl From<duckdb::Error> for Failed {
     fn from(error: duckdb::Error) -> Self {
-        Self::Statement(error)
+        Self::Statement(error.to_string())
     }
 }
 
@@ -126,13 +125,12 @@ pub fn ask<T>(
         Some(snapshot) => Apart::open(&snapshot.path, &database.schema)?,
         None => Apart::copy(database, now)?,
     };
-    let error = match body(&apart.connection) {
+    let text = match body(&apart.connection) {
         Ok(answer) => return Ok(answer),
         Err(Failed::Other(error)) => return Err(error),
-        Err(Failed::Statement(error)) => error,
+        Err(Failed::Statement(text)) => text,
     };
     drop(apart);
-    let text = question::without_frame(&error.to_string()).to_owned();
     if matches!(Fault::of(&text), Fault::Damage | Fault::Log | Fault::Fatal) && may_write(database) {
         // The words of a message prove nothing, but they are a reason to check.
         read(database, None, now, |reader| read_all(reader.connection()))?;

@@ -5,12 +5,11 @@ use crate::base::hash::{self, Hash};
 use crate::source::stat::Stat;
 use crate::store::Transaction;
 use crate::store::batch::{self, Lead};
-use crate::store::settle::Groups;
 use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Row, ToSql};
 use md5::{Digest, Md5};
-use sessionmill_contract::{Cells as _, FactRow, Manifest, RowRef, Settlement, SourceFile, Table, Value};
+use sessionmill_contract::{Cells as _, FactRow, RowRef, Settlement, SourceFile, Table, Value};
 
 /// A value for an appender, borrowed if possible.
 pub(super) enum Cell<'a> {
@@ -141,29 +140,6 @@ pub(super) fn append_facts(
     lead.extend(alone.map(|_| Lead::Bool("alone", Box::new(|at| facts[at].alone))));
     let rows: Vec<_> = facts.iter().map(|fact| fact.row).collect();
     batch::append(transaction, table, &lead, &rows)
-}
-
-/// Appends entities to a table, each with the hash of its key and, if they are facts of a later settlement, the hash of
-/// their key there.
-pub(super) fn append_entities(
-    transaction: &Transaction<'_>,
-    manifest: &Manifest,
-    table: &Table,
-    rows: &[(i64, RowRef<'_>)],
-) -> Result<()> {
-    let later = manifest.settlement_of(table).map(|later| (later, Key::of(later, table)));
-    let (hashes, rows): (Vec<i64>, Vec<RowRef<'_>>) = rows.iter().copied().unzip();
-    let rows = &*rows;
-    let groups = match later {
-        Some((later, key)) => Groups::of(transaction, manifest, later, rows.iter().map(|row| key.text(*row)))?,
-        None => Groups::default(),
-    };
-    let groups = &groups;
-    let mut lead = vec![Lead::Int("key_hash", Box::new(|at| hashes[at]))];
-    let chain_hash = |(_, key): (_, Key)| Lead::Int("chain_hash", Box::new(move |at| groups.hash(key.text(rows[at]))));
-    lead.extend(later.map(chain_hash));
-    batch::append(transaction, table, &lead, rows)?;
-    Ok(())
 }
 
 /// A text of a row; empty for null.

@@ -4,10 +4,9 @@
 //! are all plugs.
 
 use crate::base::error::Result;
-use crate::store::migrate::{ENGINE, Migration};
-use crate::store::persons::Persons;
+use crate::store::migrations::{ENGINE, Migration};
 use sessionmill_contract::{Manifest, Processor, Sensitive, Settlement};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +41,57 @@ pub struct Kept {
     pub people: fn(&Path) -> Result<BTreeSet<String>>,
     /// Erases everything about these people. Returns the number of erased entries.
     pub forget: fn(&Path, &BTreeSet<&str>) -> Result<u64>,
+}
+
+/// People whom a processor distinguishes within a user folder: which facts are about them, and how to keep them out.
+#[derive(Clone, Copy)]
+pub struct Persons {
+    /// Which facts are about the person.
+    pub facts: PersonFacts,
+    /// Whether an id is used for unknown people, so that its data is not about one person.
+    pub is_nobody: fn(&str) -> bool,
+    /// The extension of the file beside the database that keeps people out.
+    pub file: &'static str,
+    /// The content of this file; `None` if there is none.
+    pub content: fn(&Path) -> Result<Option<String>>,
+    /// Adds names of a user folder to this file, so that later runs ignore their data.
+    pub keep_out: fn(&Path, &str, &BTreeSet<String>) -> Result<()>,
+    /// Adds the ids that only this copy of the file has.
+    pub take_over: fn(&Path, &str) -> Result<TakenOver>,
+    /// Tells whether a name is in this file.
+    pub is_out: fn(&Path) -> Result<IsOut>,
+    /// Removes a name of a user folder from this file.
+    pub let_in: fn(&Path, &str, &str) -> Result<()>,
+    /// The number of ids in a content of this file, by user folder.
+    pub kept_out: fn(&str) -> BTreeMap<String, u64>,
+}
+
+/// Tells whether a name is kept out.
+pub type IsOut = Box<dyn Fn(&str) -> bool>;
+
+/// What a file lacked of a copy of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The number of ids that were added.
+    pub added: u64,
+    /// The number of ids that cannot be added, because the file has another key.
+    pub lost: u64,
+}
+
+/// Which facts of a processor are about single people of a user folder.
+#[derive(Clone, Copy)]
+pub struct PersonFacts {
+    /// Makes the name of a person in the processor's tables, from a user folder and an id: the prefix of the folder,
+    /// then the id.
+    pub name: fn(&str, &str) -> String,
+    /// A query for the user folders and names of all people.
+    pub everybody: &'static str,
+    /// A query for the names of all ids that belong to the same person, with one parameter: the name of one of these
+    /// ids. The result includes that name.
+    pub joined: &'static str,
+    /// Tables of facts, each with an SQL condition for the facts about anybody in `stage_persons`. That table has the
+    /// columns `person` (the name), `username` and `id`.
+    pub facts: &'static [(&'static str, &'static str)],
 }
 
 /// A text column that is empty in snapshots, unless they are configured to contain texts of this kind.

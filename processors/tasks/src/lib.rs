@@ -34,6 +34,9 @@ pub use policy::Policy;
 use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 
+/// The name of the processor.
+pub const NAME: &str = "tasks";
+
 /// The processor, with the policy for settling.
 #[derive(Debug, Default)]
 pub struct Tasks {
@@ -41,7 +44,7 @@ pub struct Tasks {
 }
 
 static MANIFEST: Manifest = Manifest {
-    name: "tasks",
+    name: NAME,
     version: 4,
     cadence: Duration::from_secs(120),
     bound: Bound::Cpu,

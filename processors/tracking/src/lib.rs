@@ -82,6 +82,9 @@ use sessionmill_contract::{
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
+/// The name of the processor.
+pub const NAME: &str = "tracking";
+
 /// The processor.
 #[derive(Debug)]
 pub struct Tracking {
@@ -93,7 +96,7 @@ pub struct Tracking {
 }
 
 static MANIFEST: Manifest = Manifest {
-    name: "tracking",
+    name: NAME,
     version: 5,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,

@@ -38,12 +38,15 @@ pub use caption::title;
 use sessionmill_contract::{Alone, Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 
+/// The name of the processor.
+pub const NAME: &str = "usage";
+
 /// The processor. It needs nothing from outside.
 #[derive(Debug, Default)]
 pub struct Usage;
 
 static MANIFEST: Manifest = Manifest {
-    name: "usage",
+    name: NAME,
     version: 9,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,

@@ -56,6 +56,9 @@ use sessionmill_contract::{
 };
 use std::time::Duration;
 
+/// The name of the processor.
+pub const NAME: &str = "verification";
+
 /// The processor, with its detector.
 pub struct Verification {
     manifest: Manifest,
@@ -71,7 +74,7 @@ const KNOWLEDGE: &str = "knowledge";
 
 /// The detector determines `version` and `bound`.
 const MANIFEST: Manifest = Manifest {
-    name: "verification",
+    name: NAME,
     version: 0,
     cadence: Duration::from_secs(900),
     bound: Bound::Cpu,

@@ -7,7 +7,8 @@ use crate::base::zone;
 use crate::config::Config;
 use crate::config::budget::Budget;
 use crate::identities::Identities;
-use crate::plugs::usage::report::filter::{Filter, Names, Only};
+use crate::plugs::usage::report::filter::{Filter, Only};
+use crate::plugs::usage::report::names::Names;
 use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::spending::{self, Spent, model_name};
 use crate::price::{PicoUsd, Prices};
@@ -74,7 +75,7 @@ pub fn standings(
             length: (end - begin).num_seconds().into(),
             days_left: last.day() - today.day() + 1,
         };
-        match of(budget, zone, identities).resolved_by(&mut names) {
+        match names.resolve(&of(budget, zone, identities)) {
             Ok(filter) => Ok((standing, Some(filter))),
             Err(error) if error.status == Status::Usage => {
                 let words = std::iter::once(error.to_string()).chain(error.hint).collect::<Vec<_>>().join("; ");

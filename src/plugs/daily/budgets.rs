@@ -5,13 +5,13 @@ use crate::command::scope::Current;
 use crate::command::{Form, remark};
 use crate::plug::Context;
 use crate::plugs::daily::budget::{self, BudgetStatus};
-use crate::plugs::usage::NAME;
 use crate::price::Prices;
 use crate::report::grid::{Field, bar, sparkline};
 use crate::report::listing::Listing;
 use crate::report::money;
 use crate::report::render::percent;
 use crate::store::cell::plain;
+use sessionmill_usage::NAME;
 
 /// What was spent of this month's budgets, and what is left
 ///

@@ -12,8 +12,9 @@ use crate::command::{print, remark, screen};
 use crate::plug::Context;
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::plugs::usage::report::html;
+use crate::plugs::usage::report::names::Names;
 use crate::plugs::usage::report::spending::saved_words;
-use crate::plugs::{usage, verification};
+use crate::plugs::usage::report::times;
 use crate::price::Prices;
 use crate::report::csv::Texts;
 use crate::report::money;
@@ -81,7 +82,7 @@ impl Args {
 }
 
 pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
-    let mut setup = args.current.setup(&[usage::NAME, verification::NAME], context)?;
+    let mut setup = args.current.setup(&[sessionmill_usage::NAME, sessionmill_verification::NAME], context)?;
     let days = args.period.days(setup.today);
     setup.days = days;
     let before = args.period.before(setup.today).ok_or_else(|| {
@@ -92,9 +93,10 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
     let only = |name: &Option<String>| name.clone().map(Only::short);
     let (digest, newest, about) = setup.read(context, |reader| {
         let all = Filter::of_all(setup.zone, setup.identities.clone());
-        let whole = Filter { project: only(&args.project), team: only(&args.team), ..all }.resolved(reader)?;
+        let whole = Filter { project: only(&args.project), team: only(&args.team), ..all };
+        let whole = Names::new(reader).resolve(&whole)?;
         let digest = Digest::read(reader, &setup, &whole, &prices, [days, before], context.now.wall)?;
-        let newest = if digest.is_empty { whole.newest(reader)? } else { None };
+        let newest = if digest.is_empty { times::newest(reader, &whole)? } else { None };
         Ok((digest, newest, whole))
     })?;
     about.names().filter_map(|(what, _, only)| only.stood_for(what)).for_each(|note| remark(&note));

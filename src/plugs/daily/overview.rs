@@ -8,12 +8,12 @@ use crate::command::scope::{Current, ReportSetup};
 use crate::command::terminal::fitted;
 use crate::command::{glance, print, screen};
 use crate::plug::Context;
-use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::plugs::usage::report::spending::{self, Spent, model_name};
+use crate::plugs::usage::report::times;
 use crate::price::{PicoUsd, Prices};
 use crate::report::compare::{self, change};
 use crate::report::grid::{Field, grid, sparkline};
@@ -25,6 +25,7 @@ use crate::report::{money, ratio};
 use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
+use sessionmill_usage::NAME;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -146,7 +147,7 @@ impl Page {
         })?;
         let calls = [0, 1].map(|at| totals[at].and_then(|number| u64::try_from(number).ok()).unwrap_or_default());
         let newest = match days.is_empty() && sessions.is_empty() {
-            true => of(Days::default()).newest(reader)?.map(|time| time.with_timezone(&zone).date_naive()),
+            true => times::newest(reader, &of(Days::default()))?.map(|time| time.with_timezone(&zone).date_naive()),
             false => None,
         };
         Ok(Self { days, sessions, budgets, calls, unpriced, newest, now, today })

@@ -19,16 +19,13 @@ pub mod reserved;
 pub mod settings;
 mod tombstone;
 
-pub use settings::Settings;
-
 use crate::config::Config;
 use crate::config::section::Table;
 use crate::plug::{Obstacle, Plug, Plugged, Resources};
-use crate::store::migrate::Migration;
-use sessionmill_tasks::{Policy, Tasks};
+use crate::store::migrations::Migration;
+use sessionmill_tasks::{NAME, Policy, Tasks};
+use settings::Settings;
 use std::sync::LazyLock;
-
-pub(in crate::plugs) const NAME: &str = "tasks";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

@@ -1,11 +1,12 @@
 //! Reserved short ids. In the HTTP API, the path of the list of tasks with such an id already means something else.
 //! Tasks with a reserved id are stored like any others, but users are warned.
 
-use super::{NAME, Settings};
+use super::settings::Settings;
 use crate::base::error::{Result, count};
 use crate::config::Config;
 use crate::run::summary::Summary;
 use crate::store::reader::Reader;
+use sessionmill_tasks::NAME;
 
 /// Separates the ids in the parameter of the query.
 const SEPARATOR: &str = "\n";

@@ -9,7 +9,7 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::hash::from_hex;
 use crate::plug::Obstacle;
 use crate::store::beside;
-use crate::store::persons::{IsOut, PersonFacts, Persons, TakenOver};
+use crate::store::schema::{IsOut, PersonFacts, Persons, TakenOver};
 use serde::{Deserialize, Serialize};
 use sessionmill_tracking::erased::{Bytes, Erased, person};
 use sessionmill_tracking::nobody::is_nobody;

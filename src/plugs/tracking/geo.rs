@@ -1,6 +1,6 @@
 //! The configured file that maps network addresses to places, in MaxMind's format.
 
-use super::Settings;
+use super::settings::Settings;
 use crate::base::error::cause;
 use crate::config::Config;
 use crate::plug::{CheckFinding, Surroundings};

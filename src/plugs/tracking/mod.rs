@@ -17,15 +17,12 @@ mod geo;
 pub mod report;
 pub mod settings;
 
-pub use settings::Settings;
-
 use crate::config::section::Table;
 use crate::plug::{Obstacle, Plug, Plugged};
-use crate::store::migrate::Migration;
-use sessionmill_tracking::Tracking;
+use crate::store::migrations::Migration;
+use sessionmill_tracking::{NAME, Tracking};
+use settings::Settings;
 use std::sync::LazyLock;
-
-pub(in crate::plugs) const NAME: &str = "tracking";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

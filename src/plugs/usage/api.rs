@@ -7,7 +7,8 @@
 use crate::base::error::Result;
 use crate::plug::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
-use crate::plugs::usage::report::filter::{Filter, Names, Only, Where};
+use crate::plugs::usage::report::filter::{Filter, Only, Where};
+use crate::plugs::usage::report::names::Names;
 use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::{people, prompts, timeline, usage};
 use crate::plugs::usage::sums::Responses;
@@ -166,7 +167,7 @@ fn filter(asked: &Asked, reader: Reader<'_>, people: usize) -> Result<std::resul
     };
     let is_shown = |of: &BTreeSet<String>| of.len() >= people || of.iter().any(|folder| asked.is_own(folder));
     let mut names = if sees_others { Names::new(reader) } else { Names::shown(reader, &is_shown) };
-    Ok(Ok(filter.resolved_by(&mut names)?))
+    Ok(Ok(names.resolve(&filter)?))
 }
 
 /// The same for reports that tell people or projects apart. A viewer who may not see these details of others gets only

@@ -18,10 +18,8 @@ pub(in crate::plugs) mod sums;
 
 use crate::plug::{Plug, Plugged};
 use crate::plugs::daily;
-use crate::store::migrate::Migration;
+use crate::store::migrations::Migration;
 use sessionmill_usage::Usage;
-
-pub(in crate::plugs) const NAME: &str = "usage";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

@@ -1,7 +1,7 @@
 //! People whose transcripts the processor does not read, as configured in `exclude_users`. A name that matches nobody
 //! protects nobody, so it is reported.
 
-use super::{NAME, Settings};
+use super::settings::Settings;
 use crate::base::error::Result;
 use crate::base::names;
 use crate::config::Config;
@@ -9,6 +9,7 @@ use crate::identities::Identities;
 use crate::run::summary::Summary;
 use crate::store::known;
 use crate::store::reader::Reader;
+use sessionmill_verification::NAME;
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -19,24 +19,21 @@ pub mod report;
 mod review;
 pub mod settings;
 
-pub use settings::Settings;
-
 use crate::config::Config;
 use crate::config::section::Table;
 use crate::pass::network::Network;
 use crate::plug::{CheckFinding, Decisions, Obstacle, Plug, Plugged, Resources, Surroundings};
-use crate::store::migrate::Migration;
+use crate::store::migrations::Migration;
 use crate::store::schema::Kept;
 use exclusion::Exclusion;
 use llm::client::Client;
 use llm::key::Key;
 use llm::{Model, journal, network};
 use sessionmill_contract::{Bound, Processor};
-use sessionmill_verification::Verification;
 use sessionmill_verification::rules::Rules;
+use sessionmill_verification::{NAME, Verification};
+use settings::Settings;
 use std::sync::LazyLock;
-
-pub(in crate::plugs) const NAME: &str = "verification";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

@@ -5,14 +5,15 @@ use crate::base::names;
 use crate::pass::settle;
 use crate::plug::Resources;
 use crate::plug::Review;
-use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::ids::{self, Named};
 use crate::source::retry::Retries;
 use crate::store::reader::Reader;
 use crate::store::{Access, SharedStore, Store, failures};
-use sessionmill_contract::Row as _;
+use sessionmill_contract::{Processor as _, Row as _};
+use sessionmill_verification::Verification;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow, Standing};
+use sessionmill_verification::rules::Rules;
 use std::collections::BTreeSet;
 
 /// The full id of an item or of a piece of evidence, given its beginning; `None` if there is none.
@@ -34,7 +35,7 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
     if (action == Action::Merge) != into.is_some() {
         return Err(Error::new(Status::Usage, "items are merged into another one, and only merged ones are"));
     }
-    let processor = (PLUG.default)();
+    let processor = Verification::new(Box::new(Rules));
     let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Vec::new()) };
     let store = Store::open_current(&resources.database, Access::ReadWrite, resources.now)?;
     let whole = |id: &String| ids::whole_id(store.reader(), id);
@@ -69,7 +70,7 @@ pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<Strin
     }
     drop(store);
     let mut store = SharedStore::new(&resources.database, resources.now);
-    settle::settle(&mut store, processor, Retries { now: resources.now, is_asked: false }, &resources.heartbeat)?;
+    settle::settle(&mut store, &processor, Retries { now: resources.now, is_asked: false }, &resources.heartbeat)?;
     if !failures::unsettled(store.get()?.reader(), processor.manifest().name)?.is_empty() {
         notes.push("note: what was decided is kept; the next run brings the items up to date".to_owned());
     }

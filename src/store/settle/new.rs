@@ -17,11 +17,12 @@
 //! the same table. A test settles everything again and finds nothing to write.
 
 use super::fail::{self, Untouched};
+use super::replace::append_entities;
 use super::run::{OtherInputs, Run};
 use super::{Groups, chain, is_any, stage_keys, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Fact, Key, append_entities};
+use crate::store::rows::{Fact, Key};
 use crate::store::stamp::Try;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Cell, Cells as _, Processor, Settlement};

@@ -6,13 +6,15 @@
 //!
 //! For example, `a a b` is stored and `a b c` is new: one `a` is deleted, `c` is added, the other `a` and `b` stay.
 
+use super::Groups;
 use super::chain;
 use super::islands::IslandCutter;
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Key, append_entities};
+use crate::store::batch::{self, Lead};
+use crate::store::rows::Key;
 use crate::store::scan::Scanned;
-use sessionmill_contract::{Cells as _, Columns, Processor, RowRef, Settlement, Table};
+use sessionmill_contract::{Cells as _, Columns, Manifest, Processor, RowRef, Settlement, Table};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -157,6 +159,29 @@ pub(in crate::store) fn stage(transaction: &Transaction<'_>, leaving: &[i64]) ->
 pub(in crate::store) fn delete(transaction: &Transaction<'_>, table: &Table) -> Result<()> {
     let sql = format!("DELETE FROM facts.{} WHERE rowid IN (SELECT id FROM leaving)", table.name);
     transaction.execute(&sql, [])?;
+    Ok(())
+}
+
+/// Appends entities to a table, each with the hash of its key and, if they are facts of a later settlement, the hash of
+/// their key there.
+pub(super) fn append_entities(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    table: &Table,
+    rows: &[(i64, RowRef<'_>)],
+) -> Result<()> {
+    let later = manifest.settlement_of(table).map(|later| (later, Key::of(later, table)));
+    let (hashes, rows): (Vec<i64>, Vec<RowRef<'_>>) = rows.iter().copied().unzip();
+    let rows = &*rows;
+    let groups = match later {
+        Some((later, key)) => Groups::of(transaction, manifest, later, rows.iter().map(|row| key.text(*row)))?,
+        None => Groups::default(),
+    };
+    let groups = &groups;
+    let mut lead = vec![Lead::Int("key_hash", Box::new(|at| hashes[at]))];
+    let chain_hash = |(_, key): (_, Key)| Lead::Int("chain_hash", Box::new(move |at| groups.hash(key.text(rows[at]))));
+    lead.extend(later.map(chain_hash));
+    batch::append(transaction, table, &lead, rows)?;
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use crate::base::names;
 use crate::command::scope::{ReportArgs, ReportSetup, Usual};
 use crate::command::{Form, remark};
 use crate::plug::Context;
-use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, Order, TaskSession};
+use crate::plugs::tasks::report::table;
 use crate::plugs::usage::report::filter::Only;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object};
@@ -15,6 +15,7 @@ use crate::report::render::span;
 use crate::store::cell::plain;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use sessionmill_tasks::NAME;
 
 /// All statuses of a task.
 pub(in crate::plugs::tasks) const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", ORPHANED];
@@ -94,7 +95,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
         let mut tasks = Vec::new();
         session::read(reader, &filter, args.order, Some(args.form.most(args.limit, 50)), |task| tasks.push(task))?;
         let all = session::count(reader, &filter)?;
-        let types = if tasks.is_empty() { session::types(reader, filter.now)? } else { Vec::new() };
+        let types = if tasks.is_empty() { table::types(reader, filter.now)? } else { Vec::new() };
         let orphaned = match filter.with_closed {
             true => 0,
             false => session::count(

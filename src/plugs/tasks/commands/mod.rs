@@ -22,10 +22,10 @@ use crate::command::{Database, SourceArgs};
 use crate::config::Config;
 use crate::plug::Context;
 use crate::plug::command::{Command, parsed};
-use crate::plugs::tasks::NAME;
 use crate::source::access::may_write;
 use crate::store::DatabaseFile;
 use clap::Args as _;
+use sessionmill_tasks::NAME;
 
 pub(super) const REPORTS: [Command; 1] = [Command {
     name: NAME,

@@ -8,7 +8,8 @@ use crate::command::{print, remark};
 use crate::plug::Context;
 use crate::plug::Removal;
 use crate::plugs::tasks::report::session;
-use crate::plugs::tasks::{Settings, tombstone};
+use crate::plugs::tasks::settings::Settings;
+use crate::plugs::tasks::tombstone;
 use chrono::TimeDelta;
 use std::time::Duration;
 

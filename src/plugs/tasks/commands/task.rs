@@ -3,8 +3,8 @@
 use crate::base::error::{Error, Result, Status};
 use crate::command::print;
 use crate::plug::Context;
-use crate::plugs::tasks::Settings;
 use crate::plugs::tasks::line::{Details, Happening, new_id};
+use crate::plugs::tasks::settings::Settings;
 use crate::source::events::EventJournal;
 use serde_json::{Map, Value};
 use sessionmill_contract::TaskState;

@@ -1,7 +1,6 @@
 //! Figures about tasks by type, status, user or day: the number of tasks and of failures, and durations.
 
 use crate::base::error::Result;
-use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, Order, TaskSession};
 use crate::report::trend::{Steps, Trend};
@@ -9,6 +8,7 @@ use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
+use sessionmill_tasks::NAME;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

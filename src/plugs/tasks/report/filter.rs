@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::identities::Identities;
-use crate::plugs::tasks::report::session::{self, Tasks};
+use crate::plugs::tasks::report::table::{self, Tasks};
 use crate::plugs::usage::report::filter::Only;
 use crate::store::condition::{Condition, one_of};
 use crate::store::reader::{Param, Reader};
@@ -55,7 +55,7 @@ impl Filter {
             let is_whole = |known: &str| {
                 known.strip_prefix(&only.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
             };
-            condition.is_one_of("task_type", only.texts(&session::types(reader, self.now)?, is_whole));
+            condition.is_one_of("task_type", only.texts(&table::types(reader, self.now)?, is_whole));
         }
         if let Some(short_id) = &self.short_id {
             condition.add("short_id = ?", [Param::Text(short_id.clone())]);

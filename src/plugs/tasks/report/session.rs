@@ -3,13 +3,14 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::utc;
-use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
+use crate::plugs::tasks::report::table::{Tasks, at};
 use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use sessionmill_tasks::NAME;
 
 /// A task session.
 #[derive(Clone, Debug, Serialize)]
@@ -184,17 +185,6 @@ pub fn is_removed(reader: Reader<'_>, task_id: &str) -> Result<bool> {
     reader.one(sql, &[task_id.into()], |row| row.get(0))
 }
 
-/// The types of the tasks that are visible at `now`.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn types(reader: Reader<'_>, now: DateTime<Utc>) -> Result<Vec<String>> {
-    let sql =
-        format!("SELECT DISTINCT task_type FROM {} WHERE task_type IS NOT NULL ORDER BY ALL", at(Tasks::All, now));
-    reader.rows(&sql, &[], |row| row.get(0))
-}
-
 /// The number of task events that were ever read.
 ///
 /// # Errors
@@ -241,27 +231,8 @@ pub fn events(reader: Reader<'_>, task_id: &str) -> Result<Vec<Happened>> {
     })
 }
 
-/// Which tasks a query reads.
-#[derive(Clone, Copy)]
-pub(super) enum Tasks {
-    /// Tasks from logs.
-    Tracked,
-    /// Tasks from logs, and runs of the program.
-    All,
-}
-
 /// The ids of runs of the program begin with this.
 const RUN: &str = "session_processor:";
-
-/// The tasks as of `now`, as a table. Without the runs, DuckDB plans the query in two thirds of the time, and planning
-/// is most of the time of a query for a single task.
-fn at(tasks: Tasks, now: DateTime<Utc>) -> String {
-    let macro_name = match tasks {
-        Tasks::Tracked => "tracked_tasks_at",
-        Tasks::All => "task_sessions_at",
-    };
-    format!("{macro_name}(make_timestamp({}))", now.timestamp_micros())
-}
 
 fn task(row: &Row<'_>) -> Result<TaskSession> {
     Ok(TaskSession {

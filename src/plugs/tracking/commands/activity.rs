@@ -8,8 +8,9 @@ use crate::plug::Context;
 use crate::plugs::tracking::report::activity;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::{Filter, Kind};
+use crate::plugs::usage::report as usage;
 use crate::plugs::usage::report::filter::Only;
-use crate::plugs::{tracking, usage};
+use crate::plugs::usage::report::names::Names;
 use crate::price::Prices;
 
 /// Activity sessions: how many, of how many people, how long, and what they cost
@@ -80,13 +81,14 @@ pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
     }
     let rows = if args.by.first() == Some(&By::Week) { Rows::Weeks } else { Rows::Others };
     let usual = Usual::of(args.form.format(), rows);
-    let setup = args.report.setup(&[tracking::NAME, usage::NAME], usual, context)?;
+    let setup = args.report.setup(&[sessionmill_tracking::NAME, sessionmill_usage::NAME], usual, context)?;
     let filter = args.choice.filter(&args.report, &setup);
     let prices = Prices::new(&setup.config.price)?;
     let project = args.project.clone().map(Only::short);
     let (sheet, newest, note) = setup.read(context, |reader| {
-        let of_all = usage::report::filter::Filter::of_all(setup.zone, setup.identities.clone());
-        let project = usage::report::filter::Filter { project: project.clone(), ..of_all }.resolved(reader)?.project;
+        let of_all = usage::filter::Filter::of_all(setup.zone, setup.identities.clone());
+        let of_project = usage::filter::Filter { project: project.clone(), ..of_all };
+        let project = Names::new(reader).resolve(&of_project)?.project;
         let note = project.as_ref().and_then(|only| only.stood_for("project"));
         let filter = Filter { projects: project.map(|only| only.values().to_vec()), ..filter.clone() };
         let make = |days| activity::activity(reader, &args.by, &Filter { days, ..filter.clone() }, &prices);

@@ -10,7 +10,6 @@ use crate::plug::Context;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::usage::report::filter::Only;
-use crate::plugs::{tasks, tracking, usage};
 use crate::price::Prices;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, named};
@@ -54,7 +53,8 @@ pub(super) struct Args {
 
 pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let usual = if args.day.is_some() { Usual::All } else { Usual::of(args.form.format(), Rows::Others) };
-    let setup = args.report.setup(&[tasks::NAME, tracking::NAME, usage::NAME], usual, context)?;
+    let processors = [sessionmill_tasks::NAME, sessionmill_tracking::NAME, sessionmill_usage::NAME];
+    let setup = args.report.setup(&processors, usual, context)?;
     let choice = Choice { kind: None, bots: args.bots };
     let mut filter = choice.filter(&args.report, &setup);
     filter.days = args.day.map_or(filter.days, |day| Days { since: Some(day), until: Some(day) });

@@ -1,10 +1,10 @@
 //! The report of activity: numbers of sessions and people, durations, and cost.
 
 use crate::base::error::{Result, count};
-use crate::plugs::tracking::NAME;
-use crate::plugs::tracking::report::by::{self, By, Keys};
+use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::cost::Costs;
 use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::tracking::report::key::{Keys, keys};
 use crate::plugs::tracking::report::visits::{self, Visit};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
@@ -12,6 +12,7 @@ use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, SPARE, Sheet, freshness, ratio};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
+use sessionmill_tracking::NAME;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -140,8 +141,8 @@ pub(super) fn of_visits(
         has_agents |= visit.is_agent;
         has_web |= !visit.is_agent;
         let next = people.len();
-        let person = *people.entry((visit.is_agent, filter.who(visit))).or_insert(next);
-        let rows = by::keys(by, visit, filter, repositories);
+        let person = *people.entry((visit.is_agent, visit.who(&filter.identities))).or_insert(next);
+        let rows = keys(by, visit, filter, repositories);
         shared += u64::from(rows.len() > 1);
         for keys in rows {
             let cost = match project {

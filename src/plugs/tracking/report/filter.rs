@@ -3,7 +3,6 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::identities::Identities;
-use crate::plugs::tracking::report::visits::Visit;
 use crate::plugs::usage::report as usage;
 use crate::plugs::usage::report::filter::Only;
 use crate::store::condition::{Condition, one_of};
@@ -111,15 +110,6 @@ impl Filter {
     /// Whether a working directory matches.
     pub(super) fn has_project(&self, cwd: &String) -> bool {
         self.projects.as_ref().is_none_or(|projects| projects.contains(cwd))
-    }
-
-    /// The name of a person in reports.
-    pub(super) fn who(&self, visit: &Visit) -> String {
-        match visit.is_agent {
-            true => self.identities.label(&visit.username).to_owned(),
-            // The same id can belong to another person on another site.
-            false => format!("{}/{}", visit.username, visit.person_id),
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`by`] | what the rows of the report are grouped by |
 //! | [`filter`] | restricts a report to some sessions |
 //! | [`visits`] | the sessions, as a report reads them |
+//! | `key` | the names of the rows that a session is in |
 //! | [`activity`] | the report: sessions, people, time, cost |
 //! | [`cost`] | the cost of the responses in a session |
 //! | [`rhythm`] | presence by weekday and hour |
@@ -18,6 +19,7 @@ pub mod by;
 mod cost;
 pub mod filter;
 pub mod html;
+mod key;
 pub(super) mod recording;
 mod rhythm;
 pub mod session;

@@ -2,6 +2,7 @@
 //! zones and identities, which the database does not know.
 
 use crate::base::error::Result;
+use crate::identities::Identities;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::store::reader::Reader;
@@ -28,6 +29,17 @@ pub(super) struct Visit {
     pub(super) is_bot: bool,
     /// The values that name the session's rows, one for each key.
     pub(super) names: Vec<Option<String>>,
+}
+
+impl Visit {
+    /// The name of its person in reports.
+    pub(super) fn who(&self, identities: &Identities) -> String {
+        match self.is_agent {
+            true => identities.label(&self.username).to_owned(),
+            // The same id can belong to another person on another site.
+            false => format!("{}/{}", self.username, self.person_id),
+        }
+    }
 }
 
 /// Reads the sessions of a filter in order of time, including those of bots.

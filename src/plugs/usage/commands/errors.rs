@@ -5,8 +5,9 @@ use crate::base::error::{Result, Status, thousands};
 use crate::command::scope::{Rows, Usual};
 use crate::command::{Form, remark, screen};
 use crate::plug::Context;
-use crate::plugs::usage::report::errors::{self, Kind, Order, Trouble, meaning};
+use crate::plugs::usage::report::errors;
 use crate::plugs::usage::report::recurring::{self, Recurring, RecurringBy};
+use crate::plugs::usage::report::trouble::{ALL, Kind, Order, Trouble, meaning};
 use crate::report::grid::{Field, bar, sparkline};
 use crate::report::listing::{Listing, object};
 use crate::report::money;
@@ -58,8 +59,8 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     if let Some(by) = args.by {
         return recurring(by, &report, args, context);
     }
-    let mut troubles = report
-        .read(context, Vec::is_empty, |reader, filter, prices| errors::errors(reader, filter, prices, &errors::ALL))?;
+    let mut troubles =
+        report.read(context, Vec::is_empty, |reader, filter, prices| errors::errors(reader, filter, prices, &ALL))?;
     if let Some(order) = args.order {
         order.sort(&mut troubles, |trouble| (trouble.cost, trouble.count, trouble.first_seen.as_deref()));
     }

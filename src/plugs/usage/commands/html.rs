@@ -7,7 +7,6 @@ use crate::command::scope::Usual;
 use crate::command::{print, remark, terminal};
 use crate::plug::Context;
 use crate::plugs::usage::report::html;
-use crate::plugs::{tracking, usage};
 use std::path::{Path, PathBuf};
 
 /// Write a page with charts and tables
@@ -39,7 +38,7 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
         let error = Error::new(Status::Usage, "nothing says where the page is to go");
         return Err(error.hint("--out FILE writes it to a file, --open shows it in the browser"));
     }
-    let report = args.scope.report_of(&[usage::NAME, tracking::NAME], Usual::All, context)?;
+    let report = args.scope.report_of(&[sessionmill_usage::NAME, sessionmill_tracking::NAME], Usual::All, context)?;
     let out = match &args.out {
         Some(out) => out.clone(),
         None => temporary()?,

@@ -19,9 +19,9 @@ use crate::base::error::{Result, Status};
 use crate::plug::Context;
 use crate::plug::command::{Command, parsed};
 use crate::plugs::daily;
-use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::by::By;
 use clap::{ArgMatches, Args as _};
+use sessionmill_usage::NAME;
 
 pub(super) const REPORTS: [Command; 6] = [
     Command {

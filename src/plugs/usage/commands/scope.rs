@@ -5,11 +5,13 @@ use crate::command::form::Shown;
 use crate::command::remark;
 use crate::command::scope::{ReportArgs, ReportSetup, Usual};
 use crate::plug::Context;
-use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Only};
+use crate::plugs::usage::report::names::Names;
+use crate::plugs::usage::report::times;
 use crate::price::Prices;
 use crate::report::Sheet;
 use crate::store::reader::Reader;
+use sessionmill_usage::NAME;
 
 /// The part of all usage that a report is about.
 #[derive(Debug, clap::Args)]
@@ -74,9 +76,9 @@ impl ReportContext {
         body: impl Fn(Reader<'_>, &Filter, &Prices) -> Result<T>,
     ) -> Result<T> {
         let (made, filter, newest) = self.setup.read(context, |reader| {
-            let filter = self.filter.resolved(reader)?;
+            let filter = Names::new(reader).resolve(&self.filter)?;
             let made = body(reader, &filter, &self.prices)?;
-            let newest = if is_empty(&made) { filter.newest(reader)? } else { None };
+            let newest = if is_empty(&made) { times::newest(reader, &filter)? } else { None };
             Ok((made, filter, newest))
         })?;
         filter.names().filter_map(|(what, _, only)| only.stood_for(what)).for_each(|note| remark(&note));

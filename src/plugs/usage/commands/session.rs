@@ -7,11 +7,11 @@ use crate::command::{print, remark, screen};
 use crate::plug::Context;
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
-use crate::plugs::usage::report::errors::meaning;
 use crate::plugs::usage::report::family::Member;
 use crate::plugs::usage::report::prompts::Prompt;
-use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
-use crate::plugs::{tracking, usage, verification};
+use crate::plugs::usage::report::step::{CELLS, Step, What};
+use crate::plugs::usage::report::timeline::{self, Timeline};
+use crate::plugs::usage::report::trouble::meaning;
 use crate::price::PicoUsd;
 use crate::report::csv;
 use crate::report::grid::{Field, bar, beginning, grid};
@@ -48,7 +48,8 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     let Args { id: Some(id), options, prompts: is_brief } = args else {
         return report::report(&[By::Session], &args.options, context);
     };
-    let report = options.scope.report_of(&[usage::NAME, tracking::NAME, verification::NAME], Usual::All, context)?;
+    let processors = [sessionmill_usage::NAME, sessionmill_tracking::NAME, sessionmill_verification::NAME];
+    let report = options.scope.report_of(&processors, Usual::All, context)?;
     if options.explain || options.breakdown || options.shown.is_chosen() || report.filter.is_narrow() {
         let message = "a session is shown whole and in order of time: leave out the other choices";
         return Err(Error::new(Status::Usage, message));

@@ -1,7 +1,7 @@
 //! Causes of unsuccessful tool calls, retry loops, files that were changed again and again, runaway subagents, and
 //! subagents without a response.
 
-use super::errors::{Kind, Trouble};
+use super::trouble::{Kind, Trouble};
 use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::usage::report::filter::{Filter, Where};

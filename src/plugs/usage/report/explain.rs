@@ -2,7 +2,6 @@
 
 use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
-use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent, Used, Uses, model_name};
@@ -12,6 +11,7 @@ use crate::report::money;
 use crate::store::left_out::{self, LeftOut};
 use crate::store::reader::Reader;
 use sessionmill_contract::Processor as _;
+use sessionmill_usage::NAME;
 use sessionmill_usage::Usage;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,8 +1,7 @@
 //! Facts about a session besides its tokens: its title, prompts and interruptions, and the outcome of its calls.
 
 use crate::base::error::Result;
-use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::sessions::NAMED;
+use crate::plugs::usage::report::filter::{Filter, NAMED, Where};
 use crate::plugs::usage::sums;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;

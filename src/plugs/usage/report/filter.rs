@@ -4,16 +4,11 @@ use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::names::{self, Fit};
 use crate::base::zone;
-use crate::dialect::directory::spelled;
 use crate::identities::Identities;
-use crate::identities::repository::repository;
-use crate::plugs::usage::repositories::Repositories;
-use crate::plugs::usage::sums::Responses;
-use crate::report::trend::Steps;
-use crate::store::reader::{Param, Reader};
+use crate::store::reader::Param;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Days and names. `None` means no restriction.
@@ -30,14 +25,14 @@ pub struct Filter {
     pub identities: Arc<Identities>,
 }
 
-/// A name from a flag or request, and the values of the database that match it: none if the name is unknown. Before
-/// [`Filter::resolved`], the only value is the name itself.
+/// A name from a flag or request, and the values of the database that match it: none if the name is unknown. Before the
+/// name is looked up, the only value is the name itself.
 #[derive(Clone, Debug)]
 pub struct Only {
     pub name: String,
-    values: Vec<String>,
+    pub(super) values: Vec<String>,
     /// Whether the name may be a pattern or the beginning of a name.
-    is_short: bool,
+    pub(super) is_short: bool,
     /// The full names that a short name stands for; empty if it is a full name.
     pub stands_for: Vec<String>,
 }
@@ -106,70 +101,15 @@ impl Only {
     }
 }
 
-/// The names in the database, read once for any number of filters.
-pub struct Names<'r> {
-    reader: Reader<'r>,
-    repositories: Option<Repositories>,
-    /// By kind of name, and whether the name may be shortened.
-    known: HashMap<(&'static str, bool), Vec<String>>,
-    is_shown: Option<&'r IsShown<'r>>,
-}
-
-/// Whether somebody may know a name that these people use, given by a folder of each.
-type IsShown<'r> = dyn Fn(&BTreeSet<String>) -> bool + 'r;
-
-impl<'r> Names<'r> {
-    pub fn new(reader: Reader<'r>) -> Self {
-        Self { reader, repositories: None, known: HashMap::new(), is_shown: None }
-    }
-
-    /// Only names that somebody may know: other ones are unknown.
-    pub fn shown(reader: Reader<'r>, is_shown: &'r IsShown<'r>) -> Self {
-        Self { is_shown: Some(is_shown), ..Self::new(reader) }
-    }
-
-    fn read(&mut self, what: &'static str, column: &str, is_short: bool, identities: &Arc<Identities>) -> Result<()> {
-        if what == "project" && self.repositories.is_none() {
-            self.repositories = Some(Repositories::read(self.reader, identities)?);
-        }
-        if !self.known.contains_key(&(what, is_short)) {
-            // People with transcripts can be named even if they have no responses.
-            let others = match what {
-                "user" if is_short => "UNION SELECT split_part(session_file, '/', 1) FROM session_files",
-                _ => "",
-            };
-            let responses = Responses::added_up(self.reader, &Where::everything(), None)?.table;
-            let sql =
-                format!("SELECT DISTINCT {column} FROM {responses} WHERE {column} IS NOT NULL {others} ORDER BY ALL");
-            let mut known: Vec<String> = self.reader.rows(&sql, &[], |row| row.get(0))?;
-            if let Some(is_shown) = self.is_shown.filter(|_| is_short) {
-                let sql = format!("SELECT DISTINCT {column}, username FROM {responses} WHERE {column} IS NOT NULL");
-                let mut people: HashMap<String, BTreeSet<String>> = HashMap::new();
-                let mut folders: HashMap<String, String> = HashMap::new();
-                let name = |value: &str| match what {
-                    "team" => identities.team(value).unwrap_or_default().to_owned(),
-                    _ => value.to_owned(),
-                };
-                self.reader.each(&sql, &[], |row| {
-                    let (value, folder): (String, String) = (row.get(0)?, row.get(1)?);
-                    let person = identities.label(&folder).to_owned();
-                    people.entry(name(&value)).or_default().insert(folders.entry(person).or_insert(folder).clone());
-                    Ok(())
-                })?;
-                known.retain(|value| people.get(&name(value)).is_some_and(is_shown));
-            }
-            self.known.insert((what, is_short), known);
-        }
-        Ok(())
-    }
-}
-
 /// A condition in SQL, and its parameters.
 #[derive(Clone, Debug)]
 pub(in crate::plugs) struct Where {
     pub(in crate::plugs) clause: String,
     pub(in crate::plugs) params: Vec<Param>,
 }
+
+/// Up to this number, sessions are selected by their ids. For more, all sessions are read.
+pub(super) const NAMED: usize = 500;
 
 impl Where {
     pub(in crate::plugs) fn everything() -> Self {
@@ -226,118 +166,6 @@ impl Filter {
     /// Whether there is any restriction.
     pub fn is_narrow(&self) -> bool {
         !self.days.is_all() || self.names().next().is_some()
-    }
-
-    /// Looks up the names in the database.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read, or nothing matches a short name. That error suggests the nearest known names.
-    pub fn resolved(&self, reader: Reader<'_>) -> Result<Self> {
-        self.resolved_by(&mut Names::new(reader))
-    }
-
-    /// The same with names that several filters share.
-    ///
-    /// # Errors
-    ///
-    /// As [`Filter::resolved`].
-    pub fn resolved_by(&self, names: &mut Names<'_>) -> Result<Self> {
-        let mut filter = self.clone();
-        for (what, column, only) in self.names() {
-            names.read(what, column, only.is_short, &self.identities)?;
-            let (known, repositories) = (&names.known[&(what, only.is_short)], names.repositories.as_ref());
-            let values = match what {
-                "user" => only.folders(&self.identities, known)?,
-                _ => names::best(known, |value| self.fit(what, only, value, repositories)),
-            };
-            if values.is_empty() && only.is_short {
-                let names: BTreeSet<_> =
-                    known.iter().filter_map(|value| self.answers(what, value, repositories)[0]).collect();
-                return Err(names::unknown(what, &only.name, names.into_iter()));
-            }
-            let labels: BTreeSet<_> =
-                values.iter().filter_map(|value| self.answers(what, value, repositories)[0]).collect();
-            let is_whole = values.iter().any(|value| self.fit(what, only, value, repositories) == Some(Fit::Whole));
-            let stands_for = if is_whole { Vec::new() } else { labels.into_iter().map(str::to_owned).collect() };
-            let only = Only { values, stands_for, ..only.clone() };
-            *match what {
-                "user" => &mut filter.user,
-                "team" => &mut filter.team,
-                "project" => &mut filter.project,
-                "model" => &mut filter.model,
-                _ => &mut filter.agent,
-            } = Some(only);
-        }
-        Ok(filter)
-    }
-
-    /// The steps of the small charts in rows. They divide the days of the filter, or the days with usage if it has
-    /// none.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub(in crate::plugs) fn steps(&self, reader: Reader<'_>) -> Result<Steps> {
-        let used = match self.days {
-            Days { since: Some(_), until: Some(_) } => [None; 2],
-            _ => {
-                let condition = self.condition();
-                let responses = Responses::added_up(reader, &condition, None)?.table;
-                let sql = format!("SELECT min(first_time), max(last_time) FROM {responses} WHERE {}", condition.clause);
-                reader.one(&sql, &condition.params, |row| Ok([row.time(0)?, row.time(1)?]))?
-            }
-        };
-        Ok(Steps::of(self.days, used, self.zone))
-    }
-
-    /// The time of the last response that matches the names, on any day.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub fn newest(&self, reader: Reader<'_>) -> Result<Option<DateTime<Utc>>> {
-        let condition = Self { days: Days::default(), ..self.clone() }.condition();
-        let responses = Responses::added_up(reader, &condition, None)?.table;
-        let sql = format!("SELECT max(last_time) FROM {responses} WHERE {}", condition.clause);
-        reader.one(&sql, &condition.params, |row| row.time(0))
-    }
-
-    /// How well a name matches a value of a column.
-    fn fit(&self, what: &str, only: &Only, value: &str, repositories: Option<&Repositories>) -> Option<Fit> {
-        let name = &only.name;
-        let is_whole = match what {
-            "user" => self.identities.is_of(value, name),
-            // A directory can be spelled in several ways, and an older version may have stored another spelling.
-            "project" => self.answers(what, &spelled(value), repositories).contains(&Some(&spelled(name))),
-            _ => self.answers(what, value, repositories).contains(&Some(name)),
-        };
-        if is_whole {
-            return Some(Fit::Whole);
-        }
-        let short = || {
-            self.answers(what, value, repositories)
-                .into_iter()
-                .flatten()
-                .filter_map(|known| names::fit(name, known))
-                .max()
-        };
-        if only.is_short { short() } else { None }
-    }
-
-    /// The names that match a value of a column. The first is the one that reports use.
-    fn answers<'a>(
-        &'a self,
-        what: &str,
-        value: &'a str,
-        repositories: Option<&'a Repositories>,
-    ) -> [Option<&'a str>; 3] {
-        match what {
-            "user" => [Some(self.identities.label(value)), Some(value), None],
-            "team" => [self.identities.team(value), None, None],
-            "project" => [repositories.map(|known| known.name(value)), Some(repository(value)), Some(value)],
-            _ => [Some(value), None, None],
-        }
     }
 
     /// Whether a folder and a working directory match the names of a resolved filter. Teams are checked by their

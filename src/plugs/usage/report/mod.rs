@@ -13,6 +13,7 @@ pub mod family;
 pub mod filter;
 pub mod html;
 mod key;
+pub mod names;
 pub mod outcomes;
 #[cfg(feature = "console")]
 pub mod people;
@@ -22,6 +23,9 @@ pub mod recurring;
 pub mod reported;
 pub mod sessions;
 pub mod spending;
+pub mod step;
 mod subagents;
 pub mod timeline;
+pub mod times;
+pub mod trouble;
 pub mod usage;

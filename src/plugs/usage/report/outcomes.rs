@@ -5,7 +5,6 @@
 
 use crate::base::error::Result;
 use crate::base::zone::Period;
-use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::active::{People, Whose, Work};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::facts::Outcome;
@@ -13,6 +12,7 @@ use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::period::Names;
 use crate::plugs::usage::report::spending::{self, Asked, Columns, Spent};
+use crate::plugs::usage::report::times;
 use crate::plugs::usage::repositories::Repositories;
 use crate::plugs::usage::sums::{self, Responses};
 use crate::price::{PicoUsd, Prices};
@@ -20,6 +20,7 @@ use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
 use clap::ValueEnum;
+use sessionmill_usage::NAME;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -129,7 +130,7 @@ pub(super) type Costs = BTreeMap<Option<String>, (Spent, Trend)>;
 /// If the database cannot be read.
 pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let Some(mut key) = Key::of(by.into(), reader, filter)? else { return Ok(Sheet::default()) };
-    let steps = if key.is_time() { Steps::default() } else { filter.steps(reader)? };
+    let steps = if key.is_time() { Steps::default() } else { times::steps(reader, filter)? };
     let step = steps.sql("time");
     let columns = key.columns();
     let with_step: Vec<&str> = columns.iter().copied().chain([step.as_str()]).collect();

@@ -4,7 +4,7 @@
 use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::usage::report::active::LONG;
-use crate::plugs::usage::report::timeline::{Step, What};
+use crate::plugs::usage::report::step::{Step, What};
 use crate::price::PicoUsd;
 use crate::report::{money, number};
 use crate::store::reader::Reader;

@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
-use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::filter::{Filter, NAMED, Where};
 use crate::plugs::usage::report::period::quarter_of_day;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
@@ -125,9 +125,6 @@ pub(in crate::plugs) fn part(
     let (ids, all) = spending::ranked(reader, prices, "session_id", condition, &order, [from, most])?;
     Ok(Part { sessions: of_ids(reader, filter, condition, prices, &ids, all)?, all })
 }
-
-/// Up to this number, sessions are selected by their ids. For more, all sessions are read.
-pub(super) const NAMED: usize = 500;
 
 /// Restricts a condition to some ids out of the `all` sessions that match it, if there are few.
 fn named(condition: Where, ids: &[String], all: usize) -> Where {

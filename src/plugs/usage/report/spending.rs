@@ -10,7 +10,7 @@ use crate::report::money;
 use crate::store::lookup;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 /// Sums over responses.
@@ -97,6 +97,21 @@ pub type Uses<'p> = HashMap<Option<String>, Vec<Used<'p>>>;
 /// The name of a model as shown to people.
 pub(in crate::plugs) fn model_name(model: Option<&str>) -> &str {
     model.unwrap_or("(no model)")
+}
+
+/// Models without a price, and modes, tiers and places without one, with their numbers of responses, sorted by name.
+pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
+    let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
+    for (model, uses) in uses {
+        for used in uses.iter().filter(|used| used.spent.cost.is_none()) {
+            let mut name = model_name(model.as_deref()).to_owned();
+            if let Some(missing) = used.missing() {
+                name += &format!(" ({missing})");
+            }
+            *unpriced.entry(name).or_default() += used.spent.unpriced;
+        }
+    }
+    unpriced.into_iter().collect()
 }
 
 /// What responses are grouped by: expressions over the [sums](crate::plugs::usage::sums), and what is joined with the

@@ -3,17 +3,17 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::base::printable::printable;
-use crate::base::utc;
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::family::{self, Member};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::prompts::{self, Prompt};
 use crate::plugs::usage::report::spending::{self, Columns, Spent};
+use crate::plugs::usage::report::step::{Step, What};
 use crate::plugs::usage::sums;
-use crate::price::{PicoUsd, Prices, Tokens};
+use crate::price::Prices;
 use crate::report::{money, number};
 use crate::store::reader::{Param, Reader, Row};
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use serde_json::{Value, json};
 
 /// The session, with its steps in order of time.
@@ -27,34 +27,6 @@ pub struct Timeline {
     /// The sums of all steps.
     pub total: Spent,
     pub outcome: Outcome,
-}
-
-/// A response or a tool call.
-#[derive(Debug)]
-pub struct Step {
-    pub time: Option<DateTime<Utc>>,
-    /// The person, or the folder if the person is unknown.
-    pub user: String,
-    /// The source file and line that contain the step.
-    pub file: String,
-    pub line: i64,
-    /// The subagent that made the step; `None` for the main conversation.
-    pub subagent: Option<String>,
-    pub what: What,
-}
-
-#[derive(Debug)]
-pub enum What {
-    Response {
-        model: Option<String>,
-        /// 0 for a call in addition to a response, such as a call of an advisor.
-        responses: i128,
-        tokens: Tokens,
-        cost: Option<PicoUsd>,
-    },
-    /// `failed` is `None` while there is no result. For an unsuccessful call, `cause` says why, and `error` is the
-    /// message that the model got.
-    Call { kind: String, tool: String, failed: Option<bool>, cause: Option<String>, error: Option<String> },
 }
 
 /// Reads a whole session, given by its id or the beginning of it. Only the people of the filter are used.
@@ -131,27 +103,6 @@ fn find(reader: Reader<'_>, key: &str) -> Result<String> {
     })
 }
 
-/// The names of a step's fields in CSV. In JSON, a step has only those that apply.
-pub const CELLS: [&str; 17] = [
-    "time",
-    "user",
-    "kind",
-    "model",
-    "tool",
-    "failed",
-    "cause",
-    "error",
-    "input_tokens",
-    "output_tokens",
-    "cache_creation_input_tokens",
-    "cache_read_input_tokens",
-    "cost_usd",
-    "file",
-    "line",
-    "subagent",
-    "context_tokens",
-];
-
 impl Timeline {
     /// Says how many subagents have no response in the database, if any.
     pub fn missing(&self) -> Option<String> {
@@ -190,35 +141,5 @@ impl Timeline {
             "subagents": self.subagents.iter().map(Member::json).collect::<Vec<_>>(),
             "by_prompt": self.prompts.iter().map(Prompt::json).collect::<Vec<_>>(),
         })
-    }
-}
-
-impl Step {
-    /// As JSON.
-    pub fn json(&self) -> Value {
-        let time = self.time.map(utc::shortest);
-        let mut json =
-            json!({"time": time, "user": self.user, "file": self.file, "line": self.line, "subagent": self.subagent});
-        match &self.what {
-            What::Response { model, tokens, cost, .. } => {
-                json["kind"] = json!("response");
-                json["model"] = json!(model);
-                json["input_tokens"] = number(tokens.input);
-                json["output_tokens"] = number(tokens.output);
-                json["cache_creation_input_tokens"] = number(tokens.cache_write);
-                json["cache_read_input_tokens"] = number(tokens.cache_read);
-                // The size of the prompt.
-                json["context_tokens"] = number(tokens.input + tokens.cache_write + tokens.cache_read);
-                json["cost_usd"] = json!(cost.map(money::dollars));
-            }
-            What::Call { kind, tool, failed, cause, error } => {
-                json["kind"] = json!(kind);
-                json["tool"] = json!(tool);
-                json["failed"] = json!(failed);
-                json["cause"] = json!(cause);
-                json["error"] = json!(error);
-            }
-        }
-        json
     }
 }

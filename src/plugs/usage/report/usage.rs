@@ -3,17 +3,17 @@
 
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::printable::printable;
-use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::block::{self, Accounts, Block};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::key::Keys;
-use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses, model_name};
-use crate::plugs::usage::report::{calls, explain, reported};
+use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses, unpriced};
+use crate::plugs::usage::report::{calls, explain, reported, times};
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness, ratio};
 use crate::store::reader::{self, Reader};
+use sessionmill_usage::NAME;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
@@ -104,7 +104,7 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
     let mut groups = Groups::new();
     let columns = keys.columns();
     // Rows that are periods of time have no trend.
-    let steps = if keys.are_times().contains(&true) { Steps::default() } else { filter.steps(reader)? };
+    let steps = if keys.are_times().contains(&true) { Steps::default() } else { times::steps(reader, filter)? };
     let step = steps.sql("time");
     let with_step: Vec<&str> = columns.iter().copied().chain([step.as_str()]).collect();
     let names = |row: &reader::Row<'_>| Ok((keys.names(row)?, row.get::<Option<i64>>(columns.len())?));
@@ -200,21 +200,6 @@ fn sheet(
         unpriced,
         ..Sheet::default()
     })
-}
-
-/// Models without a price, and modes, tiers and places without one, with their numbers of responses, sorted by name.
-pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
-    let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
-    for (model, uses) in uses {
-        for used in uses.iter().filter(|used| used.spent.cost.is_none()) {
-            let mut name = model_name(model.as_deref()).to_owned();
-            if let Some(missing) = used.missing() {
-                name += &format!(" ({missing})");
-            }
-            *unpriced.entry(name).or_default() += used.spent.unpriced;
-        }
-    }
-    unpriced.into_iter().collect()
 }
 
 /// Says which models have no price, if any.

@@ -6,7 +6,8 @@ use crate::command::remark;
 use crate::command::scope::{ReportArgs, Usual};
 use crate::plug::Context;
 use crate::plugs::verification::report::overview::{self as verification};
-use crate::plugs::verification::{NAME, Settings};
+use crate::plugs::verification::settings::Settings;
+use sessionmill_verification::NAME;
 
 /// Items of knowledge and their evidence
 ///

@@ -7,9 +7,8 @@ use crate::command::scope::refresh;
 use crate::command::{Database, SourceArgs, print};
 use crate::identities::Identities;
 use crate::plug::Context;
-use crate::plugs::usage;
 use crate::plugs::verification::report::suggest::{self, Wish, diff, page};
-use crate::plugs::verification::{NAME, Settings};
+use crate::plugs::verification::settings::Settings;
 use crate::report::render::pretty;
 use crate::source::access::may_write;
 use clap::ValueEnum;
@@ -82,7 +81,7 @@ pub(super) fn suggest(args: &Args, context: &Context) -> Result<Status> {
         return Err(Error::new(Status::Usage, format!("--against: there is no file `{}`", file.display())));
     }
     if !args.no_refresh && may_write(&database) {
-        refresh(&[NAME, usage::NAME], &args.place, &config, &database, context)?;
+        refresh(&[sessionmill_verification::NAME, sessionmill_usage::NAME], &args.place, &config, &database, context)?;
     }
     let identities = Arc::new(Identities::given(config.identities.as_deref())?);
     let wish = Wish {

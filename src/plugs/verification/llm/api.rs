@@ -1,7 +1,6 @@
 //! The two supported HTTP APIs of servers, as JSON. Nothing is sent here.
 
 use crate::plugs::verification::llm::question::Question;
-use crate::plugs::verification::settings::Settings;
 use serde_json::{Value, json};
 
 /// An API of a server.
@@ -68,15 +67,14 @@ impl Api {
         headers
     }
 
-    /// The body of a request. Equal questions have equal bodies, because the journal finds answers by the hash of the
-    /// body.
-    pub fn body(self, settings: &Settings, question: &Question) -> String {
-        let model = settings.model.as_deref().unwrap_or_default();
+    /// The body of a request to a model of the vendor or of another server. Equal questions have equal bodies, because
+    /// the journal finds answers by the hash of the body.
+    pub fn body(self, model: &str, max_tokens: u64, is_vendor: bool, question: &Question) -> String {
         let Question { form, purpose, instruction, schema, content } = question;
         let body = match self {
             Self::Anthropic => json!({
                 "model": model,
-                "max_tokens": settings.max_tokens,
+                "max_tokens": max_tokens,
                 "system": instruction,
                 "messages": [{"role": "user", "content": content}],
                 "tools": [{"name": form, "description": purpose, "input_schema": schema}],
@@ -84,10 +82,10 @@ impl Api {
             }),
             Self::OpenAi => {
                 // Newer models of the vendor refuse the older name, and self-hosted servers do not know the newer one.
-                let most = if settings.base_url.is_none() { "max_completion_tokens" } else { "max_tokens" };
+                let most = if is_vendor { "max_completion_tokens" } else { "max_tokens" };
                 json!({
                     "model": model,
-                    most: settings.max_tokens,
+                    most: max_tokens,
                     "messages": [{"role": "system", "content": instruction}, {"role": "user", "content": content}],
                     "response_format": {
                         "type": "json_schema",

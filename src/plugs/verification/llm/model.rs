@@ -92,7 +92,9 @@ impl Model {
 
     /// The answer to a question, from the journal or from the server.
     fn answer(&self, about: &About<'_>, question: &Question) -> Result<Value, Failure> {
-        let body = self.api.body(&self.settings, question);
+        let Settings { model, base_url, max_tokens, .. } = &self.settings;
+        let model = model.as_deref().unwrap_or_default();
+        let body = self.api.body(model, *max_tokens, base_url.is_none(), question);
         let hash = hex::encode(Md5::digest(format!("{}\n{body}", self.api.name())));
         let turn = Turn::wait(self, &hash);
         match self.journal.answer(turn.0)? {

@@ -4,13 +4,13 @@ use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone::{self, Period};
 use crate::identities::Identities;
-use crate::plugs::verification::NAME;
 use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::ValueEnum;
+use sessionmill_verification::NAME;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

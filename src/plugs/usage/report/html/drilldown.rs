@@ -5,7 +5,7 @@ use crate::config::publish::Titles;
 use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::html::cost;
-use crate::plugs::usage::report::html::period::Period;
+use crate::plugs::usage::report::html::period::{MOST, Period};
 use crate::plugs::usage::report::html::table::{Kind, table};
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions::{self, Session};
@@ -18,9 +18,6 @@ use chrono_tz::Tz;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-
-/// The number of sessions in a list.
-pub(super) const MOST: usize = 10;
 
 /// Tools, each with its calls and failed calls.
 type Tools = Vec<(String, i128, i128)>;

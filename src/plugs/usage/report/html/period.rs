@@ -5,7 +5,6 @@
 use crate::base::days::{Days, Span};
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::html::drilldown::MOST;
 use crate::plugs::usage::report::html::figures::{self, Figures};
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions;
@@ -13,6 +12,9 @@ use crate::price::Prices;
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
 use std::fmt::Write as _;
+
+/// The most sessions in a list of a period.
+pub(super) const MOST: usize = 10;
 
 /// A period, and its figures.
 pub(super) struct Period<'p> {
