@@ -17,7 +17,7 @@
 //! | `decisions` | requested changes that no snapshot shows yet |
 //! | `lines` | the body of an answer that is produced while it is sent |
 //! | `answers` | a cache of answers |
-//! | `append`, `unread` | appends events, after a comparison with those that no run has read yet |
+//! | `append`, `unread` | requests that append events; the events that no run has read yet |
 //! | `app`, `problem` | the state that requests share; the answer when a request fails |
 //! | `server`, `tls`, `write_timeout` | the process, and its connections |
 //! | [`commands`] | the commands for the account store |

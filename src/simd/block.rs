@@ -1,4 +1,4 @@
-//! What the computations work on: blocks of 64 bytes.
+//! What the versions share: blocks of 64 bytes, their marks, the streams of MD5, and its constants.
 
 /// Bytes per block: of MD5, and of bytes whose marks are in one word.
 pub const BLOCK: usize = 64;

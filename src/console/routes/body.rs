@@ -1,4 +1,4 @@
-//! The body of a request.
+//! The JSON body of a request.
 
 use crate::console::problem::Problem;
 use axum::body::Bytes;

@@ -50,7 +50,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     api.into_iter().fold(Router::new(), Router::merge)
 }
 
-/// The calls that have paths outside of the base of the API: health probes look there, and the older program had some.
+/// Calls outside of the base of the API: where health probes look, and the path that an older program used.
 pub(super) fn outside() -> Router<Arc<App>> {
     pipeline::older().merge(health::routes())
 }

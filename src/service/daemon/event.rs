@@ -1,4 +1,4 @@
-//! The events that wake the daemon, and its settings.
+//! The events that wake the daemon, the results of a run, and the settings.
 
 use crate::base::error::Result;
 use crate::config::Config;

@@ -6,7 +6,7 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`event`] | the events that wake the daemon, and its settings |
+//! | [`event`] | the events that wake the daemon, the results of a run, and the settings |
 //! | [`slot`] | a processor of the daemon, and when it runs next |
 //! | [`watch`] | file watches that give hints of changes |
 //! | [`work`] | a run in a worker thread |
