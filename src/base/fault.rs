@@ -48,7 +48,10 @@ const WORDS: [(Fault, &[&str]); 7] = [
             "Corrupt temporary file",
         ],
     ),
-    (Fault::Memory, &["Out of Memory Error", "could not allocate block", "failed to pin block"]),
+    (
+        Fault::Memory,
+        &["Out of Memory Error", "bad_alloc", "bad allocation", "could not allocate block", "failed to pin block"],
+    ),
     (
         Fault::Damage,
         &[
@@ -136,6 +139,7 @@ mod tests {
             ("INTERNAL Error: Failure while replaying WAL file \"/d.wal\": Invalid WAL entry type!", Fault::Log),
             (&format!("{replay}Corrupt database file: computed checksum 1"), Fault::Damage),
             (&format!("{replay}could not allocate block of size 256.0 KiB"), Fault::Memory),
+            ("std::bad_alloc", Fault::Memory),
             (&format!("{replay}Could not read from file \"/d.wal\": Input/output error"), Fault::Machine),
             ("IO Error: The file \"/d\" exists, but it is not a valid DuckDB database file!", Fault::Damage),
             ("IO Error: Could not read enough bytes from file \"/d\": attempted to read 9 bytes", Fault::Damage),
