@@ -55,13 +55,15 @@ fn forget(world: &World, args: &[&str]) -> Said {
     world.mill(&[&["forget"], args, &["--config", "mill.toml"]].concat())
 }
 
-/// The tables about people, without those of files.
+/// The tables about people, and how many facts the ledger counts in each file.
 fn told(world: &World) -> Vec<Vec<String>> {
     let tables = ["sessions", "presence", "edges"].map(|table| format!("FROM facts.activity_{table} ORDER BY ALL"));
     let groups = "SELECT id, key FROM facts.key_groups ORDER BY ALL".to_owned();
     let lines = "SELECT person, event_id FROM facts.activity_lines ORDER BY ALL".to_owned();
     let links = "SELECT node, role, other FROM facts.activity_links ORDER BY ALL".to_owned();
-    tables.into_iter().chain([groups, lines, links]).map(|sql| world.rows(&sql)).collect()
+    let ledger =
+        "SELECT session_file, items_extracted FROM session_processor_state WHERE items_extracted <> 0 ORDER BY ALL";
+    tables.into_iter().chain([groups, lines, links, ledger.to_owned()]).map(|sql| world.rows(&sql)).collect()
 }
 
 /// The tables as if Zoe had never been there.

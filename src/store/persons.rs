@@ -71,6 +71,13 @@ fn erase_staged(transaction: &Transaction<'_>, manifest: &Manifest, persons: &Pe
         let settlements = manifest.settlements.iter().filter(|settlement| settlement.facts.name == *table);
         for settlement in settlements {
             touch::of_facts(transaction, manifest, settlement, condition, &[])?;
+            // The ledger counts the facts of each file, and would show how many were erased.
+            let sql = format!(
+                "UPDATE session_processor_state AS state SET items_extracted = items_extracted - gone.facts
+                 FROM (SELECT session_file, count(*) AS facts FROM facts.{table} WHERE {condition} GROUP BY ALL) AS gone
+                 WHERE state.processor_name = ? AND state.session_file = gone.session_file"
+            );
+            transaction.execute(&sql, [manifest.name])?;
         }
         erased += transaction.execute(&format!("DELETE FROM facts.{table} WHERE {condition}"), [])? as u64;
     }
