@@ -526,6 +526,27 @@ fn whoever_waits_for_a_process_that_is_stopped_is_told_which() {
 }
 
 #[test]
+fn a_database_that_is_moved_while_it_is_written_is_no_success() {
+    let forget = &["forget", "ada", "--yes"][..];
+    let checkpoint = ["stop:before-checkpoint", "stop:after-checkpoint"].map(|point| (forget, point));
+    for (args, point) in
+        [(&["run"][..], "stop:before-settle"), (forget, "stop:before-settle")].into_iter().chain(checkpoint)
+    {
+        let world = world();
+        world.write("ada/b.jsonl", responses("b", 3));
+        let mut child = start(&world, args, &[("SESSIONMILL_FAILPOINT", point)]);
+        wait_for(|| is_stopped(&child).then_some(()));
+        fs::rename(world.path("data"), world.path("aside")).unwrap();
+        signal(&child, rustix::process::Signal::CONT);
+        let status = child.wait().unwrap();
+        let said = fs::read_to_string(world.path("started")).unwrap();
+        let place = world.database();
+        let expected = format!("`{}` was moved, removed or replaced while it was written", place.display());
+        assert!(status.code() == Some(2) && said.contains(&expected), "{args:?} at {point}: {status}, {said}");
+    }
+}
+
+#[test]
 fn another_program_that_writes_the_database_keeps_a_query_out_and_is_told() {
     let world = world();
     let other = Connection::open(world.database()).unwrap();

@@ -77,15 +77,25 @@ use origin::OriginFile;
 use reader::Reader;
 use rollback::Rollback;
 use schema::Schema;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// The device and inode of a file.
+type FileId = (u64, u64);
+
+fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
 
 /// An open database. Dropping it first closes the database and then releases the lock.
 pub struct Store {
     connection: Connection,
     rollback: Rollback,
     lock: StoreLock,
+    /// The file that was opened.
+    file: Option<FileId>,
     /// The folder for DuckDB's temporary files, for a reader that may not write beside the database.
     _spill: Option<TempDir>,
 }
@@ -149,7 +159,7 @@ impl Store {
     }
 
     fn of(path: &Path, connection: Connection, lock: StoreLock) -> Self {
-        Self { connection, rollback: Rollback::of(path), lock, _spill: None }
+        Self { connection, rollback: Rollback::of(path), lock, file: file_id(path), _spill: None }
     }
 
     /// Opens an existing database. An older schema is migrated first.
@@ -184,24 +194,37 @@ impl Store {
     /// # Errors
     ///
     /// If the body, any of its statements, or the commit fails. After a failed commit, the outcome is unknown until the
-    /// database is opened again.
+    /// database is opened again. Also if the file was moved or removed since it was opened.
     pub fn transaction<T>(&self, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.rollback.keep(&self.connection);
-        transaction::run(&self.connection, body)
+        let value = transaction::run(&self.connection, body)?;
+        self.check_place()?;
+        Ok(value)
+    }
+
+    /// Checks that the file is still at its path. A file that was moved or removed can be written on, but nobody would
+    /// find there what was written.
+    fn check_place(&self) -> Result<()> {
+        let path = self.lock.database();
+        if file_id(path) == self.file {
+            return Ok(());
+        }
+        let message = format!("`{}` was moved, removed or replaced while it was written", path.display());
+        Err(Error::new(Status::CannotRun, message).hint("put it back if it was moved, and run the command again"))
     }
 
     /// Moves the log into the database file. Worth its time after a pass that changed much.
     ///
     /// # Errors
     ///
-    /// If DuckDB cannot write.
+    /// If DuckDB cannot write, or the file was moved or removed since it was opened.
     pub fn checkpoint(&self) -> Result<()> {
         self.rollback.keep(&self.connection);
         failpoint::point("before-checkpoint", "");
         self.connection.execute_batch("CHECKPOINT")?;
         failpoint::point("after-checkpoint", "");
         self.rollback.remove();
-        Ok(())
+        self.check_place()
     }
 
     /// Reads. Damage that the body meets is recorded, so that the next pass repairs it even if it does not meet it.
