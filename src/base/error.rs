@@ -60,12 +60,21 @@ impl Error {
         Self { cause: Some(cause.into()), ..Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`")) }
     }
 
+    /// Adds what the user can do about it. If file descriptors are short, the way out is the same whatever was opened.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(if self.is_out_of_descriptors() { DESCRIPTORS.to_owned() } else { hint.into() });
         self
     }
+
+    fn is_out_of_descriptors(&self) -> bool {
+        let Some(Cause::Io(error)) = &self.cause else { return false };
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    }
 }
+
+/// The hint if the process or the system has no file descriptors left.
+const DESCRIPTORS: &str = "raise the limit of open files: `ulimit -n 1024`, or `LimitNOFILE=` of the service";
 
 impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,6 +237,8 @@ mod tests {
         assert_eq!(error.to_string(), "cannot open `/d`: the disk is full");
         let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::StorageFull));
+        let hint = |errno: Errno| Error::cannot("open", "/d", io::Error::from(errno)).hint("name another").hint;
+        assert_eq!([Errno::NOENT, Errno::MFILE].map(hint), ["name another", DESCRIPTORS].map(|hint| Some(hint.into())));
         let said = Error::cannot("open", "/d", "not a file");
         assert_eq!(said.to_string(), "cannot open `/d`: not a file");
         assert!(said.source().is_none());
