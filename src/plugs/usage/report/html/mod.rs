@@ -39,7 +39,7 @@ use text::{Text, escaped};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// The SHA-256 of the script. The content security policy lets the browser run only a script with this hash.
-const SCRIPT_HASH: &str = "w1Ipqz+JP9rdqH4WmdLhGbk/bbTqYQKSYmc1ib15ROY=";
+const SCRIPT_HASH: &str = "DcmqJ2cB/ugSmNVQhC9bpmVerhMpq1CZyRxegK7G+4o=";
 
 /// The most rows of a table of names. Further rows are only counted.
 const MOST: usize = 25;

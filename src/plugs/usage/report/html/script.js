@@ -1,5 +1,6 @@
 const units = { k: 1e3, M: 1e6, G: 1e9, T: 1e12, ms: 0.001, min: 60, h: 3600, d: 86400 };
-const number = text => [...text.replace(/,/g, "").matchAll(/([\d.]+)\s*(ms|min|[kMGThd])?/g)]
+// Of "24 of 90", the first number counts.
+const number = text => [...text.split(" of ")[0].replace(/,/g, "").matchAll(/([\d.]+)\s*(ms|min|[kMGThd])?/g)]
   .reduce((sum, [, digits, unit]) => sum + digits * (units[unit] ?? 1), 0) * (text.includes("-") ? -1 : 1);
 for (const head of document.querySelectorAll("thead th")) {
   const button = document.createElement("button");
@@ -20,7 +21,7 @@ for (const head of document.querySelectorAll("thead th")) {
 }
 // The address has the part of the page that is read, and its period: a choice and a reload keep both.
 const periods = [...document.querySelectorAll("[name=period]")];
-const suffix = /(?:^|-)(today|days7|days30|month)$/;
+const suffix = /(?:^#?|-)(today|days7|days30|month)$/;
 let part = "";
 addEventListener("scroll", () => {
   const line = document.querySelector("nav").getBoundingClientRect().bottom + 40;
@@ -34,9 +35,16 @@ for (const period of periods) {
     location.replace(`#${name && there || period.value}`);
   });
 }
-const [, chosen] = location.hash.match(suffix) ?? [];
-const period = periods.find(period => period.value === chosen);
-if (period) {
-  period.checked = true;
-  document.getElementById(location.hash.slice(1))?.scrollIntoView();
-}
+const show = () => {
+  const [, chosen] = location.hash.match(suffix) ?? [];
+  const target = document.getElementById(location.hash.slice(1));
+  // A part without a period is of all days, or of the whole page and then visible anyway.
+  const is_whole = !location.hash || target && !target.offsetParent;
+  const period = periods.find(period => period.value === chosen) ?? (is_whole ? periods[0] : undefined);
+  if (period && !period.checked) {
+    period.checked = true;
+    target?.scrollIntoView();
+  }
+};
+addEventListener("hashchange", show);
+show();

@@ -38,7 +38,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     let tiles = [
         ("Cost by list prices", cost(*spent), beside),
         ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),
-        ("Responses", thousands(*responses), format!("of {} models", figures.models.len())),
+        ("Responses", thousands(*responses), format!("of {}", count(figures.models.len() as u64, "model"))),
         ("Sessions", thousands(period.sessions as i128), format!("of {people}")),
         ("Active time", hours(all.active_micros / 1_000_000), "pauses over 10 minutes left out".to_owned()),
         ("Read from cache", percent(tokens.cache_read, prompt(tokens)), "of all prompt tokens".to_owned()),
