@@ -168,8 +168,9 @@ impl WorkLock {
                 Ok(Self(held))
             }
             Answer::Busy(holder) | Answer::Over(holder) => {
+                let verb = if work == "health" { "write the state of" } else { work };
                 let message = format!(
-                    "cannot {work} `{}`: another process is running it ({})",
+                    "cannot {verb} `{}`: another process is running it ({})",
                     database.display(),
                     holder::with_state(&holder)
                 );

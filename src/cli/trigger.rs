@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::holder::is_alive;
 use crate::base::lock::{self, Presence};
+use crate::base::owner;
 use crate::base::printable::printable;
 use crate::base::utc;
 use crate::command::{Database, print, remark};
@@ -63,9 +64,10 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     if lock::presence(&database, lock::DAEMON) == Presence::Free {
         let message = format!("no daemon serves `{}`", database.display());
-        return Err(
-            Error::new(Status::CannotRun, message).hint(format!("`sessionmill run {name}` runs it without one"))
-        );
+        let owner = owner::leave_to_owner(&database).err().and_then(|error| error.hint);
+        let owner = owner.map(|hint| format!("; {hint}")).unwrap_or_default();
+        let hint = format!("`sessionmill run {name}` runs it without one{owner}");
+        return Err(Error::new(Status::CannotRun, message).hint(hint));
     }
     let folder = config.daemon.triggers(&database);
     let uid = rustix::process::geteuid().as_raw();

@@ -338,8 +338,9 @@ pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
             let error = Error::cannot("write", path.display(), "another trigger is waiting there");
             Error { status: crate::base::error::Status::Busy, ..error }
         }
-        _ => Error::cannot("write", path.display(), error)
+        std::io::ErrorKind::PermissionDenied => Error::cannot("write", path.display(), error)
             .hint("the daemon's folder of triggers takes them from root, its own user and [daemon] allow_uids"),
+        _ => Error::cannot("write", path.display(), error),
     };
     OwnFolder::open(folder)?.write(&name, &json!(order).to_string(), 0o644, Old::Keep).map_err(cannot)
 }

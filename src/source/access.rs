@@ -88,7 +88,9 @@ pub(crate) fn closed(folder: &Path) -> Option<Error> {
         Some(above) => Barrier::new(above, Act::Pass),
         None => Barrier::new(folder, Act::List),
     };
-    Some(barrier).filter(|_| !is_allowed(folder, Access::READ_OK | Access::EXEC_OK)).map(|barrier| refusal_of(&barrier))
+    let barrier = Some(barrier).filter(|_| !is_allowed(folder, Access::READ_OK | Access::EXEC_OK))?;
+    // Whoever owns the transcripts need not be the owner of the database, so nobody is told to run this as another user.
+    Some(refusal_of(&barrier).hint("`sessionmill config check`, run by the same user, lists ways to let it in"))
 }
 
 /// The outermost parent folder that the user may not enter.

@@ -123,7 +123,7 @@ fn settings(processor: &dyn Processor, settlement: &Settlement) -> String {
 impl Store {
     /// Compares the version and settings of each settlement with those it was last made with. Where they differ,
     /// touches all keys and stores the new ones. A settlement without a stored row counts as version 1 without
-    /// settings. Returns the names of the settlements that differ.
+    /// settings. Returns the names of the settlements that were stored with others.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Store {
                 all(transaction, manifest, settlement)?;
                 made_with::set(transaction, manifest.name, settlement.name, version, &settings)
             })?;
-            changed.push(settlement.name);
+            changed.extend(stored.map(|_| settlement.name));
         }
         Ok(changed)
     }
