@@ -191,6 +191,8 @@ fn on_a_laptop_a_link_lets_its_owner_in_once() {
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
     let csp = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
     assert_eq!(entered.header("content-security-policy"), Some(csp));
+    // With `no-referrer`, browsers would send `Origin: null` with the forms of the page.
+    assert_eq!(entered.header("referrer-policy"), Some("same-origin"));
     assert_eq!(entered.header("cache-control"), Some("no-store"));
     assert_eq!(console.ask(&format!("GET {}", console.path), &[], b"").status, 403, "it was used");
     let cookie = format!("Cookie: {}", entered.cookie());
@@ -324,6 +326,16 @@ fn the_audit_log_has_attempts_that_failed_and_which_session_ended() {
         (&entries[3]["session_mark"], &entries[4]["session_mark"])
     );
     assert_ne!(entries[3]["session_mark"], entries[4]["session_mark"]);
+    let total = log["total"].as_u64().unwrap();
+    let last = console.api(&format!("GET /audit?limit={total}"), &root).json();
+    assert_eq!((last["entries"].as_array().map(Vec::len), &last["next_cursor"]), (Some(total as usize), &Value::Null));
+    let page = console.ask("GET /audit", &[&cookie], b"").body;
+    let mark = format!("<td>{}</td>", entries[3]["session_mark"].as_str().unwrap());
+    assert!(page.contains("<th>Session</th>") && page.contains(&mark), "{page}");
+    for path in ["/account/tokens", "/account/password", "/account/sessions/end"] {
+        let again = console.ask(&format!("GET {path}"), &[&cookie], b"");
+        assert_eq!((again.status, again.header("location")), (303, Some("/")), "{path}: {again:?}");
+    }
 }
 
 #[test]

@@ -18,13 +18,15 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<App>> {
+    // The address bar keeps the path of a form: whoever loads it again gets the page with the form.
+    let home = async || Redirect::to("/");
     Router::new()
         .route("/", get(show))
-        .route("/account/sessions/end", post(end_others))
-        .route("/account/sessions/{public_id}/end", post(end_session))
-        .route("/account/tokens", post(make_token))
-        .route("/account/tokens/{public_id}/end", post(end_token))
-        .route("/account/password", post(change_password))
+        .route("/account/sessions/end", post(end_others).get(home))
+        .route("/account/sessions/{public_id}/end", post(end_session).get(home))
+        .route("/account/tokens", post(make_token).get(home))
+        .route("/account/tokens/{public_id}/end", post(end_token).get(home))
+        .route("/account/password", post(change_password).get(home))
 }
 
 #[derive(Deserialize)]

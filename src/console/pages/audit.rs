@@ -23,7 +23,7 @@ async fn show(
     let body = html! {
         @if entries.is_empty() { p { "Nothing." } } @else {
             div.scroll { table {
-                thead { tr { th { "Time" } th { "Who" } th { "What" } th { "Of" } th { "Detail" } th { "Address" } } }
+                thead { tr { th { "Time" } th { "Who" } th { "What" } th { "Of" } th { "Detail" } th { "Address" } th { "Session" } } }
                 tbody {
                     @for entry in &entries {
                         tr {
@@ -33,6 +33,7 @@ async fn show(
                             td { (entry.object.as_deref().unwrap_or_default()) }
                             td { (entry.detail.as_deref().unwrap_or_default()) }
                             td { (entry.ip_address.as_deref().unwrap_or_default()) }
+                            td { (entry.session_mark.as_deref().unwrap_or_default()) }
                         }
                     }
                 }

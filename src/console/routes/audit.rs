@@ -47,8 +47,11 @@ impl App {
         let sees_all = caller.is_owner || caller.user.role == Role::Admin;
         let of = (!sees_all).then_some(&caller.user);
         let before = page.from.and_then(|from| i64::try_from(from).ok());
-        let (entries, total) = self.accounts.audit(of, before, page.limit, self.micros()).await?;
-        let last = entries.last().filter(|_| entries.len() >= page.limit as usize);
+        // One more than the page holds: whether there is a next page.
+        let (mut entries, total) = self.accounts.audit(of, before, page.limit + 1, self.micros()).await?;
+        let has_more = entries.len() > page.limit as usize;
+        entries.truncate(page.limit as usize);
+        let last = entries.last().filter(|_| has_more);
         let next_cursor = last.and_then(|last| u64::try_from(last.id).ok()).map(Page::cursor);
         Ok(Entries { entries, total, next_cursor })
     }
