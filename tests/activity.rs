@@ -72,6 +72,43 @@ fn a_late_line_changes_the_stretch_around_it_and_no_other() {
 }
 
 #[test]
+fn an_event_without_an_id_counts_once_wherever_its_file_goes() {
+    let world = World::new();
+    let nameless = |time: &str| view("", time, "zoe").replace("\"uuid\":\"\",", "");
+    // Two equal lines of one file are two events.
+    let text = nameless("10:00:00") + &nameless("10:05:00") + &nameless("10:05:00");
+    let told = || {
+        let copies = "SELECT events, copies FROM activity_people WHERE username = 'oil'";
+        let ids = "SELECT session_id FROM activity_sessions WHERE username = 'oil'";
+        (world.rows(SESSIONS), world.rows(ids), world.rows(copies).concat())
+    };
+    world.write("oil/b.jsonl", &text).pass();
+    let (sessions, ids, copies) = told();
+    assert_eq!((&sessions[..], &*copies), (&["zoe|10:00|10:05|idle|3|3|1".to_owned()][..], "3|0"));
+    let counted = |copies: u32| (sessions.clone(), ids.clone(), format!("3|{copies}"));
+    let rename = |from: &str, to: &str| {
+        std::fs::create_dir_all(world.path("root/oil/2026")).unwrap();
+        std::fs::rename(world.path("root/oil").join(from), world.path("root/oil").join(to)).unwrap();
+        world.pass();
+    };
+    rename("b.jsonl", "a.jsonl");
+    assert_eq!(told(), counted(3));
+    rename("a.jsonl", "2026/a.jsonl");
+    assert_eq!(told(), counted(6));
+    world.write("oil/c.jsonl.gz", crate::forms::gzip(text.as_bytes())).pass();
+    assert_eq!(told(), counted(9));
+    let list = text.trim_end().replace('\n', ",");
+    world.write("oil/d.jsonl", format!("{{\"batch\":[{list}]}}\n")).pass();
+    assert_eq!(told(), counted(12));
+    // Of three equal lines in another file, one is new.
+    world.write("oil/e.jsonl", nameless("10:05:00").repeat(3)).pass();
+    assert_eq!((told().0, told().2), (vec!["zoe|10:00|10:05|idle|4|4|1".to_owned()], "4|14".to_owned()));
+    world.write("gas/a.jsonl", &text).pass();
+    let of_sites = "SELECT username, event_count FROM activity_sessions ORDER BY ALL";
+    assert_eq!(world.rows(of_sites), ["gas|3", "oil|4"]);
+}
+
+#[test]
 fn any_order_of_files_gives_the_same_rows() {
     let mut texts = Vec::new();
     for file in 0..6 {

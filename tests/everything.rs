@@ -69,10 +69,14 @@ fn lines(random: &mut Rng) -> String {
                 true => ("$pageview", json!({"$current_url": "https://oil.example/cans"})),
                 false => ("$identify", json!({"$anon_distinct_id": format!("p{other}")})),
             };
-            let line = json!({
-                "uuid": format!("e{}", random.u32(0..40)), "event": event, "distinct_id": format!("p{who}"),
-                "timestamp": time, "properties": properties,
+            let mut line = json!({
+                "event": event, "distinct_id": format!("p{who}"), "timestamp": time, "properties": properties,
             });
+            match random.bool() {
+                true => line["uuid"] = format!("e{}", random.u32(0..40)).into(),
+                // Few different times, so that some lines are equal.
+                false => line["timestamp"] = format!("2026-03-02T10:0{}:00Z", random.u32(0..3)).into(),
+            }
             format!("{line}\n")
         }
     }

@@ -11,7 +11,7 @@ use sessionmill_contract::FailureClass;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()

@@ -5,10 +5,10 @@
 //!  "subject":{"id":"t1","content":{"outcome":"failure","errors":"2 tests failed"}}}
 //! ```
 
-use super::Dialect;
 use super::json::{Fields, Object, Raw, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
+use super::{Dialect, content_id};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 
@@ -75,7 +75,7 @@ impl CdEvent<'_> {
         let Some(task_id) = subject.id.id() else { return malformed("no `subject.id`", emit) };
         let Some(time) = context.timestamp.0 else { return malformed("no `context.timestamp`", emit) };
         let own = context.source.id().zip(context.id.id()).or(envelope);
-        let hash = own.is_none().then(|| task_log::hash(bytes));
+        let hash = own.is_none().then(|| content_id(&[bytes]));
         let (source, id) = own.unwrap_or((CDEVENTS.name, hash.as_deref().unwrap_or_default()));
         let event = TaskEvent {
             task_id,

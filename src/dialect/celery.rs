@@ -8,10 +8,10 @@
 //! A retry belongs to the same attempt, because the task has not ended. Events with equal times are ordered by the
 //! logical clock.
 
-use super::Dialect;
 use super::json::{Count, Fields, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
+use super::{Dialect, content_id};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 
@@ -95,6 +95,6 @@ impl<'de> Record<'de> for Sent<'de> {
             data: None,
             is_guessed: false,
         };
-        task_log::known(line, kind, (time, Some(&task_log::hash(bytes))), &event, emit);
+        task_log::known(line, kind, (time, Some(&content_id(&[bytes]))), &event, emit);
     }
 }

@@ -31,6 +31,7 @@ mod web;
 
 pub use reader::Reader;
 
+use md5::{Digest as _, Md5};
 use sessionmill_contract::Event;
 use splice::Position;
 
@@ -97,4 +98,10 @@ enum Parsed {
     Foreign,
     /// There is no record.
     NoRecord,
+}
+
+/// An id for a record to which the log gives none: a hash of its content.
+fn content_id(content: &[&[u8]]) -> String {
+    let hash = content.iter().fold(Md5::new(), Md5::chain_update);
+    hex::encode(hash.finalize())
 }

@@ -7,10 +7,10 @@
 //!
 //! Events that are only about a job or a dataset are counted, but describe no task.
 
-use super::Dialect;
 use super::json::{Fields, Object, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
+use super::{Dialect, content_id};
 use serde::de::MapAccess;
 use sessionmill_contract::{Event, Said, TaskEvent, TaskState};
 
@@ -95,7 +95,7 @@ impl<'de> Record<'de> for Lineage<'de> {
             data: data.as_deref(),
             is_guessed: false,
         };
-        task_log::known(line, kind, (time, Some(&task_log::hash(bytes))), &event, emit);
+        task_log::known(line, kind, (time, Some(&content_id(&[bytes]))), &event, emit);
     }
 }
 

@@ -4,7 +4,6 @@ use super::json::Fields;
 use super::splice::{self, Position};
 use super::{Ask, Dialect, Parsed, Parser};
 use chrono::{DateTime, Utc};
-use md5::{Digest as _, Md5};
 use sessionmill_contract::{Event, Said, TaskEvent};
 
 /// Takes the events of a record.
@@ -78,9 +77,4 @@ pub(super) fn known(
     let record = Event { line, time: Some(time), id, said: Said::Record { kind, known: true } };
     emit(&record);
     emit(&Event { said: Said::Task(event), ..record });
-}
-
-/// An id for a record without one: records with equal bytes are the same event.
-pub(super) fn hash(bytes: &[u8]) -> String {
-    hex::encode(Md5::digest(bytes))
 }

@@ -13,6 +13,9 @@ pub struct Activity<'a> {
     pub name: &'a str,
     /// The position among the events of its line, from 0: a line can be a batch.
     pub part: u32,
+    /// Whether the log gives the event an id. If not, its id is a hash of its content: a copy in another file has the
+    /// same id, but so has an equal event of the same file.
+    pub has_own_id: bool,
     /// The id of the person. Never empty: the dialect has replaced an empty id by a fallback.
     pub distinct_id: &'a str,
     /// The session that the client assigned.

@@ -4,7 +4,7 @@ use crate::address::bare;
 use crate::bot;
 use crate::campaign;
 use crate::class::Class;
-use crate::line::{LineRow, WEB, person};
+use crate::line::{LineRow, WEB, numbered, person};
 use crate::link::{ANONYMOUS, CLIENT, LinkRow, USER};
 use crate::nobody::is_nobody;
 use crate::places::{Place, Places};
@@ -18,7 +18,7 @@ use serde_json::Value;
 use sessionmill_contract::activity::Geo;
 use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFile};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The fold of this processor.
 pub(crate) struct TrackingFold<'s> {
@@ -30,6 +30,8 @@ pub(crate) struct TrackingFold<'s> {
     rows: Rows,
     /// The number of rows.
     count: usize,
+    /// The number of events with an id, for ids that are hashes of the content.
+    alike: HashMap<String, u64>,
     /// The first occurrence of each link.
     links: BTreeMap<LinkKey, Moment>,
     transcripts: Transcripts<'s>,
@@ -50,6 +52,7 @@ impl<'s> TrackingFold<'s> {
             last_place: None,
             rows: Rows::default(),
             count: 0,
+            alike: HashMap::new(),
             links: BTreeMap::new(),
             transcripts: Transcripts::new(file),
         }
@@ -80,10 +83,14 @@ impl<'s> TrackingFold<'s> {
         let [url, path, referrer] = [activity.url, activity.path, activity.referrer].map(|address| {
             address.map(|address| if query { Cow::Owned(bare(address)) } else { Cow::Borrowed(address) })
         });
+        let id = match event.id {
+            Some(content) if !activity.has_own_id => Some(Cow::Owned(numbered(&mut self.alike, content.to_owned()))),
+            own => own.map(Cow::Borrowed),
+        };
         self.rows.push(LineRow {
             person: &who,
             time: at,
-            event_id: event.id,
+            event_id: id.as_deref(),
             line,
             part,
             class: Class::of(activity.class, activity.name).name(),
@@ -205,6 +212,7 @@ impl Fold for TrackingFold<'_> {
     }
 
     fn held(&self) -> usize {
+        // Each event that is numbered has a row.
         self.count + self.links.len() + self.transcripts.held()
     }
 

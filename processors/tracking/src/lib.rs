@@ -97,7 +97,7 @@ pub struct Tracking {
 
 static MANIFEST: Manifest = Manifest {
     name: NAME,
-    version: 5,
+    version: 6,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     // Links come first: events are settled when it is known which ids are one person.

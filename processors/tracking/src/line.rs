@@ -4,19 +4,21 @@ use crate::class::Class;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{FactRow, Failure, Row, table};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 table! {
     /// one row per event of a source file that says who did something and when
     pub static LINES: Table = "activity_lines", Hidden;
 
-    /// An event where it was found. It is identified by `event_id`, or else by source file, line and part.
+    /// An event where it was found. It is identified by `event_id`, or else, in files that vanished before hashes were
+    /// made, by source file, line and part.
     #[derive(Clone, Debug, PartialEq)]
     pub struct LineRow<'a> {
         /// <user folder>/<kind>/<distinct id>
         person: &'a str,
         /// of the event itself, UTC
         time: DateTime<Utc>,
-        /// identity of the event within the user folder; null if the log gives none
+        /// identity of the event within the user folder: that of the log, else a hash of the content and a number; null in files that vanished before hashes were made
         event_id: Option<&'a str>,
         line: u64,
         /// position among the events of the line, from 0
@@ -84,6 +86,14 @@ impl<'f> Line<'f> {
     pub(crate) fn distinct_id(&self) -> &'f str {
         distinct_id(self.row.person)
     }
+}
+
+/// An id for an event to which the log gives none: what it shares with events that are alike, and its number among those
+/// of the file. A copy of the file has as many of them, and so has the same ids.
+pub(crate) fn numbered(alike: &mut HashMap<String, u64>, shared: String) -> String {
+    let number = alike.entry(shared.clone()).or_default();
+    *number += 1;
+    format!("{shared}/{number}")
 }
 
 /// The kind of activity in web logs.

@@ -10,9 +10,8 @@
 //! Records without a time are ignored, because they do not show when somebody was active.
 
 use crate::class::Class;
-use crate::line::{LineRow, person};
+use crate::line::{LineRow, numbered, person};
 use crate::work::{API_ERROR, COMMAND, KIND, PROMPT, RESPONSE, TOOL, TOOL_ERROR};
-use chrono::{DateTime, Utc};
 use sessionmill_contract::{Agent, Event, Rows, SourceFile, Transcript};
 use std::collections::{HashMap, HashSet};
 
@@ -28,7 +27,7 @@ pub(crate) struct Transcripts<'s> {
     parts: u64,
     /// Responses that were seen, because several records repeat the same response.
     responses: HashSet<Box<str>>,
-    /// The number of events without an id, by the properties that they share.
+    /// The number of events without an id, by session, time and name.
     alike: HashMap<String, u64>,
 }
 
@@ -92,7 +91,7 @@ impl<'s> Transcripts<'s> {
         };
         let class = if is_subagent { Class::Passive } else { class };
         let session = transcript.session_id.unwrap_or(self.of_file);
-        let id = id.unwrap_or_else(|| numbered(&mut self.alike, session, at, name));
+        let id = id.unwrap_or_else(|| numbered(&mut self.alike, format!("{session}/{}/{name}", at.timestamp_micros())));
         rows.push(LineRow {
             person: &self.person,
             time: at,
@@ -115,13 +114,4 @@ impl<'s> Transcripts<'s> {
         self.parts += 1;
         1
     }
-}
-
-/// An id for an event that has none: its session, time and name, and its number among events with the same. A copy of
-/// the transcript has these events in the same order, and so gets the same ids.
-fn numbered(alike: &mut HashMap<String, u64>, session: &str, at: DateTime<Utc>, name: &str) -> String {
-    let key = format!("{session}/{}/{name}", at.timestamp_micros());
-    let number = alike.entry(key.clone()).or_default();
-    *number += 1;
-    format!("{key}/{number}")
 }

@@ -28,7 +28,7 @@ mod tests;
 
 use super::json::{self, shortened, shortened_to};
 use super::splice::{self, Position};
-use super::{Ask, Dialect, Parsed, Parser};
+use super::{Ask, Dialect, Parsed, Parser, content_id};
 use chrono::{DateTime, Datelike, Utc};
 use class::Call;
 use found::{Found, Key};
@@ -36,6 +36,7 @@ use record::{Record, object};
 use scalar::Stamp;
 use sessionmill_contract::activity::{Device, Geo};
 use sessionmill_contract::{Activity, Event, Said};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 pub(super) const POSTHOG: Dialect = Dialect { name: "posthog", open: || Box::new(Web(Format::PostHog)), lists: true };
@@ -188,9 +189,13 @@ struct Output<'o> {
 }
 
 impl<'o> Output<'o> {
-    /// Emits a record and its activity.
+    /// Emits a record and its activity. `id` is that of the log.
     fn event(&mut self, id: Option<&str>, time: DateTime<Utc>, kind: &str, activity: &Activity<'_>) {
-        let record = Event { line: self.line, time: Some(time), id, said: Said::Record { kind, known: true } };
+        // The time of an event in a batch can depend on the envelope.
+        let content = || content_id(&[self.text.trim_ascii_end(), &time.timestamp_micros().to_be_bytes()]);
+        let id = id.map_or_else(|| Cow::Owned(content()), Cow::Borrowed);
+        let said = Said::Record { kind, known: true };
+        let record = Event { line: self.line, time: Some(time), id: Some(&id), said };
         (self.events)(&record);
         (self.events)(&Event { said: Said::Activity(activity), ..record });
     }

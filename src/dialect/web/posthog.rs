@@ -43,14 +43,16 @@ pub(super) fn emit(
     let link = link(name, distinct_id, get(Key::AnonDistinctId), get(Key::Alias));
     let is_replay = matches!(name, "$snapshot" | "$snapshot_items");
     let text = output.properties(record);
+    let id = record.event_id(get(Key::InsertId));
     output.event(
-        record.event_id(get(Key::InsertId)),
+        id,
         time,
         name,
         &Activity {
             class: class::of_event(name),
             name,
             part: 0,
+            has_own_id: id.is_some(),
             distinct_id,
             client_session_id: get(Key::SessionId).filter(|id| is_id(id)),
             links: link.as_slice(),

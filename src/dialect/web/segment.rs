@@ -60,14 +60,16 @@ pub(super) fn emit(
     let is_direct = url.is_some() && context.has(Key::PlainReferrer);
     let referrer = of_page(Key::PlainReferrer).or(is_direct.then_some("$direct"));
     let text = output.properties(record);
+    let id = record.event_id(properties.get(Key::InsertId));
     output.event(
-        record.event_id(properties.get(Key::InsertId)),
+        id,
         time,
         call.name(),
         &Activity {
             class: class::of_call(call).unwrap_or_else(|| class::of_event(name)),
             name,
             part: 0,
+            has_own_id: id.is_some(),
             distinct_id,
             client_session_id: visit.as_deref().or(session).filter(|id| is_id(id)),
             links: &links(call, user, anonymous, record.previous_id.id()),

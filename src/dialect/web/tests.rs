@@ -34,7 +34,7 @@ fn activity_shown(event: &Event<'_>, activity: &Activity<'_>) -> String {
     let campaign = activity.campaign;
     let (device, geo) = (activity.device, activity.geo);
     for (name, value) in [
-        ("id", event.id),
+        ("id", event.id.filter(|_| activity.has_own_id)),
         ("session", client_session_id),
         ("url", url),
         ("path", path),
@@ -425,6 +425,37 @@ fn an_event_inside_of_a_broken_line_counts_if_it_has_an_identity() {
     );
     let behind = format!(r#"{{"event":"lost","disti{event}"#);
     assert_eq!(said(&[&behind])[0], "1.0 Event e by u at 03-01T12:00:00 id=i");
+}
+
+/// The ids of the events on a line.
+fn ids(line: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    Reader::default().line(1, 0, line.as_bytes(), &mut |event| {
+        if let Said::Activity(_) = event.said {
+            ids.extend(event.id.map(str::to_owned));
+        }
+    });
+    ids
+}
+
+#[test]
+fn an_event_without_an_id_is_identified_by_its_content() {
+    let event = r#"{"event":"e","distinct_id":"u","timestamp":1772366400}"#;
+    let call = r#"{"type":"track","userId":"u","originalTimestamp":"2026-03-01T12:00:00Z"}"#;
+    let [id, id_of_call] = [ids(event).concat(), ids(call).concat()];
+    assert_eq!(id, "51cc258e08b07521016cb57d8c4da14b");
+    assert_eq!(ids(&format!("{event}  ")), std::slice::from_ref(&id));
+    assert_eq!(ids(&format!("{event}{event}")), [id.clone(), id.clone()]);
+    assert_eq!(ids(&format!("[ {event} ,{call}]")), [id.clone(), id_of_call.clone()]);
+    assert_eq!(ids(&format!(r#"{{"batch":[{event}, {call}]}}"#)), [id.clone(), id_of_call.clone()]);
+    assert_ne!(ids(&event.replace(':', ": ")), [id]);
+    let sent = |received: u32| {
+        let times = format!(r#""sentAt":"2026-03-01T12:00:01Z","receivedAt":"2026-03-01T12:00:0{received}Z""#);
+        ids(&format!(r#"{{"batch":[{call}],{times}}}"#))
+    };
+    assert_eq!([sent(1), sent(1)], [[id_of_call.clone()], [id_of_call.clone()]]);
+    assert_ne!(sent(2), [id_of_call], "it is another event if the batch gives it another time");
+    assert_eq!(ids(&event.replace('}', r#","uuid":"i"}"#)), ["i"]);
 }
 
 #[test]

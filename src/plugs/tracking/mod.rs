@@ -50,9 +50,10 @@ pub static PLUG: Plug = Plug {
 /// The processor without configuration.
 static DEFAULT: LazyLock<Tracking> = LazyLock::new(Tracking::default);
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     ("0029_tracking", include_str!("../../../migrations/0029_tracking.sql")),
     ("0032_members", include_str!("../../../migrations/0032_members.sql")),
     ("0041_activity_usage", include_str!("../../../migrations/0041_activity_usage.sql")),
     ("0053_linked_ids", include_str!("../../../migrations/0053_linked_ids.sql")),
+    ("0056_content_ids", include_str!("../../../migrations/0056_content_ids.sql")),
 ];

@@ -34,7 +34,7 @@ COMMENT ON COLUMN activity_events.person_id IS 'as in activity_sessions';
 COMMENT ON COLUMN activity_events.distinct_id IS 'id that the client gives the person';
 COMMENT ON COLUMN activity_events.session_id IS 'activity session that it belongs to; null for none';
 COMMENT ON COLUMN activity_events.time IS 'time of the event itself, UTC';
-COMMENT ON COLUMN activity_events.event_id IS 'identity of the event; null if the log gives none';
+COMMENT ON COLUMN activity_events.event_id IS 'identity of the event: that of the log, else a hash of the content and a number; null in files that vanished before hashes were made';
 COMMENT ON COLUMN activity_events.class IS 'view, event, passive, ping, recording, identity or end';
 COMMENT ON COLUMN activity_events.name IS 'as the log has it; for agents prompt, response, tool, tool_error, api_error or command';
 COMMENT ON COLUMN activity_events.client_session_id IS 'session that the client says it belongs to';

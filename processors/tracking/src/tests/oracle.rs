@@ -73,6 +73,12 @@ fn log(random: &mut Random, switches: &Switches) -> Vec<Web> {
             link: link.map(|(user, anonymous, is_forced)| (user.to_owned(), anonymous.to_owned(), is_forced)),
             ..Web::view(0).by(who)
         };
+        // Some of the events without an id of their own are identified by their content.
+        let event = if event.id.is_none() && random.below(2) == 0 {
+            Web { id: Some(format!("c{number}")), has_own_id: false, ..event }
+        } else {
+            event
+        };
         if event.id.is_some() && random.below(4) == 0 {
             events.push(Web { file: random.one(&["shop/a.jsonl", "shop/d.jsonl"]), ..event.clone() });
         }
@@ -157,8 +163,17 @@ mod slow {
 
     /// The events that count, by time, file and line.
     fn distinct(events: &[Web]) -> Vec<&Web> {
+        // Equal events of one file differ by their number.
+        let number = |event: &Web| {
+            let is_alike = |other: &&Web| other.id == event.id && other.file == event.file && other.line <= event.line;
+            if event.has_own_id { 0 } else { events.iter().filter(is_alike).count() }
+        };
         let is_first = |event: &&Web| {
-            let is_earlier = |other: &Web| other.id == event.id && (other.file, other.line) < (event.file, event.line);
+            let is_earlier = |other: &Web| {
+                other.id == event.id
+                    && (other.file, other.line) < (event.file, event.line)
+                    && number(other) == number(event)
+            };
             // The processor compares ids only among people it settles together. Here, events with one id always are.
             event.id.is_none() || !events.iter().any(is_earlier)
         };
