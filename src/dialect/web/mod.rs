@@ -34,9 +34,11 @@ use class::Call;
 use found::{Found, Key};
 use record::{Record, object};
 use scalar::Stamp;
+use serde_json::value::RawValue;
 use sessionmill_contract::activity::{Device, Geo};
 use sessionmill_contract::{Activity, Event, Said};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 pub(super) const POSTHOG: Dialect = Dialect { name: "posthog", open: || Box::new(Web(Format::PostHog)), lists: true };
@@ -57,12 +59,30 @@ enum Format {
     Segment,
 }
 
-/// Times of an envelope. They apply to an event that has none of its own.
-#[derive(Clone, Copy, Debug, Default)]
-struct Envelope {
+/// What an envelope says about its events: times for those that have none of their own, and a context.
+#[derive(Debug, Default)]
+struct Envelope<'t> {
     now: Stamp,
     sent: Stamp,
     received: Stamp,
+    context: Entries<'t>,
+}
+
+/// The entries of an object, as JSON text.
+type Entries<'t> = BTreeMap<String, &'t RawValue>;
+
+impl Envelope<'_> {
+    /// The context of an event as JSON text: that of the envelope, with the event's own entries in place of those of the
+    /// same name.
+    fn context<'e>(&self, own: &'e str) -> Cow<'e, str> {
+        if self.context.is_empty() {
+            return Cow::Borrowed(own);
+        }
+        let Ok(entries) = serde_json::from_str::<Entries<'_>>(own) else { return Cow::Borrowed(own) };
+        let mut context = self.context.clone();
+        context.extend(entries);
+        serde_json::to_string(&context).map_or(Cow::Borrowed(own), Cow::Owned)
+    }
 }
 
 impl Parser for Web {
@@ -85,8 +105,9 @@ impl Parser for Web {
                 }
                 Ask::Own if format != Some(self.0) => Parsed::Foreign,
                 _ => {
-                    let Record { now, sent, received, .. } = record;
-                    output.batch(batch, self.0, Envelope { now, sent, received });
+                    let Record { now, sent, received, ref context, .. } = record;
+                    let context = serde_json::from_str(context.text()).unwrap_or_default();
+                    output.batch(batch, self.0, &Envelope { now, sent, received, context });
                     Parsed::Record(length)
                 }
             };
@@ -107,7 +128,7 @@ impl Parser for Web {
             return Parsed::NoRecord;
         }
         let format = if at == Position::Due { format.or(likely(&record, self.0)) } else { format };
-        match emit(&record, &properties, format, Envelope::default(), &mut output) {
+        match emit(&record, &properties, format, &Envelope::default(), &mut output) {
             Ok(()) => Parsed::Record(length),
             Err(flaw) if at == Position::Due => {
                 output.malformed(flaw);
@@ -167,7 +188,7 @@ fn emit(
     record: &Record<'_>,
     properties: &Found<'_>,
     format: Option<Format>,
-    envelope: Envelope,
+    envelope: &Envelope<'_>,
     output: &mut Output<'_>,
 ) -> Result<(), Flaw> {
     match (format, call(record)) {
@@ -220,7 +241,7 @@ impl<'o> Output<'o> {
     }
 
     /// Emits the events of a batch.
-    fn batch(&mut self, batch: &str, among: Format, envelope: Envelope) {
+    fn batch(&mut self, batch: &str, among: Format, envelope: &Envelope<'_>) {
         json::elements_of(batch.as_bytes(), &mut |element| {
             let (mut repaired, mut repaired_properties) = (None, None);
             match object::<Record<'_>>(element, &mut repaired) {

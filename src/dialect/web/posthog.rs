@@ -26,7 +26,7 @@ const WRONG_TIME: Flaw = "its `timestamp` is not a time";
 pub(super) fn emit(
     record: &Record<'_>,
     properties: &Found<'_>,
-    envelope: Envelope,
+    envelope: &Envelope<'_>,
     output: &mut Output<'_>,
 ) -> Result<(), Flaw> {
     let nothing = Found::default();
@@ -71,7 +71,7 @@ pub(super) fn emit(
     Ok(())
 }
 
-fn time(record: &Record<'_>, envelope: Envelope, in_properties: Option<&str>) -> Result<DateTime<Utc>, Flaw> {
+fn time(record: &Record<'_>, envelope: &Envelope<'_>, in_properties: Option<&str>) -> Result<DateTime<Utc>, Flaw> {
     match record.timestamp {
         Stamp::At(time) => return Ok(time),
         Stamp::Wrong => return Err(WRONG_TIME),

@@ -31,11 +31,12 @@ pub(super) fn emit(
     call: Call,
     record: &Record<'_>,
     properties: &Found<'_>,
-    envelope: Envelope,
+    envelope: &Envelope<'_>,
     output: &mut Output<'_>,
 ) -> Result<(), Flaw> {
     let mut repaired = None;
-    let Context(context) = object(record.context.text(), &mut repaired).unwrap_or_default();
+    let context = envelope.context(record.context.text());
+    let Context(context) = object(&context, &mut repaired).unwrap_or_default();
     let nothing = Found::default();
     let flat = record.flat.as_deref().unwrap_or(&nothing);
     let places = [properties, &context, flat];
@@ -102,7 +103,7 @@ fn device_of<'a>(places: &[&'a Found<'_>]) -> Device<'a> {
     device
 }
 
-fn time(record: &Record<'_>, envelope: Envelope) -> Result<DateTime<Utc>, Flaw> {
+fn time(record: &Record<'_>, envelope: &Envelope<'_>) -> Result<DateTime<Utc>, Flaw> {
     let Record { timestamp, original, .. } = *record;
     let sent = record.sent.or(envelope.sent);
     let received = record.received.or(envelope.received);

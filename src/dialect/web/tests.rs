@@ -353,6 +353,28 @@ fn a_batch_is_many_events_and_a_broken_one_does_not_affect_others() {
 }
 
 #[test]
+fn the_context_of_a_batch_applies_to_each_of_its_calls() {
+    let outer = r#""context":{"ip":"192.0.2.1","device":{"type":"phone"},"campaign":{"name":"spring","source":"letter"},"page":{"url":"https://mill.example/a","referrer":"https://friend.example/"}}"#;
+    let call = |own: &str| format!(r#"{{"type":"track","userId":"u","timestamp":"2026-03-01"{own}}}"#);
+    let told = |own: &str| one(&format!(r#"{{"batch":[{}],"writeKey":"k",{outer}}}"#, call(own)));
+    let of_batch = "1.0 Event track by u at 03-01T00:00:00 url=https://mill.example/a referrer=https://friend.example/ \
+                    source=letter campaign=spring device=phone ip=192.0.2.1";
+    for own in ["", r#","context":null"#, r#","context":{}"#, r#","context":"{}""#] {
+        assert_eq!(told(own), of_batch, "{own}");
+    }
+    // An entry of the call's own context counts as a whole.
+    assert_eq!(
+        told(r#","context":{"ip":"192.0.2.9","page":{"url":"https://mill.example/b"},"campaign":{}}"#),
+        "1.0 Event track by u at 03-01T00:00:00 url=https://mill.example/b device=phone ip=192.0.2.9"
+    );
+    assert_eq!(one(&call("")), "1.0 Event track by u at 03-01T00:00:00");
+    let posthog = format!(r#"{{"batch":[{{"event":"e","distinct_id":"u","timestamp":"2026-03-01"}}],{outer}}}"#);
+    assert_eq!(one(&posthog), "1.0 Event e by u at 03-01T00:00:00", "PostHog's batches have no context");
+    let broken = format!(r#"{{"batch":[{}],"context":[1]}}"#, call(r#","context":{"ip":"192.0.2.9"}"#));
+    assert_eq!(one(&broken), "1.0 Event track by u at 03-01T00:00:00 ip=192.0.2.9");
+}
+
+#[test]
 fn a_recording_is_found_again_in_the_text() {
     let view = r#"{"event":"$pageview","distinct_id":"u","timestamp":1772366400}"#;
     let snapshot = r#"{"event":"$snapshot","distinct_id":"u","timestamp":1772366400,"properties":{"$session_id":"s","$snapshot_data":[{"type":3,"data":{"source":5,"text":"x"},"timestamp":1772366400000}]}}"#;
