@@ -79,6 +79,50 @@ fn a_task_is_what_its_events_say() {
 }
 
 #[test]
+fn an_id_can_be_a_number() {
+    let lines = r#"
+{"specversion":"1.0","id":1,"source":"/a","type":"task.created","subject":7,"time":"2079-07-07T10:00:00Z","data":{"short_id":12345678901234567890,"user_id":3}}
+{"specversion":"1.0","id":1,"source":"/a","type":"task.failed","subject":7,"time":"2079-07-07T10:00:00Z","data":{}}
+{"specversion":"1.0","id":2,"source":"/a","type":"task.created","time":"2079-07-07T10:00:00Z","data":{"task_id":8,"metadata":{"short_id":1.50}}}
+{"context":{"id":3,"source":"/ci","type":"dev.cdevents.taskrun.started.0.2.0","timestamp":"2079-07-07T10:00:00Z"},"subject":{"id":-9,"content":{"pipelineRun":{"id":42}}}}
+{"type":"task-received","uuid":10,"root_id":0,"timestamp":3455949600}
+{"specversion":"1.0","id":4,"source":"/a","type":"task.created","subject":"t","time":"2079-07-07T10:00:00Z","data":{"short_id":true}}
+"#;
+    let world = world(&[lines.trim_start().to_owned()]);
+    let tasks = ["-9|42|", "10|0|", "7|12345678901234567890|3", "8|1.50|"];
+    assert_eq!(listed(&world, "task_id, short_id, user_id"), tasks);
+    assert_eq!(listed(&world, "status"), ["active"; 4], "an event with the id of another one is a copy");
+}
+
+#[test]
+fn data_in_base64_is_read_like_data() {
+    use base64::Engine as _;
+    let event = |task: &str, text: &[u8], more: &str| {
+        let data = base64::engine::general_purpose::STANDARD.encode(text);
+        format!(
+            r#"{{"specversion":"1.0","id":"{task}","source":"/a","type":"task.created","subject":"{task}","time":"2079-07-07T10:00:00Z","data_base64":"{data}"{more}}}"#
+        ) + "\n"
+    };
+    let data = br#"{"short_id":"s1","task_type":"render","size":7}"#;
+    let typed = |media: &str| format!(r#","datacontenttype":"{media}""#);
+    let world = world(&[
+        event("a", data, ""),
+        event("b", data, &typed("Application/JSON; charset=utf-8")),
+        event("c", data, &typed("application/vnd.mill+json")),
+        event("d", data, r#","data":{"short_id":"s2"}"#),
+        event("e", br#"{"short_id":"s\ud83d","size":1e999}"#, ""),
+        event("f", data, &typed("text/plain")),
+        event("g", b"\xff", ""),
+        event("h", data, "").replace("eyJ", "!!!"),
+    ]);
+    let tasks = ["a|s1|render", "b|s1|render", "c|s1|render", "d|s2|", "e|s\u{fffd}|"];
+    assert_eq!(listed(&world, "task_id, short_id, task_type"), tasks);
+    let stored = "SELECT task_id, data FROM task_events WHERE data IS NOT NULL AND task_id < 'c' ORDER BY ALL";
+    let stored_data = String::from_utf8_lossy(data);
+    assert_eq!(world.rows(stored), [format!("a|{stored_data}"), format!("b|{stored_data}")]);
+}
+
+#[test]
 fn an_end_before_the_beginning_makes_no_negative_duration() {
     let world =
         world(&[event("1", "10:00:05", "created", "t1", &of("")), event("2", "10:00:00", "failed", "t1", &json!({}))]);

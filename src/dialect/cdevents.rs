@@ -5,7 +5,7 @@
 //!  "subject":{"id":"t1","content":{"outcome":"failure","errors":"2 tests failed"}}}
 //! ```
 
-use super::json::{Fields, Object, Raw, Text, skip};
+use super::json::{Fields, Id, Object, Raw, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
 use super::{Dialect, content_id};
@@ -97,11 +97,11 @@ impl CdEvent<'_> {
 
 #[derive(Debug, Default)]
 struct Context<'de> {
-    id: Text<'de>,
+    id: Id<'de>,
     source: Text<'de>,
     kind: Text<'de>,
     timestamp: Moment,
-    chain: Text<'de>,
+    chain: Id<'de>,
 }
 
 impl<'de> Fields<'de> for Context<'de> {
@@ -120,7 +120,7 @@ impl<'de> Fields<'de> for Context<'de> {
 
 #[derive(Debug, Default)]
 struct Subject<'de> {
-    id: Text<'de>,
+    id: Id<'de>,
     content: Option<Raw<'de>>,
 }
 
@@ -163,7 +163,7 @@ impl<'de> Fields<'de> for Content<'de> {
 
 #[derive(Debug, Default)]
 struct Run<'de> {
-    id: Text<'de>,
+    id: Id<'de>,
 }
 
 impl<'de> Fields<'de> for Run<'de> {

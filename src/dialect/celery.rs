@@ -8,7 +8,7 @@
 //! A retry belongs to the same attempt, because the task has not ended. Events with equal times are ordered by the
 //! logical clock.
 
-use super::json::{Count, Fields, Text, skip};
+use super::json::{Count, Fields, Id, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
 use super::{Dialect, content_id};
@@ -25,11 +25,11 @@ pub(super) const CELERY: Dialect = Dialect {
 #[derive(Debug, Default)]
 struct Sent<'de> {
     kind: Text<'de>,
-    uuid: Text<'de>,
+    uuid: Id<'de>,
     timestamp: Option<Moment>,
     clock: Count,
     name: Text<'de>,
-    root_id: Text<'de>,
+    root_id: Id<'de>,
     exception: Text<'de>,
     /// Only transcripts of agents have a session. Some of their types begin with `task-` too.
     has_session: bool,

@@ -7,13 +7,16 @@
 //! ```
 //!
 //! The task is the subject, else `task_id` of the data. A field of the data wins over the same field of its `metadata`.
+//! The data can be in `data_base64` instead.
 //! Specification: <https://github.com/cloudevents/spec>.
 
 use super::Dialect;
 use super::cdevents::CdEvent;
-use super::json::{Any, Count, Fields, Lenient, Object, Raw, Text, fields, skip};
+use super::json::{self, Any, Count, Fields, Id, Lenient, Object, Raw, Text, fields, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::{Deserialize, Deserializer, MapAccess};
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 use std::borrow::Cow;
@@ -37,14 +40,17 @@ const STATES: [(&str, TaskState); 5] = [
 #[derive(Debug, Default)]
 struct Envelope<'de> {
     version: Text<'de>,
-    id: Text<'de>,
+    id: Id<'de>,
     source: Text<'de>,
     kind: Text<'de>,
-    subject: Text<'de>,
+    subject: Id<'de>,
     time: Moment,
     recorded: Moment,
     sequence: Text<'de>,
     data: Option<Raw<'de>>,
+    /// The data in base64. It is JSON or anything else, as its type says.
+    data_base64: Text<'de>,
+    data_type: Text<'de>,
 }
 
 impl<'de> Fields<'de> for Envelope<'de> {
@@ -59,6 +65,8 @@ impl<'de> Fields<'de> for Envelope<'de> {
             "recordedtime" => self.recorded = map.next_value()?,
             "sequence" => self.sequence = map.next_value()?,
             "data" => self.data = Some(map.next_value()?),
+            "data_base64" => self.data_base64 = map.next_value()?,
+            "datacontenttype" => self.data_type = map.next_value()?,
             _ => skip(map)?,
         }
         Ok(())
@@ -83,14 +91,16 @@ impl<'de> Record<'de> for Envelope<'de> {
         }
         let Some(id) = self.id.id() else { return malformed("no `id` of 1 to 512 bytes", emit) };
         let Some(source) = self.source.id() else { return malformed("no `source` of 1 to 512 bytes", emit) };
+        let decoded = self.decoded();
+        let text = self.data.map(|Raw(text)| text).or(decoded.as_deref());
         if kind.starts_with("dev.cdevents.") {
-            return match self.read::<CdEvent<'_>>() {
+            return match read::<CdEvent<'_>>(text) {
                 Some(event) => event.emit_in(line, Some((source, id)), bytes, emit),
                 None => malformed("no CDEvent in `data`", emit),
             };
         }
         let Some(state) = state(kind) else { return task_log::unknown(line, &short(kind), emit) };
-        let data = self.read::<Data<'_>>().unwrap_or_default();
+        let data = read::<Data<'_>>(text).unwrap_or_default();
         let metadata = data.metadata.as_deref();
         let Some(task_id) = self.subject.id().or(data.task_id.id()) else {
             return malformed("neither `subject` nor `data.task_id` of 1 to 512 bytes", emit);
@@ -110,18 +120,28 @@ impl<'de> Record<'de> for Envelope<'de> {
             user_id: data.user_id.id().or_else(|| metadata?.user_id.id()),
             attempt: data.attempt.0.or_else(|| metadata?.attempt.0).filter(|attempt| *attempt > 0),
             error: named(&data.error.0).or_else(|| named(&metadata?.error.0)),
-            data: self.data.map(|Raw(text)| text).filter(|_| data.has_more),
+            data: text.filter(|_| data.has_more),
             is_guessed: false,
         };
         task_log::known(line, kind, (time, Some(id)), &event, emit);
     }
 }
 
-impl<'de> Envelope<'de> {
-    /// The data, if it is an object.
-    fn read<T: Fields<'de>>(&self) -> Option<T> {
-        serde_json::from_str::<Object<T>>(self.data?.0).ok()?.0
+impl Envelope<'_> {
+    /// The text of data in base64, if it is JSON. Without a type, data is JSON.
+    fn decoded(&self) -> Option<String> {
+        let media = self.data_type.get().unwrap_or(JSON).split(';').next().unwrap_or_default().trim();
+        let is_json = media.eq_ignore_ascii_case(JSON) || media.to_ascii_lowercase().ends_with("+json");
+        let bytes = BASE64.decode(self.data_base64.get().filter(|_| is_json)?).ok()?;
+        String::from_utf8(json::repair(&bytes).unwrap_or(bytes)).ok()
     }
+}
+
+const JSON: &str = "application/json";
+
+/// Data, if it is an object.
+fn read<'t, T: Fields<'t>>(text: Option<&'t str>) -> Option<T> {
+    serde_json::from_str::<Object<T>>(text?).ok()?.0
 }
 
 /// The state that a type names.
@@ -145,10 +165,10 @@ fn named<'t>(text: &'t Text<'_>) -> Option<&'t str> {
 /// The fields of the data or of its metadata that describe a task.
 #[derive(Debug, Default)]
 struct Data<'de> {
-    task_id: Text<'de>,
-    short_id: Text<'de>,
+    task_id: Id<'de>,
+    short_id: Id<'de>,
     task_type: Text<'de>,
-    user_id: Text<'de>,
+    user_id: Id<'de>,
     attempt: Count,
     /// The attempt's number is too high to be counted.
     is_beyond: bool,

@@ -30,6 +30,11 @@ pub(super) struct Objects<T>(pub(super) Vec<T>);
 #[derive(Debug, Default)]
 pub(super) struct Text<'de>(pub(super) Option<Cow<'de, str>>);
 
+/// A text that can also be written as a number, as ids are by some programs: the number is then the text, with all its
+/// digits. `None` if the value has another type. Lone surrogates in the text are replaced.
+#[derive(Debug, Default)]
+pub(super) struct Id<'de>(pub(super) Option<Cow<'de, str>>);
+
 /// A value as JSON text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Raw<'de>(pub(super) &'de str);
@@ -79,6 +84,17 @@ impl Text<'_> {
         let spelled = directory::spelled(self.name()?);
         // Composing Unicode letters can make the text longer.
         Some(if spelled.len() > LONGEST { Cow::Owned(shortened(&spelled).to_owned()) } else { spelled })
+    }
+}
+
+impl Id<'_> {
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// The id. `None` if it is empty or too long.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.get().filter(|id| is_id(id))
     }
 }
 
@@ -277,6 +293,23 @@ impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any(AText))
     }
+}
+
+impl<'de> Deserialize<'de> for Id<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Raw(raw) = Raw::deserialize(deserializer)?;
+        let Some(text) = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+            let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+            return Ok(Self(is_number.then_some(Cow::Borrowed(raw))));
+        };
+        Ok(Self(if text.contains('\\') { unescaped(raw).map(Cow::Owned) } else { Some(Cow::Borrowed(text)) }))
+    }
+}
+
+/// Resolves the escapes of a string.
+fn unescaped(raw: &str) -> Option<String> {
+    let repaired = || repair(raw.as_bytes()).and_then(|raw| serde_json::from_slice(&raw).ok());
+    serde_json::from_str(raw).ok().or_else(repaired)
 }
 
 struct AFlag;

@@ -7,7 +7,7 @@
 //!
 //! Events that are only about a job or a dataset are counted, but describe no task.
 
-use super::json::{Fields, Object, Text, skip};
+use super::json::{Fields, Id, Object, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Emit, Record, Records};
 use super::{Dialect, content_id};
@@ -101,7 +101,7 @@ impl<'de> Record<'de> for Lineage<'de> {
 
 #[derive(Debug, Default)]
 struct Run<'de> {
-    id: Text<'de>,
+    id: Id<'de>,
     facets: Facets<'de>,
 }
 
@@ -189,7 +189,7 @@ impl<'de> Fields<'de> for Root<'de> {
 
 #[derive(Debug, Default)]
 struct Named<'de> {
-    id: Text<'de>,
+    id: Id<'de>,
 }
 
 impl<'de> Fields<'de> for Named<'de> {

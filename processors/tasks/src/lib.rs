@@ -45,7 +45,7 @@ pub struct Tasks {
 
 static MANIFEST: Manifest = Manifest {
     name: NAME,
-    version: 4,
+    version: 5,
     cadence: Duration::from_secs(120),
     bound: Bound::Cpu,
     facts: &[&event::EVENTS],

@@ -1,6 +1,6 @@
 //! Single values as SDKs and exports write them: ids as numbers, `"null"` for nothing, times in several forms.
 
-use crate::dialect::json::{self, Any, Lenient, Raw, is_id};
+use crate::dialect::json::{Any, Id, Lenient, is_id};
 use crate::dialect::moment;
 use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer};
@@ -77,21 +77,9 @@ pub(super) fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Read as JSON text, so that a number keeps its digits exactly.
-        let Raw(raw) = Raw::deserialize(deserializer)?;
-        let Some(text) = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
-            let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-            return Ok(Self(is_number.then_some(Cow::Borrowed(raw))));
-        };
-        let text = if text.contains('\\') { unescaped(raw).map(Cow::Owned) } else { Some(Cow::Borrowed(text)) };
+        let Id(text) = Id::deserialize(deserializer)?;
         Ok(Self(text.and_then(present)))
     }
-}
-
-/// Resolves the escapes of a string.
-fn unescaped(raw: &str) -> Option<String> {
-    let repaired = || json::repair(raw.as_bytes()).and_then(|raw| serde_json::from_slice(&raw).ok());
-    serde_json::from_str(raw).ok().or_else(repaired)
 }
 
 struct AStamp;
