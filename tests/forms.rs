@@ -77,6 +77,8 @@ fn a_compressed_file_says_what_the_plain_one_says() {
     let stored = [
         ("gz", gzip(&text)),
         ("gz", [gzip(b""), gzip(a), gzip(b""), gzip(b)].concat()),
+        ("gz", [gzip(a), gzip(b), vec![0]].concat()),
+        ("gz", [gzip(a), gzip(b), vec![0; 10_240]].concat()),
         ("zst", zstd(&text)),
         ("zst", [skippable(b"x"), zstd(a), skippable(&[0; 999]), zstd(b""), zstd(b), skippable(b"")].concat()),
         ("zst", raw(27, &text)),
@@ -160,7 +162,8 @@ fn a_cut_or_damaged_archive_waits_an_hour_and_costs_no_facts() {
             whole[..whole.len() - 1].to_vec(),
             [&whole[..], &pack(b"{}\n")[..7]].concat(),
             [&whole[..], b"garbage"].concat(),
-            [&whole[..], &[0; 512]].concat(),
+            [&whole[..], &[0; 5120], &whole[..]].concat(),
+            [&[0; 512], &whole[..]].concat(),
             flipped,
             text.as_bytes().to_vec(),
             Vec::new(),
@@ -214,6 +217,31 @@ fn wherever_an_archive_is_cut_it_is_not_whole() {
             assert_eq!(whole(&two[..cut]), cut == border || cut == two.len(), "{form:?} at {cut}");
         }
     }
+}
+
+#[test]
+fn a_file_in_utf_16_is_rejected_with_what_to_do() {
+    let encoded = |text: &str, bytes: fn(u16) -> [u8; 2]| {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(bytes).collect::<Vec<u8>>()
+    };
+    let text = lines(0..2);
+    let [little, big] = [u16::to_le_bytes, u16::to_be_bytes].map(|bytes| encoded(&text, bytes));
+    let world = World::new();
+    world.write("ada/a.jsonl", &little).write("ada/b.jsonl", &big).write("ada/c.jsonl.gz", gzip(&little));
+    // A byte-order mark of UTF-8, and bytes that are only similar.
+    world
+        .write("ada/d.jsonl", format!("\u{feff}{text}"))
+        .write("ada/e.jsonl", [b"\xff\xfe{}\n", text.as_bytes()].concat());
+    let counts = world.pass();
+    let words = "its text is UTF-16, not UTF-8: convert it with `iconv -f UTF-16 -t UTF-8`";
+    assert_eq!(rejected(&counts), ["ada/a.jsonl", "ada/b.jsonl", "ada/c.jsonl"].map(|file| (file, words)));
+    assert_eq!((counts.processed, world.rows(IDS)), (2, vec!["m0".to_owned(), "m1".to_owned()]));
+    let said = world.mill(&["check", "root/ada/a.jsonl"]);
+    let expected = format!("sessionmill: cannot check `root/ada/a.jsonl`: {words}\n");
+    assert_eq!((said.status, said.stdout.as_str(), said.stderr), (2, "", expected));
+    std::fs::write(world.path("root/ada/a.jsonl"), &text).unwrap();
+    assert_eq!(world.pass().processed, 1);
 }
 
 #[test]

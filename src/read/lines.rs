@@ -1,5 +1,8 @@
 //! Splits a stream that comes in windows into lines. The memory for a line is limited by a cap.
 
+use crate::source::open::Refusal;
+use sessionmill_contract::FailureClass;
+
 /// Splits windows into lines. Keeps the beginning of a line that continues in the next window.
 #[derive(Debug)]
 pub struct Lines {
@@ -35,6 +38,20 @@ impl Lines {
     /// `cap` is the most bytes of a line.
     pub fn new(cap: usize) -> Self {
         Self { rest: Vec::new(), cap, oversize: false, number: 0, offset: 0, fed: 0 }
+    }
+
+    /// Refuses a file whose first window begins like UTF-16: with a byte-order mark and an ASCII character.
+    ///
+    /// # Errors
+    ///
+    /// If it does.
+    pub fn refuse_utf_16(&self, window: &[u8]) -> Result<(), Refusal> {
+        let is_utf_16 = matches!(window, [0xff, 0xfe, 1..=0xff, 0, ..] | [0xfe, 0xff, 0, 1..=0xff, ..]);
+        if self.fed == 0 && is_utf_16 {
+            let words = "its text is UTF-16, not UTF-8: convert it with `iconv -f UTF-16 -t UTF-8`";
+            return Err(Refusal::failed(FailureClass::Rejected, words));
+        }
+        Ok(())
     }
 
     /// Calls `each` for the lines that end in this window.

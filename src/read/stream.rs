@@ -165,6 +165,7 @@ impl Stream<'_> {
             return Err(Refusal::Deferred(Halt::Stopped));
         }
         self.reader.allowance.beat();
+        self.lines.refuse_utf_16(text)?;
         let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
         lines.feed(text, |at, line| self.line(at, line));
         self.lines = lines;

@@ -1,10 +1,11 @@
 //! How source files are compressed, and unpacking them.
 //!
 //! Text is produced in pieces. Memory is limited to the zstd window, which has a maximum, and a few buffers, whatever
-//! the archive claims. An archive consists of gzip members or zstd frames and nothing else.
+//! the archive claims. An archive consists of gzip members or zstd frames. Behind the last gzip member there can be
+//! zeros, as tapes and tar add; gzip(1) ignores them too.
 
 use crate::source::open::Refusal;
-use flate2::write::MultiGzDecoder;
+use flate2::write::GzDecoder;
 use sessionmill_contract::FailureClass;
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -45,7 +46,12 @@ pub struct Unpacker {
 }
 
 enum Archive {
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Gzip {
+        /// Of the current member.
+        decoder: Box<GzDecoder<Vec<u8>>>,
+        /// Whether the last member has ended and only zeros may follow.
+        is_padded: bool,
+    },
     Zstd {
         decoder: Decoder<'static>,
         text: Box<[u8]>,
@@ -75,7 +81,7 @@ impl Unpacker {
     pub fn new(compression: Compression, damage: FailureClass) -> Result<Option<Self>, Refusal> {
         let archive = match compression {
             Compression::Plain => return Ok(None),
-            Compression::Gzip => Archive::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            Compression::Gzip => Archive::Gzip { decoder: Box::new(GzDecoder::new(Vec::new())), is_padded: false },
             Compression::Zstd => {
                 let decoder = || {
                     let mut decoder = Decoder::new()?;
@@ -101,11 +107,24 @@ impl Unpacker {
         }
         let damage = self.damage;
         match &mut self.archive {
-            Archive::Gzip(decoder) => {
-                for step in stored.chunks(STEP) {
-                    let fed = decoder.write_all(step);
-                    drain(decoder.get_mut(), sink)?;
-                    fed.map_err(|_| Refusal::failed(damage, "its gzip data is damaged"))?;
+            Archive::Gzip { decoder, is_padded } => {
+                let damaged = || Refusal::failed(damage, "its gzip data is damaged");
+                for mut step in stored.chunks(STEP) {
+                    while let Some(first) = step.first().filter(|_| !*is_padded) {
+                        let fed = decoder.write(step);
+                        drain(decoder.get_mut(), sink)?;
+                        let read = fed.map_err(|_| damaged())?;
+                        step = &step[read..];
+                        // The member has ended before these bytes.
+                        if read == 0 {
+                            let member = std::mem::replace(&mut **decoder, GzDecoder::new(Vec::new()));
+                            drain(&mut member.finish().map_err(|_| damaged())?, sink)?;
+                            *is_padded = *first == 0;
+                        }
+                    }
+                    if step.iter().any(|byte| *byte != 0) {
+                        return Err(damaged());
+                    }
                 }
             }
             Archive::Zstd { decoder, text, is_whole } => loop {
@@ -131,8 +150,8 @@ impl Unpacker {
     /// If the archive is truncated, or the sink returns an error.
     pub fn end(self, sink: &mut Sink<'_>) -> Result<(), Refusal> {
         let is_whole = match self.archive {
-            Archive::Gzip(mut decoder) => {
-                let is_whole = decoder.try_finish().is_ok();
+            Archive::Gzip { mut decoder, is_padded } => {
+                let is_whole = is_padded || decoder.try_finish().is_ok();
                 drain(decoder.get_mut(), sink)?;
                 is_whole
             }

@@ -110,6 +110,7 @@ struct Log<'e> {
 impl Log<'_> {
     fn text(&mut self, text: &[u8]) -> Result<(), Refusal> {
         let Self { lines, reader, tasks, each } = self;
+        lines.refuse_utf_16(text)?;
         lines.feed(text, |at, line| each(&findings(reader, tasks, at, line)));
         Ok(())
     }
