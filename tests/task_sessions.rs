@@ -203,6 +203,14 @@ fn a_held_task_waits_for_its_release() {
     assert_eq!(listed(&world, "close_reason")[0], "released");
 }
 
+#[test]
+fn held_tasks_find_their_releases_without_looking_at_each_of_them() {
+    let world = world(&[event("1", "10:00:00", "completed", "g1", &of("scenario_generation"))]);
+    let plan = world.rows("EXPLAIN FROM tracked_tasks_at(TIMESTAMP '2079-07-07 23:00:00')").concat();
+    assert_eq!(plan.matches("NL_JOIN").count(), 1, "only with the one row of the purges: {plan}");
+    assert!(plan.contains("HASH_JOIN"), "{plan}");
+}
+
 /// Adds tombstones, as decisions of people do.
 fn bury(world: &World, rows: &[TombstoneRow<'_>]) {
     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();

@@ -49,11 +49,12 @@ pub static PLUG: Plug = Plug {
 /// The processor with the default policy.
 static BY_DEFAULT: LazyLock<Tasks> = LazyLock::new(Tasks::default);
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     ("0028_tasks", include_str!("../../../migrations/0028_tasks.sql")),
     ("0033_task_names", include_str!("../../../migrations/0033_task_names.sql")),
     ("0042_tracked_tasks", include_str!("../../../migrations/0042_tracked_tasks.sql")),
     ("0054_task_durations", include_str!("../../../migrations/0054_task_durations.sql")),
+    ("0057_task_releases", include_str!("../../../migrations/0057_task_releases.sql")),
 ];
 
 /// Why the default settings leave a task out of all lists.

@@ -18,8 +18,10 @@ WITH removals AS (
             ELSE coalesce(r.closes_at, t.closes_at) <= moment
         END AS is_closed
     FROM facts.task_state AS t
-    -- A release of an earlier end says nothing of this one.
-    LEFT JOIN facts.task_releases AS r ON t.is_held AND r.task_id = t.task_id AND r.ended_at = t.ended_at
+    -- A release of an earlier end says nothing of this one. A condition of one side beside the equalities would make
+    -- DuckDB compare every task with every release.
+    LEFT JOIN facts.task_releases AS r
+        ON r.task_id = CASE WHEN t.is_held THEN t.task_id END AND r.ended_at = t.ended_at
 )
 SELECT j.task_id, j.short_id, j.task_type, j.username, j.user_id,
     CASE WHEN j.state = 'active' AND j.is_closed THEN 'orphaned' ELSE j.state END AS status,
