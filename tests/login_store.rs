@@ -57,6 +57,7 @@ suite!(
     a_user_is_known_by_name_and_loses_everything_at_the_end,
     a_token_has_scopes_and_an_end,
     the_audit_log_is_read_by_pages,
+    old_entries_of_the_audit_log_are_deleted,
     login_sessions_of_an_older_program_go_on,
     a_second_import_brings_nothing_back,
     an_import_waits_for_users,
@@ -534,6 +535,33 @@ async fn the_audit_log_is_read_by_pages(world: World) {
     assert_eq!(accounts.audit(Some(&later), None, 10, NOON).await.unwrap(), (vec![], 0), "another user of the name");
     let zero = accounts.log(Entry { actor: Some("a\0b"), event: "test", ..Entry::default() }, NOON).await;
     assert!(matches!(zero, Err(StoreError::Invalid(_))), "which one of the stores could not hold: {zero:?}");
+}
+
+async fn old_entries_of_the_audit_log_are_deleted(world: World) {
+    const DAY: Micros = 24 * HOUR;
+    let accounts = &world.accounts;
+    let log = async |at: Micros| {
+        accounts.log(Entry { event: "test", ..Entry::default() }, at).await.unwrap();
+    };
+    // The second one was written by a clock that was wrong, the fourth by one that is a minute slow.
+    for at in [NOON - 401 * DAY, NOON + 9999 * DAY, NOON - 400 * DAY + 1, NOON - 400 * DAY, NOON] {
+        log(at).await;
+    }
+    let left = async |now: Micros| {
+        let (entries, _) = accounts.audit(None, None, 10, now).await.unwrap();
+        entries.into_iter().rev().map(|entry| entry.at).collect::<Vec<_>>()
+    };
+    let times = |times: &[Micros]| times.iter().map(|at| sessionmill::console::accounts::text(*at)).collect::<Vec<_>>();
+    assert_eq!(accounts.clean_up(NOON).await, Ok(1));
+    let all = [NOON + 9999 * DAY, NOON - 400 * DAY + 1, NOON - 400 * DAY, NOON];
+    assert_eq!(left(NOON).await, times(&all), "behind a younger one, it waits");
+    assert_eq!(accounts.clean_up(NOON + 1).await, Ok(2));
+    assert_eq!(left(NOON).await, times(&[all[0], NOON]));
+    let settings = Console { audit_retention: Duration::from_secs(3600), ..settings() };
+    let briefly = Accounts::new(&world.server.url(), &settings).unwrap();
+    assert_eq!(briefly.clean_up(NOON + HOUR - 1).await, Ok(0));
+    assert_eq!(briefly.clean_up(NOON + HOUR).await, Ok(1));
+    assert_eq!(left(NOON).await, times(&[all[0]]));
 }
 
 /// The table of an older program, with the types of the back end: a session in use, one that has ended, one that was

@@ -160,7 +160,8 @@ enum SessionsAction {
         #[command(flatten)]
         database: Database,
     },
-    /// Delete login sessions and tokens that have ended; a running console does so every 15 minutes
+    /// Delete login sessions and tokens that have ended, and audit entries older than audit_retention; a running console
+    /// does so every 15 minutes
     Prune {
         #[command(flatten)]
         database: Database,

@@ -50,6 +50,9 @@ pub struct Console {
     pub renewal: Duration,
     /// What happens when a login session moves to another network or another browser.
     pub client_binding: Binding,
+    /// How long entries of the audit log are kept.
+    #[serde(with = "super::time")]
+    pub audit_retention: Duration,
     /// A file with the key that encrypts the data of login sessions, as 64 hexadecimal digits.
     pub data_key: Option<PathBuf>,
     /// The cookie name of an older program whose login sessions were imported.
@@ -104,6 +107,7 @@ impl Default for Console {
             session_lifetime: Duration::from_secs(8 * 3600),
             renewal: Duration::from_secs(3600),
             client_binding: Binding::Log,
+            audit_retention: Duration::from_secs(400 * 86_400),
             data_key: None,
             older_cookie: None,
             min_group: 3,

@@ -138,13 +138,13 @@ impl StoreCommands {
         })
     }
 
-    /// Deletes expired login sessions and tokens. Returns their number.
+    /// Deletes expired login sessions and tokens, and old entries of the audit log. Returns the number of all.
     ///
     /// # Errors
     ///
     /// If the store cannot be reached.
     pub fn clean_up(&self) -> Result<u64> {
-        self.with(async |accounts, now| Ok(accounts.clean_up(now).await? + accounts.clean_up_tokens(now).await?))
+        self.with(async |accounts, now| accounts.clean_up(now).await)
     }
 
     async fn note(

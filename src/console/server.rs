@@ -4,7 +4,6 @@
 //! handshake, for the headers, for the request, and for an answer that the client does not read. The number of
 //! connections is limited too.
 
-use super::accounts::Micros;
 use super::app::App;
 use super::client::Peer;
 use super::router::router;
@@ -35,7 +34,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(30);
 /// The time that running requests get when the console stops.
 const END: Duration = Duration::from_secs(10);
-/// How often ended login sessions are deleted. The actual time varies by half, so that machines with a shared store
+/// How often is deleted what has ended. The actual time varies by half, so that machines with a shared store
 /// take turns.
 const CLEAN_UP: Duration = Duration::from_secs(15 * 60);
 
@@ -151,21 +150,17 @@ async fn answer(
     }
 }
 
-/// Deletes ended login sessions at intervals. The intervals vary, so that machines that share a store do not all delete
+/// Deletes what has ended at intervals. The intervals vary, so that machines that share a store do not all delete
 /// at the same time.
 async fn clean_up(app: Arc<App>) {
     loop {
         let factor = 0.5 + f64::from(u32::try_from(app.micros() % 1000).unwrap_or_default()) / 1000.0;
         tokio::time::sleep(CLEAN_UP.mul_f64(factor)).await;
-        match clean_up_once(&app, app.micros()).await {
-            Ok(deleted) => tracing::info!(deleted, "login sessions that had ended are deleted"),
-            Err(error) => tracing::error!(%error, "cannot delete login sessions that have ended"),
+        match app.accounts.clean_up(app.micros()).await {
+            Ok(deleted) => tracing::info!(deleted, "ended login sessions and old audit entries are deleted"),
+            Err(error) => tracing::error!(%error, "cannot delete ended login sessions and old audit entries"),
         }
     }
-}
-
-async fn clean_up_once(app: &App, now: Micros) -> std::result::Result<u64, super::accounts::StoreError> {
-    Ok(app.accounts.clean_up(now).await? + app.accounts.clean_up_tokens(now).await?)
 }
 
 /// Refuses settings with which passwords would be sent over a network without encryption.

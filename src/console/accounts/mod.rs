@@ -93,6 +93,8 @@ pub struct Accounts {
     /// date.
     salt: OnceCell<Vec<u8>>,
     limits: session::Limits,
+    /// How long entries of the audit log are kept, in microseconds.
+    retention: Micros,
     /// Encrypts the data of login sessions, if a key is configured.
     seal: Option<Seal>,
     /// Whether the log says already that login sessions are encrypted with another key.
@@ -112,7 +114,8 @@ impl Accounts {
         let limits = session::Limits::of(settings);
         let seal = settings.data_key.as_deref().map(Seal::of_file).transpose()?;
         let (sql, patience) = (Sql::new(url, settings)?, settings.connect_timeout);
-        Ok(Self { sql, salt: OnceCell::new(), limits, seal, has_warned: AtomicBool::new(false), patience })
+        let retention = Micros::try_from(settings.audit_retention.as_micros()).unwrap_or(Micros::MAX);
+        Ok(Self { sql, salt: OnceCell::new(), limits, retention, seal, has_warned: AtomicBool::new(false), patience })
     }
 
     /// Connects and brings the schema up to date, unless that was done before.
@@ -135,6 +138,17 @@ impl Accounts {
                            audit_log, audit_salt
                        WHERE 1 = 0";
         sql.row(no_rows, &[sql::Kind::Int], &[]).await.map(|_| ())
+    }
+
+    /// Deletes login sessions and tokens that have ended, and entries of the audit log that have been kept long enough.
+    /// Returns the number of all.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be reached. Rows deleted before that stay deleted.
+    pub async fn clean_up(&self, now: Micros) -> Result<u64, StoreError> {
+        let (sessions, tokens) = (self.clean_up_sessions(now).await?, self.clean_up_tokens(now).await?);
+        Ok(sessions + tokens + self.clean_up_log(now).await?)
     }
 
     /// Closes all connections.

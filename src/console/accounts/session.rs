@@ -28,8 +28,6 @@ const TOUCH: Micros = 60_000_000;
 const LONGEST: Micros = Micros::MAX / 4;
 /// The most bytes of a session's data.
 pub(super) const DATA: usize = 64 << 10;
-/// The number of rows that one statement of a clean-up deletes.
-const BATCH: u32 = 1000;
 /// Attempts to find a secret that is not taken. In practice the first one succeeds.
 const DRAWS: usize = 3;
 
@@ -371,18 +369,9 @@ impl Accounts {
     /// # Errors
     ///
     /// If the store cannot be reached. Batches deleted before that stay deleted.
-    pub async fn clean_up(&self, now: Micros) -> Result<u64> {
+    pub async fn clean_up_sessions(&self, now: Micros) -> Result<u64> {
         let sql = self.ready(now).await?;
-        let statement = sql.delete_some("login_sessions", "token_hash", "expires_at <= ?", "expires_at", BATCH);
-        let values = vec![Value::from(now); sql.repeats()];
-        let mut all = 0;
-        loop {
-            let deleted = sql.execute(&statement, &values).await?;
-            all += deleted;
-            if deleted < BATCH.into() {
-                return Ok(all);
-            }
-        }
+        sql.delete("login_sessions", "token_hash", "expires_at <= ?", "expires_at", &[now.into()]).await
     }
 }
 

@@ -18,6 +18,9 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// The number of rows that one statement of [`Sql::delete`] deletes.
+const BATCH: u64 = 1000;
+
 /// A connection pool to one of the three back ends.
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
@@ -197,21 +200,36 @@ impl Sql {
         numbered.into()
     }
 
-    /// A statement that deletes at most `limit` rows. MySQL can limit the deletion itself; the others limit a subquery,
-    /// and check the condition again for rows that have changed since.
-    pub(super) fn delete_some(&self, table: &str, key: &str, condition: &str, order: &str, limit: u32) -> String {
-        match &self.pool {
-            Connections::MySql(_) => format!("DELETE FROM {table} WHERE {condition} ORDER BY {order} LIMIT {limit}"),
-            _ => format!(
-                "DELETE FROM {table} WHERE {condition} AND {key} IN
-                 (SELECT {key} FROM {table} WHERE {condition} ORDER BY {order} LIMIT {limit})"
-            ),
+    /// Deletes rows in batches, so that no statement takes long. Returns their number. MySQL can limit the deletion
+    /// itself; the others limit a subquery, and check the condition again for rows that have changed since.
+    pub(super) async fn delete(
+        &self,
+        table: &str,
+        key: &str,
+        condition: &str,
+        order: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64> {
+        let (statement, values) = match &self.pool {
+            Connections::MySql(_) => {
+                (format!("DELETE FROM {table} WHERE {condition} ORDER BY {order} LIMIT {BATCH}"), values.to_vec())
+            }
+            _ => {
+                let sql = format!(
+                    "DELETE FROM {table} WHERE {condition} AND {key} IN
+                     (SELECT {key} FROM {table} WHERE {condition} ORDER BY {order} LIMIT {BATCH})"
+                );
+                (sql, values.repeat(2))
+            }
+        };
+        let mut all = 0;
+        loop {
+            let deleted = self.execute(&statement, &values).await?;
+            all += deleted;
+            if deleted < BATCH {
+                return Ok(all);
+            }
         }
-    }
-
-    /// How often [`Self::delete_some`] contains its condition, and so its values.
-    pub(super) fn repeats(&self) -> usize {
-        if matches!(self.pool, Connections::MySql(_)) { 1 } else { 2 }
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = std::result::Result<T, sqlx::Error>>) -> Result<T> {
