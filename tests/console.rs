@@ -3,6 +3,7 @@
 #![cfg(feature = "console")]
 
 use crate::world::{World, response};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::ProcessorLock;
@@ -174,6 +175,26 @@ pub(crate) fn add_person(world: &World, user: &str, role: &str, person: &str) ->
     let said = world.mill(&[&["console", "token", "create", "--user", user, "--label", "test"][..], &scopes].concat());
     assert_eq!(said.status, 0, "{said:?}");
     said.stdout.trim().to_owned()
+}
+
+#[test]
+fn a_service_ignores_hang_ups_and_a_console_on_a_terminal_ends_with_it() {
+    let world = World::new();
+    world.write("ada/a.jsonl", "").pass();
+    let console = Console::start(&world, "");
+    kill_process(Pid::from_child(&console.process), Signal::HUP).unwrap();
+    let begun = Instant::now();
+    while !fs::read_to_string(world.path("log")).unwrap().contains("SIGHUP is ignored") {
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(console.ask("GET /health/live", &[], b"").status, 200);
+    drop(console);
+    let script = "\"$0\" console --config c.toml </dev/tty 2>tty & until grep -q serving tty; do sleep 0.1; done; \
+                  kill -HUP $!; wait $!; echo \"ended with $?\"";
+    let script = format!("sh -c '{script}' {}", env!("CARGO_BIN_EXE_sessionmill"));
+    let said = world.command("script", &["-qec", &script, "/dev/null"], &[]);
+    assert!(said.stdout.contains("ended with 0"), "{said:?}");
 }
 
 #[test]

@@ -10,11 +10,14 @@ use super::router::router;
 use super::tls;
 use super::write_timeout::WriteTimeout;
 use crate::base::error::{Error, Result, cause};
+use crate::base::suspension;
 use crate::config::console::Console;
 use crate::service::systemd;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use signal_hook::consts::SIGHUP;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,6 +42,9 @@ const END: Duration = Duration::from_secs(10);
 const CLEAN_UP: Duration = Duration::from_secs(15 * 60);
 
 /// Serves until a signal ends it. Calls `listening` with the address once it listens.
+///
+/// A console on a terminal ends when the terminal is closed. A service ignores SIGHUP: administrators send it to make
+/// services read their configuration again.
 pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> Result<()> {
     let settings = app.settings().clone();
     let tls = tls::acceptor(&settings)?;
@@ -48,6 +54,8 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
     let address = listener.local_addr().map_err(cannot)?;
     let signals = |kind| signal(kind).map_err(|error| Error::cannot("listen to", "signals", error));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    let ends_with_terminal = std::io::stdin().is_terminal() && !suspension::is_ignored(SIGHUP);
+    let mut hang_up = signals(SignalKind::hangup())?;
     listening(address);
     // If the store is not reachable yet, the console starts anyway. Until then, requests are answered with 503.
     if let Err(error) = app.accounts.open(app.micros()).await {
@@ -66,6 +74,13 @@ pub(super) async fn serve(app: Arc<App>, listening: impl FnOnce(SocketAddr)) -> 
             accepted = accept(&listener, &places) => accepted,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            _ = hang_up.recv() => {
+                if ends_with_terminal {
+                    break;
+                }
+                tracing::info!("SIGHUP is ignored; a restart reads the configuration again");
+                continue;
+            }
             Some(_) = connections.join_next() => continue,
             _ = &mut clean_up => break,
         };
