@@ -778,6 +778,27 @@ fn errors_have_their_priority_and_their_hint_in_the_journal() {
 }
 
 #[test]
+fn a_run_that_found_no_room_is_repeated_once_there_is_room() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    fs::create_dir(world.path("data")).unwrap();
+    let script = "mount -t tmpfs -o size=80m tmpfs data && dd if=/dev/zero of=data/fill bs=1M count=20 2>/dev/null \
+                  && exec \"$0\" \"$@\"";
+    let on_disk = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script];
+    if world.mill_by(&on_disk, &["--version"]).status != 0 {
+        return eprintln!("skipped: nothing can be mounted here");
+    }
+    config(&world, &format!("[daemon]\ntick = \"1s\"\n{}", schedule(&[("usage", "every 1h")])));
+    let service = Service(world.service_by(&on_disk, &["daemon", "--sessions", "root"], &[]));
+    until("it has no room", || world.log().contains("there is no room for a pass"));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(world.log().matches("there is no room for a pass").count(), 1, "it does not try meanwhile");
+    fs::remove_file(format!("/proc/{}/root{}", service.0.id(), world.path("data/fill").display())).unwrap();
+    until("it runs", || world.log().contains("run ended"));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn a_run_that_another_program_keeps_from_the_database_is_tried_again_at_once() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));

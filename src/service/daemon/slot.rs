@@ -7,6 +7,7 @@ use crate::plug::Plug;
 use crate::run::request::Origin;
 use crate::run::summary::Summary;
 use crate::service::daemon::event::Settings;
+use crate::store::room;
 use md5::{Digest, Md5};
 use sessionmill_contract::Bound;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Slot {
     pub changed: Option<Moment>,
     /// Whether the last run could not get the database. It is then retried until the database is free.
     is_kept_out: bool,
+    /// Whether the last run failed on a full disk. It is then retried once there is room.
+    lacks_room: bool,
 }
 
 /// A run that could not get the database is retried this long after it ended.
@@ -34,7 +37,15 @@ const CALM: Duration = Duration::from_secs(2);
 impl Slot {
     /// A processor with the last run that the history shows.
     pub fn new(plug: &'static Plug, last: Option<LastRun>) -> Self {
-        Self { plug, last, took: Duration::ZERO, has_backlog: false, changed: None, is_kept_out: false }
+        Self {
+            plug,
+            last,
+            took: Duration::ZERO,
+            has_backlog: false,
+            changed: None,
+            is_kept_out: false,
+            lacks_room: false,
+        }
     }
 
     /// How long until a processor that is not running is due, and why it will run then.
@@ -42,11 +53,17 @@ impl Slot {
         let Settings { config, database, .. } = settings;
         let name = self.plug.name();
         let schedule = config.schedule.get(name)?;
-        if self.is_kept_out {
+        // The rest of a wait that began with the end of the last run.
+        let rest = |wait: Duration| {
             let since = self.last.as_ref().and_then(|last| now.steady.since(&last.started.steady));
-            return Some((Origin::Schedule, AGAIN.saturating_sub(since.unwrap_or(AGAIN).saturating_sub(self.took))));
+            wait.saturating_sub(since.unwrap_or(wait).saturating_sub(self.took))
+        };
+        if self.is_kept_out {
+            return Some((Origin::Schedule, rest(AGAIN)));
         }
-        if self.has_backlog {
+        // The daemon looks at every tick.
+        let has_room_again = self.lacks_room && rest(config.daemon.tick).is_zero() && room::check(database).is_ok();
+        if self.has_backlog || has_room_again {
             return Some((Origin::Schedule, Duration::ZERO));
         }
         let jitter = Md5::digest(format!("{name} {}", database.display()));
@@ -67,6 +84,7 @@ impl Slot {
         let config = &settings.config;
         let is_limited = config.daemon.files((self.plug.bound)(config)).is_some();
         let was_kept_out = std::mem::take(&mut self.is_kept_out);
+        self.lacks_room = false;
         let end = match result {
             Ok(summary) => {
                 let [deferred, progress] = summary.processors.iter().fold([0, 0], |[deferred, progress], counts| {
@@ -80,7 +98,10 @@ impl Slot {
                 self.is_kept_out = error.holder.is_none();
                 End::Done
             }
-            Err(_) => End::Failed,
+            Err(_) => {
+                self.lacks_room = room::check(&settings.database).is_err();
+                End::Failed
+            }
         };
         self.last = Some(LastRun { started: since.clone(), end });
         // Repeated attempts to get the database are logged once.
