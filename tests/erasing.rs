@@ -289,6 +289,29 @@ fn an_erasure_that_was_killed_is_finished_by_the_next_run() {
 }
 
 #[test]
+fn an_erasure_that_was_killed_leaves_no_older_state_beside_the_database() {
+    let killed = |point: &str| {
+        let world = World::new();
+        world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+        world.write("zacharia/a.jsonl", response("m2", "10:00:00", 5));
+        assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+        let kill = [("SESSIONMILL_FAILPOINT", point)];
+        assert_eq!(world.mill_with(&["forget", "zacharia", "--yes"], &kill).status, -9);
+        world
+    };
+    let world = killed("kill:after-checkpoint");
+    let rollback = world.path("data/mill.duckdb.rollback");
+    let kept = fs::read(&rollback).unwrap();
+    assert!(kept.windows(8).any(|part| part == b"zacharia"), "a statistic has the name");
+    assert_eq!(world.mill(&["report", "--no-refresh"]).status, 0);
+    assert!(!rollback.exists());
+    let world = killed("kill:settle");
+    assert_eq!(world.mill(&["run"]).status, 0);
+    let log = fs::metadata(world.path("data/mill.duckdb.wal")).unwrap().len();
+    assert!(log < 1024, "the run has moved the log, with all that it had: {log} bytes");
+}
+
+#[test]
 fn the_database_knows_who_is_erased_if_the_file_is_lost() {
     let world = world();
     world.write("oil/a.jsonl", zoe() + &bob());

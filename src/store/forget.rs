@@ -277,17 +277,20 @@ pub(super) fn is_unfinished(connection: &Connection) -> Result<bool> {
 /// Notes that nothing made from erased facts is left, unless keys are still to be settled. Called when the lookup
 /// tables are up to date.
 ///
+/// The database file, its log and the rollback file have what was erased until a checkpoint. If the process is killed
+/// before that, the next run does it.
+///
 /// # Errors
 ///
 /// If the database cannot be read or written.
 pub fn end(store: &Store) -> Result<()> {
-    if !is_unfinished(store.connection())? {
+    let touched = "SELECT EXISTS (FROM facts.touched_keys) OR EXISTS (FROM facts.touched_moments)";
+    if !is_unfinished(store.connection())? || store.connection().query_row(touched, [], |row| row.get(0))? {
         return Ok(());
     }
+    store.checkpoint()?;
     store.transaction(|transaction| {
-        let sql = "DELETE FROM facts.settlements WHERE processor_name = ?
-                   AND NOT EXISTS (FROM facts.touched_keys) AND NOT EXISTS (FROM facts.touched_moments)";
-        transaction.execute(sql, [ERASING])
+        transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ?", [ERASING])
     })?;
     Ok(())
 }

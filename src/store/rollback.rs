@@ -16,8 +16,9 @@
 //! open     DuckDB reads the state of H, and replays the log
 //! ```
 //!
-//! A file that does not fit the database is ignored: one with other headers, because a checkpoint has been completed
-//! since, or one in which a piece in use differs, because the database was replaced by a copy of another time.
+//! A file that does not fit the database is ignored, for example one in which a piece in use differs, because the
+//! database was replaced by a copy of another time. A file of an older state, since which a checkpoint has been
+//! completed, is removed: statistics in metadata can have names of people who have been erased since.
 //!
 //! Every commit to the log follows a [`Rollback::keep`]. So the rollback file also shows to which state of the database
 //! a log belongs: it has a fingerprint of the log. DuckDB does not check this. If the database file alone is replaced by
@@ -33,6 +34,7 @@ use md5::{Digest, Md5};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt as _;
@@ -83,7 +85,7 @@ impl Rollback {
     pub(super) fn keep(&self, connection: &Connection) {
         if let Err(error) = self.try_keep(connection) {
             // A file of an older state is of no use.
-            self.delete();
+            delete(&self.database);
             tracing::warn!(
                 error = error.to_string(),
                 "`{}` cannot be written: if this process is killed while it writes the database, the database can be \
@@ -129,20 +131,10 @@ impl Rollback {
         atomic_file::write(&path, Kept { log, headers: &headers, size, blocks }.to_bytes(), Some(0o600))
     }
 
-    /// Removes the rollback file after a checkpoint: it is of the state before, and can have names of people who have
-    /// been erased since.
+    /// Removes the rollback file after a checkpoint: it is of the state before.
     pub(super) fn remove(&self) {
         self.kept.take();
-        self.delete();
-    }
-
-    fn delete(&self) {
-        let path = path(&self.database);
-        if let Err(error) = std::fs::remove_file(&path)
-            && error.kind() != ErrorKind::NotFound
-        {
-            tracing::warn!(error = error.to_string(), "cannot remove `{}`", path.display());
-        }
+        delete(&self.database);
     }
 }
 
@@ -191,8 +183,13 @@ fn look(database: &Path) -> Result<Finding> {
     if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(Finding::Nothing);
     }
-    if kept.log != NONE && kept.log == fingerprint(database) && kept.is_newer_than(&file)? {
-        return Ok(Finding::OtherLog);
+    match kept.age(&file)? {
+        Some(Ordering::Greater) if kept.log != NONE && kept.log == fingerprint(database) => {
+            return Ok(Finding::OtherLog);
+        }
+        // The process was killed after a checkpoint, or a commit has included one.
+        Some(Ordering::Less) => delete(database),
+        _ => {}
     }
     let torn = kept.compare(&file)?.unwrap_or_default();
     if torn.is_empty() || !is_whole(&bytes) {
@@ -263,16 +260,19 @@ impl Kept<'_> {
         Ok(Some(torn))
     }
 
-    /// Whether a database file is an older state of the database of this rollback file. Each checkpoint has a higher
-    /// number than the one before.
-    fn is_newer_than(&self, file: &File) -> Result<bool> {
+    /// Compares the state of this rollback file with the one of a database file: `Less` if it is older. `None` for
+    /// another database. Each checkpoint has a higher number than the one before.
+    fn age(&self, file: &File) -> Result<Option<Ordering>> {
         let number = |headers: &[u8]| {
             let numbers = [1, 2].map(|slot| headers[slot * HEADER + CHECKSUM..].first_chunk().copied());
             numbers.into_iter().flatten().map(u64::from_le_bytes).max()
         };
+        let mut age = None;
         has(file, 0, HEADERS, |headers| {
-            headers[..HEADER] == self.headers[..HEADER] && number(headers) < number(self.headers)
-        })
+            age = (headers[..HEADER] == self.headers[..HEADER]).then(|| number(self.headers).cmp(&number(headers)));
+            age.is_some()
+        })?;
+        Ok(age)
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -332,6 +332,15 @@ fn in_use(connection: &Connection) -> duckdb::Result<(usize, Vec<Block<'static>>
 
 fn path(database: &Path) -> PathBuf {
     beside(database, "rollback")
+}
+
+fn delete(database: &Path) {
+    let path = path(database);
+    if let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        tracing::warn!(error = error.to_string(), "cannot remove `{}`", path.display());
+    }
 }
 
 /// The fingerprint of the log beside a database.
@@ -451,14 +460,15 @@ mod tests {
         let kept =
             |log: Fingerprint| Kept { log, headers: &base[..HEADERS], size: SIZE, blocks: Vec::new() }.to_bytes();
         let of_log = kept(Md5::digest(&log.as_bytes()[..BEGINNING]).into());
-        let found = |database: &[u8], rollback: &[u8], log: &str| {
+        let left = |database: &[u8], rollback: &[u8], log: &str| {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("d");
             std::fs::write(&file, database).unwrap();
             std::fs::write(path(&file), rollback).unwrap();
             std::fs::write(beside(&file, "wal"), log).unwrap();
-            look(&file).unwrap()
+            (look(&file).unwrap(), path(&file).exists())
         };
+        let found = |database: &[u8], rollback: &[u8], log: &str| left(database, rollback, log).0;
         for older in [numbered(4, 5), numbered(6, 5)] {
             assert_eq!(found(&older, &of_log, &(log.clone() + "more")), Finding::OtherLog);
             assert_eq!(found(&older, &of_log, &log.replace('l', "L")), Finding::Nothing, "the log of a backup");
@@ -467,8 +477,11 @@ mod tests {
         }
         let mut other = numbered(4, 5);
         other[0] = 8;
-        for other in [base.clone(), numbered(8, 7), numbered(8, 9), other, b"short".to_vec()] {
-            assert_eq!(found(&other, &of_log, &log), Finding::Nothing);
+        for other in [base.clone(), other, b"short".to_vec()] {
+            assert_eq!(left(&other, &of_log, &log), (Finding::Nothing, true));
+        }
+        for newer in [numbered(8, 7), numbered(8, 9)] {
+            assert_eq!(left(&newer, &of_log, &log), (Finding::Nothing, false), "it is of no use any more");
         }
     }
 }
