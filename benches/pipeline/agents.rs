@@ -1,7 +1,7 @@
 //! The measurements on transcripts of agents: cold runs, runs that find nothing or little new, reports.
 
 use crate::corpus::Corpus;
-use crate::process::{self, Place, Samples};
+use crate::process::{self, Samples, Workspace};
 use crate::table::{Limit, Results};
 use crate::transcript::{Author, Filler, Totals, Transcript};
 use crate::{Args, Result};
@@ -29,7 +29,7 @@ const REPORT: Limit = Limit { bound: 5.0, target: 2.0 };
 /// The measurements on one corpus.
 pub(crate) struct Bench<'c> {
     corpus: &'c Corpus,
-    place: Place,
+    place: Workspace,
     /// As an argument.
     root: &'c str,
     database: String,
@@ -50,7 +50,7 @@ impl<'c> Bench<'c> {
         let large = corpus.bytes > LARGE || corpus.files.len() > 20_000;
         Ok(Self {
             corpus,
-            place: Place { folder: temporary.to_owned() },
+            place: Workspace { folder: temporary.to_owned() },
             root: process::text(&corpus.root)?,
             database: process::text(&temporary.join("bench.duckdb"))?.to_owned(),
             totals: corpus.totals.unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::events::{Family, Log};
-use crate::process::{self, Place, Samples};
+use crate::process::{self, Samples, Workspace};
 use crate::table::{Limit, Results};
 use serde_json::Value;
 use std::fs;
@@ -20,7 +20,7 @@ const SETTINGS: &str = "[tasks]\nretention = \"36500d\"\n";
 /// Measures cold runs over a log, and holds what they find against what the query counts.
 pub(crate) fn run(log: &Log, temporary: &Path, runs: u32, results: &mut Results) -> Result<()> {
     let Log { family, ref root, events, of, sessions } = *log;
-    let place = Place { folder: temporary.to_owned() };
+    let place = Workspace { folder: temporary.to_owned() };
     let root = process::text(root)?;
     let database = process::text(&temporary.join("bench.duckdb"))?.to_owned();
     let config = temporary.join("events.toml");

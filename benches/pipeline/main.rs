@@ -77,11 +77,11 @@ struct Args {
     #[arg(long, value_name = "DIR")]
     generate: Option<PathBuf>,
 
-    /// The process that `Place::floor` measures
+    /// The process that `Workspace::floor` measures
     #[arg(long, hide = true)]
     floor: bool,
 
-    /// The process that `Place::query` measures: asks DuckDB, and prints the number that it answers
+    /// The process that `Workspace::query` measures: asks DuckDB, and prints the number that it answers
     #[arg(long, hide = true, value_name = "SQL")]
     query: Option<String>,
 

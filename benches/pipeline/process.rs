@@ -46,11 +46,11 @@ impl Samples {
 
 /// Where processes run: a folder that is their home too, and holds what they say on stderr.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Workspace {
     pub folder: PathBuf,
 }
 
-impl Place {
+impl Workspace {
     /// Runs a program to its end. Returns what it said on stdout.
     ///
     /// The environment is empty but for the search path, so that no configuration of the user's

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 /// A folder with the program and its configuration.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Workspace {
     pub folder: PathBuf,
 }
 
-impl Place {
+impl Workspace {
     /// The program in an environment that knows only this place.
     pub(crate) fn mill(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.folder.join("sessionmill"));
@@ -64,7 +64,7 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    pub(crate) fn start(place: &Place) -> io::Result<Self> {
+    pub(crate) fn start(place: &Workspace) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(place.folder.join("daemon.log"))?;
         let child = place.mill(&["daemon"]).stdout(log.try_clone()?).stderr(log).spawn()?;
         Ok(Self(child))

@@ -11,7 +11,7 @@ mod daemon;
 mod tree;
 
 use clap::Parser;
-use daemon::{Daemon, Place, Vitals};
+use daemon::{Daemon, Vitals, Workspace};
 use fastrand::Rng;
 use md5::{Digest as _, Md5};
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ fn main() -> Result<()> {
         temporary.disable_cleanup(true);
         eprintln!("keeping {}", temporary.path().display());
     }
-    let place = Place { folder: temporary.path().to_owned() };
+    let place = Workspace { folder: temporary.path().to_owned() };
     let root = place.folder.join("sessions");
     fs::create_dir(&root)?;
     // Whoever builds meanwhile builds another one.
@@ -104,7 +104,7 @@ fn main() -> Result<()> {
     if faults.is_empty() { Ok(()) } else { Err(format!("{} faults", faults.len()).into()) }
 }
 
-fn configure(place: &Place, root: &Path) -> Result<()> {
+fn configure(place: &Workspace, root: &Path) -> Result<()> {
     let text = format!(
         "database = {:?}\n[schedule]\nusage = \"every 3s\"\nverification = \"every 5s\"\n\
          [daemon]\ntick = \"1s\"\n[[source]]\nname = \"soak\"\npath = {root:?}\nlayout = \"users\"\n",
@@ -128,7 +128,7 @@ struct Told {
 }
 
 /// Disturbs the daemon for a third of the time and watches it for the rest. Returns the last one.
-fn watch(place: &Place, root: &Path, time: Duration) -> Result<(Daemon, Told)> {
+fn watch(place: &Workspace, root: &Path, time: Duration) -> Result<(Daemon, Told)> {
     let mut random = Rng::with_seed(1);
     let mut told = Told::default();
     let begun = Instant::now();
@@ -190,7 +190,7 @@ fn files(root: &Path) -> BTreeMap<String, PathBuf> {
 }
 
 /// How many files the database does not know as they are.
-fn backlog(place: &Place, root: &Path) -> Result<usize> {
+fn backlog(place: &Workspace, root: &Path) -> Result<usize> {
     let known = place.rows("SELECT session_file, size FROM session_files")?;
     let known: BTreeMap<_, _> = known.iter().filter_map(|row| row.split_once(',')).collect();
     let is_known = |(name, path): (String, PathBuf)| {
@@ -212,7 +212,7 @@ const CONTENT: [&str; 7] = [
 ];
 
 /// Lets the daemon come to rest, and compares. Returns the tables that differ.
-fn settle(place: &Place, root: &Path, daemon: Daemon, people: &[Person]) -> Result<Vec<String>> {
+fn settle(place: &Workspace, root: &Path, daemon: Daemon, people: &[Person]) -> Result<Vec<String>> {
     // What was seen last of a deleted file is only known if both processors saw the last there was.
     let hashes = "SELECT session_file, min(file_hash) FROM session_processor_state
                   GROUP BY ALL HAVING count(*) = 2 AND min(file_hash) = max(file_hash)
@@ -249,7 +249,7 @@ fn settle(place: &Place, root: &Path, daemon: Daemon, people: &[Person]) -> Resu
     let took = daemon.stop()?;
     eprintln!("stopped in {took:?}; {} files, {} of them gone", seen.len(), gone.len());
 
-    let anew = Place { folder: place.folder.join("anew") };
+    let anew = Workspace { folder: place.folder.join("anew") };
     let copy = anew.folder.join("sessions");
     for (name, path) in files(root) {
         let to = copy.join(name);

@@ -6,7 +6,7 @@
 
 use crate::store::schema::Schema;
 use crate::store::settle::alone;
-use sessionmill_contract::{Column, ColumnKind, Manifest, Place, Table};
+use sessionmill_contract::{Column, ColumnKind, Manifest, Table, Visibility};
 use std::fmt::Write as _;
 
 /// Tables that belong to no processor.
@@ -77,10 +77,10 @@ fn comments(manifest: &Manifest) -> String {
     let tables = settlements.flat_map(|settlement| settlement.entities.iter().copied().chain(settlement.reviews));
     let mut sql = String::new();
     for table in manifest.facts.iter().copied().chain(tables) {
-        let (kind, name) = match table.place {
-            Place::Hidden => ("TABLE", format!("facts.{}", table.name)),
-            Place::Viewed => ("VIEW", table.name.to_owned()),
-            Place::Public => ("TABLE", table.name.to_owned()),
+        let (kind, name) = match table.visibility {
+            Visibility::Hidden => ("TABLE", format!("facts.{}", table.name)),
+            Visibility::Viewed => ("VIEW", table.name.to_owned()),
+            Visibility::Public => ("TABLE", table.name.to_owned()),
         };
         let mut comment = |kind: &str, name: &str, comment: &str| {
             if !comment.is_empty() {

@@ -20,20 +20,20 @@ use std::thread;
 #[derive(Clone, Copy)]
 pub struct Reader<'c> {
     connection: &'c Connection,
-    turn: Option<&'c Turn>,
+    lease: Option<&'c Lease>,
     made_with: Option<&'c MadeWith>,
 }
 
 /// The time for which a reader may hold the database. It ends when other processes wait for too long.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct Lease {
     is_over: AtomicBool,
-    /// The connections that read in this turn.
+    /// The connections that read in this lease.
     connections: Mutex<Vec<Arc<InterruptHandle>>>,
 }
 
-impl Turn {
-    /// Ends the turn. Running statements are interrupted and fail.
+impl Lease {
+    /// Ends the lease. Running statements are interrupted and fail.
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.connections.lock().iter().for_each(|connection| connection.interrupt());
@@ -50,17 +50,17 @@ impl Turn {
     }
 }
 
-/// A connection that leaves the turn before it is closed. The `duckdb` crate frees a connection before it clears the
+/// A connection that leaves the lease before it is closed. The `duckdb` crate frees a connection before it clears the
 /// handle, and an interrupt in between would write to freed memory.
 struct Guest<'t> {
-    turn: &'t Turn,
+    lease: &'t Lease,
     handle: Arc<InterruptHandle>,
 }
 
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
         // With the lock, no interrupt is under way.
-        self.turn.connections.lock().retain(|handle| !Arc::ptr_eq(handle, &self.handle));
+        self.lease.connections.lock().retain(|handle| !Arc::ptr_eq(handle, &self.handle));
     }
 }
 
@@ -78,19 +78,19 @@ pub struct Row<'r>(Scanned<'r>);
 
 impl<'c> Reader<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection, turn: None, made_with: None }
+        Self { connection, lease: None, made_with: None }
     }
 
     /// A reader of a database that nobody changes meanwhile.
     pub(super) fn of_unchanging(connection: &'c Connection, made_with: &'c MadeWith) -> Self {
-        Self { connection, turn: None, made_with: Some(made_with) }
+        Self { connection, lease: None, made_with: Some(made_with) }
     }
 
-    /// The same reader, within a turn that can end.
+    /// The same reader, within a lease that can end.
     #[must_use]
-    pub(super) fn within(self, turn: &'c Turn) -> Self {
-        let _ = turn.add(self.connection);
-        Self { turn: Some(turn), ..self }
+    pub(super) fn within(self, lease: &'c Lease) -> Self {
+        let _ = lease.add(self.connection);
+        Self { lease: Some(lease), ..self }
     }
 
     /// What the lookup tables were made with, if that cannot change while this reader reads.
@@ -102,10 +102,10 @@ impl<'c> Reader<'c> {
         self.connection
     }
 
-    /// Whether the turn has ended because other processes wait for the database. The caller then reads again, from a
+    /// Whether the lease has ended because other processes wait for the database. The caller then reads again, from a
     /// copy.
     pub fn is_over(self) -> bool {
-        self.turn.is_some_and(Turn::is_over)
+        self.lease.is_some_and(Lease::is_over)
     }
 
     /// Runs two reads in parallel, the first in another thread with its own connection. If the database can change in
@@ -119,13 +119,13 @@ impl<'c> Reader<'c> {
         first: impl FnOnce(Reader<'_>) -> Result<A> + Send,
         second: impl FnOnce(Reader<'_>) -> Result<B>,
     ) -> Result<(A, B)> {
-        let Self { turn, made_with: Some(made_with), .. } = self else { return Ok((first(self)?, second(self)?)) };
+        let Self { lease, made_with: Some(made_with), .. } = self else { return Ok((first(self)?, second(self)?)) };
         let connection = self.connection.try_clone()?;
         thread::scope(|scope| {
             let first = scope.spawn(move || {
                 // Dropped before the connection.
-                let _guest = turn.map(|turn| Guest { turn, handle: turn.add(&connection) });
-                first(Reader { turn, ..Reader::of_unchanging(&connection, made_with) })
+                let _guest = lease.map(|lease| Guest { lease, handle: lease.add(&connection) });
+                first(Reader { lease, ..Reader::of_unchanging(&connection, made_with) })
             });
             let second = second(self);
             let first = first.join().unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -375,8 +375,8 @@ mod tests {
     #[test]
     fn two_things_are_asked_side_by_side_and_end_with_their_turn() {
         let connection = Connection::open_in_memory().unwrap();
-        let (made_with, turn) = (MadeWith::default(), Turn::default());
-        let reader = Reader::of_unchanging(&connection, &made_with).within(&turn);
+        let (made_with, lease) = (MadeWith::default(), Lease::default());
+        let reader = Reader::of_unchanging(&connection, &made_with).within(&lease);
         // Each read waits for a message of the other. If they did not run in parallel, the first one would time out.
         let ((to_first, at_first), (to_second, at_second)) = (channel(), channel());
         let patience = Duration::from_secs(30);
@@ -401,7 +401,7 @@ mod tests {
             // An interrupt before the query starts has no effect, so it is repeated.
             |_| {
                 while !is_done.load(Ordering::Relaxed) {
-                    turn.end();
+                    lease.end();
                 }
                 Ok(())
             },
@@ -412,12 +412,12 @@ mod tests {
     #[test]
     fn a_turn_can_end_while_a_connection_is_closed() {
         let connection = Connection::open_in_memory().unwrap();
-        let (made_with, turn, is_done) = (MadeWith::default(), Turn::default(), AtomicBool::new(false));
-        let reader = Reader::of_unchanging(&connection, &made_with).within(&turn);
+        let (made_with, lease, is_done) = (MadeWith::default(), Lease::default(), AtomicBool::new(false));
+        let reader = Reader::of_unchanging(&connection, &made_with).within(&lease);
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !is_done.load(Ordering::Relaxed) {
-                    turn.end();
+                    lease.end();
                 }
             });
             for _ in 0..500 {
@@ -425,7 +425,7 @@ mod tests {
             }
             is_done.store(true, Ordering::Relaxed);
         });
-        assert_eq!(turn.connections.lock().len(), 1, "only that of the reader itself");
+        assert_eq!(lease.connections.lock().len(), 1, "only that of the reader itself");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Reading beside other processes. Nobody waits longer for a reader than for one turn.
+//! Reading beside other processes. Nobody waits longer for a reader than for one lease.
 //!
-//! A *turn* is the time for which a reader may hold the database: 2 seconds while another process waits for it. A
+//! A *lease* is the time for which a reader may hold the database: 2 seconds while another process waits for it. A
 //! reader that is not done by then starts again on a copy of the database. A user who may not write the database reads
 //! the newest snapshot instead.
 //!
@@ -16,7 +16,7 @@ use crate::base::suspension;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
 use crate::store::made_with::MadeWith;
-use crate::store::reader::{Reader, Turn};
+use crate::store::reader::{Lease, Reader};
 use crate::store::schema::Schema;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
@@ -26,18 +26,18 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// The length of a turn while another process waits.
+/// The length of a lease while another process waits.
 const TURN: Duration = Duration::from_secs(2);
 
-/// The length of a turn while no process is seen to wait. Other programs do not take the lock that shows waiting, so a
-/// turn must end even then. It is long, because starting again repeats the work done and adds the time for a copy.
+/// The length of a lease while no process is seen to wait. Other programs do not take the lock that shows waiting, so a
+/// lease must end even then. It is long, because starting again repeats the work done and adds the time for a copy.
 const LONG_TURN: Duration = Duration::from_secs(30);
 
-/// How often to check whether the turn is over. Once it is over, the reader is interrupted again at each check, because
+/// How often to check whether the lease is over. Once it is over, the reader is interrupted again at each check, because
 /// an interrupt between two statements has no effect.
 const CALL: Duration = Duration::from_millis(50);
 
-/// Reads a database; `left` is the store that a pass of this process may have left open. If the turn ends before the
+/// Reads a database; `left` is the store that a pass of this process may have left open. If the lease ends before the
 /// body is done, the body runs again on a copy.
 ///
 /// # Errors
@@ -57,30 +57,30 @@ pub fn read<T>(
     let left = left.filter(|_| !is_large(database));
     let store = left.map_or_else(|| Store::open_current(database, Access::ReadOnly, now), Ok)?;
     let begun = Instant::now();
-    let turn = Turn::default();
+    let lease = Lease::default();
     let result = store.read(|reader| {
         let connection = reader.connection();
         std::thread::scope(|scope| {
             let (done, end) = channel::<()>();
-            let turn = &turn;
+            let lease = &lease;
             scope.spawn(move || {
                 while end.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
                     let held = begun.elapsed();
                     let is_over = held >= LONG_TURN || held >= TURN && StoreLock::is_awaited(database);
                     if is_over || suspension::is_wanted() {
-                        turn.end();
+                        lease.end();
                     }
                 }
             });
             failpoint::point("reading", "");
             let made_with = MadeWith::default();
-            let result = body(Reader::of_unchanging(connection, &made_with).within(turn));
+            let result = body(Reader::of_unchanging(connection, &made_with).within(lease));
             drop(done);
             result
         })
     });
     drop(store);
-    if !turn.is_over() {
+    if !lease.is_over() {
         return result;
     }
     let result = Apart::copy(database, now)?.read(body);

@@ -51,5 +51,5 @@ pub use manifest::{Alone, Bound, Edges, Islands, Manifest, Settlement};
 pub use processor::{Clusters, Fold, Inputs, Member, Processor};
 pub use row::{FactRow, Mark, Rows};
 pub use source_file::SourceFile;
-pub use table::{Column, ColumnKind, Field, Place, Row, Sensitive, Table};
+pub use table::{Column, ColumnKind, Field, Row, Sensitive, Table, Visibility};
 pub use task::{TaskEvent, TaskState};

@@ -39,13 +39,13 @@ pub struct Table {
     pub name: &'static str,
     /// The database comment of the table, or of the view that shows it; empty for none.
     pub comment: &'static str,
-    pub place: Place,
+    pub visibility: Visibility,
     pub columns: &'static [Column],
 }
 
 /// Where a table is, and who sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Visibility {
     /// In the schema `facts`, for internal use.
     Hidden,
     /// In the schema `facts`, and shown by a view of the same name in the schema `main`.
@@ -133,7 +133,7 @@ pub trait Row<'v>: Sized {
 macro_rules! table {
     (
         $(#[doc = $comment:literal])*
-        $visible:vis static $table:ident: Table = $name:literal, $place:ident;
+        $visible:vis static $table:ident: Table = $name:literal, $visibility:ident;
 
         $(#[$attribute:meta])*
         $row_visible:vis struct $row:ident<$life:lifetime> {
@@ -147,7 +147,7 @@ macro_rules! table {
         $visible static $table: $crate::Table = $crate::Table {
             name: $name,
             comment: concat!($($comment),*).trim_ascii(),
-            place: $crate::Place::$place,
+            visibility: $crate::Visibility::$visibility,
             columns: <$row<'static> as $crate::Row<'static>>::COLUMNS,
         };
 
@@ -192,9 +192,9 @@ macro_rules! table {
 impl Table {
     /// The schema of the table.
     pub fn schema(&self) -> &'static str {
-        match self.place {
-            Place::Hidden | Place::Viewed => "facts",
-            Place::Public => "main",
+        match self.visibility {
+            Visibility::Hidden | Visibility::Viewed => "facts",
+            Visibility::Public => "main",
         }
     }
 

@@ -1,6 +1,6 @@
 //! A response as one source file has it: its best line, and its earliest one.
 
-use crate::place::Place;
+use crate::position::Position;
 use crate::whereabouts::Whereabouts;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{MicroUsd, Response, Usage};
@@ -66,7 +66,7 @@ pub(crate) const ALONE: Alone = Alone {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseCopy {
     pub agent: Option<Rc<str>>,
-    pub earliest: Place,
+    pub earliest: Position,
     pub at: Whereabouts,
     pub best: Line,
     /// Calls that the numbers of the best line do not include: of advisors, compactions and declined attempts.
@@ -299,8 +299,8 @@ impl<'f> Stored<'f> {
         Ok(copies)
     }
 
-    pub(crate) fn earliest(&self) -> Place {
-        Place { time: self.response.time, line: self.response.line }
+    pub(crate) fn earliest(&self) -> Position {
+        Position { time: self.response.time, line: self.response.line }
     }
 
     pub(crate) fn parts(&self) -> impl Iterator<Item = &CopyRow<'f>> {

@@ -4,7 +4,7 @@ use crate::call::{Calls, Ending};
 use crate::caption;
 use crate::copy::{Common, Line, Part, PartKind, ResponseCopy, common};
 use crate::deed::Deed;
-use crate::place::Place;
+use crate::position::Position;
 use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
 use crate::whereabouts::Trail;
@@ -100,8 +100,8 @@ impl<'s> UsageFold<'s> {
         self.summary.line(event.time, event.id, transcript);
     }
 
-    fn place(&self, event: &Event<'_>) -> Place {
-        Place { time: event.time.or(self.clock), line: event.line }
+    fn place(&self, event: &Event<'_>) -> Position {
+        Position { time: event.time.or(self.clock), line: event.line }
     }
 
     /// A key for a response without an id: the record's id, else its place, which no other file has.

@@ -17,7 +17,7 @@
 //! | [`session`] | the summary of one source file |
 //! | `names` | the titles of a session |
 //! | [`fold`] | the state over one source file |
-//! | [`place`] | the line and time of something, and which of two comes first |
+//! | [`position`] | the line and time of something, and which of two comes first |
 //! | [`whereabouts`] | the session, directory, branch, subagent and turn of something |
 
 mod call;
@@ -27,7 +27,7 @@ pub mod deed;
 pub mod fold;
 pub mod holder;
 mod names;
-pub mod place;
+pub mod position;
 pub mod response;
 pub mod session;
 pub mod tool_event;

@@ -1,7 +1,7 @@
 //! A tool call or slash command: in one source file, and settled over all files that repeat it.
 
 use crate::deed::Deed;
-use crate::place::Place;
+use crate::position::Position;
 use crate::whereabouts::Whereabouts;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
@@ -127,7 +127,7 @@ table! {
 #[derive(Clone, Debug)]
 pub struct ToolEvent {
     pub agent: Option<Rc<str>>,
-    pub earliest: Place,
+    pub earliest: Position,
     pub at: Whereabouts,
     pub message_id: Option<Rc<str>>,
     pub side_chain: bool,
@@ -240,7 +240,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
     let mut copies = Vec::with_capacity(facts.len());
     for fact in facts {
         let call = ToolCallRow::read(fact.values)?;
-        copies.push((fact, Place { time: call.time, line: call.line }, call));
+        copies.push((fact, Position { time: call.time, line: call.line }, call));
     }
     copies.sort_by(|a, b| a.1.order_over_files(a.0.session_file, &b.1, b.0.session_file));
     let Some((fact, _, call)) = copies.first() else { return Ok(()) };

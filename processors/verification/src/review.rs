@@ -129,7 +129,7 @@ impl Standing {
 #[derive(Debug, Default)]
 pub struct Reviews<'r> {
     verdicts: HashMap<&'r str, Verdict<'r>>,
-    places: HashMap<&'r str, Place<'r>>,
+    assignments: HashMap<&'r str, Assignment<'r>>,
     /// The items that others were merged into.
     targets: HashSet<&'r str>,
     judgements: BTreeMap<&'r str, Judgement<'r>>,
@@ -145,7 +145,7 @@ pub struct Verdict<'r> {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place<'r> {
+enum Assignment<'r> {
     Into(&'r str),
     OwnNot(&'r str),
 }
@@ -181,8 +181,9 @@ impl<'r> Reviews<'r> {
         for row in rows {
             reviews.take(ReviewRow::read(row)?).ok_or_else(|| REVIEWS.unreadable())?;
         }
-        let into = |place: &Place<'r>| if let Place::Into(target) = place { Some(*target) } else { None };
-        reviews.targets = reviews.places.values().filter_map(into).collect();
+        let into =
+            |assignment: &Assignment<'r>| if let Assignment::Into(target) = assignment { Some(*target) } else { None };
+        reviews.targets = reviews.assignments.values().filter_map(into).collect();
         Ok(reviews)
     }
 
@@ -203,10 +204,10 @@ impl<'r> Reviews<'r> {
             Action::Approve => judge(Standing::Approved),
             Action::Reject => judge(Standing::Rejected),
             Action::Merge => {
-                self.places.insert(item, Place::Into(other?));
+                self.assignments.insert(item, Assignment::Into(other?));
             }
             Action::Split => {
-                self.places.insert(item, Place::OwnNot(other?));
+                self.assignments.insert(item, Assignment::OwnNot(other?));
             }
         }
         Some(())
@@ -268,12 +269,13 @@ impl<'r> Reviews<'r> {
     /// Whether people decided about the statement. Then it does not join another item by itself: otherwise, an older
     /// statement that says the same could undo the decision.
     pub fn is_own(&self, id: &str) -> bool {
-        self.verdicts.contains_key(id) || self.places.contains_key(id) || self.targets.contains(id)
+        self.verdicts.contains_key(id) || self.assignments.contains_key(id) || self.targets.contains(id)
     }
 
     /// Whether somebody decided that the two are different.
     pub fn are_apart(&self, one: &str, other: &str) -> bool {
-        let apart = |from: &str, to: &str| matches!(self.places.get(from), Some(Place::OwnNot(not)) if *not == to);
+        let apart =
+            |from: &str, to: &str| matches!(self.assignments.get(from), Some(Assignment::OwnNot(not)) if *not == to);
         apart(one, other) || apart(other, one)
     }
 
@@ -281,10 +283,10 @@ impl<'r> Reviews<'r> {
     /// that were merged in a circle stay separate.
     pub fn target(&self, id: &'r str, exists: impl Fn(&str) -> bool) -> Option<&'r str> {
         let (mut at, mut found) = (id, None);
-        for _ in 0..=self.places.len() {
-            match self.places.get(at) {
-                Some(Place::Into(next)) if *next == id => return None,
-                Some(Place::Into(next)) => at = next,
+        for _ in 0..=self.assignments.len() {
+            match self.assignments.get(at) {
+                Some(Assignment::Into(next)) if *next == id => return None,
+                Some(Assignment::Into(next)) => at = next,
                 _ => return found,
             }
             found = Some(at).filter(|at| exists(at)).or(found);

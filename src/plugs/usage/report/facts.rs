@@ -63,13 +63,16 @@ impl Outcome {
 }
 
 /// A session id, and the folder whose transcripts contain the session.
-pub(in crate::plugs) type Place = (String, String);
+pub(in crate::plugs) type SessionKey = (String, String);
 
 /// Facts of sessions by session and folder. Another person can have a transcript with the same session id; its facts
 /// belong to that person. The condition must be about session ids only. When a session is resumed, the new file repeats
 /// the old records, so the highest number of any file counts. A title from the client is taken from the newest file
 /// that has one.
-pub(in crate::plugs) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
+pub(in crate::plugs) fn facts(
+    reader: Reader<'_>,
+    Where { clause, params }: &Where,
+) -> Result<HashMap<SessionKey, Facts>> {
     // A file without a time is used only if no other file has a title. `title_source` is that of the title that was
     // chosen.
     let sql = format!(
@@ -98,7 +101,7 @@ pub(in crate::plugs) fn facts(reader: Reader<'_>, Where { clause, params }: &Whe
         };
         Ok(((row.get(0)?, row.get(1)?), facts))
     })?;
-    let mut facts: HashMap<Place, Facts> = facts.into_iter().collect();
+    let mut facts: HashMap<SessionKey, Facts> = facts.into_iter().collect();
     let untitled = facts.iter().filter(|(_, facts)| facts.title.is_none()).map(|((id, _), _)| &**id);
     for (place, command) in commands(reader, untitled)? {
         if let Some(facts) = facts.get_mut(&place).filter(|facts| facts.title.is_none()) {
@@ -110,7 +113,7 @@ pub(in crate::plugs) fn facts(reader: Reader<'_>, Where { clause, params }: &Whe
 
 /// The first slash commands of sessions; empty for more than [`NAMED`] sessions, because a slash command matters only
 /// as a title of last resort.
-fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(Place, String)>> {
+fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(SessionKey, String)>> {
     let ids: Vec<_> = ids.collect();
     if ids.is_empty() || ids.len() > NAMED {
         return Ok(Vec::new());

@@ -71,9 +71,9 @@ pub struct Recurring {
 }
 
 /// A project, person or team; a tool; a cause.
-type Place = (Option<String>, String, String);
+type Pattern = (Option<String>, String, String);
 
-/// The calls of a [`Place`].
+/// The calls of a [`Pattern`].
 #[derive(Default)]
 struct Calls {
     count: i128,
@@ -101,7 +101,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
         "SELECT {column}, tool, cause, session_id, count(*), max(time) FILTER (error <> ''), {EXAMPLE}, min(time)
          {failed} GROUP BY ALL"
     );
-    let mut bad: BTreeMap<Place, Calls> = BTreeMap::new();
+    let mut bad: BTreeMap<Pattern, Calls> = BTreeMap::new();
     reader.each(&sql, &params, |row| {
         let calls = bad.entry((key.name(row)?, row.get(1)?, row.get(2)?)).or_default();
         calls.count += row.integer(4)?;
@@ -132,7 +132,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let join = format!("JOIN (SELECT DISTINCT message_id, tool, cause {failed}) AS bad USING (message_id)");
     let keys = [&*column, "bad.tool", "bad.cause"];
     let columns = Columns { join: &join, params: &params, ..Columns::of(&keys).one_by_one() };
-    let costs: HashMap<Place, PicoUsd> = spending::costs(reader, prices, columns, &Where::everything(), |row| {
+    let costs: HashMap<Pattern, PicoUsd> = spending::costs(reader, prices, columns, &Where::everything(), |row| {
         Ok((key.name(row)?, row.get(1)?, row.get(2)?))
     })?;
     let mut rows: Vec<_> = bad

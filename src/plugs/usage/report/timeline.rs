@@ -39,11 +39,11 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
     let (mut steps, mut total) = (Vec::new(), Spent::default());
     let keys = ["epoch_us(time)", "username", "session_file", "line", "subagent_id", "message_id", "part"];
-    spending::read(reader, prices, Columns::of(&keys).one_by_one(), &of_session, place, |place, model, spent| {
+    spending::read(reader, prices, Columns::of(&keys).one_by_one(), &of_session, head, |head, model, spent| {
         let model = model.map(str::to_owned);
         total.add(spent);
         steps.push(step(
-            place,
+            head,
             What::Response { model, responses: spent.responses, tokens: spent.tokens, cost: spent.cost },
         ));
     })?;
@@ -55,7 +55,7 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
         let [cause, error] = [8, 9].map(|column| row.get(column));
         let what =
             What::Call { kind: row.get(5)?, tool: row.get(6)?, failed: row.get(7)?, cause: cause?, error: error? };
-        steps.push(step(place(row)?, what));
+        steps.push(step(head(row)?, what));
         Ok(())
     })?;
     // A response comes before the calls on its line.
@@ -74,13 +74,13 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     Ok(Timeline { session_id, facts, steps, subagents, prompts, total, outcome })
 }
 
-type Place = (Option<i64>, String, String, i64, Option<String>);
+type Head = (Option<i64>, String, String, i64, Option<String>);
 
-fn place(row: &Row<'_>) -> Result<Place> {
+fn head(row: &Row<'_>) -> Result<Head> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
-fn step((time, user, file, line, subagent): Place, what: What) -> Step {
+fn step((time, user, file, line, subagent): Head, what: What) -> Step {
     Step { time: time.and_then(DateTime::from_timestamp_micros), user, file, line, subagent, what }
 }
 

@@ -96,7 +96,7 @@ impl Model {
         let model = model.as_deref().unwrap_or_default();
         let body = self.api.body(model, *max_tokens, base_url.is_none(), question);
         let hash = hex::encode(Md5::digest(format!("{}\n{body}", self.api.name())));
-        let turn = Turn::wait(self, &hash);
+        let turn = Permit::wait(self, &hash);
         match self.journal.answer(turn.0)? {
             Some(answer) => Ok(answer),
             None => self.ask(about, &hash, question.form, &body),
@@ -183,9 +183,9 @@ struct About<'a> {
 }
 
 /// The right to ask a question. Only one thread has it at a time.
-struct Turn<'t>(&'t str, &'t Model);
+struct Permit<'t>(&'t str, &'t Model);
 
-impl<'t> Turn<'t> {
+impl<'t> Permit<'t> {
     fn wait(model: &'t Model, hash: &'t str) -> Self {
         let mut asking = model.asking.lock();
         model.answered.wait_while(&mut asking, |asking| asking.contains(hash));
@@ -194,7 +194,7 @@ impl<'t> Turn<'t> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let Self(hash, model) = self;
         model.asking.lock().remove(*hash);

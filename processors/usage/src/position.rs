@@ -1,4 +1,4 @@
-//! The line and time of something in the logs, and which of two places comes first.
+//! The line and time of something in the logs, and which of two positions comes first.
 
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
@@ -6,12 +6,12 @@ use std::cmp::Ordering;
 /// A line of a source file and its time. A record without a time gets that of its neighbour (rule 9 of COUNTING.md). In
 /// a file without any times, there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     pub time: Option<DateTime<Utc>>,
     pub line: u64,
 }
 
-impl Place {
+impl Position {
     /// The order within one file: by time, without a time last, then by line.
     pub fn order(&self, other: &Self) -> Ordering {
         by_time(self.time, other.time).then(self.line.cmp(&other.line))
