@@ -190,10 +190,11 @@ fn a_service_ignores_hang_ups_and_a_console_on_a_terminal_ends_with_it() {
     }
     assert_eq!(console.ask("GET /health/live", &[], b"").status, 200);
     drop(console);
-    let script = "\"$0\" console --config c.toml </dev/tty 2>tty & until grep -q serving tty; do sleep 0.1; done; \
-                  kill -HUP $!; wait $!; echo \"ended with $?\"";
+    // The tests themselves can run under `nohup`, which lets all processes below it ignore the signal.
+    let script = "env --default-signal=HUP \"$0\" console --config c.toml </dev/tty 2>tty & \
+                  until grep -q serving tty; do sleep 0.1; done; kill -HUP $!; wait $!; echo \"ended with $?\"";
     let script = format!("sh -c '{script}' {}", env!("CARGO_BIN_EXE_sessionmill"));
-    let said = world.command("script", &["-qec", &script, "/dev/null"], &[]);
+    let said = world.command("timeout", &["120", "script", "-qec", &script, "/dev/null"], &[]);
     assert!(said.stdout.contains("ended with 0"), "{said:?}");
 }
 
