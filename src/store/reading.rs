@@ -27,11 +27,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The length of a lease while another process waits.
-const TURN: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(2);
 
 /// The length of a lease while no process is seen to wait. Other programs do not take the lock that shows waiting, so a
 /// lease must end even then. It is long, because starting again repeats the work done and adds the time for a copy.
-const LONG_TURN: Duration = Duration::from_secs(30);
+const LONG_LEASE: Duration = Duration::from_secs(30);
 
 /// How often to check whether the lease is over. Once it is over, the reader is interrupted again at each check, because
 /// an interrupt between two statements has no effect.
@@ -66,7 +66,7 @@ pub fn read<T>(
             scope.spawn(move || {
                 while end.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
                     let held = begun.elapsed();
-                    let is_over = held >= LONG_TURN || held >= TURN && StoreLock::is_awaited(database);
+                    let is_over = held >= LONG_LEASE || held >= LEASE && StoreLock::is_awaited(database);
                     if is_over || suspension::is_wanted() {
                         lease.end();
                     }

@@ -35,7 +35,7 @@ pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView};
 pub(super) use paging::Paging;
 
 /// All calls, below the base of the API.
-pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+pub(super) fn routes(app: &App) -> Router<Arc<App>> {
     let api = [
         audit::routes(),
         auth::routes(),

@@ -96,8 +96,8 @@ impl Model {
         let model = model.as_deref().unwrap_or_default();
         let body = self.api.body(model, *max_tokens, base_url.is_none(), question);
         let hash = hex::encode(Md5::digest(format!("{}\n{body}", self.api.name())));
-        let turn = Permit::wait(self, &hash);
-        match self.journal.answer(turn.0)? {
+        let permit = Permit::wait(self, &hash);
+        match self.journal.answer(permit.0)? {
             Some(answer) => Ok(answer),
             None => self.ask(about, &hash, question.form, &body),
         }
